@@ -9,6 +9,7 @@ import { SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
 import { CallFailure, type Calls } from '../../src/cli/connection/calls.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { jwksOf, signingPair } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { Refused, refusalOf } from '../setup/client.ts'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
@@ -18,6 +19,7 @@ import type { TestServer } from '../setup/server.ts'
 import { emptyFolder, MAIN, qscope } from './process.ts'
 
 const MANY = 200
+const pair = signingPair('ES256')
 const SOME = 24
 
 interface Wanted {
@@ -70,6 +72,34 @@ onEveryBackend('apply through a server', (server, database) => {
       () => true,
       () => false,
     )
+
+  it('creates, compares, exports and ends trusted issuers; the order of their rules counts', async () => {
+    const issuer = `https://${server.unique('ci-')}.example`
+    const rule = (sub: string) => ({ claims: { sub }, clientId: 'nobody-yet', scopes: ['read'] })
+    const folder = emptyFolder()
+    const write = (...rules: readonly object[]) => {
+      const spec = { issuer, jwks: jwksOf(pair), singleUse: true, rules }
+      writeFileSync(join(folder, 'issuer.json'), JSON.stringify({ kind: 'TrustedIssuer', spec }))
+    }
+    const owner = server.unique('owner-')
+    const apply = (...more: string[]) => run('apply', '-f', folder, '--owner', owner, ...more)
+    const diff = async () => (await run('diff', '-f', folder, '--owner', owner)).code
+    write(rule('a'), rule('b'))
+    expect(await diff()).toBe(1)
+    expect(await apply()).toMatchObject({ code: 0, stdout: expect.stringContaining(`+ TrustedIssuer ${issuer}`) })
+    expect(await diff()).toBe(0)
+    const exported = await run('export', '--kind', 'TrustedIssuer', '--owner', owner, '--json')
+    expect(JSON.parse(exported.stdout)).toMatchObject([{ kind: 'TrustedIssuer', spec: { issuer, singleUse: true } }])
+    write(rule('b'), rule('a'))
+    expect(await diff()).toBe(1)
+    expect((await apply()).stdout).toContain(`~ TrustedIssuer ${issuer}  update`)
+    expect(await diff()).toBe(0)
+    const spec = { issuer: `${issuer}/other`, jwks: jwksOf(pair) }
+    writeFileSync(join(folder, 'issuer.json'), JSON.stringify({ kind: 'TrustedIssuer', spec }))
+    expect((await apply('--prune')).stdout).toContain('it cannot be disabled')
+    const pruned = await apply('--prune=delete', '--prune-max', '1', '--yes')
+    expect(pruned).toMatchObject({ code: 0, stdout: expect.stringContaining(`- TrustedIssuer ${issuer}  delete`) })
+  })
 
   it(`registers ${MANY} clients of a directory, and changes nothing the second time`, async () => {
     const names = namesOf(server.unique('many-'), MANY)
