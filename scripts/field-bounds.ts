@@ -7,6 +7,7 @@ type Wording = (value: JsonValue) => string
 const WORDINGS: Readonly<Record<string, Wording>> = {
   'string.minLen': (least) => `at least ${plural(least, 'character')}`,
   'string.maxLen': (most) => `at most ${plural(most, 'character')}`,
+  'bytes.maxLen': (most) => `at most ${plural(most, 'byte')}`,
   'string.pattern': (pattern) => `matches \`${pattern}\``,
   'string.uuid': () => 'a UUID',
   'repeated.minItems': (least) => `at least ${plural(least, 'entry')}`,

@@ -25,6 +25,10 @@ describe('the file of trusted issuers', () => {
     expect(issuers).toEqual([
       {
         issuer: 'https://i.example',
+        displayName: 'https://i.example',
+        kind: 'jwt',
+        trustDomain: null,
+        origin: 'file',
         keys: { kind: 'file', path: join(folder, 'keys.json') },
         audience: 'https://q.example',
         singleUse: false,
@@ -32,11 +36,19 @@ describe('the file of trusted issuers', () => {
         rules: [
           {
             claims: [
-              { path: ['sub'], value: 'system:', prefix: true },
-              { path: ['kubernetes.io', 'name/space'], value: 'shop', prefix: false },
+              { name: 'sub', path: ['sub'], value: 'system:', prefix: true },
+              {
+                name: '/kubernetes.io/name~1space',
+                path: ['kubernetes.io', 'name/space'],
+                value: 'shop',
+                prefix: false,
+              },
             ],
+            condition: null,
             clientId: 'orders',
             scopes: ['read'],
+            scopesExpression: null,
+            tokenClaims: {},
           },
         ],
       },

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { AccessTokenFormat, AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { RevocationStart, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { writeTransactionContext } from '../../src/rpc/convert/transaction-context.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { basic, formsOn, GRANT_TYPES, HTTP_PORT } from '../setup/forms.ts'
@@ -42,7 +43,7 @@ const suite = (server: TestServer) => {
     return { web, ...(await grants.exchangeCode(web, await grants.createCode(web, more))) }
   }
 
-  async function request(by: Workload, subjectToken: string, wanted: Wanted = {}) {
+  async function request(by: Workload, subjectToken: string, { transactionContext = {}, ...wanted }: Wanted = {}) {
     const { token } = await server.call(exchangeToken, {
       client: by.client,
       subjectToken,
@@ -50,6 +51,7 @@ const suite = (server: TestServer) => {
       requestedTokenType: TXN_TOKEN_TYPE,
       scopes: ['orders.read'],
       audiences: [DOMAIN],
+      transactionContext: writeTransactionContext(transactionContext),
       ...wanted,
     })
     if (token === undefined) throw new Error('the answer has no token')
@@ -192,6 +194,17 @@ const suite = (server: TestServer) => {
       }
     })
 
+    it('refuses bytes that are no message', async () => {
+      const asked = server.call(exchangeToken, {
+        client: (await workload()).client,
+        subjectToken: (await inbound()).accessToken,
+        subjectTokenType: ACCESS_TOKEN_TYPE,
+        requestedTokenType: TXN_TOKEN_TYPE,
+        transactionContext: Buffer.from('0aff', 'hex'),
+      })
+      expect((await refusalOf(asked)).violations).toEqual(['transaction_context'])
+    })
+
     it('refuses a context beside another requested type', async () => {
       const gateway = await workload()
       const { accessToken } = await inbound()
@@ -199,7 +212,7 @@ const suite = (server: TestServer) => {
         client: gateway.client,
         subjectToken: accessToken,
         subjectTokenType: ACCESS_TOKEN_TYPE,
-        transactionContext: { requestContext: '{}' },
+        transactionContext: writeTransactionContext({ requestContext: '{}' }),
       })
       expect((await refusalOf(asked)).violations).toEqual(['transaction_context'])
     })
@@ -452,7 +465,9 @@ onEveryBackend(
       const refusal = await ask(TXN_TOKEN_TYPE)
       expect(refusal.reason).toBe('OAUTH_INVALID_REQUEST')
       expect(refusal.details.badRequest).toEqual(unknown.details.badRequest)
-      const withContext = await ask(TXN_TOKEN_TYPE, { transactionContext: { requestContext: '{}' } })
+      const withContext = await ask(TXN_TOKEN_TYPE, {
+        transactionContext: writeTransactionContext({ requestContext: '{}' }),
+      })
       expect(withContext.details.badRequest).toEqual(unknown.details.badRequest)
     })
 

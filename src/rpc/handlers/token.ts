@@ -47,6 +47,7 @@ import {
   toTokenClaims,
   toTokenMetadata,
 } from '../convert/token.ts'
+import { readTransactionContext } from '../convert/transaction-context.ts'
 import { fromUserReference } from '../convert/user.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { toRpcStatus } from '../rpc-status.ts'
@@ -132,7 +133,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
     if (isTransaction && this.#options.experiments.includes('transaction-tokens')) {
       return await this.#transactionToken(ctx, request)
     }
-    if (!isTransaction && request.transactionContext !== undefined) {
+    if (!isTransaction && request.transactionContext.length > 0) {
       return invalidRequest('transaction_context', 'goes with the requested_token_type of transaction tokens only')
     }
     const exchanged = await this.#runner.execute(tokenExchange, ctx, wanted)
@@ -143,10 +144,12 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
 
   /** RFC 8693 §2.2.1: what is no token for a resource, whoever bears it, has the type `N_A`. */
   async #transactionToken(ctx: CallContext, request: Request<'exchangeToken'>): Answer<'exchangeToken'> {
+    const context = readTransactionContext(request.transactionContext)
+    if (!context.ok) return context
     const issued = await this.#runner.execute(transactionToken, ctx, {
       ...fromExchangeRequest(request),
-      requestContext: request.transactionContext?.requestContext || null,
-      requestDetails: request.transactionContext?.requestDetails || null,
+      requestContext: context.value.requestContext || null,
+      requestDetails: context.value.requestDetails || null,
     })
     const types = { tokenType: 'N_A', issuedTokenType: TRANSACTION_TOKEN_TYPE }
     return mapResult(issued, (tokens) => ({ token: { ...toIssuedToken(tokens, ctx.now), ...types } }))

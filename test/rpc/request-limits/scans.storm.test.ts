@@ -230,6 +230,6 @@ describe('a scan', () => {
         const inner = field.message === undefined ? [] : unbounded(field.message)
         return own !== undefined && own.max === 10_000 ? [`${schema.name}.${field.name}`, ...inner] : inner
       })
-    expect(inputs.flatMap(unbounded)).toEqual(['FieldMask.paths'])
+    expect([...new Set(inputs.flatMap(unbounded))]).toEqual(['FieldMask.paths'])
   })
 })

@@ -4,6 +4,7 @@ import { TRANSACTION_TOKEN_TYPE } from '../../../domain/token-types.ts'
 import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
 import { type ExchangeTokenRequestSchema, TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
 import { mapResult, type Result, success } from '../../../results.ts'
+import { writeTransactionContext } from '../../../rpc/convert/transaction-context.ts'
 import { tokenAnswer } from './answers.ts'
 import type { Form } from './form.ts'
 import { type FormCall, MethodCall } from './form-call.ts'
@@ -110,10 +111,10 @@ function transactionContextOf(
   const requestDetails = form.text('request_details')
   if (requestedTokenType !== TRANSACTION_TOKEN_TYPE || (requestContext ?? requestDetails) === undefined) return {}
   return {
-    transactionContext: {
+    transactionContext: writeTransactionContext({
       ...(requestContext !== undefined && { requestContext }),
       ...(requestDetails !== undefined && { requestDetails }),
-    },
+    }),
   }
 }
 

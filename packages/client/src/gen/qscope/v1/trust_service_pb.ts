@@ -346,7 +346,7 @@ export const GetTrustedIssuerResponseSchema: GenMessage<GetTrustedIssuerResponse
  */
 export type ListTrustedIssuersRequest = Message<"qscope.v1.ListTrustedIssuersRequest"> & {
   /**
-   * page_size is the most to return, 1 to 100; default 50.
+   * page_size is the most to return, 1 to 1000; default 50.
    *
    * @generated from field: int32 page_size = 1;
    */
