@@ -26,7 +26,7 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/("version": ?)"\d+\.\d+\.\d+"/g, '$1"…"'],
   [/\b\d+\.\d+s\b/g, '…s'],
   // Seconds since 1970.
-  [/\b(exp|it is) \d{10}\b/g, '$1 …'],
+  [/\b(exp|now) \d{10}\b/g, '$1 …'],
   [/\b(audit|encryption|pepper|revocation)-[0-9a-f]{8}\b/g, '$1-…'],
 ]
 
