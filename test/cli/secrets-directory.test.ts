@@ -46,7 +46,7 @@ describe('the directory of secrets', () => {
   test('is refused while another apply has just locked it, and has yet to write who it is', () => {
     writeFileSync(join(folder(), '.lock'), '')
     const secrets = new SecretsDirectory(folder(), 'file')
-    expect(() => secrets.prepare('orders')).toThrow('another apply (process not known yet)')
+    expect(() => secrets.prepare('orders')).toThrow('another qscope apply (process unknown)')
     secrets.close()
     expect(existsSync(join(folder(), '.lock'))).toBe(true)
   })

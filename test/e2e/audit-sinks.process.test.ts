@@ -100,7 +100,7 @@ describe('a server that stops while nobody takes its audit events', () => {
     expect(await stopsWith(running)).toBe(0)
     // Had the sender given up before, this would not be said.
     await running.ended
-    expect(running.stderr).toContain('audit-otlp: the server stops while audit events are delivered')
+    expect(running.stderr).toContain('audit-otlp: the server stops during the delivery of audit events')
   })
 
   it('does not wait for whoever should read its standard output', async () => {

@@ -93,7 +93,7 @@ describe('callers with grpc-go, grpc-java and grpc-js', () => {
         server?.child.kill('SIGTERM')
         expect(await server?.ended).toEqual({ code: 0, signal: null })
         // Nor was it the end of the grace that ended them.
-        expect(server?.stderr).not.toContain('still running')
+        expect(server?.stderr).not.toContain('the grace period is over')
         // RFC 9113 §6.8: first that no more calls are to come, and without an error.
         for (const { goAways } of open) {
           expect(goAways.map(({ errorCode }) => errorCode)).toEqual(goAways.map(() => 0))

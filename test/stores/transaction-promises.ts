@@ -73,8 +73,8 @@ export function transactionPromises(subject: () => Subject): void {
     const { backend } = subject()
     const [one, two] = [clientId('x-one'), clientId('x-two')]
     const before = [(await find('x-one'))?.tokenGeneration ?? 0, (await find('x-two'))?.tokenGeneration ?? 0]
-    // PostgreSQL looks for deadlocks after a second.
-    const patient = context({ deadline: epochMs(Date.now() + 15_000) })
+    // PostgreSQL looks for deadlocks after a second, and whoever lost one may lose the next.
+    const patient = context({ deadline: epochMs(Date.now() + 60_000) })
     const crossing = (first: typeof one, second: typeof one) =>
       ownTransaction(backend, patient, async (stores) => {
         await stores.clients.startTokenGeneration(first, change)

@@ -66,7 +66,7 @@ describe('calls', () => {
     for (let i = 0; i < 50; i += 1) await server.call(mintToken, { client })
     if (behaviour === 'refuse') {
       await expect.poll(() => outcome('failed'), PATIENCE).toBeGreaterThan(100)
-      expect(server.lines.filter((line) => String(line['msg']).startsWith('traces cannot be exported'))).toHaveLength(1)
+      expect(server.lines.filter((line) => String(line['msg']).startsWith('trace export fails'))).toHaveLength(1)
     }
     expect(await outcome('exported')).toBe(0)
   })
