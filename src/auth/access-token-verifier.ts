@@ -7,26 +7,26 @@ import type { ReadStores } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
 import type { TokenRefusal } from './token-refusal.ts'
 
-/** By so much the clocks of instances may differ. */
+/** The maximum clock difference between instances. */
 const CLOCK_TOLERANCE_MS = 60_000
 const NOT_FOUND = Promise.resolve(null)
 
 export interface AccessTokenVerifierOptions {
   readonly reads: Pick<ReadStores, 'accessTokens' | 'signingKeys'>
   readonly signingKeys: SigningKeys
-  /** `iss` of the JWTs that this service issued. */
+  /** The `iss` of the JWTs that this service issues. */
   readonly issuer: string
 }
 
-/** Whether an access token counts. */
+/** Whether an access token is accepted. */
 export interface Acceptance {
-  /** Why not, for the log of the server; `null`: it does. */
+  /** The reason for a refusal, for the server log. `null`: the token is accepted. */
   readonly refusal: TokenRefusal | null
-  /** Those it was exchanged from; none where it does not count. */
+  /** The tokens it was exchanged from. Empty if it is not accepted. */
   readonly ancestors: readonly AccessToken[]
 }
 
-/** A JWT of this service. */
+/** A JWT that this service issued. */
 interface ReadToken {
   readonly value: RawToken
   readonly claims: Readonly<Record<string, unknown>>
@@ -39,7 +39,7 @@ export interface FoundTransactionToken extends Pick<ReadToken, 'claims'> {
 const NO_ANCESTORS: readonly AccessToken[] = Object.freeze([])
 const ACCEPTED: Acceptance = Object.freeze({ refusal: null, ancestors: NO_ANCESTORS })
 
-/** Finds access tokens by what a caller presents, opaque or a JWT, and says whether they count. */
+/** Finds the access token for a presented value, opaque or a JWT, and decides whether it is accepted. */
 export class AccessTokenVerifier {
   readonly #reads: AccessTokenVerifierOptions['reads']
   readonly #signingKeys: SigningKeys
@@ -52,9 +52,8 @@ export class AccessTokenVerifier {
   }
 
   /**
-   * The access token that a presented value is, in whichever format its client
-   * gets tokens now; what cannot be one of ours costs no query. `read`: the
-   * value, if it was read before.
+   * Finds the access token for a presented value, in either format, whatever format its client gets now. A value that
+   * cannot be one of our tokens costs no query. `read`: the parsed value, if it was parsed before.
    */
   find(ctx: StoreContext, presented: string, read = readToken(presented)): Promise<AccessTokenStatus | null> {
     if (read === null) return this.#findJwt(ctx, presented)
@@ -62,17 +61,21 @@ export class AccessTokenVerifier {
     return this.#reads.accessTokens.findByHash(ctx, hashToken(read.token))
   }
 
-  /** An access token counts while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation). */
+  /**
+   * An access token is accepted while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation).
+   */
   async isAccepted(ctx: StoreContext, status: AccessTokenStatus): Promise<boolean> {
     return (await this.whyNotAccepted(ctx, status)) === null
   }
 
-  /** Why an access token does not count, for the log of the server; `null`: it does. */
+  /** The reason why an access token is refused, for the server log. `null`: it is accepted. */
   async whyNotAccepted(ctx: StoreContext, status: AccessTokenStatus): Promise<TokenRefusal | null> {
     return (await this.evaluate(ctx, status)).refusal
   }
 
-  /** Both, and the tokens on which it depends. A promise only where these have to be looked up. */
+  /**
+   * Returns the decision and the tokens that this token depends on. Returns a promise only if these must be looked up.
+   */
   evaluate(ctx: StoreContext, status: AccessTokenStatus): Acceptance | Promise<Acceptance> {
     const refusal = whyInactive(status, ctx.now)
     const { ancestors } = status.token
@@ -88,7 +91,7 @@ export class AccessTokenVerifier {
       : { refusal: 'ancestor_inactive', ancestors: NO_ANCESTORS }
   }
 
-  /** The transaction token that a presented value is, and what it says. No access token is one. */
+  /** Finds the transaction token for a presented value, and its claims. An access token is never one. */
   async findTransactionToken(ctx: StoreContext, presented: string): Promise<FoundTransactionToken | null> {
     const read = await this.#readJwt(ctx, 'txntoken+jwt', presented)
     if (read === null) return null
@@ -102,9 +105,8 @@ export class AccessTokenVerifier {
   }
 
   /**
-   * RFC 9068 §4: a presented value that is a JWT of this service and type, and may be good
-   * still; what became of it is for its row to say. Anything else is `null`, and is
-   * looked up nowhere; a key that was not met before is, once.
+   * RFC 9068 §4: parses a presented JWT of this service and type that may be valid. Its row holds its current status.
+   * Any other value gives `null` without a look-up. An unknown key is looked up once.
    */
   async #readJwt(ctx: StoreContext, type: JwtType, presented: string): Promise<ReadToken | null> {
     const jwt = readJwt(presented)
@@ -120,8 +122,8 @@ export class AccessTokenVerifier {
 }
 
 /**
- * RFC 7519 §4.1: whose it is, and since when it counts. Its end is in its row, so
- * that one that has expired is treated like an opaque one.
+ * RFC 7519 §4.1: checks the issuer and the start of validity. The expiry is in the row, so an expired JWT is treated
+ * like an expired opaque token.
  */
 function mayBeGood(claims: Readonly<Record<string, unknown>>, issuer: string, now: EpochMs): boolean {
   const { iss, exp, iat, nbf = 0 } = claims

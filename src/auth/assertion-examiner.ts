@@ -17,10 +17,10 @@ import type { SingleUse } from './jti-replay-guard.ts'
 import type { FoundKeys } from './key-sources.ts'
 import type { KnownIssuer, TrustedIssuers } from './trusted-issuers.ts'
 
-/** What an assertion of a trusted issuer is presented for (RFC 7523 §2.1, §2.2). */
+/** The purpose for which an assertion of a trusted issuer is presented (RFC 7523 §2.1, §2.2). */
 export type AssertionUse = 'authorization_grant' | 'client_authentication'
 
-/** What is judged of an assertion, in this order. */
+/** The checks of an assertion, in this order. */
 export const ASSERTION_CLAIMS = Object.freeze([
   'assertion_is_readable',
   'issuer_is_trusted',
@@ -34,17 +34,17 @@ export const ASSERTION_CLAIMS = Object.freeze([
 ] as const)
 export type AssertionClaim = (typeof ASSERTION_CLAIMS)[number]
 
-/** What is known of an assertion that did not hold, and the first claim that failed. */
+/** The known facts about an assertion that failed, and the first check that failed. */
 interface Refuted {
   readonly failed: AssertionClaim
   readonly assertion: UnverifiedAssertion | null
   readonly issuer: KnownIssuer | null
   readonly keys: FoundKeys | null
-  /** Signed by the issuer; `null`: nothing is. */
+  /** The claims that the issuer signed. `null`: no signature was verified. */
   readonly claims: AssertionClaims | null
 }
 
-/** A genuine assertion for this server; whether it was used before is for the caller to find out. */
+/** A valid assertion for this server. The caller checks whether it was used before. */
 export interface GoodAssertion {
   readonly failed: null
   readonly assertion: UnverifiedAssertion
@@ -55,17 +55,17 @@ export interface GoodAssertion {
 
 export type Examination = Refuted | GoodAssertion
 
-/** An assertion that authenticates a client ends so long after it was made at the latest. */
+/** The maximum lifetime of an assertion that authenticates a client. */
 export const LONGEST_PROOF = milliseconds(3_600_000)
 const SECOND = 1_000
 
 interface ExaminerOptions {
   readonly trustedIssuers: Pick<TrustedIssuers, 'find'>
-  /** What this server is called: its own tokens are no assertions here. */
+  /** The issuer name of this server. Its own tokens are not accepted as assertions here. */
   readonly issuer: string
 }
 
-/** Judges the assertions of trusted issuers (RFC 7523 §3, SPIFFE JWT-SVID). */
+/** Verifies the assertions of trusted issuers (RFC 7523 §3, SPIFFE JWT-SVID). */
 export class AssertionExaminer {
   readonly #trustedIssuers: ExaminerOptions['trustedIssuers']
   readonly #ownIssuer: string
@@ -76,7 +76,8 @@ export class AssertionExaminer {
   }
 
   /**
-   * Judges an assertion as of `now`, the same way whomever it stands for. It uses up nothing. Throws `StoreError`.
+   * Verifies an assertion as of `now`, in the same way for every client. It does not mark the assertion as used. Throws
+   * `StoreError`.
    */
   async examine(ctx: StoreContext, text: string, use: AssertionUse, now: EpochMs): Promise<Examination> {
     const assertion = readAssertion(text)
@@ -94,14 +95,14 @@ export class AssertionExaminer {
     return { failed, assertion, issuer, keys, claims }
   }
 
-  /** Whom an assertion of an issuer has to be for. */
+  /** The audience that an assertion of this issuer must have. */
   audienceOf({ audience }: Pick<TrustedIssuer, 'audience'>, use: AssertionUse): string {
     return use === 'authorization_grant' && audience !== null ? audience : this.#ownIssuer
   }
 
   /**
-   * A JWT-SVID is of the trust domain of its subject, whatever its `iss` says (SPIFFE JWT-SVID §3). What this server
-   * signs itself, identity tokens among it, stands for no client here.
+   * The subject of a JWT-SVID determines its trust domain, whatever its `iss` is (SPIFFE JWT-SVID §3). Tokens that this
+   * server signs, identity tokens included, authenticate no client here.
    */
   async #issuerOf(ctx: StoreContext, { claimed: { iss, sub } }: UnverifiedAssertion): Promise<KnownIssuer | null> {
     const id = parseSpiffeId(sub)
@@ -109,7 +110,7 @@ export class AssertionExaminer {
       id === null || id.path === '' ? null : await this.#trustedIssuers.find(ctx, spiffeIssuer(id.trustDomain))
     if (ofDomain !== null) return ofDomain
     const named = iss === undefined || iss === this.#ownIssuer ? null : await this.#trustedIssuers.find(ctx, iss)
-    // A trust domain says nothing of other subjects than its own.
+    // A trust domain is authoritative only for its own subjects.
     return named?.terms.kind === 'jwt' ? named : null
   }
 
@@ -122,7 +123,7 @@ export class AssertionExaminer {
   }
 }
 
-/** What is used up by an assertion; `null`: it may be shown again until it ends. */
+/** The single-use id of an assertion. `null`: it may be presented again until it expires. */
 export function singleUseOf({ issuer, claims }: Pick<GoodAssertion, 'issuer' | 'claims'>): SingleUse | null {
   const { issuer: name, singleUse } = issuer.terms
   if (!singleUse || claims.jti === undefined) return null
@@ -134,7 +135,7 @@ function isHeaderAllowed(assertion: UnverifiedAssertion, { kind }: TrustedIssuer
   return isTypedFor(assertion, use === 'authorization_grant' ? 'authorization-grant+jwt' : 'client-authentication+jwt')
 }
 
-/** It says when it was made, and ends soon after: one that was stolen is of no use for long. */
+/** It has an issue time and expires soon after it. This bounds the use of a stolen assertion. */
 function isShortLived({ iat, exp }: AssertionClaims): boolean {
   return iat !== undefined && (exp - iat) * SECOND <= LONGEST_PROOF
 }

@@ -29,20 +29,20 @@ import type { JtiReplayGuard, SingleUse } from './jti-replay-guard.ts'
 import type { ClientKeySets } from './key-sources.ts'
 import type { SecretUsage } from './secret-usage.ts'
 
-/** What authentication needs of a call. */
+/** The parts of a call that authentication needs. */
 export type AuthenticationContext = StoreContext & Pick<CallContext, 'caller' | 'peer' | 'certificate'>
 
-/** A client that proved itself, and the certificate that proved it, if one did. */
+/** An authenticated client, and the certificate that authenticated it, if any. */
 export type AuthenticatedClient = Extract<Caller, { readonly kind: 'client' }>
 
-/** That a client is who it says, and what is used up by saying so. */
+/** The evidence that authenticates a client, and the single-use assertion that it consumes. */
 interface Evidence {
   readonly certificate: CertificateThumbprint | null
   readonly secretId: SecretId | null
   readonly assertion: SingleUse | null
 }
 
-/** What was shown to prove a client, as far as it was judged without looking at the client. */
+/** The credentials that a call presents, as far as they were checked without the client's registration. */
 interface Shown {
   readonly proof: ClientProof
   readonly secretId: SecretId | null
@@ -56,18 +56,18 @@ type Secrets = readonly ClientSecret[]
 
 const NONE: Secrets = Object.freeze([])
 
-/** A secret that was shown, beside those of a client. */
+/** The result of comparing a presented secret with those of a client. */
 interface Comparison {
-  /** Which of them it is; `null`: none. */
+  /** The secret that matches. `null`: none. */
   readonly match: SecretId | null
-  /** Whether it has been noted that it proved the client. */
+  /** Whether this use of the secret was recorded. */
   noted: boolean
 }
 
 export interface ClientAuthenticatorOptions {
   readonly reads: Pick<ReadStores, 'clients' | 'clientSecrets'>
   readonly keyring: Keyring
-  /** Whom assertions must be meant for. */
+  /** The audience that assertions must have. */
   readonly issuer: string
   readonly bruteForceGuard: BruteForceGuard
   readonly authenticationFailures: AuthenticationFailures
@@ -78,7 +78,7 @@ export interface ClientAuthenticatorOptions {
   readonly keySets: ClientKeySets
 }
 
-/** Proves clients by the methods they are registered for (RFC 6749 §2.3). */
+/** Authenticates clients by their registered methods (RFC 6749 §2.3). */
 export class ClientAuthenticator {
   readonly #reads: ClientAuthenticatorOptions['reads']
   readonly #keyring: Keyring
@@ -89,7 +89,7 @@ export class ClientAuthenticator {
   readonly #secretUsage: SecretUsage
   readonly #importedSecrets: ImportedSecrets
   readonly #examiner: AssertionExaminer
-  /** What was shown to the secrets of one look-up, and what came of it. */
+  /** The secrets presented for each look-up, and the results of their comparison. */
   readonly #compared = new WeakMap<Promise<Secrets>, Map<string, Comparison>>()
 
   constructor(options: ClientAuthenticatorOptions) {
@@ -105,12 +105,12 @@ export class ClientAuthenticator {
   }
 
   /**
-   * Proves a client by its registered method. An unknown id, a wrong proof and a
-   * disabled client cost the same look-ups and the same HMAC, and give the same
-   * answer; but a client whose secret another server hashed, until it proved itself
-   * once, takes longer. Whoever failed too often is refused before. `authenticatedAt`: when
-   * the same proof held before in this call; an assertion is then verified as of
-   * that moment and not used up again, but by the keys of now. Throws `StoreError`.
+   * Authenticates a client by its registered method. An unknown id, a wrong credential and a disabled client cost the
+   * same look-ups and the same HMAC, and give the same answer. The exception is a client whose secret was hashed by
+   * another server: it takes longer until its first success. A caller with too many failures is refused before the
+   * check. `authenticatedAt`: the time at which the same credential was accepted before in this call. An assertion is
+   * then verified as of that time and is not consumed again, but it is verified with the current keys. Throws
+   * `StoreError`.
    */
   async authenticate(
     ctx: AuthenticationContext,
@@ -128,7 +128,7 @@ export class ClientAuthenticator {
     const lookUp = this.#reads.clientSecrets.ofClient(ctx, clientId)
     const examining = proof.kind === 'assertion' ? this.#examine(ctx, presentedId, proof, authenticatedAt) : null
     const [named, secrets, examination] = await Promise.all([finding, lookUp, examining])
-    // Whoever presents it is told so, to whichever client it belongs, as ExchangeAssertion tells them.
+    // The bearer of the assertion gets this answer for any client, as ExchangeAssertion gives it.
     if (examination?.failed === 'issuer_keys_are_available') return keysAreUnavailable()
     const client = named ?? (await this.#clientNamedBySubject(ctx, presentedId, examination))
     const comparison = proof.kind === 'secret' ? this.#comparisonOf(ctx.now, proof.secret, secrets, lookUp) : null
@@ -140,7 +140,8 @@ export class ClientAuthenticator {
       if (found.value.match === null) return this.#refuseCounted(ctx, attempt)
       secretId = found.value.match
     }
-    // Awaited in each case: of calls that arrive together, whose answers leave together, none may be the later one for that.
+    // Awaited in each case, so that the answers to calls that arrive together leave together. A later answer would
+    // reveal which case it is.
     const evidence = await (client?.enabled
       ? this.#evidenceFor(ctx, client, { proof, secretId, examination }, authenticatedAt ?? ctx.now)
       : null)
@@ -159,7 +160,9 @@ export class ClientAuthenticator {
     return success({ kind: 'client', client, certificate, secretId: provedBy })
   }
 
-  /** A failure is counted before the work that it costs, so that many at once are no more than one after the other. */
+  /**
+   * A failure is counted before the costly verification, so concurrent attempts get no more tries than sequential ones.
+   */
   async #matchImported(
     ctx: AuthenticationContext,
     attempt: ClientAttempt,
@@ -172,7 +175,7 @@ export class ClientAuthenticator {
     const counted = costsWork ? this.#guard.count(ctx, attempt) : HOLDS
     if (!counted.ok) return counted
     const match = await this.#importedSecrets.match(verification).catch((error: unknown) => {
-      // Nothing was found out, so nobody failed.
+      // Nothing was verified, so there is no failure to count.
       if (costsWork) this.#guard.uncount(ctx, attempt)
       throw error
     })
@@ -193,7 +196,7 @@ export class ClientAuthenticator {
     return fail('oauth.invalid_client')
   }
 
-  /** Only the registered method counts; whatever else is shown, even if it were right, does not. */
+  /** Only the registered method counts. Other credentials are ignored, even if they are valid. */
   #evidenceFor(
     ctx: AuthenticationContext,
     client: Client,
@@ -223,7 +226,7 @@ export class ClientAuthenticator {
     return verified === null ? null : { ...NOTHING_USED, assertion: verified }
   }
 
-  /** RFC 7521 §4.2: an assertion names its client by itself, where its subject stands in the place of an id. */
+  /** RFC 7521 §4.2: an assertion alone identifies its client, because its subject takes the place of the client id. */
   async #clientNamedBySubject(
     ctx: AuthenticationContext,
     presentedId: string,
@@ -236,8 +239,8 @@ export class ClientAuthenticator {
   }
 
   /**
-   * What a trusted issuer says of whoever calls; `null`: the client speaks for itself. It is judged before it is
-   * known whether there is the client, so that neither the time nor the answer tells.
+   * Verifies an assertion of a trusted issuer. `null`: the assertion is the client's own. It is verified before it is
+   * known whether the client exists, so neither the time nor the answer reveals that.
    */
   #examine(
     ctx: AuthenticationContext,
@@ -249,7 +252,9 @@ export class ClientAuthenticator {
     return this.#examiner.examine(ctx, assertion, 'client_authentication', authenticatedAt ?? ctx.now)
   }
 
-  /** Calls that share a look-up, which those of one turn do, share what comes of a secret that they all show. */
+  /**
+   * Calls of one turn share a look-up. If they present the same secret, they also share the result of its comparison.
+   */
   #comparisonOf(now: EpochMs, presented: string, secrets: Secrets, lookUp: Promise<Secrets>): Comparison {
     const shared = this.#compared.get(lookUp) ?? new Map<string, Comparison>()
     const known = shared.get(presented)
@@ -268,12 +273,12 @@ export class ClientAuthenticator {
   }
 }
 
-/** Where the keys are, and what is wrong there, is in the log and known to `qscope doctor`. */
+/** The location of the keys and the cause of the problem are in the log and in the output of `qscope doctor`. */
 function keysAreUnavailable(): FailedResult {
   return fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: KEYS_RETRY_AFTER_MS })
 }
 
-/** RFC 7523 §3: a trusted issuer says of the client, by a name that it has there, that it is the caller. */
+/** RFC 7523 §3: a trusted issuer asserts that the caller is the client, by the client's name at that issuer. */
 function federatedEvidence(client: Client, examination: Examination): Evidence | null {
   if (examination.failed !== null) return null
   const { claims, issuer } = examination
@@ -282,13 +287,13 @@ function federatedEvidence(client: Client, examination: Examination): Evidence |
   return { ...NOTHING_USED, assertion: singleUseOf(examination) }
 }
 
-/** What another server hashed, of the secrets by which a client may prove itself. */
+/** The secrets of the client that another server hashed. */
 function importedSecretsOf(client: Client | null, secrets: Secrets, now: EpochMs): Secrets {
   if (client?.authenticationMethod !== 'client_secret' || !client.enabled) return NONE
   return secrets.filter((secret) => secret.importedHash !== null && isSecretValid(secret, now))
 }
 
-/** RFC 8705 §2: the certificate of the connection is the client's, and has not run out since. */
+/** RFC 8705 §2: the certificate of the connection is the client's, and has not expired since the handshake. */
 function certificateOf(
   { certificate, now }: Pick<CallContext, 'certificate' | 'now'>,
   client: Client,
@@ -297,27 +302,27 @@ function certificateOf(
   return isCertificateOf(client.tlsClientSubject, certificate) ? certificate.thumbprint : null
 }
 
-/** Long enough to travel; a stolen one is of no use for longer. */
+/** The maximum lifetime. It allows for transit time and bounds the use of a stolen assertion. */
 const LONGEST = milliseconds(300_000)
 const KEPT_KEY_SETS = 256
 
-/** Verifies the assertions by which clients prove themselves (RFC 7523 §2.2). */
+/** Verifies the assertions by which clients authenticate themselves (RFC 7523 §2.2). */
 class ClientAssertions {
   readonly #issuer: string
-  /** Key sets by their text: the same text is the same keys, so none of them gets stale. */
+  /** Key sets by their text. The same text always gives the same keys, so an entry never becomes stale. */
   readonly #keySets = new BoundedMap<string, readonly VerificationKey[]>(KEPT_KEY_SETS)
 
   readonly #published: ClientKeySets
 
-  /** `issuer`: whom assertions must be meant for. `published`: the keys of clients that publish them. */
+  /** `issuer`: the audience that assertions must have. `published`: the keys of clients that publish them. */
   constructor(issuer: string, published: ClientKeySets) {
     this.#issuer = issuer
     this.#published = published
   }
 
   /**
-   * RFC 7523 §3: an assertion by which a client proves itself, as of `now`;
-   * `null`: it proves nothing. Whether it is new is for the caller to find out.
+   * RFC 7523 §3: verifies an assertion by which a client authenticates itself, as of `now`. `null`: it is invalid. The
+   * caller checks whether it was used before.
    */
   async verify(client: Client, text: string, now: EpochMs): Promise<SingleUse | null> {
     const assertion = readAssertion(text)
@@ -331,7 +336,7 @@ class ClientAssertions {
     return { madeBy: { kind: 'client', name: client.clientId }, jti: claims.jti, expiresAt: endOf(claims) }
   }
 
-  /** `null`: the client publishes them, and they cannot be had. */
+  /** `null`: the client publishes its keys, and they are unavailable. */
   async #keysOf({ jwks, jwksUri }: Client, assertion: UnverifiedAssertion): Promise<readonly VerificationKey[] | null> {
     if (jwksUri !== null) {
       const found = await this.#published.keysAt(jwksUri, assertion)

@@ -11,30 +11,29 @@ const PER_PEER = { burst: 20, perMinute: 20 }
 const PER_CLIENT = { burst: 20, perMinute: 20 }
 const OVERALL = { burst: 200, perMinute: 200 }
 
-/** All unknown ids share one bucket, so that guessing ids fills no memory. */
+/** All unknown ids share one bucket, so guessed ids use no memory. */
 const UNKNOWN = ''
 const ALL = ''
 
 export interface AuthenticationFailure {
   /** As presented. */
   readonly clientId: string
-  /** Whether there is such a client. */
+  /** Whether a client with this id exists. */
   readonly known: boolean
 }
 
-/** Is told in the path of calls, so it is quick and never throws. */
+/** Called in the path of calls, so it must be fast and must not throw. */
 export interface AuthenticationObserver {
-  /** An audit event that no call waits for could not be written. */
+  /** An audit event that is written in the background could not be written. */
   auditWriteFailed(): void
 }
 
 type AuditedContext = Pick<CallContext, 'rayId' | 'now' | 'log' | 'caller' | 'peer'>
 
 /**
- * Records failed client authentications in the audit log, limited so that they
- * cannot flood it. The `BruteForceGuard` decides whether more may be attempted.
- * Nobody waits for the record: an answer that took longer for a recorded failure
- * would tell known ids from unknown ones.
+ * Records failed client authentications in the audit log, with a limit so that they cannot flood it. `BruteForceGuard`
+ * decides whether further attempts are allowed. Calls do not wait for the record: a longer answer time for a recorded
+ * failure would distinguish known ids from unknown ones.
  */
 export class AuthenticationFailures {
   readonly #backend: Pick<Backend, 'append'>
@@ -63,7 +62,7 @@ export class AuthenticationFailures {
       metadata: { peer: ctx.peer, ...presentable(failure.clientId) },
     })
     this.#backend
-      // It outlives the call that caused it.
+      // The write may outlast the call that caused it.
       .append(backgroundContext(ctx.rayId, ctx.log, ctx.now), (stores) => stores.auditLog.append(event))
       .catch((error: unknown) => {
         this.#observer?.auditWriteFailed()
@@ -72,7 +71,7 @@ export class AuthenticationFailures {
   }
 }
 
-/** The presented id, unless it may be a secret in the wrong place. */
+/** The presented id, unless it may be a secret in the wrong field. */
 function presentable(claimed: string): Record<string, string> {
   return isRegistrableClientId(claimed) && !holdsSecret(claimed) ? { presented_client_id: claimed } : {}
 }

@@ -9,21 +9,21 @@ import type { BruteForceGuard } from './brute-force-guard.ts'
 import type { Credentials } from './credentials.ts'
 import { noteRefusal } from './token-refusal.ts'
 
-/** Who may call a method, as its `access` option says. */
+/** Who may call a method, according to its `access` option. */
 export interface AccessRule {
-  /** The permission that opens it to a bearer; `null`: a bearer token does not. */
+  /** The permission that a bearer token needs. `null`: bearer tokens are not accepted. */
   readonly permission: string | null
   readonly clientAuthentication: boolean
-  /** Whoever calls is let in; with `clientAuthentication`, who shows credentials must still prove them. */
+  /** Every caller is admitted. With `clientAuthentication`, credentials must still be valid if they are present. */
   readonly anyone: boolean
-  /** Whether a repeated call leaves the server as one would. */
+  /** Whether a repeated call has the same effect as a single one. */
   readonly idempotent: boolean
 }
 
 export interface AuthorizationAttempt {
   readonly rule: AccessRule
   readonly credentials: Credentials
-  /** When the same credentials proved the caller before in this call; `null`: they have not yet. */
+  /** When the same credentials authenticated the caller before in this call. `null`: they have not yet. */
   readonly authenticatedAt: EpochMs | null
 }
 
@@ -35,11 +35,11 @@ export interface CallAuthorizerOptions {
   readonly issuer: string
 }
 
-/** The claim that does not hold where a caller is refused, as logs name it. */
+/** The name of the failed claim in logs when a caller is refused. */
 const CLAIM = 'callerIsAdmitted'
 const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
 
-/** Decides who is calling and whether they may: the only way into a method that is not open to anyone. */
+/** Authenticates and authorizes callers. Every method that is not open to anyone is reached only through it. */
 export class CallAuthorizer {
   readonly #clients: ClientAuthenticator
   readonly #accessTokens: AccessTokenVerifier
@@ -53,7 +53,7 @@ export class CallAuthorizer {
     this.#issuer = issuer
   }
 
-  /** The caller, or why they are not let in. A database's failure is answered as one. */
+  /** The caller, or the reason for the refusal. A database failure is answered as such. */
   async authorize(ctx: AuthenticationContext, attempt: AuthorizationAttempt): Promise<Result<Caller>> {
     try {
       const admitted = await this.#admit(ctx, attempt)
@@ -78,7 +78,7 @@ export class CallAuthorizer {
     return refusalOf(rule, credentials)
   }
 
-  /** Anybody can make a token up that has to be looked up, so whoever did so too often is refused before. */
+  /** An invented token costs a look-up, so a caller with too many failures is refused before it. */
   async #admitBearer(
     ctx: AuthenticationContext,
     presented: string,
@@ -91,13 +91,16 @@ export class CallAuthorizer {
       if (!admitted.ok) return admitted
     }
     const result = await this.#evaluateBearer(ctx, presented, permission)
-    // One that does not reach far enough is no guess.
+    // A valid token with insufficient scope is not a guess.
     if (result.ok || result.code === 'oauth.insufficient_scope') this.#guard.succeeded(ctx, attempt)
     else this.#guard.failed(ctx, attempt)
     return result
   }
 
-  /** RFC 6750 §3.1: the token must be good (invalid_token), then reach far enough (insufficient_scope), then be meant for us. */
+  /**
+   * RFC 6750 §3.1: the token must be valid (invalid_token), then have the scope (insufficient_scope), then have this
+   * server as its audience.
+   */
   async #evaluateBearer(ctx: AuthenticationContext, presented: string, permission: string): Promise<Result<Caller>> {
     const status = await this.#accessTokens.find(ctx, presented)
     const refusal = status === null ? 'unknown' : await this.#accessTokens.whyNotAccepted(ctx, status)
@@ -106,7 +109,7 @@ export class CallAuthorizer {
       return fail('oauth.invalid_token')
     }
     const { token, client } = status
-    // RFC 8705 §3: a bound token is of no use without the key of its certificate.
+    // RFC 8705 §3: a bound token is accepted only with the certificate it is bound to.
     if (token.confirmation !== null && token.confirmation !== ctx.certificate?.thumbprint) {
       noteRefusal(ctx, 'certificate_mismatch', token)
       return fail('oauth.invalid_token', { because: 'certificate' })
@@ -125,7 +128,7 @@ export class CallAuthorizer {
   }
 }
 
-/** Nothing was shown that could be verified, so the caller may know why. */
+/** No verifiable credentials were presented, so the answer may give the reason. */
 function refusalOf({ clientAuthentication }: AccessRule, { kind }: Credentials): FailedResult {
   if (!clientAuthentication) {
     return fail('oauth.invalid_token', {

@@ -6,13 +6,13 @@ import { type RateLimit, RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { fail, HOLDS, type Result } from '../results.ts'
 import type { ClientProof } from './credentials.ts'
 
-/** The longest id that a client can have; what is longer is nobody's, and need not be told apart. */
+/** The maximum length of a client id. Longer ids exist for no client, so they need not be distinguished. */
 const LONGEST_ID = 128
 const MAX_PROVEN = 10_000
 /**
- * What one address may fail where a secret takes long to verify, some 0.3 s of a core: as one client, and as any. That is
- * a share of what it may fail otherwise, so that more is allowed where many clients share one address, but no less than
- * so much, which is a tenth of a core in the long run.
+ * The failures allowed for one address if verifying a secret takes long (some 0.3 s of a core): for one client, and for
+ * all clients together. Each is a share of the usual limit, so that a raised limit for addresses with many clients
+ * applies here too. The minimum is a tenth of a core in the long run.
  */
 const SLOW_OF_CLIENT: SlowShare = Object.freeze({ share: 1 / 10, least: { burst: 10, perMinute: 6 } })
 const SLOW_OF_PEER: SlowShare = Object.freeze({ share: 1 / 50, least: { burst: 20, perMinute: 20 } })
@@ -22,39 +22,36 @@ interface SlowShare {
   readonly least: RateLimit
 }
 
-/** A client that wants to prove itself. */
+/** An attempt to authenticate as a client. */
 export interface ClientAttempt {
   readonly clientId: string
   readonly proof: ClientProof
 }
 
-/** What a caller shows to be let in. */
+/** The credentials that a caller presents. */
 type Attempt = ClientAttempt | { readonly bearer: string }
 
 /**
- * Slows down whoever guesses: an address that failed too often, as one client
- * or as any, is refused before anything is looked up. Nobody is locked out by
- * others: no limit spans addresses, and a proof that was right lately passes
- * whatever its address has done, so that a guesser behind the same proxy does
- * not keep the owner of the secret away. It is still verified, of course.
+ * Limits guessing. An address with too many failures, for one client or in total, is refused before any look-up. No
+ * caller can lock out another: no limit spans addresses, and a credential that was valid recently passes regardless of
+ * its address. So a guesser behind the same proxy does not lock out the owner of the secret. The credential is still
+ * verified.
  *
- * Ids are told apart as presented, existing or not, so that the limit says
- * nothing about which exist. Bearer tokens are told apart by nothing, and have a
- * limit of their own: an application whose token has expired does not keep its
- * neighbours' clients away. Only failures count: calls under way at once when the
- * limit is reached may exceed it.
+ * Ids are distinguished as presented, existing or not, so the limit does not reveal which exist. Bearer tokens are not
+ * distinguished, and have a limit of their own: an application with an expired token does not lock out other clients at
+ * its address. Only failures count, so calls that are under way when the limit is reached may exceed it.
  */
 export class BruteForceGuard {
   readonly #clients: RateLimiter
   readonly #peers: RateLimiter
   readonly #bearers: RateLimiter
-  /** Those of attempts that take long to verify count here as well. */
+  /** Also counts attempts that take long to verify. */
   readonly #slowClients: RateLimiter
   readonly #slowPeers: RateLimiter
   readonly #fingerprint: (secret: string) => string
-  /** Fingerprints of proofs that were right, the longest unused one first. */
+  /** Fingerprints of credentials that were valid, least recently used first. */
   readonly #proven = new BoundedMap<string, true>(MAX_PROVEN)
-  /** Of a proof that became right (1), or is no more (-1). */
+  /** Publishes a credential that became valid (1) or invalid (-1). */
   readonly #publishProven: PublishCount
 
   constructor(
@@ -79,7 +76,7 @@ export class BruteForceGuard {
     })
   }
 
-  /** Refuses an attempt that has to wait, before anything is looked up for it. */
+  /** Refuses an attempt that is over the limit, before any look-up for it. */
   admit(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): Result<object> {
     const peer = peerKey(ctx.peer)
     const wait = this.#waitOf(ctx, peer, attempt)
@@ -90,8 +87,8 @@ export class BruteForceGuard {
   }
 
   /**
-   * Counts an attempt as failed before it is verified, for one that takes long to
-   * verify; refuses it where as many as may fail are under way, or lately failed. `uncount` takes it back.
+   * Counts an attempt that takes long to verify as failed before its verification. Refuses it if recent failures and
+   * attempts under way reach the limit. `uncount` reverses this.
    */
   count(ctx: Pick<CallContext, 'peer' | 'now'>, attempt: ClientAttempt): Result<object> {
     const peer = peerKey(ctx.peer)
@@ -107,7 +104,7 @@ export class BruteForceGuard {
     return HOLDS
   }
 
-  /** Takes back what was counted: the attempt did not fail. */
+  /** Reverses `count`: the attempt did not fail. */
   uncount(ctx: Pick<CallContext, 'peer'>, attempt: ClientAttempt): void {
     const peer = peerKey(ctx.peer)
     for (const clients of [this.#clients, this.#slowClients]) clients.giveBack(pairOf(peer, attempt))
@@ -129,7 +126,7 @@ export class BruteForceGuard {
       this.#peers.take(peer, ctx.now)
     }
     const name = this.#nameOf(ctx, attempt)
-    // What was right once, such as a revoked secret, is a guess like any other now.
+    // A credential that was valid once, such as a revoked secret, now counts as a guess.
     if (name !== null && this.#proven.delete(name)) this.#publishProven(name, -1)
   }
 
@@ -138,7 +135,7 @@ export class BruteForceGuard {
     return Math.max(this.#clients.waitFor(pairOf(peer, attempt), now), this.#peers.waitFor(peer, now))
   }
 
-  /** `null`: the proof is never the same twice. */
+  /** `null`: the credential is different for each attempt. */
   #nameOf({ certificate }: Pick<CallContext, 'certificate'>, attempt: Attempt): string | null {
     if ('bearer' in attempt) return this.#fingerprint(`bearer ${attempt.bearer}`)
     const { clientId, proof } = attempt

@@ -1,13 +1,13 @@
-/** What a client shows beside its id (RFC 6749 §2.3); a certificate came with the connection. */
+/** The credentials that a client presents with its id (RFC 6749 §2.3). A certificate belongs to the connection. */
 export type ClientProof =
   | { readonly kind: 'none' }
   | { readonly kind: 'secret'; readonly secret: string }
   | { readonly kind: 'assertion'; readonly assertion: string }
 
-/** What came with a call to prove the caller. */
+/** The credentials of a call. */
 export type Credentials =
   | { readonly kind: 'none' }
-  /** Something was there that nobody can read. */
+  /** Credentials were present but could not be parsed. */
   | { readonly kind: 'malformed' }
   | { readonly kind: 'client'; readonly clientId: string; readonly proof: ClientProof }
   | { readonly kind: 'bearer'; readonly token: string }

@@ -5,26 +5,29 @@ import type { ClientSecret } from '../domain/client.ts'
 import type { ClientId, EpochMs, SecretId } from '../domain/ids.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 
-/** Of the process: each takes a core for up to some 0.3 s, and a process has work for the others. */
+/**
+ * The limit for the process. Each verification takes a core for up to some 0.3 s, and other work needs the remaining
+ * ones.
+ */
 const MAX_AT_ONCE = 2
 const MAX_WAITING = 32
 const MAX_WAITING_OF_CLIENT = 4
-/** Of one client from one address, so that a guesser leaves places to the owner. */
+/** The limit for one client from one address, so that a guesser leaves places for the owner of the secret. */
 const MAX_WAITING_OF_PAIR = 2
 
-/** A secret that was shown for a client, beside what another server made of those that are the client's. */
+/** A presented secret of a client, with the client's secrets that another server hashed. */
 export interface ImportedAttempt {
   readonly clientId: ClientId
-  /** Whose address it is, as limits tell addresses apart. */
+  /** The address, in the form that limits use. */
   readonly peer: string
   readonly presented: string
   /** The client's valid secrets with an imported hash. */
   readonly secrets: readonly ClientSecret[]
-  /** When its caller stops waiting. */
+  /** The deadline of the call. */
   readonly deadline: EpochMs | null
 }
 
-/** Which of the secrets it is; `null`: none. `busy`: nothing was verified, for too many wait. */
+/** The secret that matches. `null`: none. `busy`: it was not verified, because too many verifications wait. */
 export type ImportedMatch = SecretId | 'busy' | null
 
 interface Verification extends ImportedAttempt {
@@ -34,16 +37,16 @@ interface Verification extends ImportedAttempt {
 }
 
 /**
- * Verifies secrets that another server hashed, which takes a million times as long as
- * one that was hashed here: one at a time for each client, few in all, and each but
- * once, for the hash is then replaced. Who comes from an address of which nothing is being
- * verified comes first, so that nobody waits for all that another address sends.
+ * Verifies secrets that another server hashed. This takes a million times as long as for a secret that was hashed here.
+ * Each client has one verification at a time, and there are few in all. Each secret is verified this way only once,
+ * because its hash is then replaced. An address without a running verification has priority, so that no caller waits
+ * for all attempts of another address.
  */
 export class ImportedSecrets {
   readonly #backend: Pick<Backend, 'transaction'>
   readonly #keyring: Keyring
   readonly #log: Logger
-  /** In the order in which they came. */
+  /** In order of arrival. */
   readonly #waiting: Verification[] = []
   readonly #running = new Map<ClientId, Verification>()
 
@@ -53,12 +56,12 @@ export class ImportedSecrets {
     this.#log = log
   }
 
-  /** Whether the same secret is being verified, so that `match` costs nothing. */
+  /** Whether the same secret is being verified already, so that `match` costs nothing. */
   isUnderWay(attempt: ImportedAttempt): boolean {
     return this.#same(attempt) !== undefined
   }
 
-  /** Calls that show the same secret share what comes of it. */
+  /** Calls that present the same secret share the result. */
   match(attempt: ImportedAttempt): Promise<ImportedMatch> {
     const same = this.#same(attempt)
     if (same !== undefined) return same.answer
@@ -86,7 +89,7 @@ export class ImportedSecrets {
       const next = this.#next()
       if (next === undefined) return
       this.#waiting.splice(this.#waiting.indexOf(next), 1)
-      // Nobody waits for the answer any more.
+      // The caller no longer waits for the answer.
       if (next.deadline !== null && next.deadline <= Date.now()) next.resolve('busy')
       else void this.#run(next)
     }
@@ -113,7 +116,10 @@ export class ImportedSecrets {
     }
   }
 
-  /** The client is proved whether that can be stored or not; if it cannot, the next time is as slow. */
+  /**
+   * The client is authenticated even if the new hash cannot be stored. In that case the next verification is slow
+   * again.
+   */
   async #rehash({ secretId, importedHash }: ImportedSecret, presented: string): Promise<void> {
     const ctx = backgroundContext('imported-secrets', this.#log)
     const rehashed = { secretId, keyId: this.#keyring.active('pepper'), hash: this.#keyring.hashSecret(presented) }

@@ -6,27 +6,26 @@ import type { EpochMs } from '../domain/ids.ts'
 import type { AssertionUse } from '../stores/contract/assertion-ids.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 
-/** An assertion that proved what it says, and may be used once. */
+/** A verified assertion that may be used once. */
 export interface SingleUse {
-  /** Who made it: the same id of another is another. */
+  /** The party that made it. Ids of different parties are independent. */
   readonly madeBy: { readonly kind: 'client' | 'issuer'; readonly name: string }
   readonly jti: string
   readonly expiresAt: EpochMs
 }
 
-/** `overloaded`: too many wait; nothing was written. */
+/** `overloaded`: too many uses wait, and nothing was written. */
 export type Consumption = 'first' | 'used' | 'overloaded'
 
 const MAX_BATCH_SIZE = 128
 const MAX_WAITING = 10_000
 const MAX_ATTEMPTS = 8
-/** What `created_by` holds. */
+/** The maximum length of `created_by`. */
 const LONGEST_NAME = 191
 
 /**
- * Spends assertions, across all instances: the insert of an id decides. The ids
- * of concurrent calls share a transaction, apart from the lanes of tokens, so
- * that neither many assertions nor replays of one make other calls wait.
+ * Consumes assertions, across all instances: the insert of an id decides. The ids of concurrent calls share a
+ * transaction. It is separate from those of tokens, so neither many assertions nor replays of one delay other calls.
  */
 export class JtiReplayGuard {
   readonly #backend: Pick<Backend, 'transaction'>
@@ -47,7 +46,7 @@ export class JtiReplayGuard {
     })
   }
 
-  /** Whether an assertion was used already; it is not used up. Throws `StoreError`. */
+  /** Whether an assertion was used already. It is not consumed. Throws `StoreError`. */
   async wasUsed({ now }: Pick<CallContext, 'now'>, use: SingleUse): Promise<boolean> {
     const ctx = backgroundContext('assertion-ids', this.#log, now)
     return await this.#backend.transaction(ctx, async (stores) => {
@@ -56,7 +55,10 @@ export class JtiReplayGuard {
     })
   }
 
-  /** Of any number of concurrent calls with one assertion, exactly one is `first`. Throws `StoreError`. */
+  /**
+   * Consumes an assertion. Of any number of concurrent calls with one assertion, exactly one gets `first`. Throws
+   * `StoreError`.
+   */
   async consume({ now }: Pick<CallContext, 'now'>, single: SingleUse): Promise<Consumption> {
     const { madeBy, expiresAt } = single
     const use: AssertionUse = {
@@ -69,7 +71,7 @@ export class JtiReplayGuard {
     return (await this.#batches.add(use)) ?? 'overloaded'
   }
 
-  /** The uses that are stored now; others were first with the rest. */
+  /** The ids of stored uses. An assertion with another use id was used before. */
   async #store(uses: readonly AssertionUse[]): Promise<ReadonlySet<string>> {
     const ctx = backgroundContext('assertion-ids', this.#log, uses[0]?.usedAt)
     for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts += 1) {
@@ -78,7 +80,7 @@ export class JtiReplayGuard {
           ctx,
           uses.map((use) => use.hash),
         )
-        // A commit that went through unnoticed is tried again, and finds itself.
+        // A retry after an unnoticed commit finds its own rows.
         const holders = new Map(known.map((each) => [each.hash.toString('hex'), each.useId]))
         const fresh = uses.filter((use) => !holders.has(use.hash.toString('hex')))
         if (!(await stores.assertionIds.insert(fresh))) return { commit: false, value: null }
@@ -94,7 +96,7 @@ function hashOf({ madeBy, jti }: SingleUse): Buffer {
   return sha256(JSON.stringify([madeBy.kind, madeBy.name, jti]))
 }
 
-/** In one order for everyone, so that two instances cannot wait for each other. */
+/** Sorted in one order, so that two instances cannot deadlock. */
 function firstOfEach(uses: readonly AssertionUse[]): readonly AssertionUse[] {
   const first = new Map<string, AssertionUse>()
   for (const use of uses) {

@@ -6,13 +6,13 @@ const MINUTE = 60_000
 const FLUSH_EVERY_MS = 5_000
 
 /**
- * Notes when secrets were last used, to the minute and in the background: the
- * call that used one does not wait for it. A crash may lose the last seconds.
+ * Records the last use of secrets, to the minute and in the background. Calls do not wait for it. A crash may lose the
+ * last seconds.
  */
 export class SecretUsage {
   readonly #backend: Pick<Backend, 'transaction'>
   readonly #log: Logger
-  /** What was noted last, so that a busy secret costs one write a minute. */
+  /** The last recorded use, so that a busy secret costs one write a minute. */
   readonly #noted = new Map<SecretId, EpochMs>()
   #waiting = new Map<SecretId, EpochMs>()
   readonly #timer: NodeJS.Timeout
@@ -31,7 +31,7 @@ export class SecretUsage {
     this.#waiting.set(secretId, minute)
   }
 
-  /** Writes what was noted; what cannot be written is noted again. */
+  /** Writes the recorded uses. Uses that cannot be written are kept for the next attempt. */
   async flush(): Promise<void> {
     if (this.#waiting.size === 0) return
     const uses = this.#waiting

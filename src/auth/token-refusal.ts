@@ -3,13 +3,13 @@ import type { InactiveReason } from '../domain/access-token.ts'
 import type { GrantInactiveReason } from '../domain/grant.ts'
 import type { ClientId, TokenId } from '../domain/ids.ts'
 
-/** Why a token was refused, as the log of the server says it. */
+/** The reason why a token was refused, in the words of the server log. */
 export type TokenRefusal =
   | InactiveReason
   | GrantInactiveReason
-  /** No token of this server, mistyped, or deleted since. */
+  /** The token is not of this server, mistyped, or deleted since. */
   | 'unknown'
-  /** Another client's, and not meant for the one that asks. */
+  /** The token belongs to another client, and the caller is not in its audience. */
   | 'not_visible'
   /** A token that it was exchanged from no longer counts. */
   | 'ancestor_inactive'
@@ -23,9 +23,8 @@ export type TokenRefusal =
 type Handle = { readonly tokenId: TokenId; readonly clientId: ClientId }
 
 /**
- * Notes why a token was refused, by its handle and never by its value, under the
- * call's ray id. Anybody can make up tokens that are unknown: those are noted at
- * debug only, so that they do not flood the log.
+ * Logs the reason why a token was refused, by its handle and never by its value, under the call's ray id. Unknown
+ * tokens can be invented by any caller. They are logged only at debug level, so they do not flood the log.
  */
 export function noteRefusal(
   ctx: Pick<CallContext, 'log' | 'rayId'>,

@@ -1,12 +1,12 @@
 /**
- * What a process sets up before it loads the rest of the program, which takes most of a start. This file must stay cheap to load.
+ * Process setup before the rest of the program is loaded, which takes most of the start time. This file must load fast.
  */
 import { constants } from 'node:os'
 import manifest from '../../package.json' with { type: 'json' }
 
 const OLDEST_NODE = Number.parseInt(manifest.engines.node.replace('>=', ''), 10)
 
-/** Why QScope cannot run on a version of Node.js such as `v24.1.0`, in one line; `null` if it can. */
+/** The reason why QScope cannot run on a Node.js version such as `v24.1.0`, in one line. `null`: it can. */
 export function nodeVersionProblem(version: string): string | null {
   const major = Number.parseInt(version.replace('v', ''), 10)
   return major >= OLDEST_NODE ? null : `QScope needs Node.js ${OLDEST_NODE} or newer; this is ${version}`
@@ -38,8 +38,8 @@ export function ignoreReloadSignalsAsServer(args: readonly string[]): void {
 }
 
 /**
- * Ends a command without a word when the program that reads its answer has gone, such as `head -1`, with the exit code
- * of a process that SIGPIPE ended: Node.js ignores that signal, and makes an error of the next write.
+ * Ends a command silently when the reader of its output has gone, such as `head -1`, with the exit code of a process
+ * ended by SIGPIPE. Node.js ignores that signal and fails the next write instead.
  */
 export function exitWhenNobodyReads(args: readonly string[]): void {
   if (isServer(args)) return

@@ -89,12 +89,12 @@ export function program(): Command {
   return root
 }
 
-/** Commander's line begins as every other problem does. */
+/** Gives Commander's message the same prefix as every other problem. */
 function writeUsageError(text: string, write: (text: string) => void): void {
   write(text.replace(/^error: /, 'qscope: '))
 }
 
-/** What a command is about stands before how it connects and prints, which is the same for all. */
+/** A command's own options precede those for connection and output, which are the same for all. */
 function ownOptionsFirst<Item extends Command | Option>(
   unsorted: Item[],
   visible: Item[],
@@ -104,7 +104,10 @@ function ownOptionsFirst<Item extends Command | Option>(
   return new Map([...groups].map((group) => [group, visible.filter((item) => groupOf(item) === group)]))
 }
 
-/** Commander would end the process itself, with logs unwritten and its own exit codes, and quote arguments as they are. */
+/**
+ * Commander would end the process itself, with unwritten logs and its own exit codes, and would print arguments
+ * unescaped.
+ */
 function configure(command: Command): void {
   command
     .exitOverride()

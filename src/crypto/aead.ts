@@ -6,7 +6,10 @@ const ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** AES-256-GCM under a key of 32 bytes with a nonce drawn for it: nonce, ciphertext, tag. `place` is bound to it, and not in it. */
+/**
+ * AES-256-GCM under a 32-byte key with a random nonce. The result is nonce, ciphertext, tag. `place` is authenticated
+ * but not contained.
+ */
 export function seal(key: Buffer, place: string, plain: Buffer): Buffer {
   const nonce = randomBytes(NONCE_BYTES)
   // Given the bytes themselves, Node.js takes 8 µs longer for a key that is used once.
@@ -15,7 +18,7 @@ export function seal(key: Buffer, place: string, plain: Buffer): Buffer {
   return Buffer.concat([nonce, sealed, cipher.getAuthTag()])
 }
 
-/** What was sealed, or throws if it was not sealed under this key for this place. */
+/** Returns the plaintext. Throws if it was not sealed under this key for this place. */
 export function unseal(key: Buffer, place: string, sealed: Buffer): Buffer {
   const nonce = sealed.subarray(0, NONCE_BYTES)
   const body = sealed.subarray(NONCE_BYTES, -TAG_BYTES)
@@ -27,19 +30,18 @@ export function unseal(key: Buffer, place: string, sealed: Buffer): Buffer {
 }
 
 const KEY_BYTES = 32
-/** Part of how the key is made: another one would not open what is stored. */
+/** Part of the key derivation: another value could not open stored data. */
 const PURPOSE = 'qscope refresh replay'
 
 /**
- * Encrypts the answer to a refresh under the value of the token that was spent:
- * only who still has that value can read it again; the database alone cannot.
- * Bound to the spent token's row.
+ * Encrypts the answer to a refresh under the value of the spent token. Only a holder of that value can decrypt it; the
+ * database alone cannot. It is bound to the spent token's row.
  */
 export function sealRetryAnswer(spent: RawToken, spentId: TokenId, answer: string): Buffer {
   return seal(keyFor(spent), spentId, Buffer.from(answer))
 }
 
-/** The answer, or throws if it was not sealed under this value for this row. */
+/** Returns the answer. Throws if it was not sealed under this value for this row. */
 export function openRetryAnswer(spent: RawToken, spentId: TokenId, sealed: Buffer): string {
   return unseal(keyFor(spent), spentId, sealed).toString('utf8')
 }

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import { type CertificateExtensions, readExtensions } from './certificate-extensions.ts'
 
-/** Why a certificate is not believed: nothing leads from it to the CA, it is not for clients, or it is not valid now. */
+/** Why a certificate is rejected: it has no path to the CA, it is not for clients, or it is not valid now. */
 export type CertificateProblem = 'untrusted' | 'purpose' | 'expired'
 
-/** From when until when a certificate and all that vouch for it are valid, in milliseconds. */
+/** The period in which a certificate and its whole path are valid, in milliseconds. */
 export interface ValidityPeriod {
   readonly notBefore: number
   readonly notAfter: number
@@ -17,13 +17,13 @@ export type PathVerification =
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 /** As many as OpenSSL would follow are more than anybody uses. */
 const LONGEST_PATH = 8
-/** Certificates that vouch for each other in circles make more paths than can be tried. */
+/** Bounds the number of paths that are tried, because cross-certificates can form cycles. */
 const MOST_SIGNATURES = 32
 const DIGITAL_SIGNATURE = 0
 const KEY_AGREEMENT = 4
 const KEY_CERT_SIGN = 5
 const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2'
-/** SHA-1 and MD5 can be made to collide; Node.js refuses them in handshakes too. */
+/** SHA-1 and MD5 are not collision-resistant. Node.js rejects them in handshakes too. */
 const SOUND_SIGNATURE = /^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|ED448)$/
 const LEAST_RSA_BITS = 2_048
 
@@ -34,20 +34,20 @@ const LEAST_RSA_BITS = 2_048
  * evaluated: a CA that has some vouches for nobody. Revocation lists are not asked, as in handshakes.
  */
 export class CertificateVerifier {
-  /** Those of the CA that signed themselves, and those that lead to them. */
+  /** The self-signed certificates of the CA, and the intermediate ones. */
   readonly #anchors: readonly X509Certificate[]
   readonly #intermediates: readonly X509Certificate[]
 
-  /** `ca`: certificates in PEM. @throws Error when there is one that cannot be read. */
+  /** `ca`: certificates in PEM. @throws Error if one cannot be parsed. */
   constructor(ca: Buffer) {
     const certificates = Array.from(ca.toString('latin1').matchAll(CERTIFICATE), ([pem]) => new X509Certificate(pem))
     this.#anchors = certificates.filter((each) => each.checkIssued(each))
     this.#intermediates = certificates.filter((each) => !each.checkIssued(each))
   }
 
-  /** `chain`: certificates that came with it, in any order; what is not needed of them does not matter. */
+  /** `chain`: the certificates that came with it, in any order. Unneeded ones are ignored. */
   verify(leaf: X509Certificate, chain: readonly X509Certificate[], now: number): PathVerification {
-    // A CA is no client: the first of a chain in the wrong order would be one.
+    // A CA certificate is not accepted as a client's. It could come first in a chain in the wrong order.
     if (leaf.ca || !mayAuthenticateClients(leaf) || !hasUsage(leaf, DIGITAL_SIGNATURE, KEY_AGREEMENT)) {
       return { ok: false, problem: 'purpose' }
     }
@@ -63,7 +63,7 @@ export class CertificateVerifier {
   }
 }
 
-/** Looks for a way from a certificate to one that is trusted, by who issued it and then by who issued that. */
+/** Searches for a path from a certificate to a trusted one, issuer by issuer. */
 class PathSearch {
   readonly #anchors: readonly X509Certificate[]
   readonly #candidates: readonly X509Certificate[]

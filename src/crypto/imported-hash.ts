@@ -5,7 +5,7 @@ import type { SecretHash } from '../domain/ids.ts'
 import { neighbour } from '../neighbour.ts'
 import { randomBytes } from './random.ts'
 
-/** The hash that another server made of a client's secret, read. */
+/** The parsed hash that another server made of a client's secret. */
 type ImportedHash =
   | { readonly kind: 'bcrypt'; readonly hash: string; readonly cost: number }
   | {
@@ -26,18 +26,18 @@ const PBKDF2_ITERATIONS = Object.freeze({ least: 1_000, most: 600_000 })
 const HASH_BYTES = Object.freeze({ least: 16, most: 64 })
 const SALT_BYTES = Object.freeze({ least: 8, most: 64 })
 
-/** What bcrypt takes into account of a secret: another one that begins so would pass, too. */
+/** bcrypt ignores further bytes, so another secret with the same beginning would match. */
 const BCRYPT_BYTES = 72
 
 const THREAD = neighbour(import.meta.url, 'bcrypt-thread')
 const derive = promisify(pbkdf2)
 
-/** A hash that no secret has: of a secret whose hash another server made. */
+/** A hash that matches no secret, for a secret that another server hashed. */
 export function drawUnmatchedHash(): SecretHash {
   return randomBytes(32) as SecretHash
 }
 
-/** Why a text is no hash that can be imported, in one line; `null`: it is one. */
+/** The reason why a hash cannot be imported, in one line. `null`: it can. */
 export function whyNotImported(text: string): string | null {
   const parsed = parse(text)
   if (parsed === null) {
@@ -59,10 +59,7 @@ export function whyNotImported(text: string): string | null {
   }
 }
 
-/**
- * Whether a secret is the one that another server hashed. Takes up to some 0.3 s of
- * a core, on another thread.
- */
+/** Whether a secret matches a hash of another server. Takes up to some 0.3 s of a core, on another thread. */
 export async function importedHashMatches(secret: string, text: string): Promise<boolean> {
   const parsed = parse(text)
   if (parsed === null || whyNotImported(text) !== null) return false
@@ -81,7 +78,7 @@ export async function importedHashMatches(secret: string, text: string): Promise
 const NEW_SALT_BYTES = 16
 const NEW_HASH_BYTES = 32
 
-/** The hash by which a secret that another server keeps in the clear is imported. */
+/** Hashes a secret that another server stores in plaintext, for its import. */
 export async function hashForImport(secret: string): Promise<string> {
   const iterations = PBKDF2_ITERATIONS.most
   const salt = randomBytes(NEW_SALT_BYTES)

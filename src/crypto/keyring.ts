@@ -5,15 +5,15 @@ import { seal, unseal } from './aead.ts'
 import { HmacSha256 } from './hmac.ts'
 import { randomBytes } from './random.ts'
 
-/** What a key is for; a key never serves two purposes. */
+/** The purpose of a key. A key never serves two purposes. */
 export const KEY_PURPOSES = Object.freeze(['pepper', 'audit', 'encryption', 'revocation'] as const)
 export type KeyPurpose = (typeof KEY_PURPOSES)[number]
 
-/** Keys of one purpose: the active one makes, all of them check. */
+/** Keys of one purpose. The active one signs or encrypts; all of them verify or decrypt. */
 export interface KeySet {
   readonly active: KeyId
   readonly keys: ReadonlyMap<KeyId, Buffer>
-  /** When each was drawn, as far as the file says. */
+  /** The creation time of each key, if the file states it. */
   readonly created: ReadonlyMap<KeyId, EpochMs>
 }
 
@@ -24,12 +24,12 @@ const KEY_BYTES = 32
 /** Of MACs that bind a token to what it is shown for. */
 const SHORT_MAC_BYTES = 16
 
-/** Draws a keyring with one key of each purpose. */
+/** Generates a keyring with one key of each purpose. */
 export function drawKeyMaterial(): KeyMaterial {
   return keyMaterialOf(drawKeySet)
 }
 
-/** Draws one key of a purpose, which is active. */
+/** Generates one key of a purpose, which is active. */
 export function drawKeySet(purpose: KeyPurpose): KeySet {
   const { id, key, created } = drawKey(purpose)
   return { active: id, keys: new Map([[id, key]]), created: new Map([[id, created]]) }
@@ -45,33 +45,33 @@ export function keyMaterialOf(keySet: (purpose: KeyPurpose) => KeySet): KeyMater
   }
 }
 
-/** A fresh key, and an id for it that says what it is for. */
+/** Generates a key, and an id that contains its purpose. */
 export function drawKey(purpose: KeyPurpose): { readonly id: KeyId; readonly key: Buffer; readonly created: EpochMs } {
   const id = keyId(`${purpose}-${randomBytes(4).toString('hex')}`)
   return { id, key: randomBytes(KEY_BYTES), created: epochMs(Date.now()) }
 }
 
-/** Computes with the keyring; the keys themselves stay inside. */
+/** Computes with the keyring. The keys themselves never leave it. */
 export class Keyring {
   #material: KeyMaterial
-  /** Made once for each key. */
+  /** Created once for each key. */
   readonly #hmacs = new WeakMap<Buffer, HmacSha256>()
 
   constructor(material: KeyMaterial) {
     this.#material = material
   }
 
-  /** Whether a key that the database refers to is here. */
+  /** Whether the keyring has a key that the database refers to. */
   has(purpose: KeyPurpose, id: KeyId): boolean {
     return this.#material[purpose].keys.has(id)
   }
 
-  /** When a key was drawn; `null` if the file does not say. */
+  /** The creation time of a key. `null`: the file does not state it. */
   created(purpose: KeyPurpose, id: KeyId): EpochMs | null {
     return this.#material[purpose].created.get(id) ?? null
   }
 
-  /** Goes on with other keys, such as those of a file that was changed. */
+  /** Replaces the keys, for example after the file has changed. */
   change(change: (before: KeyMaterial) => KeyMaterial): void {
     this.#material = change(this.#material)
   }
@@ -84,12 +84,15 @@ export class Keyring {
     return this.#material[purpose].active
   }
 
-  /** HMAC-SHA-256 of a client secret under a pepper; the server drew all its 256 bits, so a slow hash would buy nothing. */
+  /**
+   * HMAC-SHA-256 of a client secret under a pepper. A slow hash is not needed, because the server generated all its 256
+   * bits.
+   */
   hashSecret(secret: string, pepper: KeyId = this.active('pepper')): SecretHash {
     return this.#mac('pepper', pepper, `client_secret\0${secret}`) as SecretHash
   }
 
-  /** Compares in constant time. A secret under a pepper that is not here matches nothing, at the same cost. */
+  /** Compares in constant time. If the keyring lacks the pepper, nothing matches, at the same cost. */
   secretMatches(presented: string, stored: { readonly keyId: KeyId; readonly hash: SecretHash }): boolean {
     const known = this.has('pepper', stored.keyId)
     const computed = this.hashSecret(presented, known ? stored.keyId : this.active('pepper'))
@@ -102,7 +105,7 @@ export class Keyring {
     return { keyId, hash: this.#userCodeMac(keyId, code) }
   }
 
-  /** The hashes a user code may be stored under: one for each pepper. */
+  /** The hashes under which a user code may be stored: one for each pepper. */
   userCodeHashes(code: string): readonly UserCodeHash[] {
     return this.ids('pepper').map((id) => this.#userCodeMac(id, code))
   }
@@ -116,7 +119,7 @@ export class Keyring {
     return this.#mac('pepper', pepper, `page_token\0${text}`, SHORT_MAC_BYTES)
   }
 
-  /** The MACs a page token may bear: one for each pepper, so that lists go on while peppers rotate. */
+  /** The valid MACs of a page token: one for each pepper, so that lists can be continued after a rotation. */
   pageTokenMacs(text: string): readonly Buffer[] {
     return this.ids('pepper').map((id) => this.pageTokenMac(text, id))
   }
@@ -131,12 +134,12 @@ export class Keyring {
     return this.#mac('revocation', id, text, REVOCATION_KEY_BYTES)
   }
 
-  /** 16 bytes that only this service can make of what a cursor of revocations says. */
+  /** A 16-byte MAC of the content of a revocation cursor. */
   revocationCursorMac(text: string, id: KeyId = this.active('revocation')): Buffer {
     return this.#mac('revocation', id, `cursor\0${text}`, SHORT_MAC_BYTES)
   }
 
-  /** The MACs that such a cursor may bear: one for each key. */
+  /** The valid MACs of such a cursor: one for each key. */
   revocationCursorMacs(text: string): readonly Buffer[] {
     return this.ids('revocation').map((id) => this.revocationCursorMac(text, id))
   }
@@ -147,7 +150,7 @@ export class Keyring {
     return { keyId, sealed: seal(this.#key('encryption', keyId), place, plain) }
   }
 
-  /** What was encrypted, or throws if it was not encrypted for this place with this key. */
+  /** Returns the plaintext. Throws if it was not encrypted for this place with this key. */
   decrypt(place: string, { keyId, sealed }: { readonly keyId: KeyId; readonly sealed: Buffer }): Buffer {
     return unseal(this.#key('encryption', keyId), place, sealed)
   }

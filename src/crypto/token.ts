@@ -4,7 +4,7 @@ import type { RawToken, TokenHash } from '../domain/ids.ts'
 import { sha256 } from './digest.ts'
 import { randomBytes } from './random.ts'
 
-/** What a bearer value is, told by how it begins. */
+/** The kinds of bearer values, by prefix. */
 const PREFIXES = Object.freeze({
   access: 'qat_',
   refresh: 'qrt_',
@@ -27,16 +27,15 @@ const TOKEN_LENGTH = BODY_LENGTH + CHECKSUM_LENGTH
 const DIGITS = /^[0-9A-Za-z]+$/
 
 /**
- * Draws a bearer value: a prefix, 256 random bits as 43 base62 digits, and the
- * CRC-32 of both as 6 more. The checksum spares a query for what was mistyped,
- * and gives secret scanners a precise pattern.
+ * Generates a bearer value: a prefix, 256 random bits as 43 base62 digits, and the CRC-32 of both as 6 more. The
+ * checksum saves a query for mistyped values, and gives secret scanners a precise pattern.
  */
 export function drawToken(kind: TokenKind): RawToken {
   const body = PREFIXES[kind] + base62(randomBytes(RANDOM_BYTES))
   return (body + checksum(body)) as RawToken
 }
 
-/** Reads a presented value: its kind, or `null` when it cannot be one of ours. */
+/** Parses a presented value: its kind, or `null` if it cannot be one of ours. */
 export function readToken(value: string): { readonly kind: TokenKind; readonly token: RawToken } | null {
   if (value.length !== TOKEN_LENGTH) return null
   const kind = KINDS.get(value.slice(0, PREFIX_LENGTH))
@@ -45,7 +44,7 @@ export function readToken(value: string): { readonly kind: TokenKind; readonly t
   return checksum(body) === value.slice(BODY_LENGTH) ? { kind, token: value as RawToken } : null
 }
 
-/** SHA-256: 256 random bits need no slow hash, there is nothing to guess. */
+/** SHA-256. A slow hash is not needed, because 256 random bits cannot be guessed. */
 export function hashToken(token: RawToken): TokenHash {
   return sha256(token) as TokenHash
 }
@@ -61,7 +60,7 @@ const PAIRS: readonly string[] = Array.from({ length: 62 ** 2 }, (_, value) => b
 const CHUNK_DIGITS = 8
 const CHUNK = 62n ** BigInt(CHUNK_DIGITS)
 
-/** How many base62 digits hold `bytes` bytes. */
+/** The number of base62 digits for `bytes` bytes. */
 export function base62Length(bytes: number): number {
   return Math.ceil((bytes * 8) / Math.log2(62))
 }

@@ -7,14 +7,14 @@ import { ExpressionProblem, InvalidExpression } from './problem.ts'
 import { mayBe, nameOf, type Type } from './type.ts'
 import { TypeChecker } from './type-checker.ts'
 
-/** In characters, as the contract has it. */
+/** The maximum length in characters, as the contract states it. */
 export const LONGEST_EXPRESSION = 2_048
-/** The parser takes ever longer for brackets in one another. They count in texts too. */
+/** The parser's time grows faster than the depth of nested brackets. Brackets in string literals count too. */
 const DEEPEST_BRACKET = 24
-/** Compiled expressions that are kept. */
+/** The maximum number of compiled expressions in the cache. */
 const KEPT = 1_000
 
-/** What an expression is to give. */
+/** The types of results that an expression can have. */
 export const RESULTS = Object.freeze({
   condition: 'bool',
   scopes: { list: 'string' },
@@ -22,11 +22,11 @@ export const RESULTS = Object.freeze({
 } as const satisfies Record<string, Type>)
 export type ResultKind = keyof typeof RESULTS
 
-/** An expression that may be evaluated. */
+/** A compiled expression. */
 export class Expression {
-  /** What it gives; an error of the library's where it gives nothing. */
+  /** Evaluates the expression. Returns an error of the library if it fails. */
   readonly run: (claims: CelMap) => CelResult
-  /** The parts of its syntax tree. */
+  /** The number of nodes in its syntax tree. */
   readonly parts: number
 
   constructor(run: (claims: CelMap) => CelResult, parts: number) {
@@ -35,10 +35,13 @@ export class Expression {
   }
 }
 
-/** Parts that stand outside of a comprehension cost little. */
+/** Nodes outside of a comprehension cost little. */
 const PARTS_OF_STEP = 4
 
-/** Evaluates expressions for the claims of one assertion. Their cost is bounded as one. Nothing may be awaited in between. */
+/**
+ * Evaluates expressions over the claims of one assertion. One cost limit applies to all of them together. Evaluation
+ * must be synchronous throughout.
+ */
 export class Evaluation {
   readonly #claims: CelMap
   readonly #meter: Meter
@@ -49,15 +52,16 @@ export class Evaluation {
     meter.start()
   }
 
-  /** @throws Error for a claim that is not there, for values that do not go together, and beyond the bound of the cost. */
+  /** @throws Error for a missing claim, for incompatible values, and beyond the cost limit. */
   valueOf(expression: Expression): CelValue {
     const { stackTraceLimit } = Error
-    // The library makes an error for each element that an expression cannot be evaluated for: their traces are most of the cost.
+    // The library creates an error for each element for which an expression fails. Their stack traces are most of the
+    // cost.
     Error.stackTraceLimit = 0
     try {
       this.#meter.charge(Math.ceil(expression.parts / PARTS_OF_STEP))
       const value = expression.run(this.#claims)
-      // An error that `||` overlooks ends the evaluation too.
+      // An error that `||` ignores must end the evaluation too.
       this.#meter.charge(0)
       if (isCelError(value)) throw new Error(value.message)
       return value
@@ -67,13 +71,13 @@ export class Evaluation {
   }
 }
 
-/** Compiles expressions in CEL (cel-spec) over one variable, `claims`; keeps what it compiled by its text. */
+/** Compiles CEL expressions (cel-spec) over one variable, `claims`. It caches compiled expressions by their text. */
 export class ExpressionCompiler {
   readonly #meter = new Meter()
   readonly #environment: CelEnv = celEnv({ funcs: [...meteredFunctions(this.#meter)] })
   readonly #compiled = new BoundedMap<string, Expression | ExpressionProblem>(KEPT)
 
-  /** What is wrong with an expression is an answer: it is found when it is written. */
+  /** Returns a problem instead of throwing, because an expression is validated when it is written. */
   compile(text: string, kind: ResultKind): Expression | ExpressionProblem {
     const key = `${kind} ${text}`
     const known = this.#compiled.get(key)
@@ -83,7 +87,7 @@ export class ExpressionCompiler {
     return compiled
   }
 
-  /** Begins to evaluate expressions of this compiler; one that was begun before is over. */
+  /** Starts an evaluation with the expressions of this compiler. It ends the previous evaluation. */
   evaluation(claims: CelMap): Evaluation {
     return new Evaluation(claims, this.#meter)
   }
@@ -118,7 +122,7 @@ export class ExpressionCompiler {
   }
 }
 
-/** Where a bracket opens in more than `most` others; `null`: nowhere. */
+/** The offset of a bracket that is nested in more than `most` others. `null`: there is none. */
 function bracketBeyond(text: string, most: number): number | null {
   let depth = 0
   for (let at = 0; at < text.length; at += 1) {

@@ -15,7 +15,7 @@ import {
 import { LONGEST_TEXT, type Meter, MOST_ELEMENTS } from './meter.ts'
 import { LIST, MAP, type Type } from './type.ts'
 
-/** One form of a function; `any` among its arguments takes whatever there is. */
+/** An overload of a function. An `any` argument accepts every type. */
 export interface Form {
   readonly takes: readonly Type[]
   readonly gives: Type
@@ -34,8 +34,8 @@ const TEST = [form(['string', 'string'], 'bool')]
 const SIZE = [form(['string'], 'int'), form([LIST], 'int'), form([MAP], 'int')]
 
 /**
- * The operators and functions of CEL that an expression may use, by the names that the syntax tree has for them. Regular expressions are not
- * among them, nor times: an expression says the same of an assertion whenever it is evaluated.
+ * The operators and functions of CEL that an expression may use, by their names in the syntax tree. Regular expressions
+ * and times are excluded. An expression therefore gives the same result for an assertion at any time.
  */
 export const FUNCTIONS: ReadonlyMap<string, readonly Form[]> = new Map<string, readonly Form[]>([
   ['_&&_', [form(['bool', 'bool'], 'bool')]],
@@ -61,7 +61,7 @@ export const FUNCTIONS: ReadonlyMap<string, readonly Form[]> = new Map<string, r
   ['string', (['int', 'double', 'string', 'bool'] as const).map((type) => form([type], 'string'))],
 ])
 
-/** The functions that are called upon a value, which is the first of what they take. */
+/** The methods. The receiver is the first argument. */
 export const METHODS: ReadonlyMap<string, readonly Form[]> = new Map<string, readonly Form[]>([
   ['contains', TEST],
   ['startsWith', TEST],
@@ -71,20 +71,20 @@ export const METHODS: ReadonlyMap<string, readonly Form[]> = new Map<string, rea
   ['lowerAscii', [form(['string'], 'string')]],
 ])
 
-/** Put around what a comprehension goes through, and around the condition of its loop. Their names cannot be written in an expression. */
+/** Wraps the range of a comprehension and the condition of its loop. These names cannot be written in an expression. */
 export const BOUNDED = '@bounded'
 export const STOPPABLE = '@stoppable'
 
 const { BOOL, DYN, INT, STRING } = CelScalar
 const LIST_TYPE = listType(DYN)
-/** A number is not read from a text that is longer. */
+/** The maximum length of a text that is converted to a number. */
 const LONGEST_NUMBER = 32
-/** These look at what is inside of a list or a map. */
+/** These functions compare the elements of a list or a map. */
 const DEEP: ReadonlySet<string> = new Set(['_==_', '_!=_', '@in'])
-/** A list that is made costs a step for so many of its elements. */
+/** Making a list costs one step for this many elements. */
 const ELEMENTS_OF_STEP = 16
 
-/** The functions of the library, each of which is charged before it runs, and those of this server. */
+/** The functions of the library, each charged before it runs, and the functions of this server. */
 export function meteredFunctions(meter: Meter): readonly CelFunc[] {
   const standard = [...celEnv().funcs].filter(({ name }) => FUNCTIONS.has(name) || METHODS.has(name))
   return [...standard.map((callable) => metered(callable, meter)), ...ownFunctions(meter)]
@@ -101,7 +101,7 @@ function metered(callable: CelFunc, meter: Meter): CelFunc {
         throw new Error(`reads no number from a text of more than ${LONGEST_NUMBER} characters`)
       }
     }
-    // The library checked the types of the values before.
+    // The library has checked the types of the values.
     const made = Reflect.apply(callable.call, callable, [0, on, values])
     if (isCelError(made)) throw made
     if (typeof made === 'string' && made.length > LONGEST_TEXT)
@@ -126,7 +126,7 @@ function chargeFor(meter: Meter, value: unknown, isDeep: boolean): void {
 function ownFunctions(meter: Meter): readonly CelFunc[] {
   const made = new WeakMap<CelList, readonly CelValue[]>()
   return [
-    // The library's list of two lists is a chain, which takes ever longer to go through.
+    // The library concatenates two lists into a chain, which becomes ever slower to iterate.
     celFunc('_+_', [LIST_TYPE, LIST_TYPE], LIST_TYPE, (left, right) => {
       meter.charge(1 + Math.floor((left.size + right.size) / ELEMENTS_OF_STEP))
       const elements = [...(made.get(left) ?? left), ...(made.get(right) ?? right)]

@@ -1,12 +1,12 @@
 import { type CelMap, type CelValue, celList, celMap, isCelList, isCelMap } from '@bufbuild/cel'
 import type { JsonValue } from '../json-object.ts'
 
-/** Claims that are nested deeper are not evaluated. */
+/** The maximum nesting depth of claims. Deeper claims are not evaluated. */
 const DEEPEST_CLAIM = 32
-/** Lists and maps in one another that an expression may give: every protobuf library reads as many. */
+/** The maximum nesting depth of an expression's result. Every protobuf library can parse this depth. */
 const DEEPEST_VALUE = 16
 
-/** The claims of an assertion as an expression sees them. @throws Error when they are nested too deep. */
+/** Converts the claims of an assertion to CEL values. @throws Error if they are nested too deep. */
 export function celClaims(claims: Readonly<Record<string, unknown>>): CelMap {
   return celMap(mapOf(claims, 1))
 }
@@ -25,13 +25,16 @@ function mapOf(object: Readonly<Record<string, unknown>>, depth: number): Map<st
   return new Map(Object.entries(object).map(([name, value]) => [name, celValue(value, depth)]))
 }
 
-/** What an expression gave, as JSON. @throws Error for what JSON does not have, and for what is too large. */
+/**
+ * Converts the result of an expression to JSON. @throws Error for values that JSON cannot represent, and for results
+ * that are too large.
+ */
 export function jsonValue(value: CelValue, longest: number): JsonValue {
   return new JsonWriter(longest).valueOf(value, 1)
 }
 
 class JsonWriter {
-  /** At least as many characters of JSON are still allowed. */
+  /** A lower bound of the JSON characters that are still allowed. */
   #left: number
 
   constructor(longest: number) {
@@ -84,7 +87,7 @@ class JsonWriter {
   #number(value: number, isExact: boolean): number {
     if (!isExact) throw new Error('gives a number that JSON does not carry exactly')
     this.#take(1)
-    // Of the two zeros JSON has one.
+    // JSON has no negative zero.
     return value === 0 ? 0 : value
   }
 

@@ -1,15 +1,15 @@
-/** Beyond this many steps an evaluation ends, which takes it a few milliseconds at the worst. */
+/** An evaluation ends beyond this number of steps. It takes a few milliseconds at worst. */
 export const MOST_STEPS = 5_000
-/** Elements that a comprehension goes through. */
+/** The maximum number of elements that a comprehension iterates over. */
 export const MOST_ELEMENTS = 256
-/** In UTF-16 code units: no text that an expression makes is longer. */
+/** The maximum length of a text that an expression creates, in UTF-16 code units. */
 export const LONGEST_TEXT = 16_384
-/** A step handles so many characters. */
+/** The number of characters that one step processes. */
 const CHARACTERS_OF_STEP = 64
 
 const TOO_COSTLY = 'takes more steps than an evaluation may'
 
-/** Counts what an evaluation costs. */
+/** Counts the cost of an evaluation. */
 export class Meter {
   #left = 0
 
@@ -17,7 +17,7 @@ export class Meter {
     this.#left = MOST_STEPS
   }
 
-  /** @throws Error when the steps since `start` are too many, and from then on whenever it is called. */
+  /** @throws Error if there are too many steps since `start`, and on every call after that. */
   charge(steps: number): void {
     this.#left -= steps
     if (this.#left < 0) throw new Error(TOO_COSTLY)

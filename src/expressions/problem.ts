@@ -1,7 +1,7 @@
-/** Why an expression cannot be used, and where in its text that shows. */
+/** The reason why an expression cannot be used, and its position in the text. */
 export class ExpressionProblem {
   readonly description: string
-  /** Counted from 1; `null`: it is about the whole text. */
+  /** Counted from 1. `null`: the problem concerns the whole text. */
   readonly position: { readonly line: number; readonly column: number } | null
 
   /** `offset`: in characters of the text, from 0. */
@@ -21,7 +21,7 @@ export class ExpressionProblem {
   }
 }
 
-/** Thrown while an expression is read; `id` names the part of it. */
+/** Thrown while an expression is compiled. `id` identifies the node in the syntax tree. */
 export class InvalidExpression extends Error {
   readonly id: bigint | null
 

@@ -11,20 +11,21 @@ type RuleExpressions = Pick<AssertionRule, 'condition' | 'scopesExpression' | 't
 type Claims = Readonly<Record<string, unknown>>
 
 /**
- * What the rules of an issuer say of an assertion. `problem`: why an expression could not be evaluated, for whoever may see the
- * assertion, and not for its bearer; then the assertion stands for nobody, also where a later rule would apply.
+ * The result of an issuer's rules for an assertion. `problem`: the reason why an expression could not be evaluated. It
+ * is for those who may see the assertion, not for its bearer. In this case the assertion is refused, even if a later
+ * rule would apply.
  */
 export type RuleOutcome =
   | {
       readonly ok: true
-      /** With the scopes that its expression chose; `null`: none applies. */
+      /** The rule that applies, with the scopes that its expression chose. `null`: no rule applies. */
       readonly rule: AssertionRule | null
-      /** Claims for the token; `null`: none. */
+      /** Claims for the token. `null`: none. */
       readonly extra: Readonly<JsonObject> | null
     }
   | { readonly ok: false; readonly problem: string }
 
-/** Evaluates the expressions of rules. To be asked about claims of which the signature was verified, and no others. */
+/** Evaluates the expressions of rules. Call it only with claims whose signature was verified. */
 export class RuleEvaluator {
   readonly #compiler: ExpressionCompiler
 
@@ -32,7 +33,7 @@ export class RuleEvaluator {
     this.#compiler = compiler
   }
 
-  /** Everything that is wrong with the expressions of a rule, by its fields. */
+  /** All problems of a rule's expressions, by field. */
   problemsOf({ condition, scopesExpression, tokenClaims }: RuleExpressions): readonly RegistrationProblem[] {
     return [
       ...this.#problems('condition', condition, 'condition'),
@@ -45,7 +46,10 @@ export class RuleEvaluator {
     ]
   }
 
-  /** Finds the first rule that applies, and evaluates the rest of it; all expressions together are bounded as one. */
+  /**
+   * Finds the first rule that applies, and evaluates its other expressions. One cost limit applies to all expressions
+   * together.
+   */
   evaluate(rules: readonly AssertionRule[], claims: Claims): RuleOutcome {
     let at = 'rules'
     try {
@@ -82,7 +86,7 @@ export class RuleEvaluator {
     return compiled instanceof Expression ? [] : [{ field, description: String(compiled) }]
   }
 
-  /** A rule was judged when it was written, by this server or another version of it. */
+  /** The rule was validated when it was written, by this server or another version of it. */
   #compiled(text: string, kind: ResultKind): Expression {
     const compiled = this.#compiler.compile(text, kind)
     if (compiled instanceof Expression) return compiled
@@ -95,7 +99,7 @@ function truthOf(value: CelValue): boolean {
   return value
 }
 
-/** An expression chooses among the scopes of its rule: what else it gives counts for nothing. */
+/** An expression selects from the scopes of its rule. Other values in its result are ignored. */
 function chosenOf(scopes: readonly string[], value: CelValue): readonly string[] {
   if (!isCelList(value)) throw new Error('gives no list')
   const chosen: ReadonlySet<unknown> = new Set(value)

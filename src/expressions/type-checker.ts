@@ -9,11 +9,11 @@ type Kind<Case extends Kinds['case']> = Extract<Kinds, { readonly case: Case }>
 type Call = Kind<'callExpr'>['value']
 type Comprehension = Kind<'comprehensionExpr'>['value']
 
-/** Parts of the syntax tree, those that macros stand for included. */
+/** The maximum number of syntax tree nodes, including those of expanded macros. */
 export const MOST_PARTS = 250
 export const DEEPEST_PART = 32
 export const MOST_COMPREHENSIONS = 4
-/** One comprehension in the body of another, and none in the body of that one. */
+/** A comprehension may contain another one, but no third level. */
 export const DEEPEST_COMPREHENSION = 2
 
 const INDEX = '_[_]'
@@ -27,14 +27,15 @@ interface Place {
 }
 
 /**
- * Judges a syntax tree before anything is evaluated: what it may use, how large it is, and the types of its parts as far as they are known.
- * The library checks types of constants and variables alone. Each comprehension is given a bound to what it goes through.
+ * Checks a syntax tree before evaluation: the functions it uses, its size, and the types of its nodes as far as they
+ * are known. The library checks only types of constants and variables. The checker also limits the range of each
+ * comprehension.
  */
 export class TypeChecker {
   #parts = 0
   #comprehensions = 0
 
-  /** How many parts were checked. */
+  /** The number of nodes checked. */
   get parts(): number {
     return this.#parts
   }
@@ -184,13 +185,13 @@ function conditionalType(id: bigint, [condition = 'never', yes = 'never', no = '
   return join(yes, no)
 }
 
-/** `&&` and `||` may take more than two. */
+/** `&&` and `||` may take more than two arguments. */
 function fits({ takes }: Form, given: readonly Type[]): boolean {
   const wanted = takes.length === 2 && given.length > 2 ? given.map(() => takes[0]) : takes
   return wanted.length === given.length && wanted.every((type, at) => mayBe(given[at] ?? 'never', type ?? 'never'))
 }
 
-/** The range, refused where it is too long, and charged for what the body takes for each element. */
+/** Wraps the range. The wrapper refuses a range that is too long, and charges the cost of the body for each element. */
 function bounded(range: Syntax, parts: number): Syntax {
   const { id } = range
   const steps: Syntax = {
@@ -204,7 +205,7 @@ function bounded(range: Syntax, parts: number): Syntax {
   return call(id, BOUNDED, [range, steps])
 }
 
-/** The condition of a loop, which an evaluation beyond its bound leaves at once. */
+/** Wraps the condition of a loop, so that an evaluation beyond its limit leaves the loop at once. */
 function stoppable(condition: Syntax | undefined): Syntax {
   if (condition === undefined) throw new InvalidExpression('is not complete')
   return call(condition.id, STOPPABLE, [condition])

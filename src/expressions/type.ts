@@ -1,4 +1,4 @@
-/** What is known of a value before it is there. `any`: nothing; `never`: an element of an empty list. */
+/** The static type of a value. `any`: unknown; `never`: an element of an empty list. */
 export type Type =
   | 'any'
   | 'never'
@@ -13,7 +13,7 @@ export type Type =
 export const LIST: Type = { list: 'any' }
 export const MAP: Type = { map: 'any' }
 
-/** Whether a value of one type may be one of the other. */
+/** Whether a value of type `type` may have the type `wanted`. */
 export function mayBe(type: Type, wanted: Type): boolean {
   if (type === 'any' || type === 'never' || wanted === 'any' || wanted === 'never') return true
   if (typeof type === 'string' || typeof wanted === 'string') return type === wanted
@@ -21,7 +21,7 @@ export function mayBe(type: Type, wanted: Type): boolean {
   return 'map' in wanted && mayBe(type.map, wanted.map)
 }
 
-/** What both are. */
+/** A type that includes both types. */
 export function join(a: Type, b: Type): Type {
   if (a === 'never') return b
   if (b === 'never' || a === b) return a

@@ -2,8 +2,8 @@ import { fail, HOLDS, RETRY_AFTER_MS } from '../results.ts'
 import { condition } from './condition.ts'
 
 /**
- * What an instance would issue whose clock is off could outlive the keys that tell of
- * its end: they are kept by the database's clock. Evaluated before every flow that issues.
+ * Evaluated before every flow that issues tokens. An instance with a wrong clock could issue tokens that outlive their
+ * revocation keys, because those are kept by the database's clock.
  */
 export const clockIsRight = condition<object>('clockIsRight', ({ services }) => {
   const isRight = services.clock.isRight()

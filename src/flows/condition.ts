@@ -3,54 +3,55 @@ import { type FailedResult, type SuccessResult, success } from '../results.ts'
 import type { TransactionStores } from '../stores/contract/backend.ts'
 import type { FlowContext, LaneContext } from './context.ts'
 
-/** A postcondition's or effect's answer when another call was first: everything is rolled back and evaluated again. */
+/** The answer of a postcondition or effect if another call was first. Everything is rolled back and evaluated again. */
 export const LOST_RACE = Symbol('lost race')
 
-/** An effect's answer when what the flow lacked is there now: it stands, and the flow is evaluated again. */
+/**
+ * The answer of an effect that created what the flow lacked. The effect is committed, and the flow is evaluated again.
+ */
 export const RETRY = Symbol('retry')
 
 /**
- * What a refusal leaves behind, such as a revocation; commits in a transaction of
- * its own before the answer. What it returns is answered instead, if anything.
- * Like a postcondition it touches nothing but its stores.
+ * A side effect of a refusal, such as a revocation. It commits in a transaction of its own before the answer. Its
+ * return value, if any, replaces the answer. Like a postcondition it may touch only its stores.
  */
 export type Effect = (
   ctx: LaneContext<TransactionStores>,
 ) => Promise<FailedResult | typeof LOST_RACE | typeof RETRY | undefined>
 
-/** A refusal, and what it wants written. */
+/** A refusal, and its effect, if any. */
 export interface Refusal extends FailedResult {
   readonly effect?: Effect
 }
 
-/** What a condition finds. */
+/** The result of a condition. */
 export type Decision<T> = SuccessResult<T> | Refusal
 
-/** A claim: reads facts, and returns new ones or refuses. */
+/** A claim. It reads facts, and either returns new ones or refuses. */
 export interface Condition<Needs extends object, Adds extends object = object> {
   /** In the present tense, such as `clientIsAuthenticated`. Logged, never sent. */
   readonly name: string
-  /** The function given to {@link condition}; which of them run, a flow lists in its `preconditions`. */
+  /** The function passed to {@link condition}. A flow lists its conditions in `preconditions`. */
   readonly check: (ctx: FlowContext, facts: Readonly<Needs>) => Promise<Decision<Adds>> | Decision<Adds>
 }
 
 type Step = Condition<object, object>
 
-/** A condition that was evaluated, by its name, and what it found. */
+/** The name of an evaluated condition, and its result. */
 export interface EvaluatedCondition {
   readonly name: string
   readonly decision: Decision<object>
 }
 
-/** How a chain was evaluated: each condition up to the first that did not hold, and what was established until then. */
+/** The evaluation of a chain: each condition up to the first that failed, and the facts established until then. */
 export interface Trace<Out extends object> {
   readonly evaluated: readonly EvaluatedCondition[]
   readonly known: Readonly<Partial<Out>>
-  /** The refusal of the last one; `null`: all hold. */
+  /** The refusal of the last condition. `null`: all hold. */
   readonly refusal: Refusal | null
 }
 
-/** Conditions one after the other; the compiler proves that each finds established what it needs. */
+/** A sequence of conditions. The compiler checks that each gets the facts that it needs. */
 export class ConditionChain<In extends object, Out extends object> {
   readonly #steps: readonly Step[]
 
@@ -58,23 +59,23 @@ export class ConditionChain<In extends object, Out extends object> {
     this.#steps = steps
   }
 
-  /** The names of the conditions, in the order in which they are evaluated. */
+  /** The names of the conditions, in the order of evaluation. */
   get names(): readonly string[] {
     return this.#steps.map(({ name }) => name)
   }
 
   /** The chain with one more condition at its end. */
   and<Adds extends object>(next: Condition<Out, Adds>): ConditionChain<In, Out & Adds> {
-    // The chain's own type keeps what the list of steps cannot say.
+    // The chain's own type keeps the types that the list of steps cannot express.
     return new ConditionChain<In, Out & Adds>([...this.#steps, next as unknown as Step])
   }
 
-  /** The chain with another at its end, whose conditions several flows share. */
+  /** Appends a chain whose conditions several flows share. */
   followedBy<More extends object>(next: ConditionChain<Out, More>): ConditionChain<In, Out & More> {
     return new ConditionChain<In, Out & More>([...this.#steps, ...next.#steps])
   }
 
-  /** As `check`, for who wants to know how it was decided. No effect of a refusal is brought about. */
+  /** Like `check`, but also returns how the decision was made. Effects of a refusal are not executed. */
   async trace(ctx: FlowContext, facts: Readonly<In>): Promise<Trace<Out>> {
     const known = { ...facts } as unknown as Partial<Out>
     const evaluated: EvaluatedCondition[] = []
@@ -88,8 +89,8 @@ export class ConditionChain<In extends object, Out extends object> {
   }
 
   /**
-   * Checks one condition after the other, and hands on what they add; the first that does not hold refuses. A promise
-   * only where a condition has to wait.
+   * Checks the conditions in order, and passes on the facts that they add. The first that fails refuses. Returns a
+   * promise only if a condition is asynchronous.
    */
   check(ctx: FlowContext, facts: Readonly<In>): Decision<Readonly<Out>> | Promise<Decision<Readonly<Out>>> {
     const known = { ...facts }
@@ -102,7 +103,7 @@ export class ConditionChain<In extends object, Out extends object> {
     return success(known as unknown as Readonly<Out>)
   }
 
-  /** Goes on with the condition at `from`, whose answer is waited for. */
+  /** Continues with the condition at `from`, whose result is awaited. */
   async #checkFrom(
     from: number,
     first: Promise<Decision<object>>,
@@ -121,12 +122,12 @@ export class ConditionChain<In extends object, Out extends object> {
   }
 }
 
-/** The empty chain: what is given with the call. */
+/** The empty chain, which starts with the facts of the call. */
 export function given<In extends object>(): ConditionChain<In, In> {
   return new ConditionChain<In, In>([])
 }
 
-/** Names the claim that did not hold, for the log. */
+/** Adds the name of the failed claim, for the log. */
 export function refusedBy(
   claim: { readonly name: string },
   ctx: Pick<CallContext, 'log' | 'rayId'>,
@@ -136,7 +137,7 @@ export function refusedBy(
   return { ...refusal, condition: claim.name }
 }
 
-/** Names a claim and its check. */
+/** Creates a condition from a claim's name and its check. */
 export function condition<Needs extends object, Adds extends object = object>(
   name: string,
   check: Condition<Needs, Adds>['check'],
@@ -144,17 +145,16 @@ export function condition<Needs extends object, Adds extends object = object>(
   return Object.freeze({ name, check })
 }
 
-/** What a postcondition finds. */
+/** The result of a postcondition. */
 export type Confirmation = SuccessResult<object> | FailedResult | typeof LOST_RACE
 
 /**
- * A claim about what the flow wrote, made true and confirmed in its lane. It may
- * run more than once and be rolled back, so it sees the stores of the lane, and no
- * services that a rollback would not undo.
+ * A claim about the flow's writes, which it makes and confirms in the flow's lane. It may run more than once and be
+ * rolled back. It therefore gets only the stores of the lane, and no services that a rollback would not undo.
  */
 export interface Postcondition<Facts extends object, Stores> {
   readonly name: string
-  /** The function given to {@link postcondition}; which of them run, a flow lists in its `postconditions`. */
+  /** The function passed to {@link postcondition}. A flow lists its postconditions in `postconditions`. */
   readonly confirm: (ctx: LaneContext<Stores>, facts: Readonly<Facts>) => Promise<Confirmation> | Confirmation
 }
 

@@ -15,15 +15,15 @@ import type { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import type { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 
-/** What flows share, made once by the composition root. */
+/** The services that flows share. The composition root creates them once. */
 export interface FlowServices {
   readonly keyring: Keyring
   readonly signingKeys: SigningKeys
-  /** Of the facts that can end a token. */
+  /** Derives the keys of the facts that can revoke a token. */
   readonly revocationKeys: RevocationKeys
-  /** Of new JWTs. */
+  /** The algorithm of new JWTs. */
   readonly signingAlgorithm: SigningAlgorithm
-  /** `iss` of what is issued, and the audience of management tokens. */
+  /** The `iss` of issued tokens, and the audience of management tokens. */
   readonly issuer: string
   readonly accessTokens: AccessTokenVerifier
   readonly jtiReplayGuard: JtiReplayGuard
@@ -34,12 +34,12 @@ export interface FlowServices {
   readonly limits: FlowLimits
 }
 
-/** Says whether this machine's clock may be trusted for how long tokens live. */
+/** Decides whether this machine's clock is accurate enough to issue tokens. */
 export interface IssuingClock {
   isRight(): boolean | Promise<boolean>
 }
 
-/** Caps that are the server's, not a client's. */
+/** Limits of the server, as opposed to those of a client. */
 export interface FlowLimits {
   /** Tokens issued without a user, by client. */
   readonly mints: RateLimiter
@@ -50,30 +50,30 @@ export interface FlowLimits {
   readonly pendingDeviceAuthorizations: number
   /** Device authorizations that public clients start, by address. */
   readonly publicDeviceStarts: RateLimiter
-  /** What of them is pending, by address and client. */
+  /** Pending device authorizations of public clients, by address and client. */
   readonly publicDevices: PendingDeviceQuota
-  /** Leaked tokens that are reported, by address. */
+  /** Reports of leaked tokens, by address. */
   readonly leakReports: RateLimiter
-  /** Polls that are noted, by device authorization. */
+  /** Recorded polls, by device authorization. */
   readonly devicePolls: RateLimiter
 }
 
-/** A call as its flow sees it. To prove its caller again is for those who wait, outside of flows. */
+/** A call as its flow sees it. Only long-running calls authenticate their caller again, outside of flows. */
 type CallOfFlow = Omit<CallContext, 'reauthenticate' | 'connectionEnds' | 'leaveAdmission'>
 
-/** A call, and the stores of a lane: what postconditions and effects see. What they do is undone by a rollback. */
+/** A call, and the stores of a lane: the context of postconditions and effects. A rollback undoes their writes. */
 export interface LaneContext<Stores> extends CallOfFlow {
   readonly stores: Stores
 }
 
-/** A call, what is committed, and what the server's flows share: what the other parts of a flow see. */
+/** A call, the committed data, and the shared services: the context of the other parts of a flow. */
 export interface FlowContext extends LaneContext<ReadStores> {
   readonly services: FlowServices
 }
 
 /**
- * Binds a call to the stores of a lane. The signal and the certificate stay lazy.
- * Fields of its own, not a prototype: objects that become prototypes are slow to make.
+ * Binds a call to the stores of a lane. The signal and the certificate stay lazy. It has fields of its own instead of a
+ * prototype, because objects that become prototypes are slow to create.
  */
 export class LaneCall<Stores> implements LaneContext<Stores> {
   readonly stores: Stores
@@ -107,7 +107,7 @@ export class LaneCall<Stores> implements LaneContext<Stores> {
   }
 }
 
-/** Binds a call to what is committed, and to what flows share. */
+/** Binds a call to the committed data and the shared services. */
 export class FlowCall extends LaneCall<ReadStores> implements FlowContext {
   readonly services: FlowServices
 

@@ -1,39 +1,42 @@
 import type { FailedResult } from '../results.ts'
 import type { EvaluatedCondition } from './condition.ts'
 
-/** One thing that was judged on the way to an answer. */
+/** One check that led to an answer. */
 export interface Check {
   /** A claim, such as `token_is_unexpired`; part of the contract. */
   readonly name: string
   readonly passed: boolean
-  /** What was found. */
+  /** The result of the check. */
   readonly detail: string
-  /** What mends it; empty where it passed. */
+  /** The remedy. Empty if the check passed. */
   readonly fix: string
 }
 
-/** Why a call would be answered as it would. */
+/** The answer to a call, and the reasons for it. */
 export interface Explanation {
-  /** `unknown`: there is nothing to explain, or not for this caller. */
+  /** `unknown`: nothing can be explained, or not to this caller. */
   readonly verdict: 'accepted' | 'refused' | 'unknown'
-  /** In the order in which they are judged; the first that does not pass is the last. */
+  /** In the order of evaluation. The first check that fails is the last one. */
   readonly checks: readonly Check[]
-  /** With what the call would be refused; `null`: it would not be. */
+  /** The refusal that the call would get. `null`: it would succeed. */
   readonly refusal: FailedResult | null
 }
 
-/** How a condition is told to callers. */
+/** The description of a condition for callers. */
 export interface CheckText<Facts extends object> {
   readonly name: string
-  /** What was found; beside it stands what a refusal says itself. */
+  /** The result. The texts of a refusal are added to it. */
   readonly detail: (facts: Readonly<Partial<Facts>>, passed: boolean) => string
   readonly fix: string
 }
 
-/** By the names of the conditions. */
+/** By condition name. */
 export type CheckTexts<Facts extends object> = Readonly<Record<string, CheckText<Facts>>>
 
-/** Tells a condition that was evaluated. Throws where it has no text: each that is explained has one. */
+/**
+ * Describes an evaluated condition. Throws if the condition has no text, because every explained condition must have
+ * one.
+ */
 export function toCheck<Facts extends object>(
   texts: CheckTexts<Facts>,
   { name, decision }: EvaluatedCondition,
@@ -47,12 +50,12 @@ export function toCheck<Facts extends object>(
   return { name: text.name, passed: false, detail, fix: text.fix }
 }
 
-/** The name that a condition has its text by: `grantIsAllowed(refresh_token)` is told like `grantIsAllowed`. */
+/** The key of a condition's text: `grantIsAllowed(refresh_token)` uses the text of `grantIsAllowed`. */
 export function keyOf(name: string): string {
   return name.replace(/\(.*$/, '')
 }
 
-/** What a refusal says of itself beside its sentence. */
+/** The details of a refusal, without its sentence. */
 function refusalText({ details }: FailedResult): string {
   const { violations = [], metadata = {}, quota } = details
   return [
@@ -64,7 +67,7 @@ function refusalText({ details }: FailedResult): string {
 
 const REFUSED_VALUES: ReadonlySet<string> = new Set(['rejected_scopes', 'rejected_audiences'])
 
-/** A list in a sentence. */
+/** Formats a list for a sentence. */
 export function listed(values: readonly string[] | undefined): string {
   return values === undefined || values.length === 0 ? 'none' : values.join(' ')
 }

@@ -4,33 +4,36 @@ import type { AppendStores, TransactionStores } from '../stores/contract/backend
 import type { ConditionChain, Postcondition } from './condition.ts'
 import type { FlowContext } from './context.ts'
 
-/** Where a flow's writes go, and what its postconditions may touch there. What only reads is a query. */
+/**
+ * The lanes for a flow's writes, with the stores that its postconditions may use. An operation that only reads is a
+ * query.
+ */
 export interface Lanes {
-  /** Only inserts; shares its commit with concurrent calls. */
+  /** Inserts only. Shares its commit with concurrent calls. */
   append: AppendStores
-  /** Decides a race: what its postconditions write commits as a whole, or not at all. */
+  /** Decides races. The writes of its postconditions commit as a whole, or not at all. */
   transaction: TransactionStores
 }
 
 export type Lane = keyof Lanes
 
-/** An operation that writes, in the order in which its parts run; each grant is one value of this type. */
+/** An operation that writes. The fields are in the order in which the parts run. Each grant is a value of this type. */
 export interface Flow<Input extends object, Facts extends object, Output, L extends Lane = Lane> {
   readonly name: string
   readonly lane: L
-  /** By which grant it issues access tokens, and how many there are in its output; none: it issues none. */
+  /** The grant by which it issues access tokens, and their number in its output. Absent: it issues none. */
   readonly issues?: { readonly grant: GrantType; readonly count: (output: Output) => number }
   /** Reads and evaluates. */
   readonly preconditions: ConditionChain<Input, Facts>
-  /** Whether there is nothing to write after all; the lane is then not entered. */
+  /** Whether nothing needs to be written. The lane is then not entered. */
   readonly skipWrite?: (ctx: FlowContext, facts: Readonly<Facts>) => boolean
-  /** What it spends, in the order in which it is taken; given back where nothing comes of the flow. */
+  /** The reservations, in the order in which they are taken. They are released if the flow fails. */
   readonly reserve?: readonly Reservation<Facts>[]
-  /** Decides what to issue. Touches no store and cannot fail. */
+  /** Decides what to issue. It uses no store and cannot fail. */
   readonly run: (ctx: FlowContext, facts: Readonly<Facts>) => Output | Promise<Output>
-  /** Writes, and confirms it was first to. If one fails, nothing of the flow stands. */
+  /** Write, and confirm that this call was first. If one fails, all writes of the flow are rolled back. */
   readonly postconditions: readonly Postcondition<Facts & { readonly issued: Output }, Lanes[L]>[]
-  /** Notes in memory what is durable now. Quick, and never throws. */
+  /** Updates memory after the commit. It must be fast and must not throw. */
   readonly afterCommit?: (ctx: FlowContext, facts: Readonly<Facts & { readonly issued: Output }>) => void
 }
 
@@ -48,9 +51,9 @@ export function defineFlow<Input extends object, Facts extends object, Output, L
 /** An operation that only reads: it evaluates its preconditions, then answers. */
 export interface QueryFlow<Input extends object, Facts extends object, Output> {
   readonly name: string
-  /** Decide whether the caller is answered, and collect what the answer needs. Their refusals have no effects. */
+  /** Decide whether the call is answered, and collect the facts for the answer. Their refusals have no effects. */
   readonly preconditions: ConditionChain<Input, Facts>
-  /** Reads what was asked for. Refuses nothing any more. */
+  /** Reads the requested data. It no longer refuses. */
   readonly answer: (ctx: FlowContext, facts: Readonly<Facts>) => Output | Promise<Output>
 }
 
@@ -61,20 +64,19 @@ export function query<Input extends object, Facts extends object, Output>(
 }
 
 /**
- * What a call spends before it writes, such as a part of its client's rate. The
- * runner takes the reservations of a flow in their order, once its preconditions
- * hold. Where nothing comes of the flow (a later reservation refuses, a race is
- * lost, the database fails) it releases those that were taken, the last one first.
+ * A resource that a call uses up before it writes, such as a part of its client's rate. The runner takes the
+ * reservations of a flow in order, after its preconditions hold. If the flow fails (a later reservation refuses, a race
+ * is lost, the database fails), it releases the reservations in reverse order.
  */
 export interface Reservation<Facts extends object> {
   /** A claim, like the name of a condition. Logged, never sent. */
   readonly name: string
   readonly take: (ctx: FlowContext, facts: Readonly<Facts>) => Promise<Result<object>> | Result<object>
-  /** What `take` would answer now; takes nothing. If absent, it cannot be told before. */
+  /** The answer that `take` would give now, without taking anything. If absent, it cannot be known in advance. */
   readonly check?: (ctx: FlowContext, facts: Readonly<Facts>) => Promise<Result<object>> | Result<object>
   /**
-   * Undoes `take`. Quick, and never throws. `null`: what was spent stays spent,
-   * so a call takes it once, however often it loses a race.
+   * Reverses `take`. It must be fast and must not throw. `null`: the reservation is not released, so a call takes it
+   * only once, however many races it loses.
    */
   readonly release: ((ctx: FlowContext, facts: Readonly<Facts>) => void) | null
 }

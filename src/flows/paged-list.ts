@@ -7,7 +7,7 @@ import { type QueryFlow, query } from './flow.ts'
 
 const DEFAULT_PAGE_SIZE = 50
 
-/** A request for one page of a list; the filter is what the page token is bound to. */
+/** A request for one page of a list. The page token is bound to the filter. */
 export interface ListRequest<Filter extends object> {
   readonly filter: Filter
   /** 0: the default, 50. */
@@ -16,7 +16,7 @@ export interface ListRequest<Filter extends object> {
   readonly pageToken: string
 }
 
-/** One page, and the token of the next; empty on the last. */
+/** One page, and the token of the next. The token is empty on the last page. */
 export interface Page<Item> {
   readonly items: readonly Item[]
   readonly nextPageToken: string
@@ -24,14 +24,14 @@ export interface Page<Item> {
 
 type PageFacts = { readonly page: PageRequest<string> }
 
-/** A query for one page of a list: the lists differ in what they read and by which key they go on. */
+/** Defines a query for one page of a list. Lists differ in their reads and in the key by which they continue. */
 export function pagedList<Filter extends object, Item>(definition: {
   readonly name: string
-  /** What page tokens are bound to, beside the filter. */
+  /** The name that page tokens are bound to, beside the filter. */
   readonly list: string
   readonly read: (ctx: FlowContext, filter: Filter, page: PageRequest<string>) => Promise<readonly Item[]>
   readonly keyOf: (item: Item) => string
-  /** Leaves items out of a page after it was cut, so that it may come out shorter. */
+  /** Removes items from a page after it was read, so the page may be shorter. */
   readonly keep?: (item: Item, filter: Filter) => boolean
 }): QueryFlow<ListRequest<Filter>, ListRequest<Filter> & PageFacts, Page<Item>> {
   const { name, list, read, keyOf, keep } = definition
@@ -39,7 +39,7 @@ export function pagedList<Filter extends object, Item>(definition: {
     name,
     preconditions: given<ListRequest<Filter>>().and(pageTokenIsOfThisList(list)),
     answer: async (ctx, { filter, page }) => {
-      // One more than the page holds tells whether another page follows.
+      // Reads one more than the page holds, to know whether another page follows.
       const found = await read(ctx, filter, { ...page, limit: page.limit + 1 })
       const items = found.slice(0, page.limit)
       const last = items.at(-1)
@@ -52,7 +52,7 @@ export function pagedList<Filter extends object, Item>(definition: {
   })
 }
 
-/** AIP-158: the page token is one that this list gave out for this filter. */
+/** AIP-158: the page token was issued by this list for this filter. */
 function pageTokenIsOfThisList(list: string) {
   return condition<ListRequest<object>, PageFacts>('pageTokenIsOfThisList', (ctx, { filter, pageSize, pageToken }) => {
     const limit = pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize

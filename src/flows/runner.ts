@@ -10,26 +10,26 @@ import { LOST_RACE, type Postcondition, RETRY, type Refusal, refusedBy } from '.
 import { FlowCall, type FlowContext, type FlowServices, LaneCall } from './context.ts'
 import type { Flow, Lane, QueryFlow, Reservation } from './flow.ts'
 
-/** How often a flow that keeps losing its race is evaluated again. */
+/** The number of times that a flow is evaluated if it keeps losing races. */
 const MAX_ATTEMPTS = 8
-/** What a flow reserves that says nothing of it. */
+/** The default for flows without reservations. */
 const NOTHING: readonly Reservation<object>[] = []
 
-/** Sees what flows bring about. It is told in the path of calls, so it is quick and never throws. */
+/** Observes the effects of flows. It is called in the path of calls, so it must be fast and must not throw. */
 export interface FlowObserver {
-  /** So many access tokens were issued: they are durable. A repeated answer issues none. */
+  /** Called when this number of access tokens is durable. A repeated answer issues none. */
   tokensIssued(grant: GrantType, count: number): void
-  /** A flow found that another call had been faster, and is evaluated again. */
+  /** Another call was faster, and the flow is evaluated again. */
   raceLost(flow: string): void
 }
 
-/** How a pass through a flow ends; the symbols: it is evaluated again. */
+/** The result of one pass through a flow. With one of the symbols it is evaluated again. */
 type Attempt<Output> = Result<Output> | typeof LOST_RACE | typeof RETRY
 
-/** What the runner needs of a backend. */
+/** The parts of a backend that the runner needs. */
 type FlowBackend = Pick<Backend, 'reads' | 'append' | 'transaction'>
 
-/** Runs flows and queries: the template that nobody overrides. */
+/** Runs flows and queries with one fixed sequence of steps. */
 export class FlowRunner {
   readonly #backend: FlowBackend
   readonly #services: FlowServices
@@ -59,7 +59,7 @@ export class FlowRunner {
     }
   }
 
-  /** Executes a flow; one that loses a race is evaluated again, a few times. */
+  /** Executes a flow. A flow that loses a race is evaluated again, up to `MAX_ATTEMPTS` times. */
   async execute<Input extends object, Facts extends object, Output, L extends Lane>(
     flow: Flow<Input, Facts, Output, L>,
     ctx: CallContext,
@@ -81,8 +81,8 @@ export class FlowRunner {
   }
 
   /**
-   * What a flow would answer, and what that rests on. Nothing is spent or written: what
-   * its writes alone can find out, such as a lost race, is not found out.
+   * The answer that a flow would give, and the facts for it. It writes and reserves nothing, so outcomes that only a
+   * write can reveal, such as a lost race, are not detected.
    */
   async preview<Input extends object, Facts extends object, Output, L extends Lane>(
     flow: Flow<Input, Facts, Output, L>,
@@ -100,8 +100,8 @@ export class FlowRunner {
   }
 
   /**
-   * One pass through the parts of a flow. `isRepeated`: the call has lost a race
-   * before, so what cannot be released is still taken.
+   * One pass through the parts of a flow. `isRepeated`: the call has lost a race before, so its reservations that
+   * cannot be released are still held.
    */
   async #attempt<Input extends object, Facts extends object, Output, L extends Lane>(
     flow: Flow<Input, Facts, Output, L>,
@@ -135,7 +135,7 @@ export class FlowRunner {
       const facts = { ...evaluated.value, issued }
       assertInTime(ctx)
       isSent = true
-      // The lane's name and its stores go together in `Lanes`; a generic parameter cannot show it.
+      // `Lanes` relates the lane's name to its stores. A generic parameter cannot express that.
       if (flow.lane === 'append') {
         await this.#append(ctx, flow.postconditions as unknown as readonly Postcondition<object, AppendStores>[], facts)
       } else {
@@ -150,7 +150,7 @@ export class FlowRunner {
       }
       return success(issued)
     } catch (error) {
-      // It may be committed: then what was taken is used, and to give it back would let the client exceed its limit.
+      // The write may be committed. In that case releasing the reservations would let the client exceed its limit.
       isUsed ||= isSent && error instanceof StoreError && error.fault === 'outcome_unknown'
       throw error
     } finally {
@@ -158,7 +158,7 @@ export class FlowRunner {
     }
   }
 
-  /** Resolves once what the postconditions wrote is durable. */
+  /** Resolves when the writes of the postconditions are durable. */
   #append(ctx: CallContext, posts: readonly Postcondition<object, AppendStores>[], facts: object): Promise<void> {
     return this.#backend.append(ctx, (stores) => {
       const laneContext = new LaneCall(ctx, stores)
@@ -166,7 +166,7 @@ export class FlowRunner {
     })
   }
 
-  /** The same for a transaction; answers why it was rolled back instead, or `null`. */
+  /** The same for a transaction. Returns the reason for a rollback, or `null`. */
   #transact(
     ctx: CallContext,
     posts: readonly Postcondition<object, TransactionStores>[],
@@ -182,7 +182,7 @@ export class FlowRunner {
     })
   }
 
-  /** What a refusal wants written stands before it is answered. `RETRY`: the flow is evaluated again instead. */
+  /** Commits the effect of a refusal before the answer. `RETRY`: the flow is evaluated again instead. */
   async #refuse(ctx: CallContext, refusal: Refusal): Promise<FailedResult | typeof RETRY> {
     const { effect } = refusal
     if (effect === undefined) return refusal
@@ -198,7 +198,7 @@ function withoutEffect({ effect: _unwritten, ...refusal }: Refusal): FailedResul
   return refusal
 }
 
-/** Gives back the first `taken` reservations, the last one first. */
+/** Releases the first `taken` reservations in reverse order. */
 function release<Facts extends object>(
   reserve: readonly Reservation<Facts>[],
   taken: number,
@@ -208,14 +208,14 @@ function release<Facts extends object>(
   for (let at = taken - 1; at >= 0; at -= 1) reserve[at]?.release?.(ctx, facts)
 }
 
-/** What a call wants written is not written when its caller has stopped waiting for it; what a refusal wants is. */
+/** A call does not write after its deadline. Effects of refusals are written nevertheless. */
 function assertInTime({ deadline }: CallContext): void {
   if (deadline !== null && deadline <= Date.now()) {
     throw new DeadlineExceededError('the deadline was over before anything was written')
   }
 }
 
-/** An entry of a group commit is filled before it is sent, so its postconditions neither wait nor lose. */
+/** An entry of a group commit is complete before it is sent, so its postconditions can neither wait nor lose a race. */
 function assertHeld(name: string, answer: unknown): void {
   const fine = typeof answer === 'object' && answer !== null && 'ok' in answer && answer.ok === true
   if (!fine) throw new Error(`postcondition ${name} of an append flow did not hold at once`)

@@ -1,63 +1,62 @@
-/** Where a reader waits, and for how long. */
+/** The end conditions of a wait. */
 export interface WaitOptions {
-  /** A query that starts at this moment or later is answered whatever it finds; of the monotonic clock. */
+  /** A query that starts at this time or later answers the wait in any case. By the monotonic clock. */
   readonly until: number
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal
-  /** Aborted when the caller should be answered soon, such as because its connection ends. */
+  /** Aborted when the caller should be answered soon, for example because its connection ends. */
   readonly leaving: AbortSignal | undefined
 }
 
-/** What one query found. */
+/** The result of one query. */
 interface Timed {
-  /** When it was sent, in milliseconds of the process's monotonic clock. */
+  /** The time it was sent, in milliseconds of the process's monotonic clock. */
   readonly startedAt: number
 }
 
 export interface SharedFeedOptions<Place, Reading extends Timed> {
-  /** One query for all who wait, who wait at these places. */
+  /** Sends one query for all waiters at these places. */
   readonly read: (startedAt: number, places: readonly Place[]) => Promise<Reading>
-  /** The same text for the same place. */
+  /** Returns the same text for the same place. */
   readonly nameOf: (place: Place) => string
-  /** Whether a query tells something to those who wait at a place. */
+  /** Whether a query found news for the waiters at a place. */
   readonly isNews: (place: Place, reading: Reading) => boolean
-  /** From the start of a query to that of the next one, in milliseconds. */
+  /** The interval between the starts of two queries, in milliseconds. */
   readonly intervalMs: number
-  /** In milliseconds, never put back. */
+  /** A monotonic clock in milliseconds. */
   readonly monotonic: () => number
-  /** Aborted when the server is asked to stop: whoever waits is answered at once. */
+  /** Aborted when the server is asked to stop. Waiters are then answered at once. */
   readonly stopping: AbortSignal
 }
 
 interface Waiter<Place, Reading> {
-  /** Those at the same place; another object after each query. */
+  /** The group of waiters at the same place. It is a new object after each query. */
   group: WaiterGroup<Place, Reading>
   until: number
   readonly settle: (reading: Reading) => void
   readonly fail: (error: unknown) => void
 }
 
-/** Those who wait at one place; `null`: for no change, but for the next query. */
+/** The waiters at one place. `null`: they wait for the next query instead of a change. */
 interface WaiterGroup<Place, Reading> {
   readonly place: Place | null
   readonly waiters: Set<Waiter<Place, Reading>>
 }
 
 /**
- * Tells all who wait in this process what is new, with one query for all of them in each
- * interval, and none while nobody waits. A waiter is answered by a query that was sent
- * after it came, never by one that was under way: so the answer holds all that any
- * instance had committed before the waiter came. Waiting takes no connection to the
- * database.
+ * Sends news to all waiters in this process. It sends one query for all of them in each interval, and none while there
+ * are no waiters. A waiter is answered by a query that was sent after its arrival, never by one that was under way. The
+ * answer therefore contains everything that any instance had committed before the arrival. Waiting uses no database
+ * connection.
  */
 export class SharedFeed<Place, Reading extends Timed> {
   readonly #options: SharedFeedOptions<Place, Reading>
-  /** Whom the next query is for, by where they wait. */
+  /** The waiters for the next query, by place. */
   readonly #groups = new Map<string, WaiterGroup<Place, Reading>>()
   #timer: NodeJS.Timeout | null = null
   #sentAt = Number.NEGATIVE_INFINITY
   #isUnderway = false
-  /** Somebody is to be answered without waiting for the interval. */
+  /** A waiter must be answered without the delay of the interval. */
   #isHurried = false
   #latest: Reading | null = null
   #queries = 0
@@ -67,22 +66,21 @@ export class SharedFeed<Place, Reading extends Timed> {
     options.stopping.addEventListener('abort', () => this.#hurry(), { once: true })
   }
 
-  /** How many queries were sent. */
+  /** The number of queries sent. */
   get queries(): number {
     return this.#queries
   }
 
-  /** What the last query found; `null`: there was none, or it failed. */
+  /** The result of the last query. `null`: there was none, or it failed. */
   get latest(): Reading | null {
     return this.#latest
   }
 
   /**
-   * Resolves with a query that is sent from now on: the first that finds something
-   * behind the place, or does not know the place, or starts at `until` or later. With
-   * `null` for a place the next one.
+   * Resolves with the first query sent from now on that finds news for the place, does not know the place, or starts at
+   * `until` or later. For a `null` place, it is the next query.
    *
-   * @throws StoreError when such a query fails.
+   * @throws StoreError if such a query fails.
    */
   async wait(place: Place | null, { until, signal, leaving }: WaitOptions): Promise<Reading> {
     signal.throwIfAborted()
@@ -132,7 +130,7 @@ export class SharedFeed<Place, Reading extends Timed> {
     this.#timer = setTimeout(() => void this.#query(), Math.max(0, dueIn))
   }
 
-  /** Those who come while it is under way wait for the next one. */
+  /** Waiters that arrive during the query wait for the next one. */
   async #query(): Promise<void> {
     const groups = [...this.#groups.values()].filter(({ waiters }) => waiters.size > 0)
     this.#groups.clear()
@@ -160,7 +158,7 @@ export class SharedFeed<Place, Reading extends Timed> {
     }
   }
 
-  /** Answers those whose wait is over; the others wait on. */
+  /** Answers the waiters whose wait is over. The others continue to wait. */
   #serve({ place, waiters }: WaiterGroup<Place, Reading>, reading: Reading, isStopping: boolean): void {
     const isOver = isStopping || place === null || this.#options.isNews(place, reading)
     for (const waiter of waiters) {

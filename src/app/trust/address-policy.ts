@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import type { PrivateHosts } from '../../config/value-types.ts'
 
-/** IANA's special-purpose addresses that are not globally reachable (RFC 6890), and those of groups (RFC 1112). */
+/** IANA's special-purpose addresses that are not globally reachable (RFC 6890), and multicast addresses (RFC 1112). */
 const REFUSED_IPV4 = Object.freeze([
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -20,14 +20,19 @@ const REFUSED_IPV4 = Object.freeze([
   ['240.0.0.0', 4],
 ] as const)
 
-/** Global unicast (RFC 4291 §2.4), and IPv4 mapped (§2.5.5.2) or as NAT64 writes it (RFC 6052 §2.1); nothing else is public. */
+/**
+ * Global unicast (RFC 4291 §2.4), IPv4-mapped (§2.5.5.2) and NAT64 addresses (RFC 6052 §2.1). No other IPv6 address is
+ * public.
+ */
 const PUBLIC_IPV6 = Object.freeze([
   ['2000::', 3],
   ['::ffff:0:0', 96],
   ['64:ff9b::', 96],
 ] as const)
 
-/** Of those: Teredo, benchmarks and other protocols' own (RFC 2928), and documentation. */
+/**
+ * The part of `PUBLIC_IPV6` that is not public: Teredo, benchmarks and other protocols (RFC 2928), and documentation.
+ */
 const REFUSED_IPV6 = Object.freeze([
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -35,8 +40,8 @@ const REFUSED_IPV6 = Object.freeze([
 ] as const)
 
 /**
- * Which addresses a URL that was set through the API may lead to: those of the public internet, and what
- * the configuration names. An IPv4 address inside an IPv6 address is judged as the host that it reaches.
+ * Decides which addresses a URL that was set through the API may resolve to: public internet addresses, and the ranges
+ * that the configuration allows. An IPv6 address that embeds an IPv4 address is judged as the host that it reaches.
  */
 export class AddressPolicy {
   readonly #names: ReadonlySet<string>
@@ -56,20 +61,23 @@ export class AddressPolicy {
     }
   }
 
-  /** Whether a URL whose host is written as `host` may be connected to at an address that the host has. */
+  /**
+   * Whether a connection to `address` is allowed for a URL with this `host`. `address` is one of the addresses of the
+   * host.
+   */
   allows(host: string, address: string): boolean {
     const family = isIP(address)
-    // An address with a zone is one of a link.
+    // An address with a zone is link-local.
     if (family === 0 || address.includes('%')) return false
     const kind = family === 6 ? 'ipv6' : 'ipv4'
     if (this.#names.has(host) || this.#named.check(address, kind)) return true
     const isPublic = family === 4 || this.#publicIpv6.check(address, kind)
-    // Subnets of IPv4 hold for mapped addresses too.
+    // IPv4 subnets apply to IPv4-mapped addresses too.
     return isPublic && !this.#refused.check(address, kind)
   }
 }
 
-/** RFC 3056 §2: the beginning of the addresses behind an IPv4 address. */
+/** RFC 3056 §2: the 6to4 prefix of an IPv4 address. */
 function as6to4(address: string): string {
   const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number)
   return `2002:${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}::`

@@ -4,15 +4,15 @@ import type { VerificationKey } from '../../crypto/key-set.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import type { ReadKeys } from './key-reader.ts'
 
-/** When keys are read again, in milliseconds. */
+/** Times that control when keys are read again, in milliseconds. */
 export interface ReadingSchedule {
-  /** After this time the copy is renewed, while it goes on being used. */
+  /** A copy that is in use is renewed after this time. It stays in use meanwhile. */
   readonly renewAfter: number
-  /** At this age a copy is used no more, whether another can be had or not: a key that was withdrawn ends with it. */
+  /** A copy of this age is not used, even if no newer one is available. This bounds the use of a withdrawn key. */
   readonly longestUse: number
-  /** How long after one look for an unknown key the next may follow. */
+  /** The minimum time between two searches for an unknown key. */
   readonly searchPause: number
-  /** How long after a failure the next attempt may follow. */
+  /** The minimum time between a failed attempt and the next one. */
   readonly failurePause: number
 }
 
@@ -20,23 +20,23 @@ export interface CachedKeysOptions {
   readonly read: () => Promise<ReadKeys>
   readonly schedule: ReadingSchedule
   readonly now: () => EpochMs
-  /** Told when a problem begins, or becomes another one, and with `null` when it is over. */
+  /** Called when a problem begins or changes, and with `null` when it is over. */
   readonly report: (problem: string | null) => void
 }
 
 type Copy = Extract<ReadKeys, { readonly ok: true }> & { readonly readAt: number }
 
 /**
- * The keys of a party, read by one attempt at a time for all who wait. They are renewed before they are too old
- * to be used, so that a party that cannot be reached for a while is not missed. A key that is not known is looked
- * for at once, but then for a while no more, so that assertions with invented names cause no stream of requests.
+ * The cached keys of one party. Concurrent callers share one read. Keys are renewed before they expire, so a short
+ * outage of the party has no effect. An unknown key triggers a read at once, but at most one per `searchPause`.
+ * Assertions with invented key ids therefore cannot cause a stream of requests.
  */
 export class CachedKeys {
   readonly #options: CachedKeysOptions
   #copy: Copy | null = null
   #failure: { readonly problem: string; readonly at: number } | null = null
   #searchedAt: number | null = null
-  /** Counts the attempts that began, so that a caller knows whether one began after it asked. */
+  /** The number of attempts started. A caller compares it to see whether an attempt started after its request. */
   #attempts = 0
   #attempt: Promise<void> | null = null
 
@@ -44,19 +44,19 @@ export class CachedKeys {
     this.#options = options
   }
 
-  /** The keys, among them the one that the assertion names if the party has it. */
+  /** Returns the keys. They include the one that the assertion names if the party has it. */
   async keysFor(assertion: UnverifiedAssertion): Promise<FoundKeys> {
     const attemptsBefore = this.#attempts
     const found = await this.#current()
     if (!found.ok || isAmong(found.keys, assertion)) return found
-    // What is on its way may have been asked for before the key was published.
+    // A read that is under way may have started before the key was published.
     if (this.#attempt !== null) await this.#attempt
     const renewed = this.#answer()
     if (!renewed.ok || isAmong(renewed.keys, assertion) || this.#attempts > attemptsBefore) return renewed
     return await this.#search(renewed)
   }
 
-  /** Reads the keys now, whatever there is. If that fails, the copy stays in use until it is too old. */
+  /** Reads the keys now, regardless of the cache. If the read fails, the copy stays in use until it expires. */
   async renew(): Promise<void> {
     await this.#read()
   }
@@ -85,7 +85,7 @@ export class CachedKeys {
 
   #isDue({ refreshHint, readAt }: Copy): boolean {
     const { renewAfter, longestUse } = this.#options.schedule
-    // Early enough for further attempts where one fails.
+    // Leaves time for further attempts if one fails.
     const hinted = Math.min(refreshHint ?? 0, longestUse / 2)
     return !this.#isWithin(Math.max(renewAfter, hinted), readAt)
   }
@@ -99,7 +99,7 @@ export class CachedKeys {
     return this.#failure !== null && this.#isWithin(this.#options.schedule.failurePause, this.#failure.at)
   }
 
-  /** A clock that was set back must not keep old keys, or a failure, for as long as it was ahead. */
+  /** If the clock was set back, old keys or a failure must not be kept for the length of that step. */
   #isWithin(ms: number, then: number): boolean {
     return Math.abs(this.#options.now() - then) < ms
   }
@@ -114,7 +114,8 @@ export class CachedKeys {
   async #attemptToRead(): Promise<void> {
     const { read, now, report } = this.#options
     this.#attempts += 1
-    // The copy is as old as its request: a key may be withdrawn while the answer travels.
+    // The age of the copy counts from the start of the request, because a key may be withdrawn while the answer is in
+    // transit.
     const startedAt = now()
     const found = await read()
     if (found.ok) {
@@ -123,7 +124,7 @@ export class CachedKeys {
       this.#failure = null
       return
     }
-    // What the party publishes counts at once, even where it is of no use.
+    // A published key set replaces the copy at once, even if it is unusable.
     if (!found.unavailable) this.#copy = null
     if (this.#failure?.problem !== found.problem) report(found.problem)
     this.#failure = { problem: found.problem, at: now() }

@@ -2,15 +2,18 @@ import { jsonObject } from '../../json-object.ts'
 import { checkUrl } from '../../url.ts'
 import type { DocumentFetcher, RemoteDocument } from './document-fetcher.ts'
 
-/** Where an issuer's key set is, as its metadata says, or why it cannot be told. `unavailable`: it may be another time. */
+/**
+ * The location of an issuer's key set according to its metadata, or the reason why it is unknown. `unavailable`: a
+ * later attempt may succeed.
+ */
 export type DiscoveredKeySet =
   | { readonly ok: true; readonly url: string }
   | { readonly ok: false; readonly problem: string; readonly unavailable: boolean }
 
 /**
- * Looks for the metadata of an issuer where OpenID Connect Discovery 1.0 §4 puts it, and where there is none, where
- * RFC 8414 §3 does. The `issuer` in it has to be the issuer, byte for byte (RFC 8414 §3.3): otherwise anybody whose
- * metadata is found could give keys to another issuer. Never throws.
+ * Reads the metadata of an issuer from the URL of OpenID Connect Discovery 1.0 §4. If there is none, it uses the URL of
+ * RFC 8414 §3. The `issuer` in the metadata must equal the issuer byte for byte (RFC 8414 §3.3). Otherwise other
+ * metadata could provide keys for this issuer. Never throws.
  */
 export async function discoverKeySet(
   issuer: string,
@@ -40,7 +43,7 @@ function lying(problem: string): DiscoveredKeySet {
   return { ok: false, problem, unavailable: false }
 }
 
-/** Of an issuer without query and fragment; a slash at its end is none of the path. */
+/** The issuer has no query and no fragment. A trailing slash is not part of the path. */
 function metadataUrls({ origin, pathname }: URL): readonly [openId: string, oauth: string] {
   const path = pathname.replace(/\/$/, '')
   return [

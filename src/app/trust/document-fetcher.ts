@@ -13,37 +13,39 @@ import { AddressPolicy } from './address-policy.ts'
 /** A document at a URL. */
 export interface RemoteDocument {
   readonly url: string
-  /** Who set the URL, or named whoever did. */
+  /** Who set the URL, or named the party that set it. */
   readonly origin: IssuerOrigin
-  /** Certificates in PEM that vouch for the host; `null`: those that the machine trusts. */
+  /** CA certificates in PEM that authenticate the host. `null`: the CA certificates of the machine. */
   readonly ca: string | null
 }
 
-/** `problem`: one line, with the URL. `status`: of an answer other than 200; `null`: there was no answer of use. */
+/**
+ * `problem`: one line that contains the URL. `status`: the HTTP status if it is not 200; `null`: there was no usable
+ * answer.
+ */
 export type FetchedDocument =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly problem: string; readonly status: number | null }
 
-/** All addresses of a host, as `dns.lookup` gives them with `all`. */
+/** Resolves all addresses of a host, with the signature of `dns.lookup` with `all`. */
 export type ResolveHost = (host: string, found: (error: Error | null, addresses: LookupAddress[]) => void) => void
 
 export interface DocumentFetcherOptions {
   readonly privateHosts: PrivateHosts
-  /** The resolver of the machine if not given. */
+  /** Default: the resolver of the machine. */
   readonly resolve?: ResolveHost
 }
 
-/** The time for a document and what leads to it, from the look-up of the host to the last byte. */
+/** The time limit for a document, from the DNS lookup to the last byte. */
 export const FETCH_TIMEOUT_MS = 5_000
 const MOST_BYTES = 262_144
 
 const resolveHost: ResolveHost = (host, found) => lookup(host, { all: true }, found)
 
 /**
- * Fetches small documents from hosts that others name. It follows no redirect, uses no proxy of the environment,
- * and reads no more than 256 KiB. A URL that was set through the API is connected to only at addresses that the
- * policy allows: those that the host has at that moment are judged, and one of them is connected to, so that a
- * name that changes its addresses in between gains nothing.
+ * Fetches small documents from hosts that other parties name. It follows no redirects, uses no proxy of the
+ * environment, and reads at most 256 KiB. For a URL that was set through the API, it connects only to addresses that
+ * the policy allows. The checked addresses are the ones that it connects to, so DNS rebinding has no effect.
  */
 export class DocumentFetcher {
   readonly #policy: AddressPolicy
@@ -54,14 +56,16 @@ export class DocumentFetcher {
     this.#resolve = resolve
   }
 
-  /** The text of the document, or why it cannot be had. `signal` ends the wait. Never throws. */
+  /**
+   * Returns the text of the document, or the reason why it is not available. `signal` aborts the wait. Never throws.
+   */
   async fetch(document: RemoteDocument, signal: AbortSignal): Promise<FetchedDocument> {
     const { url, origin } = document
     const refused = (problem: string): FetchedDocument => ({ ok: false, problem: `${url} ${problem}`, status: null })
     const problem = origin === 'api' ? remoteUrlProblem(url) : urlOfFileProblem(url)
     if (problem !== null) return refused(problem)
     const host = hostOf(url)
-    // The address of a host that is one is not looked up.
+    // A host that is an IP address needs no lookup.
     if (isIP(host) !== 0 && !this.#mayReach(origin, host, host)) return refused(NOT_PUBLIC)
     try {
       return await this.#request(document, signal)
@@ -87,10 +91,10 @@ export class DocumentFetcher {
       lookup: this.#lookupFor(origin),
     } as const
     const request = url.startsWith('https:')
-      ? // Said expressly, since a variable of the environment could turn it off.
+      ? // Set explicitly, because an environment variable could turn it off.
         requestTls(url, { ...options, rejectUnauthorized: true, ...(ca !== null && { ca }) })
       : requestPlain(url, options)
-    // An error without a listener would end the process, and a host may cause more than one.
+    // A host may cause more than one error. An `error` event without a listener would end the process.
     request.on('error', reject).once('response', (response) => {
       response.on('error', reject)
       const { statusCode = 0 } = response
@@ -109,7 +113,7 @@ export class DocumentFetcher {
     return await promise
   }
 
-  /** A look-up that finds only addresses which may be connected to. */
+  /** A lookup that returns only addresses to which a connection is allowed. */
   #lookupFor(origin: IssuerOrigin): LookupFunction {
     return (host, { all }: LookupOptions, found) =>
       this.#resolve(host, (error, addresses) => {
@@ -125,12 +129,12 @@ export class DocumentFetcher {
 
 const NOT_PUBLIC = 'has no address that may be connected to (QSCOPE_TRUST_PRIVATE_HOSTS names the exceptions)'
 
-/** As it is resolved: without the brackets around an IPv6 address. */
+/** The form for resolution: an IPv6 address without its brackets. */
 function hostOf(url: string): string {
   return new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
 }
 
-/** URLs that the operator set, or the metadata of an issuer that the operator named. */
+/** Checks URLs that the operator set, and URLs in the metadata of an issuer that the operator configured. */
 function urlOfFileProblem(url: string): string | null {
   const checked = checkUrl(url, { query: true })
   if (!checked.ok) return checked.problem

@@ -9,8 +9,8 @@ import { DocumentFetcher } from './document-fetcher.ts'
 import { KeyReader } from './key-reader.ts'
 
 /**
- * Throws `ConfigError` with every key set of a trusted issuer that is a file and cannot be
- * used. Those with a URL are left for later: another server that is down must not stop this one.
+ * Throws `ConfigError` with every unusable key set file of a trusted issuer. Key sets with a URL are not read here: an
+ * outage of another server must not prevent the start of this one.
  */
 export async function assertIssuerKeyFiles({ trustedIssuers, trustPrivateHosts }: Config): Promise<void> {
   const reader = keyReaderOf({ trustPrivateHosts })
@@ -23,7 +23,7 @@ export async function assertIssuerKeyFiles({ trustedIssuers, trustPrivateHosts }
 
 const NO_HOSTS = Object.freeze({ names: [], networks: [] })
 
-/** Reads keys as a server of this configuration does. */
+/** Creates a key reader with the settings of a server with this configuration. */
 export function keyReaderOf({ trustPrivateHosts: privateHosts }: Pick<Config, 'trustPrivateHosts'>): KeyReader {
   return new KeyReader(new DocumentFetcher({ privateHosts: privateHosts ?? NO_HOSTS }))
 }
@@ -35,13 +35,13 @@ const KEYS = {
   discovery: 'discovered keys',
 } as const satisfies Record<KeyLocation['kind'], string>
 
-/** Why the keys of an issuer cannot be used now, wherever they are; `null`: they can. */
+/** The reason why the keys of an issuer are unusable now, from any source. `null`: they are usable. */
 export async function issuerKeyProblem(terms: TrustedIssuer, reader: KeyReader): Promise<string | null> {
   const read = await reader.read(terms)
   return read.ok ? null : `the ${KEYS[terms.keys.kind]} of ${terms.issuer} cannot be used: ${read.problem}`
 }
 
-/** A rule that does not fit the client it names, and what to do about it. */
+/** A rule that does not fit the client it names, and the remedy. */
 export interface RuleProblem {
   readonly text: string
   readonly advice: string

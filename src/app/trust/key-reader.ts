@@ -7,25 +7,25 @@ import { firstLineOf } from '../../message-of.ts'
 import { discoverKeySet } from './discovery.ts'
 import { type DocumentFetcher, FETCH_TIMEOUT_MS, type RemoteDocument } from './document-fetcher.ts'
 
-/** The keys of a party as they are now. */
+/** The current keys of a party. */
 export type ReadKeys =
   | {
       readonly ok: true
       readonly keys: readonly VerificationKey[]
       readonly leftOut: readonly string[]
-      /** How soon they should be read again, as they say; `null`: they say nothing. */
+      /** The time after which the party suggests another read. `null`: it suggests none. */
       readonly refreshHint: Milliseconds | null
     }
   /**
-   * `problem`: one line, which says where they should be. `unavailable`: they cannot be had
-   * at the moment; otherwise they can, and what they are is of no use.
+   * `problem`: one line that contains the location of the keys. `unavailable`: the keys cannot be read now; otherwise
+   * they were read but are unusable.
    */
   | { readonly ok: false; readonly problem: string; readonly unavailable: boolean }
 
-/** What tells which keys are read. */
+/** Identifies the keys to read. */
 export type KeyPlace = KeyHolder
 
-/** Reads keys from where they are: the registration itself, a file, a URL, or where the metadata of their issuer says. */
+/** Reads keys from their source: the registration, a file, a URL, or the `jwks_uri` in the issuer's metadata. */
 export class KeyReader {
   readonly #fetcher: DocumentFetcher
 
@@ -33,7 +33,7 @@ export class KeyReader {
     this.#fetcher = fetcher
   }
 
-  /** Takes no longer than 5 s for all that has to be fetched. Never throws. */
+  /** All fetches together take at most 5 s. Never throws. */
   async read(place: KeyPlace): Promise<ReadKeys> {
     const { keys: location, origin } = place
     switch (location.kind) {
@@ -70,7 +70,7 @@ function patience(): AbortSignal {
   return AbortSignal.timeout(FETCH_TIMEOUT_MS)
 }
 
-/** The keys in a document; `place` completes "the key set …". */
+/** Parses the keys of a document. `place` completes "the key set …". */
 function readText(kind: KeyHolder['kind'], text: string, place: string): ReadKeys {
   if (kind === 'jwt') return outcomeOf(readKeySet(text, ISSUER_KEYS), `the key set ${place}`, null)
   const { keySet, refreshHint } = readSpiffeBundle(text)
@@ -86,7 +86,7 @@ function unavailable(problem: string): ReadKeys {
   return { ok: false, problem, unavailable: true }
 }
 
-/** Of a file that is larger than a key set may be, no more than shows that it is. Throws an error of one line. */
+/** Reads a file up to one byte beyond the size limit of a key set. Throws an error of one line. */
 async function smallFile(path: string): Promise<string> {
   const file = await open(path)
   try {

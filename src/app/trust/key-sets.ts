@@ -8,7 +8,9 @@ import type { KeyHolder } from '../../domain/trusted-issuer.ts'
 import { CachedKeys, type ReadingSchedule } from './cached-keys.ts'
 import type { KeyReader } from './key-reader.ts'
 
-/** Beyond these the one that was used longest ago is forgotten, and read again when it is needed. */
+/**
+ * The maximum number of key sets kept. Beyond it, the least recently used one is dropped and read again when needed.
+ */
 const MOST_KEPT = 1_000
 
 const FILES: ReadingSchedule = Object.freeze({
@@ -24,7 +26,7 @@ const URLS: ReadingSchedule = Object.freeze({
   failurePause: 5_000,
 })
 
-/** As the log says. */
+/** The names for the log. */
 const WHOSE = Object.freeze({ issuer: 'a trusted issuer', client: 'a client' })
 
 export interface KeySetsOptions {
@@ -34,8 +36,8 @@ export interface KeySetsOptions {
 }
 
 /**
- * The key sets of trusted issuers and of clients. What is kept is the keys of a place, not who trusts it: who
- * changes where an issuer's keys are gets those of the new place at the next call.
+ * The key sets of trusted issuers and of clients. The cache is keyed by the location of the keys, not by the party that
+ * trusts them. If an issuer's location changes, the next call uses the keys of the new location.
  */
 export class KeySets implements IssuerKeySets, ClientKeySets {
   readonly #options: KeySetsOptions
@@ -47,7 +49,7 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
 
   async keysFor(holder: KeyHolder, assertion: UnverifiedAssertion): Promise<FoundKeys> {
     const found = await this.#at(holder).keysFor(assertion)
-    // JWT-SVID §2.2, §4: which of a bundle's keys signed it, the token says.
+    // JWT-SVID §2.2, §4: the token names the key of the bundle that signed it.
     if (holder.kind !== 'spiffe' || !found.ok) return found
     return { ...found, keys: found.keys.filter(({ kid }) => kid === assertion.kid) }
   }
@@ -56,7 +58,7 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
     return await this.#at(ofClient(jwksUri), 'client').keysFor(assertion)
   }
 
-  /** Reads the keys of an issuer now. If that fails, those that were read last stay in use until they are too old. */
+  /** Reads the keys of an issuer now. If the read fails, the previous keys stay in use until they expire. */
   async renew(holder: KeyHolder): Promise<void> {
     await this.#at(holder).renew()
   }
@@ -64,7 +66,7 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
   #at(holder: KeyHolder, whose: keyof typeof WHOSE = 'issuer'): CachedKeys {
     const place = placeOf(holder)
     const kept = this.#kept.get(place) ?? this.#open(holder, whose)
-    // Makes it the one that was used last.
+    // Makes it the most recently used one.
     this.#kept.set(place, kept)
     return kept
   }
@@ -84,12 +86,12 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
   }
 }
 
-/** RFC 7591 §2, `jwks_uri`: whoever registers clients names it. */
+/** RFC 7591 §2: `jwks_uri` is set by the caller that registers the client. */
 function ofClient(url: string): KeyHolder {
   return { issuer: url, kind: 'jwt', origin: 'api', keys: { kind: 'url', url, ca: null } }
 }
 
-/** Names the place of keys, and all that tells how they are read there. */
+/** The cache key: the location of the keys and everything that affects how they are read. */
 function placeOf({ issuer, kind, origin, keys }: KeyHolder): string {
   const where = keys.kind === 'discovery' ? [issuer] : []
   return hash('sha256', JSON.stringify([kind, origin, keys, ...where]), 'base64url')

@@ -16,17 +16,17 @@ import {
 import { BackgroundJob } from '../jobs/background-job.ts'
 
 const CANNOT_BE_USED = 'the TLS files cannot be used; the certificate before them stays in use'
-/** Files are replaced one after the other: what changes within this time is not complete. */
+/** The files are replaced one by one. They are read again after this time, until they no longer change. */
 const SETTLE_MS = 100
 
-/** The TLS files of a server, read again whenever they change. */
+/** The TLS files of a server. They are read again when they change. */
 export class TlsFiles implements TlsSource {
   readonly clients: ClientCertificates
   readonly #config: TlsConfig
   readonly #log: Logger
   readonly #job: BackgroundJob
   readonly #listeners: ((material: TlsMaterial) => void)[] = []
-  /** What was read last, whether it can be used or not. */
+  /** The material of the last read, usable or not. */
   #read: TlsMaterial
   #material: TlsMaterial
 
@@ -46,29 +46,29 @@ export class TlsFiles implements TlsSource {
     this.#job.start()
   }
 
-  /** Throws an error of one line if the files cannot be used at first. */
+  /** Throws an error of one line if the files are unusable at the start. */
   static async open(config: TlsConfig, log: Logger): Promise<TlsFiles> {
     const material = await readTlsFiles(config)
     assertUsable(material, config)
     return new TlsFiles(config, log, material)
   }
 
-  /** What was read last and can be used. */
+  /** The last usable material. */
   get material(): TlsMaterial {
     return this.#material
   }
 
-  /** Calls back with the material that replaces it. */
+  /** Calls the listener with each new material. */
   onReplaced(listener: (material: TlsMaterial) => void): void {
     this.#listeners.push(listener)
   }
 
-  /** Reads the files now. What cannot be used is logged, and the material stays as it was. */
+  /** Reads the files now. If they are unusable, it logs the error and keeps the current material. */
   async reload(): Promise<void> {
     await this.#job.run()
   }
 
-  /** Reads the files no more. */
+  /** Stops reading the files. */
   stop(): void {
     this.#job.stop()
   }
@@ -89,7 +89,7 @@ export class TlsFiles implements TlsSource {
     this.#log.info({ notAfter: new X509Certificate(found.cert).validTo }, 'TLS certificate replaced')
   }
 
-  /** What was read last or, if there is something else, what has stopped changing. */
+  /** Reads the files. If they have changed, waits until they are stable. */
   async #readComplete(): Promise<TlsMaterial> {
     for (let before = this.#read; ; await sleep(SETTLE_MS, undefined, { ref: false })) {
       const found = await readTlsFiles(this.#config)
@@ -99,16 +99,16 @@ export class TlsFiles implements TlsSource {
   }
 }
 
-/** Throws an error of one line naming the variable. */
+/** Throws an error of one line that names the variable. */
 export async function readTlsFiles({ certFile, keyFile, clientCaFile }: TlsConfig): Promise<TlsMaterial> {
-  // One after the other: of several that are missing, the first is named.
+  // Read in sequence, so the error names the first file that is missing.
   const cert = await readNamed('QSCOPE_TLS_CERT_FILE', certFile)
   const key = await readNamed('QSCOPE_TLS_KEY_FILE', keyFile)
   const clientCa = clientCaFile === null ? null : await readNamed('QSCOPE_TLS_CLIENT_CA_FILE', clientCaFile)
   return { cert, key, clientCa }
 }
 
-/** Throws an error of one line, if a server could not work with these. */
+/** Throws an error of one line if a server could not use this material. */
 export function assertUsable(material: TlsMaterial, { certFile, keyFile, clientCaFile }: TlsConfig): void {
   const certificate = parsed(`QSCOPE_TLS_CERT_FILE: ${certFile} is not a certificate in PEM`, () => {
     return new X509Certificate(material.cert)

@@ -10,11 +10,14 @@ const PAGE = 100
 
 interface TrustedIssuerSetOptions {
   readonly keySets: KeySets
-  /** Those of the database. */
+  /** Reads the issuers in the database. */
   readonly reads: TrustedIssuerReads
 }
 
-/** The issuers whose assertions stand for clients; those of the file can be replaced while calls are answered. */
+/**
+ * The issuers whose assertions are accepted for clients. The issuers of the file can be replaced while calls are
+ * served.
+ */
 export class TrustedIssuerSet implements TrustedIssuers {
   readonly #keySets: KeySets
   readonly #reads: TrustedIssuerReads
@@ -50,7 +53,10 @@ export class TrustedIssuerSet implements TrustedIssuers {
     }
   }
 
-  /** Of an issuer whose terms are as before, the keys are read again. If that fails, those that were read last stay in use. */
+  /**
+   * Replaces the issuers of the file. The keys of issuers with unchanged terms are read again. If a read fails, the
+   * previous keys stay in use.
+   */
   async replace(trusted: readonly TrustedIssuer[]): Promise<void> {
     const before = this.#ofFile
     this.#ofFile = byName(trusted)

@@ -2,7 +2,10 @@ import { TrustedProxies } from '../../auth/forwarded-certificate/trusted-proxies
 import type { Config } from '../../config/config.ts'
 import type { TlsSource } from '../../transports/tls.ts'
 
-/** The proxies that the configuration names, who are held against the CA for clients as it is replaced; `null`: it names none. */
+/**
+ * The proxies that the configuration names. Their certificates are verified against the client CA, also after it is
+ * replaced. `null`: no proxy is configured.
+ */
 export function trustedProxiesOf(
   { trustedProxies }: Pick<Config, 'trustedProxies'>,
   tls: TlsSource | null,

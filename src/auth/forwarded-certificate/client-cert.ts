@@ -1,12 +1,12 @@
 import type { X509Certificate } from 'node:crypto'
 import { certificateOf, MOST_CERTIFICATES, type ReadHeader } from './told-certificate.ts'
 
-/** RFC 8941 §3.3.5: bytes in base64 between colons. Parsers should take them without padding, too (§4.2.7). */
+/** RFC 8941 §3.3.5: base64 between colons. Parsers should also accept it without padding (§4.2.7). */
 const BYTE_SEQUENCE = /^:([A-Za-z0-9+/]*)={0,2}:$/
 
 /**
- * Reads `Client-Cert` (RFC 9440 §2.2) and `Client-Cert-Chain` (§2.3): structured fields, an item of bytes and a list of
- * such items, each the DER of a certificate. `chain`: `null` where the field did not come.
+ * Parses `Client-Cert` (RFC 9440 §2.2) and `Client-Cert-Chain` (§2.3). They are structured fields: a byte sequence and
+ * a list of byte sequences. Each byte sequence is a certificate in DER. `chain`: `null` if the field is absent.
  */
 export function readClientCert(certificate: string, chain: string | null): ReadHeader {
   const leaf = itemOf(certificate)

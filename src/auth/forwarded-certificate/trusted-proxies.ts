@@ -11,13 +11,13 @@ import { readForwardedClientCert } from './xfcc.ts'
 const XFCC = 'x-forwarded-client-cert'
 const CLIENT_CERT = 'client-cert'
 const CLIENT_CERT_CHAIN = 'client-cert-chain'
-/** Of the headers together, in characters: what the HTTP port takes at most. */
+/** The maximum length of all these headers together, in characters. It equals the limit of the HTTP port. */
 const LONGEST = 16_384
 const KEPT = 256
 
 const NONE = success<PeerCertificate | null>(null)
 
-/** What came with a call, of metadata or HTTP. */
+/** The headers of a call, from gRPC metadata or HTTP. */
 export interface ForwardedHeaders {
   /** All values of a header. A call without headers has no such function. */
   headers?(name: string): readonly string[]
@@ -29,41 +29,42 @@ interface Verified {
 }
 
 export interface TrustedProxiesOptions {
-  /** Names of the proxies' own certificates, as `parseTlsClientSubject` spells them. */
+  /** Subject alternative names of the proxies' certificates, in the spelling of `parseTlsClientSubject`. */
   readonly alternativeNames: readonly string[]
-  /** Certificates of the CA for clients, in PEM. */
+  /** Certificates of the client CA, in PEM. */
   readonly clientCa: Buffer
 }
 
 /**
- * The proxies that may tell whose certificate they saw. A proxy is known by its own certificate, which the CA for clients
- * issued. What it tells is verified again. A call of a proxy never counts as one with the proxy's certificate.
+ * The proxies that may forward the certificates of their callers. A proxy is identified by its own certificate, which
+ * the client CA issued. A forwarded certificate is verified again. A call through a proxy never counts as authenticated
+ * by the proxy's certificate.
  */
 export class TrustedProxies {
   readonly #alternativeNames: readonly string[]
   #verifier: CertificateVerifier
-  /** What was verified, by what was told: the same text is the same certificates. */
+  /** Verified certificates by header text. The same text always contains the same certificates. */
   readonly #verified = new BoundedMap<string, Verified>(KEPT)
 
-  /** @throws Error when the CA's certificates cannot be read. */
+  /** @throws Error if the CA's certificates cannot be parsed. */
   constructor({ alternativeNames, clientCa }: TrustedProxiesOptions) {
     this.#alternativeNames = alternativeNames
     this.#verifier = new CertificateVerifier(clientCa)
   }
 
-  /** From now on certificates are those of another CA. @throws Error when it cannot be read. */
+  /** Replaces the CA that certificates are verified against. @throws Error if it cannot be parsed. */
   replaceClientCa(clientCa: Buffer): void {
     this.#verifier = new CertificateVerifier(clientCa)
     this.#verified.clear()
   }
 
-  /** Whether the certificate of a connection is a proxy's. */
+  /** Whether the certificate of a connection belongs to a proxy. */
   include(certificate: PeerCertificate | null, now: number): certificate is PeerCertificate {
     if (certificate === null || !isCurrent(certificate, now)) return false
     return this.#alternativeNames.some((name) => isCertificateOf(name, certificate))
   }
 
-  /** The certificate of the caller behind a proxy; `null`: the proxy saw none. */
+  /** The certificate of the caller behind a proxy. `null`: the caller presented none to the proxy. */
   certificateBehind(
     info: ForwardedHeaders,
     { now, log, rayId }: Pick<CallContext, 'now' | 'log' | 'rayId'>,
@@ -99,14 +100,14 @@ const BECAUSE = Object.freeze({
   expired: 'forwarded_expired',
 } as const satisfies Record<CertificateProblem, string>)
 
-/** What the headers of a call tell. */
+/** The forwarded certificate in the headers of a call. */
 interface Told {
   readonly name: string
   readonly key: string
   readonly read: () => ReadHeader
 }
 
-/** Each header at most once, and of the two ways to tell only one. */
+/** Accepts each header at most once, and only one of the two header formats. */
 function toldIn(info: ForwardedHeaders): Result<Told | null> {
   const values = [XFCC, CLIENT_CERT, CLIENT_CERT_CHAIN].map((name) => info.headers?.(name) ?? [])
   const [xfcc, certificate, chain] = values.map(([first]) => first)

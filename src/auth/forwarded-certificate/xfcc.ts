@@ -6,10 +6,11 @@ const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-
 const KEY = /^[A-Za-z]+$/
 
 /**
- * Reads `x-forwarded-client-cert`, the header of Envoy: elements separated by commas, one for each proxy on the way, of pairs
- * `Key=value` separated by semicolons. Values may be quoted, with `\"` for a quote. Exactly one element is taken, and it must
- * have the whole certificate, as URL-encoded PEM: `Cert`, or `Chain` that begins with it. A `Hash` must be that of the
- * certificate: Envoy writes names out of certificates without quotes, and so a name could add a `Cert`, but no second `Hash`.
+ * Parses `x-forwarded-client-cert`, Envoy's header. It is a list of elements separated by commas, one for each proxy on
+ * the path. An element is a list of `Key=value` pairs separated by semicolons. Values may be quoted, with `\"` for a
+ * quote. Exactly one element is accepted. It must contain the whole certificate as URL-encoded PEM: in `Cert`, or as
+ * the first in `Chain`. A `Hash` must match the certificate: Envoy writes names from certificates without quotes, so a
+ * name could add a `Cert`, but not a second `Hash`.
  */
 export function readForwardedClientCert(text: string): ReadHeader {
   const pairs = pairsOf(text)
@@ -36,12 +37,12 @@ export function readForwardedClientCert(text: string): ReadHeader {
 }
 
 interface Pair {
-  /** In lower case: keys are compared without it. */
+  /** In lower case, because keys are case-insensitive. */
   readonly key: string
   readonly value: string
 }
 
-/** The pairs of the one element, or what is wrong with it. */
+/** The pairs of the single element, or the problem with it. */
 function pairsOf(text: string): readonly Pair[] | string {
   const pairs: Pair[] = []
   for (let at = 0; ; ) {
@@ -59,13 +60,13 @@ function pairsOf(text: string): readonly Pair[] | string {
   }
 }
 
-/** `end`: the place behind the value. */
+/** `end`: the index after the value. */
 interface Value {
   readonly text: string
   readonly end: number
 }
 
-/** A value from this place to the next separator; a quote in it is none of ours to explain. */
+/** Reads an unquoted value from this index to the next separator. A quote in it is not interpreted. */
 function plain(text: string, from: number): Value | null {
   let end = from
   while (end < text.length && text[end] !== ',' && text[end] !== ';') end += 1
@@ -73,7 +74,7 @@ function plain(text: string, from: number): Value | null {
   return value.includes('"') ? null : { text: value, end }
 }
 
-/** A value whose opening quote was before this place; `null`: it never ends. */
+/** Reads a value whose opening quote is before this index. `null`: the closing quote is missing. */
 function quoted(text: string, from: number): Value | null {
   let value = ''
   for (let at = from; at < text.length; at += 1) {
@@ -84,7 +85,7 @@ function quoted(text: string, from: number): Value | null {
   return null
 }
 
-/** The certificates of URL-encoded PEM, nothing but white space between them; `null`: it is something else. */
+/** The certificates of URL-encoded PEM, separated only by white space. `null`: the text is anything else. */
 function certificatesIn(encoded: string | undefined): readonly X509Certificate[] | null {
   if (encoded === undefined) return []
   const text = decoded(encoded)

@@ -23,7 +23,7 @@ import type { Delivery } from './secrets-directory.ts'
 interface ClientSpec {
   readonly clientId: string
   readonly registration: RegisterClientRequest
-  /** `null`: the document does not say, and it stays as it is. */
+  /** `null`: the document does not set it, and it stays unchanged. */
   readonly enabled: boolean | null
 }
 
@@ -43,13 +43,13 @@ const FIELDS: Readonly<Record<string, string>> = Object.freeze({
   federatedIdentities: 'federated_identities',
 })
 
-/** Fields that `*` leaves as they are, and that no older server knows: named where they are, or were, of use. */
+/** Fields that `*` does not update and older servers do not know. They are named only if they are, or were, set. */
 const ONLY_BY_NAME = ['jwksUri', 'federatedIdentities'] as const
 
-/** Marked in the contract as what may be a secret that somebody sent. */
+/** Marked in the contract as possible secrets. */
 const HIDDEN: ReadonlySet<string> = new Set(['jwks'])
 
-/** Members of the request that are no part of a document. */
+/** Fields of the request that are not part of a document. */
 const NOT_IN_DOCUMENTS = ['owner', 'validateOnly', 'validate_only']
 
 const PAGE_SIZE = 200
@@ -86,7 +86,7 @@ function readMessage(spec: JsonObject): RegisterClientRequest {
   }
 }
 
-/** The server judges a document beside the clients that there are; beside each other, documents are judged here. */
+/** The server validates each document against existing clients. Conflicts between documents are found here. */
 function audienceConflicts(specs: readonly { readonly place: string; readonly spec: ClientSpec }[]): readonly string[] {
   const owners = new Map(specs.map(({ spec: { clientId } }) => [clientId, clientId]))
   const problems: string[] = []
@@ -111,7 +111,7 @@ async function planClient(workplace: Workplace, spec: ClientSpec): Promise<Plann
     try {
       return await planRegistration(workplace, spec)
     } catch (error) {
-      // Somebody else has registered it since, or it was deleted long ago.
+      // Another caller has registered it since, or it was deleted long ago.
       const registered = isOutdated(error) ? await findClient(workplace, spec) : null
       if (registered === null) throw error
       return await planUpdate(workplace, spec, registered)
@@ -155,7 +155,7 @@ async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise
 
 async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client): Promise<PlannedChange> {
   const { calls, owner, adopt, secrets } = workplace
-  // Not what the server answers: it is a part of the names of files.
+  // Not the id in the server's answer, because the id is part of file names.
   const { clientId } = spec
   if (client.owner !== '' && client.owner !== owner && !adopt) {
     throw new UnsoundDocument([`it is managed by ${client.owner}, not by ${owner}; --adopt takes it over`])
@@ -201,10 +201,10 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
         })
         current = answer.client
       }
-      // Another apply may have delivered it since.
+      // A concurrent apply may have delivered it since.
       if (!gainsSecret && !(isUndelivered && secrets.isPending(clientId))) await update()
       else {
-        // Once the client is changed, a rerun has to find that it has no secret yet.
+        // If the update succeeds, a rerun must find that the client has no secret yet.
         await withPlace(workplace, clientId, update)
         await deliverSecret(workplace, clientId, async () => {
           const { etag } = current ?? client
@@ -233,7 +233,7 @@ function actionOf(plan: {
   return plan.isMarked ? 'none' : 'mark'
 }
 
-/** A secret that proved the client was delivered, whatever the directory says: another one must not take its place. */
+/** A secret that authenticated the client was delivered, whatever the directory contains. It must not be replaced. */
 async function assertUnused({ calls, secrets }: Workplace, clientId: string): Promise<void> {
   const listed = await calls.call(ClientService.method.listClientSecrets, { clientId })
   if (!listed.secrets.some(({ lastUsedTime }) => lastUsedTime !== undefined)) return
@@ -241,10 +241,10 @@ async function assertUnused({ calls, secrets }: Workplace, clientId: string): Pr
   throw new UnsoundDocument([`${file} says that its secret was not delivered, but one is in use: remove the file`])
 }
 
-/** Refusals after which no secret was drawn. */
+/** Refusals after which no secret was generated. */
 const NOTHING_DRAWN = /^(REGISTRATION_|OAUTH_INVALID_|OAUTH_INSUFFICIENT_SCOPE$|RESOURCE_CONFLICT$|RESOURCE_NOT_FOUND$)/
 
-/** Draws a secret once there is a place for it, and writes it there. */
+/** Generates a secret after its place was prepared, and writes it there. */
 async function deliverSecret<T extends { readonly secret: string }>(
   workplace: Workplace,
   clientId: string,
@@ -257,7 +257,7 @@ async function deliverSecret<T extends { readonly secret: string }>(
   })
 }
 
-/** Works once there is a place for a secret, which goes again if the server refused that work. */
+/** Prepares a place for a secret, then runs the work. The place is removed if the server refused the work. */
 async function withPlace<T>(
   { secrets }: Workplace,
   clientId: string,
@@ -289,7 +289,7 @@ function enabledDifference(before: boolean): Difference {
   return { field: 'enabled', before, after: !before }
 }
 
-/** The client that a document describes; what it leaves out takes its default. */
+/** The client that a document describes. Omitted fields get their defaults. */
 function wantedClient({ clientId, registration }: ClientSpec): Client {
   const { displayName = '', jwks = '', jwksUri = '', tlsClientSubject = '', config } = registration
   const { type, authenticationMethod, grantTypes, redirectUris, scopes, audiences, resourceAudiences } = registration
@@ -305,7 +305,7 @@ function wantedClient({ clientId, registration }: ClientSpec): Client {
   })
 }
 
-/** What of a client a document describes, as JSON. */
+/** The fields of a client that a document describes, as JSON. */
 function contentOf(client: Client): Readonly<Record<string, JsonValue>> {
   const json = jsonOf(client)
   return Object.fromEntries(Object.keys(FIELDS).flatMap((name) => (name in json ? [[name, json[name] ?? null]] : [])))
@@ -318,7 +318,7 @@ function jsonOf(client: Client): JsonObject {
   return json
 }
 
-/** The paths of an update mask that lead to what differs; `config` is replaced as a whole. */
+/** The update mask paths of the differences. `config` is replaced as a whole. */
 function maskOf(differences: readonly Difference[]): readonly string[] {
   const names = differences.map(({ field }) => field.split('.', 1).join(''))
   return [...new Set(names)].flatMap((name) => FIELDS[name] ?? [])

@@ -14,7 +14,10 @@ const SIGNS: Readonly<Record<Action, string>> = Object.freeze({
 
 const NOT_SHOWN = '(not shown)'
 
-/** A plan for people: a line for each change, the fields below it, and how many stay as they are. Never a secret. */
+/**
+ * Formats a plan as text: a line for each change with its fields below, and the number of unchanged objects. It never
+ * contains secrets.
+ */
 export function describePlan(changes: readonly PlannedChange[]): string {
   const changed = changes.filter(({ action }) => action !== 'none')
   const noted = changes.filter(({ action, notes }) => action === 'none' && notes.length > 0)

@@ -9,11 +9,11 @@ import { UsageError } from '../options/options.ts'
 
 const STANDARD_INPUT = '-'
 const EXTENSIONS: ReadonlySet<string> = new Set(['.yaml', '.yml', '.json'])
-/** Aliases may name what holds aliases: a few lines can stand for more than a memory holds. */
+/** Aliases can be nested, so a few lines could expand beyond the available memory. */
 const MAX_ALIASES = 100
 const MEMBERS: ReadonlySet<string> = new Set(['kind', 'spec'])
 
-/** A document as it was written: what it describes is for its kind to read. */
+/** A document as written. Its kind parses the spec. */
 export interface Document {
   /** Such as `clients/orders.yaml:12`. */
   readonly place: string
@@ -21,7 +21,7 @@ export interface Document {
   readonly spec: JsonObject
 }
 
-/** What was read, and what could not be. */
+/** The documents that were read, and the problems of the others. */
 export interface ReadDocuments {
   readonly documents: readonly Document[]
   /** One line each, with the place. */
@@ -29,9 +29,8 @@ export interface ReadDocuments {
 }
 
 /**
- * Reads the documents of files in YAML or JSON, of the files of directories (not of
- * those below), or of standard input (`-`). A document is `{ kind, spec }`; a list
- * of them counts as each of them. Throws `UsageError` where a path cannot be read.
+ * Reads documents in YAML or JSON from files, directories (not recursively), or standard input (`-`). A document is `{
+ * kind, spec }`; a list contains several. Throws `UsageError` if a path cannot be read.
  */
 export async function readDocuments(paths: readonly string[]): Promise<ReadDocuments> {
   const documents: Document[] = []
@@ -67,7 +66,7 @@ function attempt<T>(path: string, read: () => T): T {
   }
 }
 
-/** The documents of one text. `name` stands for it in places. */
+/** Parses the documents of one text. `name` is the text's name in places. */
 export function parseDocuments(name: string, source: string): ReadDocuments {
   const lineCounter = new LineCounter()
   const placeAt = (offset: number) => `${name}:${lineCounter.linePos(offset).line}`
@@ -81,7 +80,7 @@ export function parseDocuments(name: string, source: string): ReadDocuments {
       problems.push(`${placeAt(broken.pos[0])}: ${broken.message}`)
       continue
     }
-    // Nothing between two lines of dashes.
+    // An empty document between two separator lines.
     if (contents === null || (isScalar(contents) && contents.value === null)) continue
     for (const node of isSeq(contents) ? contents.items : [contents]) {
       const place = placeAt(node.range[0])
@@ -93,11 +92,11 @@ export function parseDocuments(name: string, source: string): ReadDocuments {
   return { documents, problems }
 }
 
-/** The document, or what is wrong with it. */
+/** The document, or the problem with it. */
 function documentOf(place: string, node: ParsedNode, whole: YamlDocument): Document | string {
   let value: unknown
   try {
-    // What YAML knows beyond JSON, such as infinity, is no part of a document.
+    // YAML values that JSON lacks, such as infinity, are not allowed.
     value = JSON.parse(JSON.stringify(node.toJS(whole, { maxAliasCount: MAX_ALIASES })))
   } catch (error) {
     return messageOf(error)

@@ -5,31 +5,31 @@ import type { Document } from './documents.ts'
 import type { KindName, PlannedChange } from './planned-change.ts'
 import type { SecretsPlace } from './secrets-directory.ts'
 
-/** What planning and applying takes beside a document. */
+/** The context for planning and applying a document. */
 export interface Workplace {
   readonly calls: Calls
-  /** The mark of what this configuration manages. */
+  /** The owner mark of this configuration. */
   readonly owner: string
-  /** Whether to take over what another configuration manages. */
+  /** Whether to take over objects of other owners. */
   readonly adopt: boolean
   readonly secrets: SecretsPlace
 }
 
-/** What is done to objects that no document describes any more. */
+/** The action for objects that no document describes any more. */
 export type PruneMode = 'disable' | 'delete'
 
-/** One kind of documents: how they are read, planned, applied, and written. */
+/** One kind of documents: how they are parsed, planned, applied, and exported. */
 export interface Kind<Spec> {
   readonly name: KindName
-  /** Reads a document without looking at the server; throws `UnsoundDocument`. */
+  /** Parses a document without calling the server. Throws `UnsoundDocument`. */
   read(document: Document): Spec
-  /** By which the object is found, and told apart from others of its kind. */
+  /** The name that identifies the object among those of its kind. */
   nameOf(spec: Spec): string
-  /** What goes wrong between documents that are sound by themselves, one line each. */
+  /** Conflicts between documents that are valid individually, one line each. */
   conflicts(specs: readonly { readonly place: string; readonly spec: Spec }[]): readonly string[]
-  /** What applying it would change; throws `UnsoundDocument` where the server would refuse it. */
+  /** The changes that applying it would make. Throws `UnsoundDocument` if the server would refuse it. */
   plan(workplace: Workplace, spec: Spec): Promise<PlannedChange>
-  /** How many objects have the owner, and what pruning those that are not in `kept` would change. */
+  /** The number of objects of the owner, and the changes of pruning those not in `kept`. */
   prune(
     workplace: Workplace,
     kept: ReadonlySet<string>,
@@ -39,15 +39,15 @@ export interface Kind<Spec> {
   export(calls: Calls, owner: string): AsyncIterable<{ readonly name: string; readonly spec: JsonObject }>
 }
 
-/** Refusals that say that the object is not as it was planned for. */
+/** Refusals that show that the object has changed since it was planned. */
 const OUTDATED: ReadonlySet<string | null> = new Set(['RESOURCE_CONFLICT', 'REGISTRATION_CLIENT_IDENTIFIER_CONFLICT'])
 
-/** Whether a plan did not apply because somebody else was faster. */
+/** Whether a plan failed because another caller was faster. */
 export function isOutdated(error: unknown): boolean {
   return error instanceof CallFailure && OUTDATED.has(error.refusal.reason)
 }
 
-/** What a look-up answers; `null`: there is no such object. */
+/** The answer of a look-up. `null`: the object does not exist. */
 export async function orNull<T>(lookUp: Promise<T>): Promise<T | null> {
   try {
     return await lookUp
@@ -57,10 +57,10 @@ export async function orNull<T>(lookUp: Promise<T>): Promise<T | null> {
   }
 }
 
-/** The reasons of refusals that are about what was asked, not about who asks or how the server does. */
+/** The reasons of refusals that concern the request, not the caller or the state of the server. */
 const UNSOUND = /^(REGISTRATION_|OAUTH_INVALID_REQUEST$|OAUTH_INSUFFICIENT_SCOPE$|LIMIT_EXCEEDED$)/
 
-/** Whether a refusal is about the document. */
+/** Whether a refusal concerns the document. */
 export function isAboutDocument(error: unknown): error is CallFailure {
   return error instanceof CallFailure && UNSOUND.test(error.refusal.reason ?? '')
 }

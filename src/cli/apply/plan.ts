@@ -7,23 +7,23 @@ import { changesContent, UnsoundDocument } from './planned-change.ts'
 import { trustedIssuerKind } from './trusted-issuer-kind.ts'
 import { userKind } from './user-kind.ts'
 
-/** How much may go that no document describes any more. */
+/** The limits for pruning. */
 export interface Pruning {
   readonly mode: PruneMode
-  /** Of all that is owned: a number of objects, or a percentage of them. */
+  /** The maximum share of all owned objects: a number or a percentage. */
   readonly most: { readonly unit: 'objects' | 'percent'; readonly value: number }
 }
 
-/** What a document or an object is to become, and how that is found out once more. */
+/** A planned change, and a way to plan it again. */
 export interface PlanItem {
   readonly change: PlannedChange
-  /** `null`: it is pruned, or left alone, as it was found. */
+  /** `null`: the object is pruned, or left unchanged, as planned. */
   readonly planAnew: (() => Promise<PlannedChange>) | null
 }
 
-/** Kinds in the order in which what they describe is brought about. */
+/** Kinds in the order in which they are applied. */
 const KINDS: Readonly<Record<KindName, Kind<object>>> = Object.freeze({
-  // What one kind reads of a document, it alone is given again.
+  // Each kind gets only the specs that it has parsed itself.
   Client: clientKind as unknown as Kind<object>,
   TrustedIssuer: trustedIssuerKind as unknown as Kind<object>,
   User: userKind as unknown as Kind<object>,
@@ -31,7 +31,7 @@ const KINDS: Readonly<Record<KindName, Kind<object>>> = Object.freeze({
 
 export const KIND_NAMES: readonly KindName[] = Object.freeze(['Client', 'TrustedIssuer', 'User'])
 
-/** So many documents are looked up at once. */
+/** The number of concurrent look-ups. */
 const LOOKED_UP_TOGETHER = 16
 
 interface ReadSpec {
@@ -41,7 +41,7 @@ interface ReadSpec {
   readonly spec: object
 }
 
-/** Documents that are sound by themselves and beside each other. */
+/** Documents that are valid individually and together. */
 export class Configuration {
   readonly #specs: readonly ReadSpec[]
 
@@ -75,9 +75,8 @@ export class Configuration {
   }
 
   /**
-   * What applying the documents would change, in their order, and what would be
-   * pruned after that. Has the server validate all of it and writes nothing; throws
-   * `PlanError`.
+   * The changes of applying the documents, in their order, followed by pruning. The server validates everything and
+   * nothing is written. Throws `PlanError`.
    */
   async plan(workplace: Workplace, pruning: Pruning | null): Promise<readonly PlanItem[]> {
     if (pruning !== null && this.#specs.length === 0) {
@@ -96,7 +95,7 @@ export class Configuration {
     return pruning === null ? items : [...items, ...(await this.#pruned(workplace, pruning))]
   }
 
-  /** Looks at the kinds that there are documents of: a configuration of clients says nothing about users. */
+  /** Prunes only the kinds that have documents: a configuration of clients does not affect users. */
   async #pruned(workplace: Workplace, { mode, most }: Pruning): Promise<readonly PlanItem[]> {
     let total = 0
     const changes: PlannedChange[] = []
@@ -151,10 +150,10 @@ async function planItem(
   }
 }
 
-/** How often a change is planned anew because others change the same. */
+/** The maximum number of times that a change is planned because of concurrent changes. */
 const MAX_ATTEMPTS = 4
 
-/** Brings a planned change about; one that somebody else was faster with is planned anew. Answers what was done. */
+/** Applies a planned change. If another caller was faster, it is planned again. Returns the change that was made. */
 export async function applyItem({ change, planAnew }: PlanItem): Promise<PlannedChange> {
   let current = change
   for (let attempt = 1; ; attempt += 1) {
@@ -168,7 +167,7 @@ export async function applyItem({ change, planAnew }: PlanItem): Promise<Planned
   }
 }
 
-/** Whether the documents say otherwise than the server. */
+/** Whether the documents differ from the server's state. */
 export function differs(items: readonly PlanItem[]): boolean {
   return items.some(({ change }) => changesContent(change))
 }

@@ -1,32 +1,32 @@
 import type { JsonValue } from '@bufbuild/protobuf'
 
-/** What is to become of an object. `mark`: it only gets an owner. */
+/** The action for an object. `mark`: only its owner is set. */
 export type Action = 'register' | 'update' | 'mark' | 'rotate' | 'disable' | 'delete' | 'none'
 
-/** A field that is another one now than in the document. */
+/** A field whose value differs from the document. */
 export interface Difference {
   readonly field: string
-  /** `null`: not set, or not to be shown. */
+  /** `null`: not set, or hidden. */
   readonly before: JsonValue
   readonly after: JsonValue
 }
 
-/** What applying one document would change, or one object that no document describes any more. */
+/** The change for one document, or for one object that no document describes any more. */
 export interface PlannedChange {
   readonly kind: KindName
   readonly name: string
   readonly action: Action
   readonly differences: readonly Difference[]
-  /** What whoever reads the plan should know, one line each. */
+  /** Notes for the reader of the plan, one line each. */
   readonly notes: readonly string[]
-  /** Makes it so; throws `CallFailure`, of which `isOutdated` tells whether to plan anew. */
+  /** Applies the change. Throws `CallFailure`; `isOutdated` tells whether to plan again. */
   readonly apply: () => Promise<void>
 }
 
 /** What documents describe. */
 export type KindName = 'Client' | 'TrustedIssuer' | 'User'
 
-/** A document is not applicable: what is wrong with it, one line each. */
+/** A document cannot be applied. Contains its problems, one line each. */
 export class UnsoundDocument extends Error {
   readonly problems: readonly string[]
 
@@ -37,12 +37,12 @@ export class UnsoundDocument extends Error {
   }
 }
 
-/** Whether a change is one of what documents say; else it is about who manages the object. */
+/** Whether a change affects the documented fields, not only the owner. */
 export function changesContent({ action, differences }: PlannedChange): boolean {
   return action === 'register' || action === 'disable' || action === 'delete' || differences.length > 0
 }
 
-/** The fields of two JSON objects that differ. The order of a list means nothing, unless the field is among `ordered`. */
+/** The fields that differ between two JSON objects. The order of a list is ignored, except for fields in `ordered`. */
 export function differencesOf(
   before: Readonly<Record<string, JsonValue>>,
   after: Readonly<Record<string, JsonValue>>,

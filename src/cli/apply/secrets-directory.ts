@@ -19,31 +19,34 @@ import { makeDirectories } from '../../make-directories.ts'
 const FILE_MODE = 0o600
 const OTHERS = 0o077
 
-/** How a secret is written: alone, or as a Secret of Kubernetes. */
+/** The format of secret files: the secret alone, or a Kubernetes Secret. */
 export const SECRET_FORMATS = Object.freeze(['file', 'kubernetes'] as const)
 export type SecretFormat = (typeof SECRET_FORMATS)[number]
 
-/** A place for a secret that is yet to be drawn. It exists on the disk, so that nothing but the disk's failure keeps the secret from it. */
+/**
+ * A prepared place for a secret that is not yet generated. It exists on the disk, so only a disk failure can lose the
+ * secret.
+ */
 export interface Delivery {
-  /** Writes the secret, durably. Until then a rerun finds that it was not delivered. */
+  /** Writes the secret durably. Until then a rerun finds that it was not delivered. */
   deliver(secret: string): void
-  /** No secret was drawn: nothing is left of it. */
+  /** Removes the place if no secret was generated. */
   withdraw(): void
 }
 
-/** Where new secrets of clients go. */
+/** The destination for new client secrets. */
 export interface SecretsPlace {
-  /** Whether a secret was asked for and perhaps never written. */
+  /** Whether a secret was requested but perhaps never written. */
   isPending(clientId: string): boolean
-  /** What is there already under the name of the client's secret, of another server or of a client that is no more. */
+  /** An existing file with the name of the client's secret, from another server or a deleted client. */
   existingFile(clientId: string): string | null
-  /** What says that a secret is pending. */
+  /** The file that marks a pending secret. */
   pendingFile(clientId: string): string
-  /** Makes a place for the secret of a client, durably; throws if it cannot. */
+  /** Prepares a durable place for a client's secret. Throws if it cannot. */
   prepare(clientId: string): Delivery
 }
 
-/** For plans that are only shown, perhaps of another server than secrets were written for: nothing is pending or in the way. */
+/** For plans that are only displayed, perhaps for another server. No secret is pending or in the way. */
 export const NO_SECRETS: SecretsPlace = Object.freeze({
   isPending: () => false,
   existingFile: () => null,
@@ -54,9 +57,8 @@ export const NO_SECRETS: SecretsPlace = Object.freeze({
 })
 
 /**
- * Where new secrets of clients go, one file each, for their owner alone. A secret that
- * was drawn and not written, since the process was killed in between, leaves a file
- * that says so (`.pending`).
+ * The directory for new client secrets, one file each, readable by the owner only. If the process is killed before it
+ * writes a generated secret, a `.pending` file remains.
  */
 export class SecretsDirectory implements SecretsPlace {
   readonly #path: string
@@ -93,7 +95,7 @@ export class SecretsDirectory implements SecretsPlace {
     const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants
     const descriptor = openSync(pending, O_WRONLY | O_CREAT | O_NOFOLLOW, FILE_MODE)
     try {
-      // Of one that was there, or where a umask has taken the owner's rights, too.
+      // The file may have existed already, or a umask may have removed the owner's permissions.
       fchmodSync(descriptor, FILE_MODE)
       fsyncSync(descriptor)
     } finally {
@@ -124,7 +126,7 @@ export class SecretsDirectory implements SecretsPlace {
     return join(this.#path, '.lock')
   }
 
-  /** Makes the directory, keeps it out of git, and keeps others out of it. */
+  /** Creates the directory, excludes it from git, and restricts access to the owner. */
   #open(): void {
     if (this.#locked) return
     makeDirectories(this.#path)
@@ -140,7 +142,7 @@ export class SecretsDirectory implements SecretsPlace {
     this.#lock()
   }
 
-  /** Two that deliver into one directory would take each other's unfinished secrets for lost ones. */
+  /** Two processes in one directory would take each other's pending secrets for lost ones. */
   #lock(): void {
     try {
       writeFileSync(this.#lockFile, `${process.pid}\n`, { flag: 'wx', mode: FILE_MODE })
@@ -155,7 +157,7 @@ export class SecretsDirectory implements SecretsPlace {
         `another qscope apply (process ${holder ?? 'unknown'}) is writing to ${this.#path}: wait for it, or remove ${this.#lockFile} if that process has ended`,
       )
     }
-    // Whoever takes it away first makes the next one.
+    // The process that removes the stale lock first creates the next one.
     const stale = join(this.#path, `.lock-of-${holder}`)
     try {
       renameSync(this.#lockFile, stale)
@@ -166,14 +168,14 @@ export class SecretsDirectory implements SecretsPlace {
     this.#lock()
   }
 
-  /** The process that has the lock; `null`: it has just made it, or given it back. */
+  /** The process that holds the lock. `null`: it has just created or released the lock. */
   #lockHolder(): number | null {
     if (!existsSync(this.#lockFile)) return null
     const text = readFileSync(this.#lockFile, 'utf8').trim()
     return text === '' ? null : Number(text)
   }
 
-  /** Ends with its own suffix each, so that no client's id makes one file's name the other's. */
+  /** Each file name ends with its own suffix, so that no two client ids collide. */
   #pendingFile(clientId: string): string {
     return join(this.#path, `${clientId}.pending`)
   }
@@ -206,7 +208,7 @@ export class SecretsDirectory implements SecretsPlace {
   }
 }
 
-/** Whether there is a process by this number, of whomever. */
+/** Whether a process with this id exists, of any user. */
 function isAlive(pid: number): boolean {
   if (!Number.isSafeInteger(pid) || pid <= 0) return false
   try {
@@ -217,11 +219,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** RFC 1123, as Kubernetes wants the names of objects. */
+/** RFC 1123, which Kubernetes requires for object names. */
 const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,240}[a-z0-9])?$/
 const DIGEST_LENGTH = 8
 
-/** The manifest of a Secret that holds the credentials of a client. */
+/** The manifest of a Kubernetes Secret with the client's credentials. */
 export function kubernetesSecret(clientId: string, secret: string): string {
   return stringify({
     apiVersion: 'v1',
@@ -232,7 +234,7 @@ export function kubernetesSecret(clientId: string, secret: string): string {
   })
 }
 
-/** Ids that differ get names that do: one that is no name as it is ends with a part of its digest. */
+/** Different ids get different names. An id that is not a valid name gets a suffix from its digest. */
 function objectName(clientId: string): string {
   if (OBJECT_NAME.test(clientId) && !clientId.includes('..')) return clientId
   const plain = clientId

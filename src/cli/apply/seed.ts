@@ -6,7 +6,7 @@ import type { Delivery, SecretsPlace } from './secrets-directory.ts'
 
 const SEED_OWNER = 'seed'
 
-/** Secrets that are told instead of written: those of a server that nothing outlives. */
+/** Collects secrets instead of writing them, for servers without persistent state. */
 class SeededSecrets implements SecretsPlace {
   readonly clients: SeededClient[] = []
 
@@ -30,7 +30,7 @@ class SeededSecrets implements SecretsPlace {
   }
 }
 
-/** Applies documents to an application that nobody calls yet; answers the secrets that were drawn. */
+/** Applies documents to an application before it serves calls. Returns the generated secrets. */
 export async function seedApp(app: App, configuration: Configuration): Promise<readonly SeededClient[]> {
   const calls = new AppCalls(app, { client: null, bearer: null })
   const secrets = new SeededSecrets()

@@ -31,15 +31,15 @@ const FIELDS: Readonly<Record<string, string>> = Object.freeze({
   rules: 'rules',
 })
 
-/** Only one of them is set: where another one was before, it goes by itself. */
+/** Only one of them can be set. Setting one clears the others. */
 const KEYS: ReadonlySet<string> = new Set(['jwks', 'jwks_uri', 'discovery'])
 
-/** What a document has in order to say which issuer is meant; it cannot be changed. */
+/** Fields that identify the issuer and cannot be changed. */
 const FIXED = Object.freeze(['issuer', 'kind', 'trustDomain'])
 
-/** Marked in the contract as what may be a secret that somebody sent. */
+/** Marked in the contract as possible secrets. */
 const HIDDEN: ReadonlySet<string> = new Set(['jwks'])
-/** The first rule that applies counts. */
+/** The order is significant: the first rule that applies is used. */
 const ORDERED: ReadonlySet<string> = new Set(['rules'])
 
 const NOT_IN_DOCUMENTS = Object.freeze([
@@ -49,7 +49,7 @@ const NOT_IN_DOCUMENTS = Object.freeze([
 
 const PAGE_SIZE = 200
 
-/** Issuers whose assertions stand for clients. */
+/** Issuers whose assertions are accepted for clients. */
 export const trustedIssuerKind: Kind<IssuerSpec> = Object.freeze<Kind<IssuerSpec>>({
   name: 'TrustedIssuer',
   read: readIssuer,
@@ -152,7 +152,7 @@ function actionOf(differences: readonly Difference[], isMarked: boolean): Action
   return isMarked ? 'none' : 'mark'
 }
 
-/** The paths of an update mask that lead to what differs. Of keys, the one that is set is named. */
+/** The update mask paths of the differences. For keys, the path of the one that is set. */
 function maskOf(differences: readonly Difference[], after: Readonly<Record<string, JsonValue>>): readonly string[] {
   return differences.flatMap(({ field }) => {
     const [name = ''] = field.split('.', 1)
@@ -161,7 +161,7 @@ function maskOf(differences: readonly Difference[], after: Readonly<Record<strin
   })
 }
 
-/** What of an issuer a document describes, as JSON. */
+/** The fields of an issuer that a document describes, as JSON. */
 function contentOf(issuer: TrustedIssuer): Readonly<Record<string, JsonValue>> {
   const json = jsonOf(issuer)
   return Object.fromEntries(Object.keys(FIELDS).flatMap((name) => (name in json ? [[name, json[name] ?? null]] : [])))
@@ -174,7 +174,7 @@ function jsonOf(issuer: TrustedIssuer): JsonObject {
   return json
 }
 
-/** An issuer is trusted or not: to disable it would be to delete it, which has to be said. */
+/** An issuer cannot be disabled, only deleted, and deletion must be requested explicitly. */
 async function pruneIssuers({ calls, owner }: Workplace, kept: ReadonlySet<string>, mode: PruneMode) {
   let owned = 0
   const changes: PlannedChange[] = []

@@ -9,7 +9,7 @@ import { type PlannedChange, UnsoundDocument } from './planned-change.ts'
 /** A user as a document describes it. */
 interface UserSpec {
   readonly externalId: string
-  /** `null`: the document does not say, and it stays as it is. */
+  /** `null`: the document does not set it, and it stays unchanged. */
   readonly active: boolean | null
 }
 
@@ -17,7 +17,7 @@ const MEMBERS: ReadonlySet<string> = new Set(['externalId', 'external_id', 'acti
 const LONGEST_EXTERNAL_ID = 255
 const PAGE_SIZE = 200
 
-/** Users, by the ids that another system knows them by. */
+/** Users, identified by their external ids. */
 export const userKind: Kind<UserSpec> = Object.freeze<Kind<UserSpec>>({
   name: 'User',
   read: readUser,
@@ -128,7 +128,7 @@ async function* exportUsers(
 ): AsyncGenerator<{ readonly name: string; readonly spec: JsonObject }> {
   const users: User[] = []
   for await (const user of listUsers(calls, owner)) users.push(user)
-  // The server lists them by when they were registered, which is otherwise elsewhere.
+  // The server lists them by registration time, which differs between servers.
   const inOrder = users.toSorted((a, b) => (a.externalId < b.externalId ? -1 : 1))
   for (const { externalId, active } of inOrder) {
     yield { name: externalId, spec: { externalId, ...(active ? {} : { active: false }) } }

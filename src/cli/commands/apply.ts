@@ -21,14 +21,14 @@ import { writeError } from '../output/terminal.ts'
 
 const DEFAULT_OWNER = 'apply'
 const OWNER = /^[A-Za-z0-9._:/@-]{1,128}$/
-/** More than that at once is likelier a mistake, such as a directory that was checked out in part. */
+/** Larger shares are likely a mistake, such as a partially checked out directory. */
 const MOST_PRUNED: Pruning['most'] = Object.freeze({ unit: 'percent', value: 20 })
 const SECRETS_DIRECTORY = './qscope-secrets'
 
-/** A question names so many of the objects that it is about. */
+/** The maximum number of objects that a confirmation question names. */
 const MOST_NAMED = 10
 
-/** The exit codes of diff(1), which has 2 for a failure. */
+/** The exit codes of diff(1), which uses 2 for a failure. */
 const SAME = 0
 const DIFFERENT = 1
 
@@ -76,7 +76,7 @@ export function diffCommand(): Command {
         const pruning = pruningOf(options)
         const configuration = await Configuration.read(options.file)
         await readWithCalls(options, async (calls, output) => {
-          // Who manages an object is no difference: that is for whoever applies the documents.
+          // The owner of an object is not a difference; it is set when the documents are applied.
           const workplace = { ...workplaceOf(options, calls, NO_SECRETS), adopt: true }
           const items = await configuration.plan(workplace, pruning)
           print(output, { dryRun: true, changes: changesOf(items), secrets: [] })
@@ -127,7 +127,10 @@ function workplaceOf(
   return { calls, owner: name, adopt, secrets }
 }
 
-/** Two sets of documents that share a mark would end each other's objects, so nobody prunes by one that was not chosen. */
+/**
+ * Two sets of documents with the same mark would delete each other's objects. Pruning therefore requires an explicit
+ * mark.
+ */
 function pruningOf({
   owner: name,
   prune,
@@ -145,7 +148,7 @@ function changesOf(items: readonly PlanItem[]): readonly PlannedChange[] {
   return items.map(({ change }) => change)
 }
 
-/** Asks before anything is written, and only if something is deleted. */
+/** Asks before anything is written, and only if objects will be deleted. */
 async function confirmDeletions(options: ConfirmationOptions, items: readonly PlanItem[]): Promise<void> {
   const deleted = changesOf(items).filter(({ action }) => action === 'delete')
   if (deleted.length === 0) return
@@ -155,7 +158,7 @@ async function confirmDeletions(options: ConfirmationOptions, items: readonly Pl
   await confirm(options, `This deletes for good what no document describes, tokens and secrets included: ${all}`)
 }
 
-/** Does one change after the other, and stops at the first that fails: a rerun goes on there. */
+/** Applies the changes in sequence and stops at the first failure. A rerun continues there. */
 async function bringAbout(items: readonly PlanItem[], secrets: SecretsDirectory, output: Output): Promise<void> {
   const done: PlannedChange[] = []
   try {

@@ -48,7 +48,7 @@ export function followCommand(): Command {
     })
 }
 
-/** The answers of one stream after the other, each behind the one before, until SIGINT or SIGTERM. */
+/** The answers of successive streams, each continuing after the previous one, until SIGINT or SIGTERM. */
 async function* follow(calls: Calls, options: FollowOptions): AsyncGenerator<WatchAuditEventsResponse, void, void> {
   const ended = new AbortController()
   const end = () => ended.abort()
@@ -72,10 +72,10 @@ async function* follow(calls: Calls, options: FollowOptions): AsyncGenerator<Wat
           yield answer
         }
       } catch (error) {
-        // What never worked would not work the next time either.
+        // If the first attempt failed, a retry would fail too.
         if (!isFollowing || !(error instanceof CallFailure) || !mayGoOn(error)) throw error
         const isTokenOver = error.refusal.reason === 'OAUTH_INVALID_TOKEN'
-        // The same token as before: the one that was given.
+        // The token was given explicitly, so a retry would use the same one.
         if (isTokenOver && isRefused) throw error
         isRefused = isTokenOver
         writeError(`${error.message}; going on`)
@@ -87,7 +87,7 @@ async function* follow(calls: Calls, options: FollowOptions): AsyncGenerator<Wat
   }
 }
 
-/** A server that stops or is away, and a token that has run its time and can be minted anew. */
+/** The server is stopping or unreachable, or the token has expired and a new one can be minted. */
 function mayGoOn({ refusal: { reason, status } }: CallFailure): boolean {
   return status === 'UNAVAILABLE' || status === 'CANCELLED' || reason === 'OAUTH_INVALID_TOKEN'
 }

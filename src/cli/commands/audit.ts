@@ -114,7 +114,7 @@ function verifyCommand(): Command {
         return
       }
       await withCalls(options, async (calls, output) => report(await verifyAll(calls, exportedHead), output), {
-        // The verification itself says which keys are missing.
+        // The verification itself reports missing keys.
         requiresKeys: false,
         readsOnly: true,
       })
@@ -200,7 +200,7 @@ function exportCommand(): Command {
       const config = readConfig()
       const log = openLog(config, { quiet: true })
       assertDatabaseExists(config)
-      // The last line is under a MAC that is to be verified later.
+      // The last line contains a MAC that is verified later.
       const app = await openApp(config, log, openKeyringFile(config))
       try {
         const health = await app.backend.check()
@@ -212,11 +212,11 @@ function exportCommand(): Command {
     })
 }
 
-/** The head in a file of `audit head`, with `--json` or without, or in the last line of an export. */
+/** Reads the head from a file of `audit head`, with `--json` or without, or from the last line of an export. */
 async function readExportedHead(path: string): Promise<string> {
   let last = ''
   for await (const line of linesOf(path)) {
-    // A document over several lines is put together; of lines that are documents the last one counts.
+    // A document that spans several lines is joined. Of several one-line documents the last is used.
     const continues = last.startsWith('{') && !last.endsWith('}')
     if (line !== '') last = continues ? last + line : line
   }

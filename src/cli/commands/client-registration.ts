@@ -23,23 +23,23 @@ import {
   wholeNumber,
 } from '../options/options.ts'
 
-/** Whether a change is only checked. */
+/** Whether a change is only validated. */
 export interface DryRunOption {
   readonly dryRun?: true
 }
 
-/** Adds the option that checks a change and writes nothing. */
+/** Adds the option that validates a change without writing. */
 export function withDryRun(command: Command): Command {
   return command.option('--dry-run', 'validate and print the result; write nothing')
 }
 
-/** A name that a client has with an issuer. */
+/** The name of a client at an issuer. */
 export interface IdentityOption {
   readonly issuer: string
   readonly subject: string
 }
 
-/** Reads `issuer=…,subject=…`: the subject is all that follows. */
+/** Parses `issuer=…,subject=…`. The subject is the rest of the text. */
 function federatedIdentity(text: string, before: readonly IdentityOption[] | undefined): readonly IdentityOption[] {
   const [, issuer, subject] = /^issuer=(.+?),subject=(.+)$/.exec(text) ?? []
   if (issuer === undefined || subject === undefined) {
@@ -48,14 +48,14 @@ function federatedIdentity(text: string, before: readonly IdentityOption[] | und
   return [...(before ?? []), { issuer, subject }]
 }
 
-/** What `client create` is told about the client. */
+/** The options of `client create`. */
 export interface RegistrationOptions extends ClientFieldOptions {
   readonly admin?: true
   readonly id?: string
   readonly type?: ClientType
 }
 
-/** What a client can be told to be, and to become. */
+/** The options that describe a client, for creation and update. */
 export interface ClientFieldOptions extends ConnectionOptions, DryRunOption {
   readonly name?: string
   readonly authenticationMethod?: AuthenticationMethod
@@ -85,7 +85,7 @@ export interface ClientFieldOptions extends ConnectionOptions, DryRunOption {
   readonly metadata?: Record<string, string>
 }
 
-/** What goes with `--admin`; everything else is fixed there. */
+/** The options allowed with `--admin`. Everything else is fixed. */
 const WITH_ADMIN: ReadonlySet<string> = new Set([
   'admin',
   'id',
@@ -117,7 +117,7 @@ export function withRegistration(command: Command): Command {
   return withClientFields(described)
 }
 
-/** Adds the options that say what a client is to be. */
+/** Adds the options that set the fields of a client. */
 export function withClientFields(command: Command): Command {
   return command
     .option('--name <name>', 'display name (default: the id)')
@@ -155,7 +155,7 @@ export function withClientFields(command: Command): Command {
     .option('--metadata <key=value>', 'free text about the client (may be repeated)', keyValue)
 }
 
-/** The request that registers the client which the options describe. */
+/** The request that registers the client described by the options. */
 export function registrationRequest(options: RegistrationOptions, command: Command) {
   if (!options.admin) return registration(options)
   const stray = Object.keys(options).find(
@@ -165,7 +165,7 @@ export function registrationRequest(options: RegistrationOptions, command: Comma
   return adminRegistration(options)
 }
 
-/** Every permission there is, and nothing else. */
+/** All existing permissions, and nothing else. */
 function adminRegistration(options: RegistrationOptions) {
   return {
     ...omitUndefined({ clientId: options.id, displayName: options.name ?? 'QScope administration' }),
@@ -193,7 +193,7 @@ function registration(options: RegistrationOptions) {
   }
 }
 
-/** The part of the options that the contract keeps in `config`. */
+/** The options that the contract keeps in `config`. */
 export function configOf(options: ClientFieldOptions) {
   return omitUndefined({
     accessTokenTtl: options.accessTokenTtl,

@@ -71,7 +71,7 @@ interface RotateOwnOptions extends ConnectionOptions {
   readonly lifetime?: Duration
 }
 
-/** The client that calls draws a secret for itself; who it is, is said as for every other command. */
+/** The calling client rotates its own secret. It is identified as in every other command. */
 function rotateOwnCommand(): Command {
   const command = withConnection(new Command('rotate-own'))
     .description('as a client: draw one more secret for yourself and print it, once; those at hand stay valid')

@@ -8,7 +8,7 @@ import { messageJson } from '../output/output.ts'
 import { clientView } from '../views/client.ts'
 import { type ClientFieldOptions, configOf, withClientFields, withDryRun } from './client-registration.ts'
 
-/** What `--unset` may name: the fields that have a default, and the lists, which are emptied. */
+/** The fields that `--unset` accepts: those with a default, and lists, which are emptied. */
 const LISTS = ['grant_types', 'redirect_uris', 'scopes', 'audiences', 'resource_audiences'] as const
 const KEYS = ['jwks', 'jwks_uri', 'federated_identities'] as const
 const UNSETTABLE = ['display_name', ...LISTS, ...KEYS, ...ClientConfigSchema.fields.map(({ name }) => `config.${name}`)]
@@ -44,7 +44,7 @@ export function clientUpdateCommand(): Command {
     })
 }
 
-/** The new values, and the paths of the mask that name them. */
+/** The new values, and their update mask paths. */
 function changesIn(options: UpdateOptions) {
   const fields = omitUndefined({
     displayName: options.name,
@@ -74,7 +74,7 @@ function editsScopes({ addScope, removeScope }: UpdateOptions): boolean {
   return addScope !== undefined || removeScope !== undefined
 }
 
-/** The scopes of the client as it is now, changed; with its etag, so that nobody's change in between is lost. */
+/** Edits the client's current scopes, with its etag, so that no concurrent change is lost. */
 async function editedScopes(calls: Calls, clientId: string, { addScope = [], removeScope = [] }: UpdateOptions) {
   const { client } = await calls.call(ClientService.method.getClient, { clientId })
   if (client === undefined) throw new Error('the answer of the server contains no client')

@@ -37,7 +37,7 @@ const SETTING_COLUMNS: readonly Column<ReturnType<typeof describeConfig>[number]
 
 const INDENT = '      '
 
-/** What each variable does: help must be there before the configuration is right. */
+/** Describes each variable. Help must work without a valid configuration. */
 function explanation({ command }: AddHelpTextContext): string {
   const helper = command.createHelp()
   const width = (process.stdout.columns ?? 80) - INDENT.length

@@ -77,7 +77,7 @@ function setCommand(): Command {
     })
 }
 
-/** Throws where every call would be refused. */
+/** Throws if every call would be refused. */
 function changed(before: Context | null, options: SetOptions, secret: string | null): Context {
   const server = options.server === undefined ? before?.server : formatAddress(options.server)
   if (server === undefined) throw new UsageError('a new context requires --server')
@@ -94,14 +94,16 @@ function changed(before: Context | null, options: SetOptions, secret: string | n
     ...securityFrom(options, before?.server === server ? before : withoutLeave(before)),
     ...(clientId !== undefined && { clientId }),
     ...secretFrom(options, before, secret),
-    // Tokens are of the server that issued them.
+    // Tokens belong to the server that issued them.
     ...(before?.login !== undefined && before.server === server && { login: before.login }),
   }
   endpointForCredentials(address(server), securityOf(context))
   return context
 }
 
-/** A secret was given for the server of the context, and is sent to no other. It may be the only copy, so it is not dropped. */
+/**
+ * A secret belongs to the server of the context and is sent to no other. It may be the only copy, so it is not deleted.
+ */
 function refuseToMoveSecret(before: Context, server: string, options: SetOptions): void {
   const { clientId, clientSecret, clientSecretFile } = before
   if ((clientSecret ?? clientSecretFile) === undefined) return
@@ -112,14 +114,14 @@ function refuseToMoveSecret(before: Context, server: string, options: SetOptions
   )
 }
 
-/** To send credentials in plaintext was allowed for the server before. */
+/** Sending credentials in plaintext was allowed only for the previous server. */
 function withoutLeave(before: Context | null): Context | null {
   if (before === null) return null
   const { plaintext: _plaintext, ...rest } = before
   return rest
 }
 
-/** The settings for TLS belong together: what is given replaces all that was. */
+/** The TLS settings belong together: new ones replace all previous ones. */
 function securityFrom(options: SetOptions, before: Context | null): ContextSecurity {
   const { tls, plaintext, caFile, certFile, keyFile } = options
   const given = {
@@ -132,7 +134,7 @@ function securityFrom(options: SetOptions, before: Context | null): ContextSecur
   return Object.keys(given).length > 0 || before === null ? given : securityOf(before)
 }
 
-/** The secret that is given, or that of the client before, if it is still the same. */
+/** The given secret, or the previous one if the client is the same. */
 function secretFrom(options: SetOptions, before: Context | null, secret: string | null): Partial<Context> {
   if (options.clientSecretFile !== undefined) return { clientSecretFile: resolve(options.clientSecretFile) }
   if (secret !== null) return { clientSecret: secret }

@@ -10,7 +10,7 @@ import { UsageError } from '../options/options.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
 import { Output } from '../output/output.ts'
 
-/** What the details of a status may be. */
+/** The message types that status details may have. */
 const STATUS_DETAILS = createRegistry(file_google_rpc_error_details)
 
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/
@@ -41,7 +41,7 @@ export function decodeStatusCommand(): Command {
     })
 }
 
-/** Reads a Connect error in JSON, whatever stands around it, or a `grpc-status-details-bin`; `null` if it is neither. */
+/** Parses a Connect error in JSON, ignoring text around it, or a `grpc-status-details-bin`. `null`: it is neither. */
 export function parseStatus(text: string): Status | null {
   const [begin, end] = [text.indexOf('{'), text.lastIndexOf('}')]
   return begin < 0 || end < begin ? statusOfTrailer(text.trim()) : statusOfConnect(text.slice(begin, end + 1))

@@ -39,7 +39,7 @@ export function watchCommand(): Command {
   return withExample(command, 'qscope device watch - --client-id tv < device-code')
 }
 
-/** The last answer of the stream; the others say that nothing is decided yet. */
+/** The last answer of the stream. Earlier answers report that the decision is pending. */
 async function decisionOf(calls: Calls, deviceCode: string): Promise<WatchDeviceAuthorizationResponse> {
   const method = DeviceService.method.watchDeviceAuthorization
   for await (const answer of calls.stream(method, { deviceCode }, new AbortController().signal)) {

@@ -47,7 +47,7 @@ export function healthCommand(): Command {
 
 async function run(options: Options): Promise<void> {
   const { service = '', timeout = DEFAULT_TIMEOUT, alive = false } = options
-  // Nothing secret is sent, so plaintext may go anywhere.
+  // No secret is sent, so plaintext is allowed to any host.
   const target = targetOf(options, endpointAt)
   const endpoint = target.kind === 'server' ? target.endpoint : configuredEndpoint(readConfig())
   const where = formatAddress(endpoint.address)

@@ -42,7 +42,7 @@ function createCommand(): Command {
       const exists = () => new Error(`there is a keyring file ${path} already: it is left as it is`)
       if (existsSync(path)) throw exists()
       const drawn = drawKeyMaterial()
-      // Another process that was first has written other keys.
+      // Another process was first and has written other keys.
       if (createKeyringFile(path, drawn) !== drawn) throw exists()
       const active = Object.fromEntries(KEY_PURPOSES.map((purpose) => [purpose, drawn[purpose].active]))
       new Output(options).answer({
@@ -72,7 +72,7 @@ function completeCommand(): Command {
     })
 }
 
-/** `inUse`: whether the database refers to it; `null` if the database cannot be asked. */
+/** `inUse`: whether the database refers to it; `null`: the database is unreachable. */
 interface KeyStatus {
   readonly purpose: string
   readonly id: string
@@ -106,7 +106,7 @@ const KEY_COLUMNS: readonly Column<KeyStatus>[] = [
   { heading: 'IN USE', value: ({ inUse }) => (inUse === null ? 'unknown' : yesNo(inUse)) },
 ]
 
-/** The keys can be listed without their database. */
+/** Keys can be listed without the database. */
 async function referencesOrNull(config: Config, keyring: Keyring): Promise<KeyReferences | null> {
   try {
     return await databaseKeyReferences(config, openLog(config, { quiet: true }), keyring)
@@ -141,7 +141,7 @@ interface RotateOptions extends OutputOptions {
   readonly now?: boolean
 }
 
-/** Longer than any server that shares the file needs to read it again. */
+/** Longer than the interval at which servers that share the file read it again. */
 const UNTIL_READ_MS = 2 * RELOAD_INTERVAL_MS + 1_000
 
 function rotateCommand(): Command {
@@ -174,7 +174,7 @@ function rotateCommand(): Command {
     })
 }
 
-/** Which keys a command is about; all of them unless told. */
+/** The purposes that a command applies to. Default: all. */
 function purposeOption(): Option {
   return repeatedChoice('--purpose <purpose>', 'only this purpose', KEY_PURPOSES)
 }

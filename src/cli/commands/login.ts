@@ -84,7 +84,7 @@ function callsOf(context: NamedContext, credentials: CallCredentials): Calls {
   return new RemoteCalls(contextTarget(context, {}).endpoint, credentials)
 }
 
-/** Puts a login into its context, and answers the one before it. One that cannot be kept is revoked. */
+/** Stores a login in its context, and returns the previous one. A login that cannot be stored is revoked. */
 async function keepOrRevoke(login: Login, chosen: NamedContext): Promise<Login | undefined> {
   try {
     return await keep(login, chosen)
@@ -94,7 +94,7 @@ async function keepOrRevoke(login: Login, chosen: NamedContext): Promise<Login |
   }
 }
 
-/** Replaces the login of a context, and answers the one before; throws where the context is of another server by now. */
+/** Replaces the login of a context, and returns the previous one. Throws if the context has another server by now. */
 async function keep(login: Login, { name, context }: NamedContext): Promise<Login | undefined> {
   let before: Login | undefined
   await ContextStore.ofUser(process.env).change(name, ({ login: former, ...current }) => {
@@ -110,8 +110,8 @@ async function keep(login: Login, { name, context }: NamedContext): Promise<Logi
 }
 
 /**
- * Takes the login out of a context, and answers it. What is taken out is what was revoked: nobody logs in or refreshes
- * meanwhile. Throws where the context is of another server by now.
+ * Removes the login from a context, and returns it. No other process logs in or refreshes meanwhile, so the removed
+ * login is the revoked one. Throws if the context has another server by now.
  */
 async function end(chosen: NamedContext, { isRevoked }: { readonly isRevoked: boolean }): Promise<Login | undefined> {
   const { name } = chosen
@@ -131,7 +131,7 @@ interface Wanted {
   readonly audiences: readonly string[]
 }
 
-/** Starts a device authorization, tells the user where to go, and polls until it is settled. */
+/** Starts a device authorization, shows the user the URL, and polls until it is decided. */
 async function authorize(calls: Calls, { scopes, audiences }: Wanted): Promise<IssuedToken> {
   const method = DeviceService.method.startDeviceAuthorization
   const started = await calls.call(method, { scopes: [...scopes], audiences: [...audiences] })
@@ -146,7 +146,7 @@ async function authorize(calls: Calls, { scopes, audiences }: Wanted): Promise<I
   return await poll(calls, started)
 }
 
-/** RFC 8628 §3.4, §3.5. A server that cannot be reached for the moment is asked less and less often. */
+/** RFC 8628 §3.4, §3.5. If the server is unreachable, the polling interval grows. */
 async function poll(calls: Calls, started: StartDeviceAuthorizationResponse): Promise<IssuedToken> {
   const { deviceCode, expiresIn, interval } = started
   const until = Date.now() + (expiresIn === undefined ? 0 : durationMs(expiresIn))
@@ -167,7 +167,7 @@ async function poll(calls: Calls, started: StartDeviceAuthorizationResponse): Pr
   throw new Error('the login was not approved in time: run qscope login again')
 }
 
-/** RFC 7009 §2.1: a refresh token takes the access tokens of its grant with it. */
+/** RFC 7009 §2.1: revoking a refresh token also revokes the access tokens of its grant. */
 async function revoke(login: Login, context: NamedContext): Promise<void> {
   const { client } = await readCredentials({}, contextTarget(context, {}))
   const calls = callsOf(context, loginCredentials(login, client))

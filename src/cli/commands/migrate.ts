@@ -123,7 +123,7 @@ function underWayText({ direction, migration }: NonNullable<SchemaState['underWa
   return `${migration} (${direction}); if nobody is at it, \`qscope migrate ${direction}\` does the rest`
 }
 
-/** Whether there is not a file yet: looking at it, or undoing what was never done, makes none. */
+/** Whether the database file does not exist yet. Showing the status or reverting does not create it. */
 function isAbsent({ database: { file } }: Config): boolean {
   return file !== null && !existsSync(file)
 }

@@ -10,7 +10,7 @@ import { openLog, readConfig } from '../connection/environment.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
 import { Output } from '../output/output.ts'
 
-/** Longer than a server's round may take, and than the lease of a server that died. */
+/** Longer than a purge round of a server, and than the lease of a server that died. */
 const LONGEST_WAIT_MS = 120_000
 const RETRY_INTERVAL_MS = 250
 
@@ -68,7 +68,7 @@ async function purgeHere() {
   }
 }
 
-/** Waits for the round that a server may be in. */
+/** Waits for a round that a server may be running. */
 async function purgeRound(app: App): Promise<PurgeRound> {
   for (const until = Date.now() + LONGEST_WAIT_MS; Date.now() < until; await sleep(RETRY_INTERVAL_MS)) {
     const round = await app.purge.round(Number.POSITIVE_INFINITY)

@@ -11,7 +11,7 @@ interface ServeOptions {
   readonly seed?: string
 }
 
-/** Neither the database nor the keyring is kept anywhere. */
+/** Neither the database nor the keyring is persisted. */
 const IN_MEMORY = Object.freeze({ QSCOPE_DATABASE_URL: 'sqlite::memory:', QSCOPE_KEYRING_FILE: '' })
 
 export function serveCommand(): Command {
@@ -27,7 +27,7 @@ export function serveCommand(): Command {
       const config = readConfig({ overrides: ephemeral ? IN_MEMORY : {} })
       const seeding = configuration === null ? {} : { seed: (app: App) => seedApp(app, configuration) }
       await serve(config, openLog(config, { quiet: false }), seeding)
-      // grpc-js has no session for a peer that connected and sent nothing: its socket would keep the process alive.
+      // grpc-js has no session for a peer that connected but sent nothing. Its socket would keep the process alive.
       process.exit(0)
     })
 }

@@ -17,7 +17,7 @@ type Found = GetServerStatusResponse['findings'][number]
 type Called = GetServerStatusResponse['calls'][number]
 type Refused = GetServerStatusResponse['refusals'][number]
 
-/** How a server is; without one, how the database is that this environment configures. */
+/** Shows the status of a server, or without a server that of the configured database. */
 export function statusCommand(): Command {
   return withConnection(new Command('status'))
     .description('show the status of a server: version, health, findings of doctor, calls, refusals')

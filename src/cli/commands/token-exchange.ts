@@ -89,7 +89,7 @@ export function exchangeAssertionCommand(): Command {
     .addOption(repeated('--audience <audience>', 'audience wanted'))
     .action(async (text: string, options: NarrowingOptions) => {
       const assertion = await readSecretArgument(text, 'assertion')
-      // The assertion says whom it stands for; a client that is at hand for other commands would be in its way.
+      // The assertion identifies the client. Credentials of another client from the environment would conflict with it.
       const asNobody = options.clientId === undefined
       await withCalls(
         options,

@@ -33,7 +33,9 @@ export function tokenHeaderCommand(): Command {
     })
 }
 
-/** The token at hand, which is the one given or that of the login; else, or if something is asked of it, one is minted. */
+/**
+ * The given token or that of the login. If there is none, or options request specific properties, a token is minted.
+ */
 async function tokenFor(calls: Calls, { scope = [], audience = [], lifetime }: HeaderOptions): Promise<string> {
   const asks = scope.length + audience.length > 0 || lifetime !== undefined
   if (!asks && calls.bearer !== null) return calls.bearer

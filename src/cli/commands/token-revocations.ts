@@ -23,7 +23,7 @@ import { state } from '../output/cell.ts'
 import { messageJson, type Output } from '../output/output.ts'
 import type { Column } from '../output/table.ts'
 
-/** Nobody has to say who they are, and nobody learns whether the token was one. */
+/** Callers need no credentials, and the answer does not reveal whether the token existed. */
 export function revokeLeakedCommand(): Command {
   const command = withConnection(new Command('revoke-leaked'))
     .description('end a token that was found where it should not be, with its grant if it is a refresh token')
@@ -37,7 +37,7 @@ export function revokeLeakedCommand(): Command {
           output.answer({
             document: () => messageJson(RevokeLeakedTokenResponseSchema, answer),
             text: () => 'if it was a token of this server, it has ended',
-            // The value is all that is known of it, and is not printed.
+            // Only the token value is known, and it is not printed.
             names: () => [],
           })
         },
@@ -98,7 +98,7 @@ function revocationsText({ revocations, nextCursor, more, reset }: PollRevocatio
   ].join('\n')
 }
 
-/** As the claim `rvk` of a JWT has it. */
+/** In the form of the JWT claim `rvk`. */
 function keyText({ key }: Revocation): string {
   return Buffer.from(key).toString('base64url')
 }

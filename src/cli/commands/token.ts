@@ -185,12 +185,12 @@ async function revokeOwnToken(calls: Calls, output: Output, token: string): Prom
   output.answer({
     document: () => messageJson(RevokeTokenResponseSchema, answer),
     text: () => 'revoked',
-    // The value is all that is known of it, and is not printed.
+    // Only the token value is known, and it is not printed.
     names: () => [],
   })
 }
 
-/** An operator or bearer holds the value and no client: the handle is looked up first. */
+/** An operator or bearer has the value but no client, so the handle is looked up first. */
 async function revokePresentedToken(calls: Calls, output: Output, token: string, reason: string): Promise<void> {
   const { claims } = await calls.call(TokenService.method.introspectToken, { token })
   if (claims !== undefined) {

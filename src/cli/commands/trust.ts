@@ -40,7 +40,7 @@ import { explanationText } from '../views/explanation.ts'
 import { trustedIssuerView } from '../views/trusted-issuer.ts'
 import { type DryRunOption, withDryRun } from './client-registration.ts'
 
-/** Manages the issuers whose assertions stand for clients. */
+/** Manages the issuers whose assertions are accepted for clients. */
 export function trustCommand(): Command {
   return new Command('trust')
     .description('manage issuers whose assertions stand for clients')
@@ -57,7 +57,7 @@ interface FieldOptions extends ConnectionOptions, DryRunOption {
   readonly jwksFile?: string
   readonly jwksUri?: string
   readonly discovery?: true
-  /** Of the host of the keys; `--ca-file` is of the server that is called. */
+  /** For the host of the keys. `--ca-file` is for the called server. */
   readonly keysCaFile?: string
   readonly audience?: string
   readonly singleUse?: boolean
@@ -81,7 +81,7 @@ function withFields(command: Command): Command {
     )
 }
 
-/** The fields of the issuer that the options name; of keys, the one that is given. */
+/** The fields of the issuer from the options. For keys, the one that is given. */
 function fieldsOf(options: FieldOptions): Partial<Omit<TrustedIssuer, '$typeName' | '$unknown'>> {
   const { jwksFile, jwksUri, discovery, keysCaFile } = options
   const keys: TrustedIssuer['keys'] | undefined =
@@ -174,7 +174,7 @@ function getCommand(): Command {
     })
 }
 
-/** What `--unset` may name: the fields that have a default. */
+/** The fields with a default, which `--unset` accepts. */
 const UNSETTABLE = ['display_name', 'ca_certificates', 'audience', 'max_lifetime', 'rules'] as const
 
 interface UpdateOptions extends FieldOptions {

@@ -49,7 +49,7 @@ interface WhyClientOptions extends ConnectionOptions {
   readonly lifetime?: Duration
 }
 
-/** Why a client is issued a token, or none. */
+/** Explains why a client is or is not issued a token. */
 export function whyClientCommand(): Command {
   return withConnection(new Command('why'))
     .description('explain why a client is issued a token or not, check by check, and how to fix it')
@@ -73,7 +73,7 @@ export function whyClientCommand(): Command {
     })
 }
 
-/** Prints an explanation; its names are those of the checks that failed. */
+/** Prints an explanation. Its names are those of the failed checks. */
 function explain(explanation: Explanation, output: Output, document: () => JsonValue): void {
   output.answer({
     document,

@@ -14,7 +14,7 @@ import {
   withClientCredentials,
 } from './calls.ts'
 
-/** Calls of the operator on an application in this process. Whoever opened it closes it. */
+/** Calls of the operator on an application in this process. The caller that opened the application closes it. */
 export class AppCalls implements Calls {
   readonly #app: Pick<App, 'pipeline'>
   readonly #credentials: CallCredentials
@@ -65,7 +65,7 @@ export class AppCalls implements Calls {
   }
 
   async close(): Promise<void> {
-    // The application is not its own.
+    // The application belongs to the caller.
   }
 }
 

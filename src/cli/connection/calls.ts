@@ -22,8 +22,8 @@ export type StreamMethod<
 > = DescMethodServerStreaming<Input, Output>
 
 /**
- * "Call this RPC": on the database in this process, or on a server. Commands
- * are written once against it.
+ * Calls an RPC, either in this process on the database, or on a server. Commands are written once against this
+ * interface.
  */
 export interface Calls {
   /** Returns the answer, or throws `CallFailure`. Client credentials, where the method takes them, are filled in. */
@@ -44,17 +44,17 @@ export interface Calls {
   readonly authenticatesClient: boolean
   /** Whether there is a client that can be authenticated. */
   readonly hasClient: boolean
-  /** The bearer token that was given, or that of the login; `null`: there is none. */
+  /** The given bearer token, or that of the login. `null`: there is none. */
   readonly bearer: string | null
   close(): Promise<void>
 }
 
-/** What the command line shows to prove who it is. */
+/** The credentials of the command line. */
 export interface CallCredentials {
   readonly client: {
     readonly clientId: string
     readonly clientSecret: string | null
-    /** What its platform says of it, instead of a secret; asked for each call, for it is renewed. */
+    /** A platform's assertion instead of a secret. It is read for each call, because the platform renews it. */
     readonly clientAssertion?: () => string
   } | null
   readonly bearer: string | null
@@ -65,7 +65,7 @@ export function accessOf(method: DescMethod): Access {
   return getOption(method, access)
 }
 
-/** The request with the client's credentials in it, where its method has a field for them. */
+/** Adds the client's credentials to a request whose method has a field for them. */
 export function withClientCredentials<Input extends DescMessage>(
   method: UnaryMethod<Input> | StreamMethod<Input>,
   request: MessageInitShape<Input>,
@@ -81,15 +81,15 @@ export function withClientCredentials<Input extends DescMessage>(
   return { ...request, client: { clientId, ...secret } }
 }
 
-/** Why a call was refused, as far as the server said. */
+/** The reason for a refusal, as far as the server states it. */
 export interface Refusal {
-  /** Such as `OAUTH_INVALID_CLIENT`; `null` for statuses the transport makes. */
+  /** Such as `OAUTH_INVALID_CLIENT`. `null`: the status comes from the transport. */
   readonly reason: string | null
   readonly status: string
   readonly description: string
   readonly violations: readonly FieldViolation[]
   readonly metadata: Readonly<Record<string, string>>
-  /** How long the server asks its caller to wait (google.rpc.RetryInfo); `null`: it says nothing. */
+  /** The delay that the server requests (google.rpc.RetryInfo). `null`: none. */
   readonly retryAfterMs: number | null
   readonly rayId: string | null
 }

@@ -10,7 +10,7 @@ import type { ServerTarget } from './target.ts'
 /** RFC 6750 §2.1: b64token. */
 const BEARER = /^[A-Za-z0-9\-._~+/]+=*$/
 
-/** The variables that say who calls. */
+/** The variables for credentials. */
 const CREDENTIALS = ['QSCOPE_TOKEN', 'QSCOPE_CLIENT_ID', 'QSCOPE_CLIENT_SECRET'] as const
 
 type CredentialOptions = Pick<
@@ -40,7 +40,7 @@ export async function readCredentials(
   const bearer =
     (await readSecret(options.token, 'bearer token')) ??
     (options.clientId === undefined ? variable(environment, 'QSCOPE_TOKEN') : null)
-  // grpc-js would quote a value that no header can carry.
+  // grpc-js would quote an invalid header value in its error.
   if (bearer !== null && !BEARER.test(bearer)) {
     throw new UsageError(
       'the bearer token (--token or QSCOPE_TOKEN) contains characters that are not allowed in a token; its value is not shown',
@@ -55,7 +55,7 @@ export async function readCredentials(
     options.clientSecretFile === undefined
       ? await readSecret(options.clientSecret, `secret of ${clientId}`)
       : readSecretFile(options.clientSecretFile)
-  // Neither the environment nor a context lends the secret of its own client to another.
+  // A secret from the environment or a context is not used for a client named in the options.
   const set =
     ofEnvironment === null || ofEnvironment === clientId ? variable(environment, 'QSCOPE_CLIENT_SECRET') : null
   const kept = context?.clientId === clientId ? clientOf(context) : null
@@ -63,10 +63,13 @@ export async function readCredentials(
   return { client: { clientId, clientSecret }, bearer }
 }
 
-/** What the environment says of the caller: nothing, where it names another server, to which its secrets belong. */
+/**
+ * The credentials from the environment. There are none if the environment names another server, because they belong to
+ * that one.
+ */
 function lentEnvironment(options: CredentialOptions, target: ServerTarget | null): Environment {
   const environment = readEnvironment(process.env)
-  // The database is configured by the same environment, and all problems of that are told together.
+  // The database is configured by the same environment, and all its problems are reported together.
   if (target === null) return environment
   const [problem] = environment.problems.filter((each) => CREDENTIALS.some((name) => each.startsWith(`${name}_FILE:`)))
   if (problem !== undefined) throw new UsageError(problem)

@@ -16,33 +16,33 @@ import { messageOf } from '../../message-of.ts'
 import { encryptedKeyProblem, isEncryptedKey } from '../../transports/tls.ts'
 import { type ConnectionOptions, UsageError } from '../options/options.ts'
 
-/** Where a server is, and how the connection to it is secured. */
+/** The address of a server, and the security of the connection to it. */
 export interface ServerEndpoint {
   readonly address: Address
   readonly channel: ChannelCredentials
   readonly options: ChannelOptions
-  /** As the channel is, for finding out why no call gets through. */
+  /** The security of the channel, for finding the reason why calls fail. */
   readonly security: Security
   readonly securitySource: SecuritySource
 }
 
 export type SecurityOptions = Pick<ConnectionOptions, 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'>
 
-/** A proxy of the environment would carry plaintext off this machine. */
+/** A proxy from the environment would send plaintext off this machine. */
 const WITHOUT_PROXY: ChannelOptions = Object.freeze({ 'grpc.enable_http_proxy': 0 })
 
-/** RFC 6066 §3: a handshake names no address. Node.js warns of one that does. */
+/** RFC 6066 §3: a handshake contains no IP address as server name. Node.js warns if it does. */
 const WITHOUT_ADDRESS_AS_NAME: ChannelOptions = Object.freeze({ 'grpc.ssl_target_name_override': 'localhost' })
 
-/** Where a server that listens on every address is reached from its own machine. */
+/** The loopback addresses for servers that listen on every address. */
 const LOOPBACK_OF: ReadonlyMap<string, string> = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],
 ])
 
 /**
- * The endpoint of a server that is about to receive credentials. Plaintext goes to
- * this machine only, unless the operator says otherwise.
+ * The endpoint of a server that will receive credentials. Plaintext is allowed only to this machine, unless the
+ * operator allows it.
  */
 export function endpointForCredentials(address: Address, options: SecurityOptions): ServerEndpoint {
   const endpoint = endpointAt(address, options)
@@ -54,7 +54,7 @@ export function endpointForCredentials(address: Address, options: SecurityOption
   return endpoint
 }
 
-/** The endpoint of a server that receives nothing secret. */
+/** The endpoint of a server that receives no secrets. */
 export function endpointAt(address: Address, options: SecurityOptions): ServerEndpoint {
   const { plaintext, caFile, certFile, keyFile } = options
   if ((certFile === undefined) !== (keyFile === undefined))
@@ -71,7 +71,7 @@ export function endpointAt(address: Address, options: SecurityOptions): ServerEn
   return { ...base, options: channelOptions, channel: tlsChannel(address.host, ca, key, cert), security }
 }
 
-/** The endpoint, seen from the same machine, of the server that this environment configures. */
+/** The local endpoint of the server that this environment configures. */
 export function configuredEndpoint({ grpcListen: { host, port }, tls }: Config): ServerEndpoint {
   if (port === 0) throw new UsageError('QSCOPE_GRPC_LISTEN names no fixed port: give --server')
   const security = configuredSecurity(tls)
@@ -87,27 +87,26 @@ export function configuredEndpoint({ grpcListen: { host, port }, tls }: Config):
   }
 }
 
-/** Why no call gets through, and what to do; `null`: nothing is in the way now. */
+/** The reason why calls fail, and the remedy. `null`: no problem was found. */
 export async function whyUnreachable({ address, security, securitySource }: ServerEndpoint): Promise<string | null> {
   const problem = await probeServer(address, security)
   return problem === null ? null : describeConnectionProblem(problem, address, securitySource)
 }
 
 /**
- * The certificate is for the name by which others call, and may just have been
- * renewed: it is not verified. Nothing secret is sent, and the address is the
- * server's own.
+ * The certificate is issued for the public name, and may just have been renewed, so it is not verified. No secret is
+ * sent, and the address is the server's own.
  */
 function configuredSecurity(tls: TlsConfig | null): Security {
   if (tls === null) return PLAINTEXT
-  // Where the server requires a client certificate, its own is the one at hand.
+  // If the server requires a client certificate, its own certificate is used.
   const shown = tls.clientAuth === 'require' ? tls : null
   const key = shown === null ? null : readFileSync(shown.keyFile)
   const cert = shown === null ? null : readFileSync(shown.certFile)
   return { kind: 'tls', ca: null, key, cert, verifies: false }
 }
 
-/** The certificate is compared with the host that the operator gave, whatever the handshake names. */
+/** The certificate is verified against the host that the operator gave, whatever the handshake names. */
 function tlsChannel(host: string, ca: Buffer | null, key: Buffer | null, cert: Buffer | null): ChannelCredentials {
   try {
     return credentials.createSsl(ca, key, cert, {

@@ -5,7 +5,7 @@ import { createLog, type Log } from '../../log/create-log.ts'
 interface ConfigOptions {
   /** Whether a database on a server needs a keyring. */
   readonly usesKeyring?: boolean
-  /** Variables that are so whatever the environment says; empty: unset. */
+  /** Variables that override the environment. Empty: unset. */
   readonly overrides?: Readonly<Record<string, string>>
 }
 
@@ -17,7 +17,10 @@ export function readConfig({ usesKeyring = true, overrides = {} }: ConfigOptions
   })
 }
 
-/** The process's log. A quiet one, for commands that answer a person, leaves out what is not a warning unless asked. */
+/**
+ * The process's log. A quiet log, for commands with output for people, omits entries below warning unless configured
+ * otherwise.
+ */
 export function openLog(config: Config, { quiet }: { readonly quiet: boolean }): Log {
   const chosen = config.settings.some(({ name, source }) => name === 'QSCOPE_LOG_LEVEL' && source !== 'default')
   const log = createLog({ ...config.log, level: quiet && !chosen ? 'warn' : config.log.level })

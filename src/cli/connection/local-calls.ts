@@ -7,11 +7,11 @@ import { type CallCredentials, CallFailure, type Calls, type StreamMethod, type 
 import { openLog, readConfig } from './environment.ts'
 
 export interface LocalCallsOptions {
-  /** Whether the command only reads, and so creates no keyring file. */
+  /** Whether the command only reads, so that no keyring file is created. */
   readonly readsOnly: boolean
-  /** Whether the answer is made with a key of the keyring, which must exist then. */
+  /** Whether the answer needs a key of the keyring, which must then exist. */
   readonly needsKeyringFile: boolean
-  /** Whether the command refuses to work while the keyring lacks a key that the database refers to. */
+  /** Whether the command fails if the keyring lacks a key that the database refers to. */
   readonly requiresKeys: boolean
 }
 
@@ -19,7 +19,7 @@ export interface LocalCallsOptions {
 export class LocalCalls implements Calls {
   readonly #app: App
   readonly #calls: AppCalls
-  /** Why the database can be read but not written, such as a full disk; `null`: it can be written. */
+  /** The reason why the database is read-only, such as a full disk. `null`: it is writable. */
   readonly #readOnlyProblem: string | null
   /** Its URL, secrets masked. */
   readonly database: string
@@ -38,7 +38,7 @@ export class LocalCalls implements Calls {
     const config = readConfig()
     const log = openLog(config, { quiet: true })
     assertDatabaseExists(config)
-    // A client that fails to authenticate leaves an audit event, which is sealed with a key.
+    // A client that fails to authenticate causes an audit event, which is sealed with a key.
     const ifMissing = readsOnly && credentials.client === null ? 'provisional' : 'create'
     const keyring =
       needsKeyringFile && config.keyringFile !== null

@@ -9,10 +9,10 @@ import { CallFailure } from './calls.ts'
 import { RemoteCalls } from './remote-calls.ts'
 import { contextTarget } from './target.ts'
 
-/** A token that ends sooner is refreshed before it is used. */
+/** A token that expires sooner is refreshed before use. */
 const REFRESH_AHEAD_MS = 30_000
 
-/** What a context keeps of the tokens that a user's client was issued. */
+/** The part of a user's issued tokens that a context stores. */
 export function loginOf(clientId: string, token: IssuedToken): Login {
   const { accessToken, refreshToken = null, expireTime, scopes } = token
   if (expireTime === undefined) throw new Error('the server issued a token without an expiry time')
@@ -25,15 +25,15 @@ export function loginOf(clientId: string, token: IssuedToken): Login {
   }
 }
 
-/** How the client of a login proves itself: with the secret of the context, if it is the context's own. */
+/** The client authentication of a login: the secret of the context, if it belongs to the same client. */
 export function loginCredentials({ clientId }: Login, client: CallCredentials['client']): CallCredentials {
   return { client: client?.clientId === clientId ? client : { clientId, clientSecret: null }, bearer: null }
 }
 
 /**
- * The access token of a context's login; refreshed, and the successor kept, if it is
- * about to end. Of commands that refresh at once, one does, and the others find what it kept. Throws where the context
- * is of another server by now: its token is not shown to the one before.
+ * The access token of a context's login. If it is about to expire, it is refreshed and the successor stored. Of
+ * concurrent commands one refreshes, and the others use the stored result. Throws if the context has another server by
+ * now, because its token must not be sent to the previous one.
  */
 export async function loginToken(chosen: NamedContext, client: CallCredentials['client']): Promise<string> {
   const { name } = chosen
@@ -45,7 +45,7 @@ export async function loginToken(chosen: NamedContext, client: CallCredentials['
   return changed.login.accessToken
 }
 
-/** A context as it is now; throws where it has become one of another server since it was chosen. */
+/** The current state of a context. Throws if its server has changed since it was chosen. */
 export function sameServer({ name, context }: NamedContext, current: Context): Context {
   if (current.server === context.server) return current
   throw new Error(

@@ -1,4 +1,4 @@
-/** How long a minted token is given to calls: each has 30 s to arrive in its life of 60 s. */
+/** The time for which a minted token is reused. Its lifetime is 60 s, so each call has 30 s to arrive. */
 const GIVEN_MS = 30_000
 
 interface Minted {
@@ -7,7 +7,7 @@ interface Minted {
   readonly givenUntil: number
 }
 
-/** The tokens that a command minted, by permission. A command may take longer than a token lives. */
+/** The tokens that a command minted, by permission. A command may run longer than a token's lifetime. */
 export class MintedTokens {
   readonly #monotonic: () => number
   readonly #tokens = new Map<string, Minted>()
@@ -17,7 +17,7 @@ export class MintedTokens {
     this.#monotonic = monotonic
   }
 
-  /** `undefined`: there is none that will outlive a call. */
+  /** `undefined`: there is none with enough remaining lifetime for a call. */
   get(permission: string): Promise<string> | undefined {
     const minted = this.#tokens.get(permission)
     return minted !== undefined && this.#monotonic() < minted.givenUntil ? minted.token : undefined

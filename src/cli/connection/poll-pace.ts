@@ -1,20 +1,20 @@
-/** RFC 8628 §3.2: the interval of a server that names none. */
+/** RFC 8628 §3.2: the default interval. */
 const DEFAULT_MS = 5_000
-/** No server is asked more often, whatever it says. */
+/** The minimum interval, whatever the server requests. */
 const SHORTEST_MS = 1_000
-/** A timer of Node.js that should run for longer than 2^31 - 1 ms runs at once. */
+/** A Node.js timer of more than 2^31 - 1 ms fires at once. */
 const LONGEST_MS = 3_600_000
-/** RFC 8628 §3.5: what each further poll waits longer after `slow_down`. */
+/** RFC 8628 §3.5: the increase of the interval after `slow_down`. */
 const SLOW_DOWN_MS = 5_000
 
 /**
- * How long a device waits before each poll (RFC 8628 §3.5). A server says it, and may say what is no pace.
- * The package @qscope/client has its own: neither imports the other, and one test holds both.
+ * The wait of a device before each poll (RFC 8628 §3.5). The server's values may be invalid. The package @qscope/client
+ * has its own implementation: neither imports the other, and one test covers both.
  */
 export class PollPace {
   #waitMs: number
 
-  /** `intervalMs`: what the server said; `null`: nothing. An interval that is none, such as 0, counts as nothing said. */
+  /** `intervalMs`: the server's interval; `null`: none. An invalid interval, such as 0, counts as none. */
   constructor(intervalMs: number | null) {
     this.#waitMs = intervalMs === null || !(intervalMs > 0) ? DEFAULT_MS : bounded(intervalMs)
   }
@@ -24,14 +24,14 @@ export class PollPace {
     return this.#waitMs
   }
 
-  /** The server answered `slow_down`: all further polls come 5 s later, or when it says, if that is later still. */
+  /** After `slow_down` all further polls wait 5 s longer, or as long as the server requests if that is more. */
   slowDown(retryAfterMs: number | null): void {
     this.#waitMs = bounded(Math.max(this.#waitMs + SLOW_DOWN_MS, retryAfterMs ?? 0))
   }
 
   /**
-   * The server could not be reached, or has too much to do: twice the wait (RFC 8628 §3.5, exponential backoff), or what
-   * it says, if that is longer.
+   * After an unreachable or overloaded server the wait doubles (RFC 8628 §3.5, exponential backoff), or is as long as
+   * the server requests if that is more.
    */
   backOff(retryAfterMs: number | null): void {
     this.#waitMs = bounded(Math.max(this.#waitMs * 2, retryAfterMs ?? 0))

@@ -72,7 +72,7 @@ export class RemoteCalls implements Calls {
       if (client === null && !access.anyone) throw new UsageError(CLIENT_IS_MISSING)
       return await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
     }
-    // What needs no credentials is sent none.
+    // Calls that need no credentials get none.
     const shown = access.anyone ? null : await this.#bearerFor(access.permission)
     return await this.#send(method, request, shown)
   }
@@ -108,13 +108,13 @@ export class RemoteCalls implements Calls {
     this.#client.close()
   }
 
-  /** A stream ends when its token does: for a client's, not before it has to. */
+  /** A stream ends when its token expires, so a client's token gets the full lifetime. */
   async #streamBearer(permission: string): Promise<string> {
     const { bearer, client } = this.#credentials
     return bearer === null && client !== null ? await this.#mint(permission) : await this.#bearerFor(permission)
   }
 
-  /** What a management call shows: the token that was given, or one that is minted for the client. */
+  /** The bearer token for a management call: the given token, or one minted for the client. */
   async #bearerFor(permission: string): Promise<string> {
     const { bearer, client } = this.#credentials
     if (bearer !== null) return bearer
@@ -133,7 +133,7 @@ export class RemoteCalls implements Calls {
     return minted
   }
 
-  /** Without a lifetime, it lives as long as the client's tokens do. */
+  /** Without a given lifetime, the client's default applies. */
   async #mint(permission: string, lifetime?: { readonly seconds: bigint }): Promise<string> {
     const method = TokenService.method.mintToken
     const request = { scopes: [permission], ...(lifetime !== undefined && { lifetime }) }
@@ -145,7 +145,7 @@ export class RemoteCalls implements Calls {
     }
   }
 
-  /** The user asked for no scope: what is refused is the permission that the command needs. */
+  /** The user requested no scope. The refused scope is the permission that the command needs. */
   #missingPermission(failure: CallFailure, permission: string): CallFailure {
     const { refusal } = failure
     if (refusal.reason !== 'OAUTH_INVALID_SCOPE') return failure

@@ -9,13 +9,13 @@ import { RemoteCalls } from './remote-calls.ts'
 import { type ServerTarget, type Target, targetOf } from './target.ts'
 
 interface SessionOptions extends LocalCallsOptions {
-  /** Whether anyone may make the calls, so that they show no credentials even where some are at hand. */
+  /** Whether the calls are open to anyone, so that no credentials are sent even if available. */
   readonly asNobody: boolean
 }
 
 const NOBODY: CallCredentials = Object.freeze({ client: null, bearer: null })
 
-/** Opens the calls that the options ask for, works, and closes them again. */
+/** Opens the calls according to the options, runs the work, and closes them. */
 export async function withCalls(
   options: ConnectionOptions,
   work: (calls: Calls, output: Output) => Promise<void>,
@@ -51,10 +51,7 @@ async function openCalls(target: Target, options: ConnectionOptions, session: Se
   return calls
 }
 
-/**
- * A client that has a secret gets a management token of its own; without one, the
- * user who logged in is who calls.
- */
+/** A client with a secret mints its own management token. Without a secret, the logged-in user is the caller. */
 async function serverCredentials(target: ServerTarget, options: ConnectionOptions): Promise<CallCredentials> {
   const { context } = target
   const credentials = await readCredentials(options, target)

@@ -5,10 +5,10 @@ import { ContextStore } from '../contexts/context-store.ts'
 import { address, type ConnectionOptions, UsageError } from '../options/options.ts'
 import { endpointForCredentials, type SecurityOptions, type ServerEndpoint } from './endpoint.ts'
 
-/** What a command works on. */
+/** The target of a command. */
 export type Target =
   | ServerTarget
-  /** `chosen`: whether somebody said so, or nothing else was said. */
+  /** `chosen`: whether it was chosen explicitly, or no server was given. */
   | { readonly kind: 'database'; readonly chosen: boolean }
 
 export interface ServerTarget {
@@ -17,15 +17,15 @@ export interface ServerTarget {
   /** `null`: none was used. */
   readonly context: NamedContext | null
   /**
-   * The server for which the credentials of the environment are, where it is another one; `null`: they may be sent to
-   * this one.
+   * The server that the environment's credentials belong to, if it is another one. `null`: they may be sent to this
+   * one.
    */
   readonly environmentIsFor: string | null
 }
 
 export type TargetOptions = SecurityOptions & Pick<ConnectionOptions, 'server' | 'context' | 'local'>
 
-/** Makes the endpoint of an address; throws where the options do not let it. */
+/** Creates the endpoint of an address. Throws if the options forbid it. */
 type OpenEndpoint = (server: Address, options: SecurityOptions) => ServerEndpoint
 
 /**
@@ -52,14 +52,14 @@ export function targetOf(options: TargetOptions, open: OpenEndpoint = endpointFo
   return contextTarget(context, options, open)
 }
 
-/** The context that a command is about: `--context`, QSCOPE_CONTEXT, or the one in use; `null`: there is none. */
+/** The context for a command: `--context`, QSCOPE_CONTEXT, or the one in use. `null`: there is none. */
 export function chosenContext({ context: given }: Pick<ConnectionOptions, 'context'>): NamedContext | null {
   const store = ContextStore.ofUser(process.env)
   const name = given ?? variable(readEnvironment(process.env), 'QSCOPE_CONTEXT') ?? store.current()
   return name === null ? null : { name, context: store.get(name) }
 }
 
-/** The server of a context; security options of the command stand for those of the context. */
+/** The server of a context. Security options of the command replace those of the context. */
 export function contextTarget(
   context: NamedContext,
   options: SecurityOptions,

@@ -23,25 +23,24 @@ import { type Context, isContextName, type NamedContext, parseContext, printCont
 const OWNER_ONLY = 0o600
 const OPEN_TO_OTHERS = 0o077
 const EXTENSION = '.json'
-/** Longer than a refresh takes: whoever held the lock for so long has died. */
+/** Longer than a refresh takes. A process that held the lock for this long has died. */
 const LOCK_LIFETIME_MS = 60_000
 const LOCK_RETRY_MS = 50
 
 /**
- * The contexts of a user: a file each, in `qscope/contexts` of the configuration
- * directory (XDG Base Directory Specification 0.8), and the name of the one in use
- * beside them. A file appears and changes whole or not at all, is its owner's alone,
- * and is not read while others may read it.
+ * The contexts of a user. Each is a file in `qscope/contexts` of the configuration directory (XDG Base Directory
+ * Specification 0.8). The name of the one in use is stored next to them. Files are written atomically, are readable by
+ * their owner only, and are not read if others may read them.
  */
 export class ContextStore {
-  /** `null`: the user has no configuration directory, and so no contexts. */
+  /** `null`: the user has no configuration directory, and therefore no contexts. */
   readonly #home: string | null
 
   constructor(home: string | null) {
     this.#home = home
   }
 
-  /** Of the user whom this process runs as. A relative XDG_CONFIG_HOME is ignored, as the specification says. */
+  /** The store of the user of this process. A relative XDG_CONFIG_HOME is ignored, as the specification requires. */
   static ofUser(env: Readonly<Record<string, string | undefined>>): ContextStore {
     const { XDG_CONFIG_HOME: chosen = '' } = env
     const configuration = isAbsolute(chosen) ? chosen : defaultConfiguration()
@@ -87,7 +86,7 @@ export class ContextStore {
     if (this.current() === name) this.use(null)
   }
 
-  /** The name of the context in use; `null`: none is. */
+  /** The name of the context in use. `null`: none. */
   current(): string | null {
     if (this.#home === null || !existsSync(this.#currentPath)) return null
     const name = readFileSync(this.#currentPath, 'utf8').trim()
@@ -100,8 +99,8 @@ export class ContextStore {
   }
 
   /**
-   * Replaces a context with what `change` makes of it. Of processes that change it
-   * at once, each sees what the one before it wrote.
+   * Replaces a context by the result of `change`. Concurrent processes run one after the other, each with the result of
+   * the previous one.
    */
   async change(name: string, change: (context: Context) => Promise<Context> | Context): Promise<Context> {
     const lock = `${this.#path(name)}.lock`
@@ -135,7 +134,7 @@ export class ContextStore {
   }
 }
 
-/** `null` for a user without a home directory, such as one of a container whom no file knows. */
+/** `null`: the user has no home directory, for example a container user without a passwd entry. */
 function defaultConfiguration(): string | null {
   try {
     return join(homedir(), '.config')
@@ -172,7 +171,7 @@ function writePrivate(folder: string, path: string, text: string): void {
   const file = openSync(temporary, 'wx', OWNER_ONLY)
   try {
     try {
-      // A umask may have taken the owner's rights, too.
+      // A umask may have removed the owner's permissions.
       fchmodSync(file, OWNER_ONLY)
       writeFileSync(file, text)
       fsyncSync(file)
@@ -187,9 +186,8 @@ function writePrivate(folder: string, path: string, text: string): void {
 }
 
 /**
- * Waits for the lock. One that a process left behind when it died is taken over;
- * should two take it over at once, both work, as without a lock: a refresh that is
- * repeated within the client's replay window is answered alike.
+ * Waits for the lock. A lock left by a dead process is taken over. If two processes take it over at once, both continue
+ * without a lock: a refresh that is repeated within the client's replay window gets the same answer.
  */
 async function takeLock(path: string): Promise<void> {
   while (!tryLock(path)) {

@@ -2,14 +2,14 @@ import { z } from 'zod'
 import { parseAddress } from '../../config/address.ts'
 
 const FORMAT = 'qscope-context/1'
-/** A name is a part of a path, and of what a shell completes. */
+/** A name is part of a path and of shell completions. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/
 
 const Login = z.strictObject({
   /** The client that the user logged in to. */
   clientId: z.string(),
   accessToken: z.string(),
-  /** `null`: the client gets none, and the user logs in again when the access token ends. */
+  /** `null`: the client gets none, and the user logs in again when the access token expires. */
   refreshToken: z.string().nullable(),
   /** When the access token ends, in ISO 8601. */
   expireTime: z.iso.datetime(),
@@ -32,7 +32,7 @@ const Context = z.strictObject({
   login: Login.optional(),
 })
 
-/** A server, how it is reached, and who calls it: what a command needs to know beside what it is about. */
+/** A server, its connection settings, and the caller's credentials. */
 export type Context = Readonly<z.infer<typeof Context>>
 /** The tokens of a user who logged in. */
 export type Login = Readonly<z.infer<typeof Login>>
@@ -51,7 +51,9 @@ export function newContext(server: string): Context {
   return { format: FORMAT, server }
 }
 
-/** The context that a text holds; `null` if it holds none. What is wrong is not told, as the text holds secrets. */
+/**
+ * Parses a context. `null`: the text is not a context. Problems are not described, because the text contains secrets.
+ */
 export function parseContext(text: string): Context | null {
   try {
     const parsed = Context.safeParse(JSON.parse(text))

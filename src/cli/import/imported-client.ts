@@ -3,12 +3,12 @@ import { hashForImport, whyNotImported } from '../../crypto/imported-hash.ts'
 import { redirectUriProblem } from '../../domain/redirect-uri.ts'
 import { isReservedScope, isScopeToken } from '../../domain/scopes.ts'
 
-/** The documents that an export of another server gives, and what of it they do not carry on. */
+/** The documents made from an export of another server, and the parts that they do not contain. */
 export interface Import {
   readonly documents: readonly { readonly kind: 'Client' | 'User'; readonly name: string; readonly spec: JsonObject }[]
-  /** What became another thing, or nothing: one line each. */
+  /** Settings that were changed or dropped: one line each. */
   readonly notes: readonly string[]
-  /** Objects that there is no document for: one line each. */
+  /** Objects without a document: one line each. */
   readonly leftOut: readonly string[]
 }
 
@@ -20,7 +20,7 @@ export type GrantName =
   | 'TOKEN_EXCHANGE'
   | 'JWT_BEARER'
 
-/** A client of another server, in the terms of this one. */
+/** A client of another server, in the terms of this server. */
 export interface ForeignClient {
   readonly clientId: string
   readonly displayName: string
@@ -47,8 +47,8 @@ const MAX_METADATA = Object.freeze({ entries: 50, key: 64, value: 512 })
 const MAX_NAME = 200
 
 /**
- * The spec of a client's document. `note` is told what it does not carry on. An id
- * that is shaped like a UUID is a user's here, so the client gets another one.
+ * The spec of a client's document. `note` receives what it drops. An id in UUID form is reserved for users here, so
+ * such a client gets another id.
  */
 export async function specOf(client: ForeignClient, note: (text: string) => void): Promise<JsonObject> {
   const isPublic = client.method === 'NONE'
@@ -128,7 +128,7 @@ function ttl(field: string, seconds: number | null, longest: number, note: (text
   return { [field]: `${Math.min(seconds, longest)}s` }
 }
 
-/** A secret in the clear is hashed, so that no document holds one. */
+/** A plaintext secret is hashed, so that no document contains one. */
 async function secretOf({ method, secret }: ForeignClient, note: (text: string) => void): Promise<JsonObject> {
   if (method !== 'CLIENT_SECRET') return {}
   if (secret === null) {

@@ -22,7 +22,7 @@ const GAP = '  '
 /** A value is not wrapped into fewer columns than this. */
 const NARROWEST_VALUE = 20
 
-/** What a command answers, in each form that `-o` knows. */
+/** The answer of a command, in each form of `-o`. */
 export interface Answer {
   /** For `json` and `yaml`. */
   readonly document: () => JsonValue
@@ -96,11 +96,11 @@ export class Output {
       text: () => this.table(view.columns, objects) + (next === '' ? '' : `\n${next}`),
       names: () => objects.map(view.name),
     })
-    // Among the names it would be taken for one.
+    // In the name form it would be read as a name.
     if (this.#form === 'name' && next !== '') writeNotice(`${next}\n`)
   }
 
-  /** Rows under headings; see `layTable` for what gives way in a narrow terminal. */
+  /** Formats rows under headings. `layTable` describes how they fit into a narrow terminal. */
   table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
     return layTable(columns, rows, {
       width: this.#form === 'wide' ? null : this.#terminal.width,
@@ -162,7 +162,7 @@ export function entriesText(entries: Readonly<Record<string, string>>): string {
   return listText(Object.entries(entries).map(([key, value]) => `${key}=${value}`))
 }
 
-/** A secret that no other command can print; empty: there is none. */
+/** A secret that no other command can print. Empty: there is none. */
 export function shownOnce(secret: string): string {
   return secret === '' ? '' : `${secret}  (shown once; keep it safe)`
 }

@@ -4,7 +4,7 @@ import type { Style } from './terminal.ts'
 import { cutTo, displayWidth, wrapTo } from './text-width.ts'
 
 const GAP = '  '
-/** To how few columns of the terminal a column of the table is cut. */
+/** The minimum width to which a column is cut. */
 const LEAST_WIDTH = 8
 /** An id and what it is: fewer columns would say nothing. */
 const FEWEST_COLUMNS = 2
@@ -46,9 +46,9 @@ interface LaidColumn {
 }
 
 /**
- * Rows under headings, a line each. In a terminal that is too narrow, columns marked
- * `wide` are left out, the last first, then others that would not fit however they are
- * cut, and then the widest columns are cut; what cannot be cut is left as it is.
+ * Formats rows under headings, a line each. If the terminal is too narrow, columns marked `wide` are dropped first,
+ * last one first. Then other columns are dropped that cannot fit even if cut, and then the widest columns are cut.
+ * Columns that cannot be cut stay unchanged.
  */
 export function layTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], layout: TableLayout): string {
   const shown = fitted(
@@ -137,7 +137,7 @@ function atLeast(column: LaidColumn): LaidColumn {
   return column.whole ? column : { ...column, width: Math.min(column.width, LEAST_WIDTH) }
 }
 
-/** Takes what is too much from the columns that are the widest, so that the others stay whole. */
+/** Removes the excess from the widest columns, so that the others stay whole. */
 function cutWidest(columns: readonly LaidColumn[], excess: number): readonly LaidColumn[] {
   const widths = columns.map(({ width }) => width)
   for (let left = excess; left > 0; left -= 1) {

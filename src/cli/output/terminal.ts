@@ -25,7 +25,7 @@ export function standardOutput(): Terminal {
   return { width: process.stdout.columns || COMMON_WIDTH, colours }
 }
 
-/** Surround what is shown in a style. Nobody who chose a part of the answer can know their nonce. */
+/** Mark the parts of an output that have a style. They contain a nonce, so data in the output cannot forge them. */
 export class StyleMarks {
   readonly #nonce: string
 
@@ -45,7 +45,10 @@ export class StyleMarks {
   }
 }
 
-/** The command line writes everything through this file, so that no text of a server or a database can control the terminal. */
+/**
+ * All output of the command line goes through this file, so that no text of a server or a database can control the
+ * terminal.
+ */
 export function writeAnswer(lines: string): void {
   process.stdout.write(shownOn(process.stdout, printableLines(lines)))
 }

@@ -4,33 +4,32 @@ import type { AuditFeedReads } from '../../stores/contract/audit-log.ts'
 import { SharedFeed, type WaitOptions } from '../shared-feed.ts'
 import { AuditReading, type ReadingOptions } from './audit-reading.ts'
 
-/** From the start of a query to that of the next one. */
+/** The interval between the starts of two queries. */
 const INTERVAL_MS = 200
-/** So many writers that the reader does not know yet are looked at with one query. */
+/** The number of new writers that one query looks up. */
 const NEW_CHAINS = 16
-/** Of a reading that many share, who come from different places. */
+/** Kept by a reading that many readers share, who start from different positions. */
 const SHARED_PAGES = 16
-/** Of one that a single reader makes: it keeps what it is told, and no more, however slowly it takes that. */
+/** Kept by a reading of a single reader. It bounds the memory of a slow reader. */
 const OWN_PAGES = 1
 
 export interface AuditFeedOptions {
   readonly reads: AuditFeedReads
   readonly log: Logger
-  /** In milliseconds, never put back. */
+  /** A monotonic clock in milliseconds. */
   readonly monotonic: () => number
-  /** Aborted when the server is asked to stop: whoever waits is answered at once. */
+  /** Aborted when the server is asked to stop. Waiting readers are then answered at once. */
   readonly stopping: AbortSignal
 }
 
 /**
- * Follows the audit log for all who read it in this process. Those who have read all there
- * is wait together, for one query in each interval. Those who are behind read on at their
- * own pace, each from their own position.
+ * Follows the audit log for all readers in this process. Readers at the end of the log wait together, for one query in
+ * each interval. Readers that are behind read at their own pace, each from its own position.
  */
 export class AuditFeed {
   readonly #options: AuditFeedOptions
   readonly #feed: SharedFeed<AuditPosition, AuditReading>
-  /** Where the log ended when somebody looked last; looked for once from its beginning. */
+  /** The last known end of the log. The first look-up starts at the beginning of the log. */
   #end: Promise<AuditPosition> | null = null
 
   constructor(options: AuditFeedOptions) {
@@ -46,17 +45,17 @@ export class AuditFeed {
     })
   }
 
-  /** How many queries were sent for those who wait. */
+  /** The number of queries sent for waiting readers. */
   get queries(): number {
     return this.#feed.queries
   }
 
-  /** When the last query for those who wait was sent, of the monotonic clock; `null`: there was none, or it failed. */
+  /** The time of the last query for waiting readers, by the monotonic clock. `null`: there was none, or it failed. */
   get queriedAt(): number | null {
     return this.#feed.latest?.startedAt ?? null
   }
 
-  /** Where the log ends: what is committed from now on lies behind it. */
+  /** The end of the log. Later commits are after this position. */
   async end(): Promise<AuditPosition> {
     const known = this.#end === null ? logBeginning() : await this.#end.catch(() => logBeginning())
     const end = this.#endAfter(known)
@@ -64,17 +63,16 @@ export class AuditFeed {
     return await end
   }
 
-  /** What lies behind a position, by a query of its own. */
+  /** Reads the events after a position, with a query of its own. */
   async readFrom(position: AuditPosition): Promise<AuditReading> {
     return await this.#read([position], { startedAt: this.#options.monotonic(), keptPages: OWN_PAGES })
   }
 
   /**
-   * Resolves with a query that is sent from now on: the first that finds something behind
-   * the position, or finds that it is of another log, or starts at `until` or later. For
-   * positions that were behind the heads a moment ago.
+   * Resolves with the first query sent from now on that finds an event after the position, finds that the position
+   * belongs to another log, or starts at `until` or later. For positions that were behind the heads a moment ago.
    *
-   * @throws StoreError when such a query fails.
+   * @throws StoreError if such a query fails.
    */
   async wait(position: AuditPosition, options: WaitOptions): Promise<AuditReading> {
     return await this.#feed.wait(position, options)
@@ -90,7 +88,7 @@ export class AuditFeed {
     }
   }
 
-  /** One query for several positions, whose chains do not differ much. */
+  /** One query for several positions whose chains differ little. */
   async #read(positions: readonly AuditPosition[], options: ReadingOptions): Promise<AuditReading> {
     const { reads, log } = this.#options
     const ctx = backgroundContext('audit-feed', log)

@@ -11,13 +11,13 @@ import {
 import type { AuditFeedReads } from '../../stores/contract/audit-log.ts'
 import type { StoreContext } from '../../stores/contract/context.ts'
 
-/** Some 100 KB in memory, for each reader that is slow to take them. */
+/** A page takes some 100 KB of memory, for each slow reader. */
 export const AUDIT_PAGE_SIZE = 200
-/** Events that follow a position. Whoever comes from the same one gets the same object. */
+/** Events that follow a position. Readers at the same position share one object. */
 export class AuditPage {
   readonly events: readonly AuditEvent[]
   readonly more: boolean
-  /** Behind the last of them; where no more follow, behind the heads. */
+  /** The position after the last event. If no more events follow, it is after the heads. */
   readonly position: AuditPosition
   readonly #placed: readonly PlacedEvent[]
   readonly #from: AuditPosition
@@ -33,7 +33,7 @@ export class AuditPage {
     this.position = more ? positionAfter(from, heads.heads, this.#placed) : positionBehind(from, heads)
   }
 
-  /** What `seal` makes of the position after an event; made once for all who read the page. */
+  /** The result of `seal` for the position after an event. It is computed once for all readers of the page. */
   cursorAfter(index: number, seal: (position: AuditPosition) => string): string {
     const known = this.#cursors[index]
     if (known !== undefined) return known
@@ -44,23 +44,23 @@ export class AuditPage {
 }
 
 export interface ReadingOptions {
-  /** When the query was sent, in milliseconds of the process's monotonic clock. */
+  /** The time the query was sent, in milliseconds of the process's monotonic clock. */
   readonly startedAt: number
-  /** How many pages it keeps for others who read the same. */
+  /** The number of pages kept for other readers. */
   readonly keptPages: number
 }
 
-/** What one query found: how far chains had come, and whatever lies before that. */
+/** The result of one query: the heads of the chains, and access to the events before them. */
 export class AuditReading {
-  /** When the query was sent, in milliseconds of the process's monotonic clock. */
+  /** The time the query was sent, in milliseconds of the process's monotonic clock. */
   readonly startedAt: number
   readonly heads: ChainHeads
   readonly #reads: AuditFeedReads
   readonly #pages: BoundedMap<string, Promise<AuditPage>>
 
   /**
-   * `heads`: of all chains that the positions have marks for, and of later ones. `keptPages`: who comes from the place
-   * that is longest unused beyond these reads again.
+   * `heads`: the heads of all chains in the positions, and of newer chains. `keptPages`: beyond it the least recently
+   * used page is dropped and read again.
    */
   constructor(reads: AuditFeedReads, heads: ChainHeads, { startedAt, keptPages }: ReadingOptions) {
     this.#reads = reads
@@ -69,7 +69,7 @@ export class AuditReading {
     this.#pages = new BoundedMap(keptPages)
   }
 
-  /** Whether there is something to read behind a position, or it is of another log. */
+  /** Whether there are events after a position, or the position belongs to another log. */
   isNewsFor(position: AuditPosition): boolean {
     return this.isOfAnotherLog(position) || unreadEvents(position, this.heads.heads).length > 0
   }
@@ -78,13 +78,15 @@ export class AuditReading {
     return isOfAnotherLog(position, this.heads.heads)
   }
 
-  /** The next events behind a position, at most `AUDIT_PAGE_SIZE`; the heads were read before, so none of them is missing. */
+  /**
+   * The next events after a position, at most `AUDIT_PAGE_SIZE`. The heads were read before, so no event is missing.
+   */
   page(ctx: StoreContext, position: AuditPosition): Promise<AuditPage> {
     const known = this.#pages.get(position.name)
     if (known !== undefined) return known
     const page = this.#read(ctx, position)
     this.#pages.set(position.name, page)
-    // Whoever comes later tries again.
+    // Later readers try again.
     page.catch(() => this.#pages.delete(position.name))
     return page
   }

@@ -3,19 +3,19 @@ import type { Keyring } from '../../crypto/keyring.ts'
 import type { AuditHead, AuditRecord } from '../../domain/audit-event.ts'
 
 /**
- * What can be wrong with the log:
+ * The possible faults of the log:
  *
- * - `row_changed`: a row does not fit its hash; something in it was changed.
+ * - `row_changed`: a row does not match its hash; its content was changed.
  * - `row_missing`: a place in a chain is empty.
- * - `rows_reordered`: the row of a place stands at another one.
- * - `row_unaccounted`: a row stands before the first place or behind the head: planted, or the head went back.
+ * - `rows_reordered`: the row of a place is at another place.
+ * - `row_unaccounted`: a row is before the first place or after the head: it was planted, or the head was set back.
  * - `key_unknown`: the keyring lacks the key that a row or head names.
  * - `head_missing`: a writer has rows, but no head.
  * - `head_forged`: a head was changed by someone without the key.
- * - `writer_missing`: a writer is not there any more, or is unknown though an exported head names it.
- * - `roster_forged`: the registry does not fit the writers there are.
+ * - `writer_missing`: a writer no longer exists, or is unknown although an exported head names it.
+ * - `roster_forged`: the registry does not match the existing writers.
  * - `behind_export`: a chain is shorter than it was when a head was exported.
- * - `differs_from_export`: a chain holds another event than it did when a head was exported.
+ * - `differs_from_export`: a chain contains a different event than it did when a head was exported.
  */
 const CHAIN_BREAK_KINDS = Object.freeze([
   'row_changed',
@@ -33,20 +33,20 @@ const CHAIN_BREAK_KINDS = Object.freeze([
 
 export type ChainBreakKind = (typeof CHAIN_BREAK_KINDS)[number]
 
-/** The first thing wrong with a chain, or with the set of them. */
+/** The first fault of a chain, or of the set of chains. */
 export interface ChainBreak {
   readonly kind: ChainBreakKind
-  /** Empty where it is not known. */
+  /** Empty if it is unknown. */
   readonly writerId: string
-  /** The place in the chain; 0 where it is no place. */
+  /** The place in the chain. 0: the fault has no place. */
   readonly sequence: number
-  /** The event found there, if any. */
+  /** The event at that place, if any. */
   readonly eventId: string | null
-  /** More about it, in a few words. */
+  /** Further details in a few words. */
   readonly detail: string
 }
 
-/** Names what is wrong; the rest is filled in as far as it is known. */
+/** Creates a break. Unknown fields get their defaults. */
 export function chainBreak(
   kind: ChainBreakKind,
   at: Partial<Pick<ChainBreak, 'writerId' | 'sequence' | 'eventId'>>,
@@ -56,14 +56,17 @@ export function chainBreak(
   return Object.freeze({ kind, writerId, sequence, eventId, detail })
 }
 
-/** How far a chain was followed. */
+/** The place up to which a chain was verified. */
 export interface ChainPlace {
   readonly sequence: number
-  /** The hash of the row there; `null` if the walk begins in the middle, where the first row's word is taken for it. */
+  /**
+   * The hash of the row at that place. `null` if the walk starts in the middle: then the first row's predecessor hash
+   * is trusted.
+   */
   readonly hash: Buffer | null
 }
 
-/** Follows the chain of one writer, row by row. */
+/** Verifies the chain of one writer, row by row. */
 export class ChainWalk {
   readonly #keyring: Keyring
   readonly #writerId: string
@@ -79,7 +82,7 @@ export class ChainWalk {
     return this.#at
   }
 
-  /** Goes on to the next row, or says why it does not follow. */
+  /** Advances to the next row, or returns the reason why it does not follow. */
   step(record: AuditRecord): ChainBreak | null {
     const expected = this.#at.sequence + 1
     if (record.sequence !== expected) return this.missing()
@@ -105,7 +108,7 @@ export class ChainWalk {
   }
 }
 
-/** What is wrong with a head itself; `null`: whoever wrote it had the key. */
+/** The fault of a head itself. `null`: it was written with the key. */
 export function headBreak(keyring: Keyring, head: AuditHead): ChainBreak | null {
   const { writerId, sequence, keyId, mac } = head
   if (!keyring.has('audit', keyId)) {

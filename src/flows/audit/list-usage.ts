@@ -3,10 +3,10 @@ import type { ClientUsage } from '../../domain/usage.ts'
 import type { UsageFilter } from '../../stores/contract/usage.ts'
 import { pagedList } from '../paged-list.ts'
 
-/** What a client used on a day, and which of its scopes it did not. */
+/** The usage of a client on one day, and the scopes that it did not use. */
 export type ListedUsage = ClientUsage & { readonly neverUsed: readonly string[] }
 
-/** What clients asked for and were granted, the latest day first. */
+/** The scopes that clients requested and were granted, latest day first. */
 export const listUsage = pagedList({
   name: 'listUsage',
   list: 'usage',

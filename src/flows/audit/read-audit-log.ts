@@ -25,7 +25,7 @@ export const getAuditEvent = query({
   answer: (_ctx, { event }): AuditEvent => event,
 })
 
-/** What `ListAuditEvents` filters by. */
+/** The filter of `ListAuditEvents`. */
 export type AuditListFilter = AuditFilter
 
 /** The audit log, newest first. */
@@ -37,7 +37,10 @@ export const listAuditEvents = pagedList({
   keyOf: (event) => event.eventId,
 })
 
-/** Where all chains end now, under a MAC: to be kept where whoever writes to the database cannot reach it. */
+/**
+ * The current heads of all chains, protected by a MAC. Keep them where nobody with write access to the database can
+ * change them.
+ */
 export const exportAuditHead = query({
   name: 'exportAuditHead',
   preconditions: given<object>(),

@@ -9,11 +9,11 @@ import { allHeads, verifyWriterRegistry } from './verify-writer-registry.ts'
 
 const LIST = 'audit_verification'
 const DEFAULT_MAX_EVENTS = 100_000
-/** More breaks than this are counted only. */
+/** Further breaks are only counted. */
 const MOST_BREAKS = 100
 
 export interface VerificationRequest {
-  /** What `exportAuditHead` answered at an earlier time; empty: none. */
+  /** An earlier answer of `exportAuditHead`. Empty: none. */
   readonly exportedHead: string
   /** 0: the default, 100,000. */
   readonly maxEvents: number
@@ -21,19 +21,19 @@ export interface VerificationRequest {
   readonly pageToken: string
 }
 
-/** What one part of the walk found. */
+/** The result of one part of the walk. */
 export interface Verification {
-  /** Chains that were walked to their end in this part. */
+  /** The chains that this part verified to their end. */
   readonly chains: number
   readonly events: number
-  /** The first break of each broken chain, the first hundred of them. */
+  /** The first break of each broken chain, for at most a hundred chains. */
   readonly breaks: readonly ChainBreak[]
   readonly breakCount: number
-  /** Empty: everything has been walked. */
+  /** Empty: the whole log has been verified. */
   readonly nextPageToken: string
 }
 
-/** Where a walk goes on: in the chain of one writer, at a place that was checked. */
+/** The position at which a walk continues: a verified place in the chain of one writer. */
 interface Rest extends ChainPlace {
   readonly ordinal: number
 }
@@ -48,7 +48,7 @@ const exportedHeadIsOurs = condition<VerificationRequest, Exported>('exportedHea
   return invalidRequest('exported_head', exported)
 })
 
-/** A token says which places were checked already, so it must be one that this service gave out. */
+/** A token states which places were verified already, so it must be one that this service issued. */
 const pageTokenIsOfThisWalk = condition<VerificationRequest, From>('pageTokenIsOfThisWalk', (ctx, request) => {
   const { exportedHead, pageToken } = request
   if (pageToken === '') return success({ from: null })
@@ -58,7 +58,7 @@ const pageTokenIsOfThisWalk = condition<VerificationRequest, From>('pageTokenIsO
   return invalidRequest('page_token', description)
 })
 
-/** Walks the chains of the audit log, and says where they break. */
+/** Verifies the chains of the audit log, and reports their breaks. */
 export const verifyAuditLog = query({
   name: 'verifyAuditLog',
   preconditions: given<VerificationRequest>().and(exportedHeadIsOurs).and(pageTokenIsOfThisWalk),
@@ -89,7 +89,7 @@ function printRest({ ordinal, sequence, hash }: Rest): string {
   return [ordinal, sequence, hash?.toString('hex') ?? ''].join('.')
 }
 
-/** Sealed, so what is read is what was printed. */
+/** The token is sealed, so its content is what this service wrote. */
 function readRest(cursor: string): Rest {
   const [ordinal = '', sequence = '', hash = ''] = cursor.split('.')
   return { ordinal: Number(ordinal), sequence: Number(sequence), hash: Buffer.from(hash, 'hex') }

@@ -5,25 +5,24 @@ import { type AuditHead, type AuditRecord, NO_HASH } from '../../domain/audit-ev
 import type { FlowContext } from '../context.ts'
 import { type ChainBreak, type ChainPlace, ChainWalk, chainBreak, headBreak } from './chain-walk.ts'
 
-/** Rows read at a time: what a walk holds in memory, and how long it keeps other calls waiting. */
+/** The number of rows read at a time. It bounds the memory of a walk and the time for which it blocks other calls. */
 const PAGE = 500
-/** How far behind its place a row is looked for. */
+/** The distance up to which a displaced row is searched for. */
 const SEARCH = 10_000
 
 export const CHAIN_START: ChainPlace = Object.freeze({ sequence: 0, hash: NO_HASH })
 
 export interface ChainOutcome {
-  /** Rows that were found right in this walk. */
+  /** The rows that this walk verified. */
   readonly events: number
   readonly broken: ChainBreak | null
-  /** Where to go on; `null`: the chain was walked to its end, or to its break. */
+  /** The place at which to continue. `null`: the chain was verified to its end, or to its break. */
   readonly rest: ChainPlace | null
 }
 
 /**
- * Walks one chain from a place to its head. The last row is looked up before the
- * head is read, and they change in one commit: a server may write meanwhile, yet
- * no honest row lies behind the head.
+ * Verifies one chain from a place to its head. The last row is looked up before the head is read, and both change in
+ * one commit. A server may write meanwhile, but no genuine row is ever after the head.
  */
 export async function verifyChain(
   ctx: FlowContext,
@@ -93,7 +92,7 @@ function planted({ writerId }: AuditHead, extent: { readonly first: number } | n
   return chainBreak('row_unaccounted', { writerId, sequence: extent.first }, 'a row stands before the first place')
 }
 
-/** Tells a row that was moved from one that is gone or was changed: it says which one it follows. */
+/** Distinguishes a moved row from a deleted or changed one: a row names its predecessor. */
 async function placed(ctx: FlowContext, walk: ChainWalk, broken: ChainBreak): Promise<ChainBreak> {
   const { hash, sequence } = walk.at
   if (hash === null || (broken.kind !== 'row_changed' && broken.kind !== 'row_missing')) return broken
@@ -107,16 +106,19 @@ async function placed(ctx: FlowContext, walk: ChainWalk, broken: ChainBreak): Pr
   return chainBreak('rows_reordered', { writerId, sequence: expected, eventId: found.eventId }, detail)
 }
 
-/** Of the time a caller gives, how much is spent on walking; the rest is for the answer. */
+/** The share of the caller's time that the walk may use. The rest is for the answer. */
 const SHARE = 0.5
 
-/** How much of a log one call walks: so many rows, and never to the caller's deadline; but always a little. */
+/**
+ * The limit for one call: a number of rows, and a share of the time to the caller's deadline. Each call makes some
+ * progress.
+ */
 export class WalkBudget {
   readonly #until: number
   #rows: number
   #hasBegun = false
 
-  /** `patienceMs`: how long the caller waits; `null` if it never said. */
+  /** `patienceMs`: how long the caller waits; `null`: the call has no deadline. */
   constructor(rows: number, patienceMs: number | null) {
     this.#rows = rows
     this.#until = patienceMs === null ? Number.POSITIVE_INFINITY : performance.now() + patienceMs * SHARE

@@ -8,7 +8,7 @@ import { headMissing } from './verify-chain.ts'
 
 const PAGE = 500
 
-/** All heads there are, in the order their writers joined. */
+/** All heads, in the order in which their writers joined. */
 export async function* allHeads(ctx: FlowContext, after = Number.MIN_SAFE_INTEGER): AsyncGenerator<AuditHead> {
   for (let last = after; ; ) {
     const heads = await ctx.stores.auditChains.heads(ctx, last, PAGE)
@@ -21,10 +21,9 @@ export async function* allHeads(ctx: FlowContext, after = Number.MIN_SAFE_INTEGE
 }
 
 /**
- * Checks the set of writers as a whole: that none is missing of those the
- * registry counts or an exported head names, and that none has rows but no head.
- * The last ordinal is looked up before the registry is read: those who join
- * meanwhile are not missed.
+ * Verifies the set of writers as a whole: every writer that the registry counts or an exported head names must exist,
+ * and every writer with rows must have a head. The last ordinal is looked up before the registry is read, so writers
+ * that join meanwhile do not count as missing.
  */
 export async function verifyWriterRegistry(
   ctx: FlowContext,
@@ -49,7 +48,7 @@ export async function verifyWriterRegistry(
     if (head.ordinal > writers || head.ordinal < next) continue
     gap(head.ordinal)
     next = head.ordinal + 1
-    // The walk of its chain reports a key that is not here.
+    // The walk of its chain reports an unknown key.
     const known = keyring.has('audit', head.keyId)
     total = known && total !== null ? registryTotal(keyring, head.keyId, total, head) : null
   }
@@ -68,7 +67,7 @@ export async function verifyWriterRegistry(
   return breaks
 }
 
-/** Rows are committed with their head, and looked up before it. */
+/** Rows are committed together with their head, and are looked up before it. */
 async function writersWithoutHead(ctx: FlowContext): Promise<readonly ChainBreak[]> {
   const { auditChains: chains } = ctx.stores
   const breaks: ChainBreak[] = []

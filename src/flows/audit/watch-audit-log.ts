@@ -12,21 +12,24 @@ import type { AuditFeed } from './audit-feed.ts'
 import type { AuditPage, AuditReading } from './audit-reading.ts'
 
 const HEARTBEAT_MS = 15_000
-/** A watcher that waits is authenticated again this often, and one that reads before it is told more than this later. */
+/**
+ * A waiting watcher is authenticated again at this interval. A reading watcher is authenticated again before it gets
+ * events later than this.
+ */
 const REAUTHENTICATED_AFTER_MS = 4_000
 
-/** Which events are watched; times are not among it, since what comes is new. */
+/** The filter for watched events. It has no times, because only new events are watched. */
 export type AuditWatchFilter = Pick<AuditFilter, 'types' | 'clientId' | 'userId' | 'rayId'>
 
 export interface AuditWatchRequest {
-  /** As the caller brought it; empty: from now on. */
+  /** As the caller sent it. Empty: from now on. */
   readonly cursor: string
   readonly filter: AuditWatchFilter
 }
 
-/** What a watcher is told. */
+/** An item of a watch stream. */
 export interface WatchedEvent {
-  /** `null`: nothing happened up to the cursor that it would be told. */
+  /** `null`: no event up to the cursor matches the filter. */
   readonly event: AuditEvent | null
   readonly cursor: string
 }
@@ -36,13 +39,13 @@ export interface AuditWatchesOptions {
   readonly quota: WaitingQuota
   readonly keyring: Keyring
   readonly now: () => EpochMs
-  /** In milliseconds, never put back. */
+  /** A monotonic clock in milliseconds. */
   readonly monotonic: () => number
   /** Aborted when the server is asked to stop. */
   readonly stopping: AbortSignal
 }
 
-/** Tells watchers of the audit log what is committed. */
+/** Sends newly committed audit events to watchers. */
 export class AuditWatches {
   readonly #options: AuditWatchesOptions
 
@@ -50,12 +53,12 @@ export class AuditWatches {
     this.#options = options
   }
 
-  /** How many watch in this process. */
+  /** The number of watches open in this process. */
   get open(): number {
     return this.#options.quota.waiting
   }
 
-  /** Until the caller goes, may no longer call, or has to call elsewhere. A refusal is the last item. */
+  /** Runs until the caller leaves, loses access, or must connect elsewhere. A refusal is the last item. */
   async *watch(ctx: CallContext, request: AuditWatchRequest): AsyncGenerator<Result<WatchedEvent>, void, void> {
     const { quota } = this.#options
     const entered = quota.enter(ctx)
@@ -73,7 +76,7 @@ export class AuditWatches {
   }
 }
 
-/** One stream. It holds a page of events at the most, and reads the next one when its caller has taken them. */
+/** One stream. It holds at most one page of events, and reads the next one when the caller has consumed it. */
 class AuditWatch {
   readonly #options: AuditWatchesOptions
   readonly #ctx: CallContext
@@ -81,7 +84,7 @@ class AuditWatch {
   readonly #leaving: AbortSignal
   #toldAt: number
   #authenticatedAt: number
-  /** Why it ends. */
+  /** The reason why it ends. */
   #ending: FailedResult | null = null
 
   constructor(options: AuditWatchesOptions, ctx: CallContext, filter: AuditWatchFilter) {
@@ -119,12 +122,15 @@ class AuditWatch {
         return
       }
       if (this.#isSilent) yield this.#tell(position)
-      // Whoever was told something may be behind still; whoever was not waits with the others.
+      // A watcher that got events may be behind still. Any other waits with the rest.
       reading = isNews ? await feed.readFrom(position) : await this.#wait(position)
     }
   }
 
-  /** Tells what a query found behind a position, and returns where that leads. Pages that hold nothing to tell count too. */
+  /**
+   * Sends the events that a query found after a position, and returns the next position. Pages without matching events
+   * count too.
+   */
   async *#tellAll(
     reading: AuditReading,
     from: AuditPosition,
@@ -155,7 +161,7 @@ class AuditWatch {
     return this.#options.feed.wait(position, { until, signal: this.#ctx.signal, leaving: this.#leaving })
   }
 
-  /** Why the stream ends now; `null`: it goes on. */
+  /** The reason why the stream ends now. `null`: it continues. */
   async #whyEnded(): Promise<FailedResult | null> {
     if (this.#leaving.aborted) return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
     const { now, monotonic } = this.#options
@@ -193,7 +199,7 @@ function matches(event: AuditEvent, { types, clientId, userId, rayId }: AuditWat
   )
 }
 
-/** Its events may be missing here, so that to go on would leave a gap. */
+/** Events of this cursor may be missing here, so continuing could leave a gap. */
 function unknownCursor(): FailedResult {
   return invalidRequest(
     'cursor',

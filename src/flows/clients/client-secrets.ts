@@ -13,12 +13,12 @@ import { clientExists, etagIsCurrent } from '../conditions/client.ts'
 import type { FlowContext, LaneContext } from '../context.ts'
 import { defineFlow, query } from '../flow.ts'
 
-/** What storing a secret takes of a context. */
+/** The parts of a context that storing a secret needs. */
 type SecretContext = Pick<FlowContext, 'caller' | 'peer' | 'now'> & {
   readonly services: Pick<FlowContext['services'], 'keyring'>
 }
 
-/** Draws a client secret: its value, this once, and what is stored of it. */
+/** Generates a client secret: the value, available only now, and the stored form. */
 export function drawClientSecret(
   ctx: SecretContext,
   clientId: ClientId,
@@ -28,7 +28,7 @@ export function drawClientSecret(
   return { value, stored: storedSecret(ctx, clientId, { hash: keyring.hashSecret(value), importedHash: null }) }
 }
 
-/** What is stored of a secret that another server hashed; the hash of this one matches nothing until it is replaced. */
+/** The stored form of a secret that another server hashed. Its own hash matches nothing until it is replaced. */
 export function importedSecret(ctx: SecretContext, clientId: ClientId, importedHash: string): ClientSecret {
   return storedSecret(ctx, clientId, { hash: drawUnmatchedHash(), importedHash })
 }
@@ -51,17 +51,17 @@ function storedSecret(
   })
 }
 
-/** What is known of a client's secrets, newest first; never their values. */
+/** The metadata of a client's secrets, newest first. It never contains their values. */
 export const listClientSecrets = query({
   name: 'listClientSecrets',
   preconditions: given<{ readonly clientId: ClientId }>().and(clientExists),
   answer: (ctx, { clientId }): Promise<readonly ClientSecret[]> => ctx.stores.clientSecrets.ofClient(ctx, clientId),
 })
 
-/** Each valid secret costs every authentication a comparison. */
+/** Each authentication compares with every valid secret. */
 export const MAX_VALID_SECRETS = 10
 
-/** Removes secrets whose client is locked; `false`: one of them is gone. */
+/** Deletes secrets of a locked client. `false`: one of them no longer exists. */
 export async function deleteSecrets(
   ctx: LaneContext<TransactionStores>,
   secrets: readonly ClientSecret[],
@@ -78,7 +78,7 @@ interface RotateClientSecretRequest {
   readonly clientId: ClientId
   /** How long older secrets stay valid. */
   readonly overlap: Milliseconds
-  /** Of the client as it was read; `null`: whatever the version. */
+  /** The etag of the client as it was read. `null`: any version. */
   readonly etag: string | null
 }
 
@@ -112,7 +112,7 @@ const validSecretsAreFew = condition<Rotation>('validSecretsAreFew', async (ctx,
   })
 })
 
-/** Two rotations of one client come one after the other, so that the cap and the overlap hold. */
+/** Rotations of one client run one after the other, so that the cap and the overlap hold. */
 const rotationIsStored = postcondition<
   Rotation & { readonly issued: { readonly stored: ClientSecret } },
   TransactionStores
@@ -128,7 +128,7 @@ const rotationIsStored = postcondition<
   return HOLDS
 })
 
-/** Draws a new secret; the older ones end after the overlap. */
+/** Generates a new secret. The older ones expire after the overlap. */
 export const rotateClientSecret = defineFlow({
   name: 'rotateClientSecret',
   lane: 'transaction',
@@ -158,7 +158,7 @@ const secretExists = condition<SecretNamed>('secretExists', async (ctx, { client
 const secretIsDeleted = postcondition<SecretNamed, TransactionStores>(
   'secretIsDeleted',
   async (ctx, { clientId, secretId }) => {
-    // No secret makes another one meanwhile.
+    // Locks the client, so that no secret creates another one meanwhile.
     if (!(await ctx.stores.clients.lock(clientId))) return LOST_RACE
     const { clientSecrets } = ctx.stores
     const meant = withDescendants(await clientSecrets.ofClient(ctx, clientId), secretId)
@@ -168,7 +168,7 @@ const secretIsDeleted = postcondition<SecretNamed, TransactionStores>(
   },
 )
 
-/** Ends one secret at once, and all that it made. Orphans of the client go with it. */
+/** Revokes one secret at once, and all secrets created with it. Orphaned secrets of the client are deleted too. */
 export const revokeClientSecret = defineFlow({
   name: 'revokeClientSecret',
   lane: 'transaction',

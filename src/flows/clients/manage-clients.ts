@@ -28,7 +28,7 @@ export const listClients = pagedList({
   keyOf: (client) => client.clientId,
 })
 
-/** `etag`: of the client as it was read; `null`: whatever the version. */
+/** `etag`: the etag of the client as it was read; `null`: any version. */
 type ClientNamed = { readonly clientId: ClientId; readonly etag: string | null }
 
 const switchIsStored = postcondition<{ readonly client: Client; readonly issued: Client }, TransactionStores>(
@@ -51,7 +51,7 @@ function switched(enabled: boolean) {
       : { ...client, enabled, version: client.version + 1, updatedAt: ctx.now, updatedBy: actorOf(ctx) }
 }
 
-/** Lets a client in again; its unexpired tokens work again, so its permissions are at stake. */
+/** Enables a client. Its unexpired tokens become valid again, so its permissions are at stake. */
 export const enableClient = defineFlow({
   name: 'enableClient',
   lane: 'transaction',
@@ -61,7 +61,7 @@ export const enableClient = defineFlow({
   postconditions: [switchIsStored],
 })
 
-/** Shuts a client out from the next call on; takes away only, so `clients.write` suffices. */
+/** Disables a client from the next call on. This only removes access, so `clients.write` suffices. */
 export const disableClient = defineFlow({
   name: 'disableClient',
   lane: 'transaction',
@@ -80,7 +80,7 @@ const clientIsDeleted = postcondition<{ readonly client: Client }, TransactionSt
   },
 )
 
-/** Removes a client for good; its tokens are inactive from the next call on, and its id stays reserved. */
+/** Deletes a client. Its tokens are inactive from the next call on, and its id stays reserved. */
 export const deleteClient = defineFlow({
   name: 'deleteClient',
   lane: 'transaction',

@@ -22,10 +22,10 @@ import { drawClientSecret, importedSecret } from './client-secrets.ts'
 
 type Registering = { readonly registration: ClientRegistration }
 
-/** Hashes of the client's secrets that another server made: it draws none then. */
+/** Hashes of the client's secrets from another server. If they are given, no secret is generated. */
 type Importing = Registering & { readonly importedHashes: readonly string[] }
 
-/** RFC 7591 §3.2.2: the registration is acceptable in itself. */
+/** RFC 7591 §3.2.2: the registration is valid in itself. */
 export const registrationIsSound = condition<Registering>('registrationIsSound', (ctx, { registration }) => {
   const metadata = [...metadataProblems(registration, ctx.services.issuer), ...keySetProblems(registration)]
   if (metadata.length > 0) return fail('registration.invalid_client_metadata', { violations: metadata })
@@ -38,7 +38,7 @@ function keySetProblems({ jwks }: ClientRegistration): readonly RegistrationProb
   return read === null || read.ok ? [] : read.problems.map((description) => ({ field: 'jwks', description }))
 }
 
-/** An audience has one owner: nobody else may answer for it, and so see its tokens. */
+/** An audience has one owner. No other client may own it and see its tokens. */
 export const audiencesAreFree = condition<Registering>('audiencesAreFree', async (ctx, { registration }) => {
   const { clientId, resourceAudiences } = registration
   const owners = await ctx.stores.clients.audienceOwners(ctx, resourceAudiences)
@@ -51,7 +51,7 @@ export const audiencesAreFree = condition<Registering>('audiencesAreFree', async
   return violations.length > 0 ? fail('registration.invalid_client_metadata', { violations }) : HOLDS
 })
 
-/** A name with an issuer is one client's: its assertions must not stand for two. */
+/** An identity at an issuer belongs to one client, so that its assertions cannot authenticate two. */
 export const identitiesAreFree = condition<Registering>('identitiesAreFree', async (ctx, { registration }) => {
   const { clientId, federatedIdentities } = registration
   const owners = await ctx.stores.clients.identityOwners(ctx, federatedIdentities)
@@ -64,8 +64,8 @@ export const identitiesAreFree = condition<Registering>('identitiesAreFree', asy
 })
 
 /**
- * What an issuer can prove is judged and changed one after another: who changes a client that an issuer proves,
- * before the change or after it, first waits for who changes an issuer. `false`: roll back.
+ * Changes to a client that an issuer authenticates wait for concurrent changes to trusted issuers. This applies if the
+ * issuer authenticates the client before or after the change. `false`: roll back.
  */
 export async function holdIfProved(
   ctx: LaneContext<TransactionStores>,
@@ -75,7 +75,7 @@ export async function holdIfProved(
   return await ctx.stores.trustedIssuers.lock({ at: ctx.now, by: actorOf(ctx) })
 }
 
-/** What another server hashed can be verified here, at a cost that the server can bear. */
+/** The imported hashes can be verified here, at an acceptable cost. */
 const importedHashesAreSound = condition<Importing>(
   'importedHashesAreSound',
   (_ctx, { registration, importedHashes }) => {
@@ -91,15 +91,15 @@ const importedHashesAreSound = condition<Importing>(
   },
 )
 
-/** A client as it was registered, and its secrets. */
+/** A registered client and its secrets. */
 export interface RegisteredClient {
   readonly client: Client
-  /** Its first secret, this once; `null`: it has none, or those that it brought. */
+  /** Its first secret, available only now. `null`: it has none, or only imported ones. */
   readonly secret: { readonly value: RawToken; readonly stored: ClientSecret } | null
   readonly importedSecrets: readonly ClientSecret[]
 }
 
-/** The id was never a client's, nor is it an audience that another client answers for. */
+/** The id was never assigned to a client, and is not an audience that another client owns. */
 const clientIdIsFree = condition<Registering, ScopesAtStake>('clientIdIsFree', async (ctx, { registration }) => {
   const { clientId, scopes } = registration
   const [reserved, owners] = await Promise.all([
@@ -111,12 +111,12 @@ const clientIdIsFree = condition<Registering, ScopesAtStake>('clientIdIsFree', a
     : success({ scopesAtStake: scopes })
 })
 
-/** An id for a client that was registered without one. */
+/** Generates an id for a client that was registered without one. */
 export function drawClientId(): string {
   return `client-${randomBytes(10).toString('hex')}`
 }
 
-/** The client as it will read back. */
+/** The client as it will be read back. */
 export function draftClient(
   ctx: Pick<FlowContext, 'caller' | 'peer' | 'now'>,
   registration: ClientRegistration,
@@ -134,10 +134,10 @@ export function draftClient(
   })
 }
 
-/** In characters: the log is no place for a long list. */
+/** In characters. The log should not contain long lists. */
 const MOST_SHOWN = 1_000
 
-/** For the audit log: who vouches for a client, where that is somebody else than the client itself. */
+/** For the audit log: the parties that authenticate a client, if these are not the client itself. */
 export function proofSources({ jwksUri, federatedIdentities }: ClientRegistration): Readonly<Record<string, string>> {
   const names = federatedIdentities.map(({ issuer, subject }) => JSON.stringify([issuer, subject])).join(' ')
   return {
@@ -158,7 +158,7 @@ export function registrationEvent(ctx: Parameters<typeof auditEvent>[0], client:
   return auditEvent(ctx, 'client.registered', { clientId: client.clientId, metadata })
 }
 
-/** Client, secret and event stand together; `false`: another registered the id, or an audience, first. */
+/** Stores client, secret and event in one commit. `false`: another call registered the id, or an audience, first. */
 export async function storeRegisteredClient(
   stores: TransactionStores,
   { client, secret, importedSecrets }: RegisteredClient,
@@ -171,7 +171,7 @@ export async function storeRegisteredClient(
   return true
 }
 
-/** The database decides who of two registers an id. */
+/** The database decides which of two calls registers an id. */
 const clientIsStored = postcondition<{ readonly issued: RegisteredClient }, TransactionStores>(
   'clientIsStored',
   async (ctx, { issued }) => {
@@ -180,7 +180,7 @@ const clientIsStored = postcondition<{ readonly issued: RegisteredClient }, Tran
   },
 )
 
-/** RFC 7591 §3, spoken by platform engineers instead of the clients themselves. */
+/** RFC 7591 §3, called by platform engineers instead of the clients themselves. */
 export const registerClient = defineFlow({
   name: 'registerClient',
   lane: 'transaction',

@@ -9,15 +9,18 @@ import { defineFlow } from '../flow.ts'
 import { deleteSecrets, drawClientSecret, MAX_VALID_SECRETS } from './client-secrets.ts'
 
 const DAY = milliseconds(86_400_000)
-/** Secrets that a client made are forgotten so long after their end: each is read with every authentication. */
+/**
+ * Secrets that a client created are deleted this long after their expiry, because each authentication reads all
+ * secrets.
+ */
 const KEPT_AFTER_END = milliseconds(30 * DAY)
 
 interface RotateOwnSecretRequest {
-  /** `null`: the new secret does not end by itself. */
+  /** `null`: the new secret does not expire. */
   readonly lifetime: Milliseconds | null
 }
 
-/** Who rotates, by which of its secrets. */
+/** The client that rotates, and the secret that authenticated it. */
 interface Maker {
   readonly client: Client
   readonly madeBy: SecretId
@@ -28,7 +31,7 @@ function mayRotateOwn({ enabled, authenticationMethod, config, scopes }: Client)
   return enabled && authenticationMethod === 'client_secret' && config.allowOwnRotation && !hasPermissions
 }
 
-/** The client is let: as it is registered now, not when it proved itself. */
+/** The client may rotate according to its current registration, not the one at the time of authentication. */
 const ownRotationIsAllowed = condition<object, Maker>('ownRotationIsAllowed', async (ctx) => {
   const { caller } = ctx
   if (caller.kind !== 'client') return fail('oauth.invalid_client', { because: 'missing' })
@@ -39,7 +42,7 @@ const ownRotationIsAllowed = condition<object, Maker>('ownRotationIsAllowed', as
   return success({ client, madeBy: caller.secretId })
 })
 
-/** What keeps a client from drawing a secret by another one. `secrets`: the newest first. */
+/** The reason why a client may not create a secret with another one. `secrets`: newest first. */
 function evaluateRotation(secrets: readonly ClientSecret[], { client, madeBy }: Maker, now: EpochMs): Result<object> {
   const valid = secrets.filter((secret) => isSecretValid(secret, now))
   if (!valid.some(({ secretId }) => secretId === madeBy)) return fail('oauth.invalid_client')
@@ -65,7 +68,7 @@ function evaluateRotation(secrets: readonly ClientSecret[], { client, madeBy }: 
   return HOLDS
 }
 
-/** The secret of an administrator's that a secret goes back to. */
+/** The administrator's secret from which a secret descends. */
 function originOf(secrets: readonly ClientSecret[], from: SecretId): SecretId | null {
   let id: SecretId | null = from
   for (const _each of secrets) {
@@ -81,7 +84,10 @@ const rotationIsDue = condition<Maker>('rotationIsDue', async (ctx, maker) =>
   evaluateRotation(await ctx.stores.clientSecrets.ofClient(ctx, maker.client.clientId), maker, ctx.now),
 )
 
-/** Of two rotations one comes second, and finds the day taken; so does one that meets a revocation, or a changed registration. */
+/**
+ * Of two concurrent rotations, the second finds that one was made today. A rotation concurrent with a revocation or a
+ * changed registration also fails.
+ */
 const ownRotationIsStored = postcondition<
   Maker & { readonly issued: { readonly stored: ClientSecret } },
   TransactionStores
@@ -95,7 +101,7 @@ const ownRotationIsStored = postcondition<
   if (!(await deleteSecrets(ctx, await clientSecrets.orphansOf(ctx, clientId)))) return LOST_RACE
   await clientSecrets.insert(stored)
   for (const { secretId, madeBy: maker, expiresAt } of secrets) {
-    // The newest comes first, so that what it made goes to its own maker before that one goes.
+    // Newest first, so that a secret's descendants pass to its creator before that one is deleted.
     if (maker === null || expiresAt === null || later(expiresAt, KEPT_AFTER_END) > ctx.now) continue
     await clientSecrets.adopt(clientId, secretId, maker)
     await clientSecrets.delete(clientId, secretId)
@@ -105,7 +111,7 @@ const ownRotationIsStored = postcondition<
   return HOLDS
 })
 
-/** A client draws a new secret for itself; its other secrets stay as they are. */
+/** A client creates a new secret for itself. Its other secrets stay unchanged. */
 export const rotateOwnSecret = defineFlow({
   name: 'rotateOwnSecret',
   lane: 'transaction',

@@ -18,7 +18,7 @@ import {
   registrationIsSound,
 } from './register-client.ts'
 
-/** The fields to change and their new values; what is absent stays. */
+/** The fields to change and their new values. Absent fields stay unchanged. */
 export type ClientChanges = Partial<Omit<ClientRegistration, 'clientId' | 'type' | 'config'>> & {
   readonly config?: Partial<ClientConfig>
 }
@@ -26,18 +26,18 @@ export type ClientChanges = Partial<Omit<ClientRegistration, 'clientId' | 'type'
 interface UpdateClientRequest {
   readonly clientId: ClientId
   readonly changes: ClientChanges
-  /** `null`: whatever the version. */
+  /** `null`: any version. */
   readonly etag: string | null
-  /** Whether the owner may change although the client has another one. */
+  /** Whether the owner may change if the client already has another one. */
   readonly adopt: boolean
 }
 
-/** Whether no field is named: the client stays as it is, its version too. */
+/** Whether no field is named. The client and its version then stay unchanged. */
 function changesNothing({ config, ...plain }: ClientChanges): boolean {
   return Object.keys(plain).length === 0 && Object.keys(config ?? {}).length === 0
 }
 
-/** A configuration takes on a client that none manages; one that another manages, only if it says so. */
+/** A configuration may take over a client without an owner. It may take over one of another owner only on request. */
 const ownerMayChange = condition<{
   readonly client: Client
   readonly changes: ClientChanges
@@ -46,7 +46,7 @@ const ownerMayChange = condition<{
   owner === undefined || mayTakeOn(client, owner, adopt) ? HOLDS : fail('resource.conflict', { because: 'owner' }),
 )
 
-/** Adds the registration as it is to be; permissions before and after the change are at stake. */
+/** Adds the registration after the change. The permissions before and after it are at stake. */
 const changesAreApplied = condition<
   { readonly client: Client; readonly changes: ClientChanges },
   { readonly registration: ClientRegistration } & ScopesAtStake
@@ -56,7 +56,7 @@ const changesAreApplied = condition<
   return success({ registration, scopesAtStake: [...client.scopes, ...registration.scopes] })
 })
 
-/** The guarded update finds the version that was evaluated, or the flow is evaluated again. */
+/** The guarded update must find the evaluated version. Otherwise the flow is evaluated again. */
 const changeIsStored = postcondition<
   { readonly client: Client; readonly changes: ClientChanges; readonly issued: Client },
   TransactionStores
@@ -73,7 +73,7 @@ const changeIsStored = postcondition<
   return HOLDS
 })
 
-/** RFC 7592 §2.2 in spirit, with a field mask and an etag instead of a whole replacement. */
+/** Modelled on RFC 7592 §2.2, with a field mask and an etag instead of a whole replacement. */
 export const updateClient = defineFlow({
   name: 'updateClient',
   lane: 'transaction',

@@ -5,14 +5,14 @@ import { HOLDS, invalidRequest, type Result } from '../../results.ts'
 import { condition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
 
-/** What makes a token long. */
+/** The parts of a token that determine its length. */
 interface Content {
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
   readonly actors?: readonly string[]
-  /** Those it is exchanged from, what can end which can end it. */
+  /** The tokens it is exchanged from. Everything that can revoke one of them can revoke this one. */
   readonly ancestors?: readonly unknown[]
-  /** What the rule of a trusted issuer gave it. */
+  /** Claims from the rule of a trusted issuer. */
   readonly extra?: object | null
   /** Further claims. */
   readonly more?: object
@@ -25,9 +25,8 @@ const ACTOR_BYTES = 20
 const REVOCATION_KEY_LENGTH = 25
 
 /**
- * Nothing is issued that no check would look at, or no header would carry; and
- * nothing is consented to of which no such token could be made. A consent is
- * evaluated by the format that the client has then.
+ * Prevents tokens that no check would accept or no header could carry, and consents for which no valid token could be
+ * issued. A consent is evaluated with the client's current token format.
  */
 export function tokenIsNotTooLong<Facts extends { readonly client: Client }>(contentOf: (facts: Facts) => Content) {
   return condition<Facts>('tokenIsNotTooLong', (ctx, facts) =>
@@ -35,7 +34,7 @@ export function tokenIsNotTooLong<Facts extends { readonly client: Client }>(con
   )
 }
 
-/** The same of a token that is a JWT whatever its client gets. */
+/** The same check for a token that is a JWT in any case, whatever format its client gets. */
 export function jwtIsNotTooLong<Facts extends object>(contentOf: (facts: Facts) => Content) {
   return condition<Facts>('jwtIsNotTooLong', (ctx, facts) => evaluateLength(ctx, contentOf(facts)))
 }

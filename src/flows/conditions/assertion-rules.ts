@@ -7,18 +7,21 @@ import { defaultScopes, type TokenRequest, withoutPermissions } from './request.
 type ForClient = Pick<TokenRequest, 'requestedScopes'> & { readonly client: Client }
 type Scopes = { readonly scopes: readonly string[] }
 
-/** RFC 6749 §5.2, unsupported_grant_type: where no issuer is trusted there are no assertions. */
+/** RFC 6749 §5.2, unsupported_grant_type: assertions are supported only if at least one issuer is trusted. */
 export const someIssuerIsTrusted = condition<object>('someIssuerIsTrusted', async (ctx) =>
   (await ctx.services.trustedIssuers.isAny(ctx)) ? HOLDS : fail('oauth.unsupported_grant_type'),
 )
 
-/** RFC 7521 §4.1: no scope beyond the rule's and the client's, and one at least; permissions of this server never. */
+/**
+ * RFC 7521 §4.1: the scopes must be among those of the rule and of the client, at least one, and never permissions of
+ * this server.
+ */
 export const scopesAreOfRule = condition<ForClient & { readonly rule: AssertionRule }, Scopes>(
   'scopesAreOfRule',
   (_ctx, { client, rule, requestedScopes }) => evaluateRule(client, rule, requestedScopes),
 )
 
-/** RFC 7523 §2.1: there are assertions that stand for the client; which of them it shows is not known. */
+/** RFC 7523 §2.1: some rule accepts assertions for the client. The assertion itself is unknown here. */
 export const someRuleNamesClient = condition<
   { readonly client: Client },
   { readonly rules: readonly [AssertionRule, ...AssertionRule[]] }
@@ -30,7 +33,7 @@ export const someRuleNamesClient = condition<
   return first === undefined ? fail('oauth.invalid_grant') : success({ rules: [first, ...others] })
 })
 
-/** As `scopesAreOfRule`, of any rule for the client: the first that allows what is asked. */
+/** Like `scopesAreOfRule`, for the first rule of the client that allows the requested scopes. */
 export const scopesAreOfSomeRule = condition<
   ForClient & { readonly rules: readonly [AssertionRule, ...AssertionRule[]] },
   Scopes

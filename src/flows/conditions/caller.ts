@@ -4,7 +4,7 @@ import { isPermission } from '../../domain/scopes.ts'
 import { fail, HOLDS, type Result, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 
-/** RFC 6749 §2.3: the call carries a client's own credentials, and they proved it. */
+/** RFC 6749 §2.3: the call has client credentials, and they are valid. */
 export const callerIsClient = condition<object, { readonly client: Client }>('callerIsClient', ({ caller }) =>
   caller.kind === 'client' ? success({ client: caller.client }) : fail('oauth.invalid_client', { because: 'missing' }),
 )
@@ -16,10 +16,10 @@ export function grantIsAllowed(grant: GrantType) {
   )
 }
 
-/** Whose tokens a caller may look at: everybody's, or those that concern one client. */
+/** The tokens that a caller may see: all, or only those that concern one client. */
 export type Viewer = { readonly kind: 'everyone' } | { readonly kind: 'client'; readonly client: Client }
 
-/** RFC 7662 §2.1: the endpoint is for protected resources; a public client cannot prove to be one. */
+/** RFC 7662 §2.1: the endpoint is for protected resources. A public client cannot authenticate as one. */
 export const callerMayCheckTokens = condition<object, { readonly viewer: Viewer }>(
   'callerMayCheckTokens',
   ({ caller }) => {
@@ -45,13 +45,13 @@ export interface ScopesAtStake {
   readonly scopesAtStake: readonly string[]
 }
 
-/** Nobody hands out, or gets a hold of, a permission that their own token lacks. */
+/** A caller cannot grant, or gain control of, a permission that its own token lacks. */
 export const callerHoldsPermissionsAtStake = condition<ScopesAtStake>(
   'callerHoldsPermissionsAtStake',
   ({ caller }, { scopesAtStake }) => holdsPermissions(caller, scopesAtStake),
 )
 
-/** Refuses a caller whose token lacks one of the permissions among these scopes, and names those that it lacks. */
+/** Refuses a caller whose token lacks one of the permissions in these scopes. The refusal names the missing ones. */
 export function holdsPermissions(caller: Caller, scopes: readonly string[]): Result<object> {
   if (caller.kind === 'operator') return HOLDS
   const held: ReadonlySet<string> = caller.kind === 'bearer' ? caller.permissions : new Set()

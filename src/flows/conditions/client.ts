@@ -4,7 +4,7 @@ import { fail, HOLDS, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 import type { ScopesAtStake } from './caller.ts'
 
-/** A management call names a client that exists; adds it, and the permissions at stake in touching it. */
+/** A management call names an existing client. Adds the client, and the permissions at stake. */
 export const clientExists = condition<{ readonly clientId: ClientId }, { readonly client: Client } & ScopesAtStake>(
   'clientExists',
   async (ctx, { clientId }) => {
@@ -15,14 +15,17 @@ export const clientExists = condition<{ readonly clientId: ClientId }, { readonl
   },
 )
 
-/** AIP-154: the client is still the one that was read. An etag of `null` stands for whatever version. */
+/** AIP-154: the client is unchanged since it was read. An etag of `null` matches any version. */
 export const etagIsCurrent = condition<{ readonly client: Client; readonly etag: string | null }>(
   'etagIsCurrent',
   (_ctx, { client, etag }) =>
     etag === null || etag === etagOf(client) ? HOLDS : fail('resource.conflict', { because: 'etag' }),
 )
 
-/** RFC 6749 §4.1.2.1, unauthorized_client: the client is let in, and registered for the grant it asks a user for. */
+/**
+ * RFC 6749 §4.1.2.1, unauthorized_client: the client is enabled, and registered for the grant for which it needs a
+ * user's consent.
+ */
 export function clientMayObtainConsent(grant: GrantType) {
   return condition<{ readonly client: Client }>(`clientMayObtainConsent(${grant})`, (_ctx, { client }) =>
     client.enabled && client.grantTypes.includes(grant) ? HOLDS : fail('oauth.unauthorized_client'),

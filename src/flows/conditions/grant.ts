@@ -9,8 +9,8 @@ import { condition, type Refusal } from '../condition.ts'
 import { evaluateScopes, openAmong, refuseAudiences, refuseScopes } from './request.ts'
 
 /**
- * RFC 9700 §4.5, §4.14: what was spent was shown again, so one of two holders is
- * not the client. The family is revoked before the caller is refused.
+ * RFC 9700 §4.5, §4.14: a spent token or code was presented again, so one of two holders is not the client. The family
+ * is revoked before the caller is refused.
  */
 export function refuseReuse(grant: Grant, type: AuditEventType): Refusal {
   return {
@@ -25,10 +25,10 @@ export function refuseReuse(grant: Grant, type: AuditEventType): Refusal {
   }
 }
 
-/** What a grant still reaches: what was consented to, as far as its client may have it now. */
+/** The scopes and audiences of a consent for which the client is still registered. */
 export type EffectiveScope = Pick<Grant, 'scopes' | 'audiences'>
 
-/** What was consented to, as far as the client is registered for it now. */
+/** The part of the consent for which the client is registered now. */
 export function effectiveScopeOf({ scopes, audiences }: Grant, client: Client): EffectiveScope {
   return {
     scopes: scopes.filter((scope) => client.scopes.includes(scope)),
@@ -37,9 +37,8 @@ export function effectiveScopeOf({ scopes, audiences }: Grant, client: Client): 
 }
 
 /**
- * RFC 9700 §2.3: what was granted for somebody is not issued for anybody, because
- * its client has lost those audiences or nobody answers for them any more; nor
- * for nothing, because it has lost the scopes (RFC 6749 §3.3).
+ * RFC 9700 §2.3: a grant with audiences must still have one. Its client may have lost them, or they may have no owner
+ * any more. Otherwise the token would be valid for any audience. A grant must also have a scope left (RFC 6749 §3.3).
  */
 export const grantStillReaches = condition<
   { readonly client: Client; readonly status: { readonly grant: Grant } },
@@ -53,7 +52,7 @@ export const grantStillReaches = condition<
     : success({ effective: { scopes, audiences: open } })
 })
 
-/** RFC 6749 §6: scopes within the grant's effective scope; none asked means all of them. */
+/** RFC 6749 §6: scopes within the grant's effective scope. If none are requested, all of them. */
 export function narrowedScopes(
   requested: readonly string[],
   effective: EffectiveScope,
@@ -61,16 +60,15 @@ export function narrowedScopes(
   return requested.length === 0 ? success({ scopes: effective.scopes }) : evaluateScopes(requested, effective.scopes)
 }
 
-/** What a client wants of the access token when it redeems a grant. */
+/** The restrictions that a client requests for the access token when it redeems a grant. */
 export interface NarrowedTarget {
-  /** Empty: all that the grant reaches. */
+  /** Empty: all audiences of the grant. */
   readonly requestedAudiences: readonly string[]
 }
 
 /**
- * RFC 8707 §2.2: the access token is for those of the grant's audiences that were
- * asked; none asked means all of them. A grant without audiences has none to ask
- * for: nobody consented to one.
+ * RFC 8707 §2.2: the access token is for the requested ones among the grant's audiences. If none are requested, it is
+ * for all of them. For a grant without audiences none can be requested, because the user consented to none.
  */
 export const audiencesAreWithinGrant = condition<
   NarrowedTarget & { readonly effective: EffectiveScope },

@@ -8,7 +8,7 @@ interface ForAudiences {
   readonly audiences: readonly string[]
 }
 
-/** An identity token is for exactly one audience: whoever else it named could show it there, as its subject. */
+/** An identity token has exactly one audience. Any further audience could present it to the first, as its subject. */
 export const identityHasOneAudience = condition<ForAudiences>(
   'identityHasOneAudience',
   (_ctx, { client: { config }, audiences }) =>
@@ -17,7 +17,7 @@ export const identityHasOneAudience = condition<ForAudiences>(
       : invalidRequest('audiences', 'must have exactly one item for an identity token'),
 )
 
-/** As `identityHasOneAudience`, before it is known for which audience it is where none is asked. */
+/** Like `identityHasOneAudience`, before the default audience is known. */
 export const identityIsAskedForOneAudience = condition<
   Pick<ForAudiences, 'client'> & { readonly requestedAudiences: readonly string[] }
 >('identityIsAskedForOneAudience', (ctx, { client, requestedAudiences }) =>
@@ -26,7 +26,7 @@ export const identityIsAskedForOneAudience = condition<
     : HOLDS,
 )
 
-/** Nothing is consented to of which no identity token could be made: each is for one of the consent's audiences. */
+/** A consent must allow an identity token. Each identity token is for one of the consent's audiences. */
 export const identityHasAudiences = condition<ForAudiences>(
   'identityHasAudiences',
   (_ctx, { client: { config }, audiences }) =>

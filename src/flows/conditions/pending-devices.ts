@@ -5,17 +5,20 @@ import type { ReadStores } from '../../stores/contract/backend.ts'
 import { condition } from '../condition.ts'
 import type { LaneContext } from '../context.ts'
 
-/** When a further device may be started, in milliseconds: by then some of those that are pending are decided. */
+/** The delay before another device may be started, in milliseconds. By then some of the pending ones are decided. */
 export const PENDING_RETRY_AFTER_MS = 60_000
 
-/** RFC 8628 §5.1: few pending codes make guessing one hopeless. As far as is committed now; nothing is taken. */
+/**
+ * RFC 8628 §5.1: a small number of pending codes makes guessing infeasible. Based on committed data; nothing is
+ * reserved.
+ */
 export const anotherDeviceMayBePending = condition<{ readonly client: Client }>(
   'anotherDeviceMayBePending',
   async (ctx, { client: { clientId } }) =>
     await evaluatePendingDevices(ctx, clientId, ctx.services.limits.pendingDeviceAuthorizations),
 )
 
-/** Whether fewer than `most` device authorizations of a client are undecided; refuses where not. */
+/** Refuses if a client has `most` or more undecided device authorizations. */
 export async function evaluatePendingDevices(
   ctx: LaneContext<Pick<ReadStores, 'deviceAuthorizations'>>,
   clientId: ClientId,

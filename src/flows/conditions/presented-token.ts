@@ -7,16 +7,16 @@ import type { FlowContext } from '../context.ts'
 import type { Viewer } from './caller.ts'
 
 export interface PresentedToken {
-  /** As the caller was handed it; any string. */
+  /** As the caller received it; any string. */
   readonly presented: string
 }
 
-/** What a presented value turned out to be. */
+/** The token that a presented value identifies. */
 export type Found =
   | { readonly use: 'access'; readonly status: AccessTokenStatus }
   | { readonly use: 'refresh'; readonly status: RefreshTokenStatus }
 
-/** Looks a presented value up; what cannot be a token of ours costs no query. */
+/** Looks up a presented value. A value that cannot be one of our tokens costs no query. */
 export async function lookUpToken(ctx: FlowContext, presented: string): Promise<Found | null> {
   const read = readToken(presented)
   if (read?.kind === 'refresh') {
@@ -27,12 +27,12 @@ export async function lookUpToken(ctx: FlowContext, presented: string): Promise<
   return status === null ? null : { use: 'access', status }
 }
 
-/** A refresh token counts while it is unspent and its grant stands. */
+/** A refresh token is valid while it is unspent and its grant is active. */
 export function isRefreshable(status: RefreshTokenStatus, now: FlowContext['now']): boolean {
   return whyNotRefreshable(status, now) === null
 }
 
-/** Why a token that is known may have ended, in the order in which it is judged. */
+/** The reasons why a known token may be invalid, in the order of evaluation. */
 export const REASONS_TO_END = {
   access: Object.freeze([...INACTIVE_REASONS, 'ancestor_inactive'] as const),
   refresh: Object.freeze(['spent', 'expired', ...GRANT_INACTIVE_REASONS] as const),
@@ -44,15 +44,18 @@ function whyNotRefreshable(status: RefreshTokenStatus, now: FlowContext['now']):
   return now >= expiresAt ? 'expired' : whyGrantInactive(status, now)
 }
 
-/** A token that counts, and the keys of what can end it before it expires; none for refresh tokens, which nobody keeps. */
+/**
+ * A valid token, and the keys of everything that can revoke it before it expires. Refresh tokens have no such keys,
+ * because no verifier caches them.
+ */
 export type ActiveToken = Found & { readonly revocationKeys: readonly Buffer[] }
 
-/** A presented value, and why it does not count for the viewer; `null`: it does. */
+/** A presented value, and the reason why it is invalid for the viewer. `null`: it is valid. */
 export type EvaluatedToken =
   | { readonly found: ActiveToken; readonly refusal: null }
   | { readonly found: Found | null; readonly refusal: TokenRefusal }
 
-/** Looks a presented value up for a viewer. The reason is for the log: no caller hears it (RFC 7662 §2.2). */
+/** Looks up a presented value for a viewer. The reason is for the log and is not sent to callers (RFC 7662 §2.2). */
 export async function evaluateToken(ctx: FlowContext, viewer: Viewer, presented: string): Promise<EvaluatedToken> {
   const found = await lookUpToken(ctx, presented)
   if (found === null) return UNKNOWN
@@ -70,7 +73,10 @@ export async function evaluateToken(ctx: FlowContext, viewer: Viewer, presented:
 
 const UNKNOWN: EvaluatedToken = Object.freeze({ found: null, refusal: 'unknown' } as const)
 
-/** One's own tokens; of others' access tokens, those that are meant for the viewer or for nobody in particular. */
+/**
+ * A viewer may see its own tokens. Of others' access tokens it may see those with itself as audience, or with no
+ * audience.
+ */
 function maySee(viewer: Viewer, { use, status }: Found): boolean {
   if (viewer.kind === 'everyone') return true
   const { client } = viewer
@@ -78,7 +84,7 @@ function maySee(viewer: Viewer, { use, status }: Found): boolean {
   return use === 'access' && isMeantFor(status.token, client)
 }
 
-/** Whether a client may take an access token for its own: it is meant for it, or for nobody in particular. */
+/** Whether a client may accept an access token: the client is its audience, or it has no audience. */
 export function isMeantFor({ audiences }: Pick<AccessToken, 'audiences'>, client: Client): boolean {
   return audiences.length === 0 || audiences.some((audience) => answersFor(client, audience))
 }

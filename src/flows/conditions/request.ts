@@ -5,19 +5,19 @@ import { type FailedResult, fail, invalidRequest, type Result, success } from '.
 import { condition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
 
-/** What is asked of a token, whatever the grant. */
+/** The parameters of a token request, for any grant. */
 export interface TokenRequest {
   /** Empty: the default. */
   readonly requestedScopes: readonly string[]
   /** Empty: the default. */
   readonly requestedAudiences: readonly string[]
-  /** `null`: the client's. */
+  /** `null`: the client's default. */
   readonly requestedLifetime: Milliseconds | null
 }
 
 type ForClient = Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'> & { readonly client: Client }
 
-/** RFC 6749 §3.3: no scope beyond the allowed ones, each well-formed. */
+/** RFC 6749 §3.3: every scope is well-formed and allowed. */
 export function evaluateScopes(
   requested: readonly string[],
   allowed: readonly string[],
@@ -28,8 +28,8 @@ export function evaluateScopes(
 }
 
 /**
- * As `evaluateScopes`; none asked means all the allowed ones. Where none is left of
- * what was granted, nothing is issued: a token without scopes is not what was meant.
+ * Like `evaluateScopes`; if none are requested, all the allowed ones. If no allowed scope is left, the request is
+ * refused, because a token without scopes was not intended.
  */
 export function defaultScopes(
   requested: readonly string[],
@@ -40,20 +40,19 @@ export function defaultScopes(
   return allowed.length === 0 && granted.length > 0 ? refuseScopes(granted) : success({ scopes: allowed })
 }
 
-/** RFC 6749 §5.2, invalid_scope: what is asked for, or was granted once, is not to be had. */
+/** RFC 6749 §5.2, invalid_scope: the requested or once granted scopes are not available. */
 export function refuseScopes(rejected: readonly string[]): FailedResult {
   return fail('oauth.invalid_scope', { metadata: { rejected_scopes: rejected.join(' ') } })
 }
 
-/** RFC 8707 §2, invalid_target, likewise. */
+/** The same for audiences: RFC 8707 §2, invalid_target. */
 export function refuseAudiences(rejected: readonly string[]): FailedResult {
   return fail('oauth.invalid_target', { metadata: { rejected_audiences: rejected.join(' ') } })
 }
 
 /**
- * A client's own token: no scope beyond the client's; none asked means all of
- * them. With audiences asked, that default leaves the management permissions
- * out, for their only audience is this service.
+ * A client's own token: the scopes must be the client's; if none are requested, all of them. If audiences are
+ * requested, the default excludes the management permissions, because their only audience is this service.
  */
 export const scopesAreAllowed = condition<ForClient, { readonly scopes: readonly string[] }>(
   'scopesAreAllowed',
@@ -63,7 +62,7 @@ export const scopesAreAllowed = condition<ForClient, { readonly scopes: readonly
   },
 )
 
-/** A user's consent: as above, but management permissions are nothing a user can delegate. */
+/** A user's consent: the same, but a user cannot delegate management permissions. */
 export const delegatedScopesAreAllowed = condition<ForClient, { readonly scopes: readonly string[] }>(
   'delegatedScopesAreAllowed',
   (_ctx, { client, requestedScopes }) => {
@@ -78,9 +77,8 @@ export function withoutPermissions(scopes: readonly string[]): readonly string[]
 }
 
 /**
- * RFC 8707 §2: no audience but the client's own, and none whose resource server
- * was disabled or deleted; a token with management permissions is for this
- * service alone.
+ * RFC 8707 §2: the audiences must be the client's own, and their resource servers must not be disabled or deleted. A
+ * token with management permissions is for this service alone.
  */
 export const audiencesAreAllowed = condition<
   ForClient & { readonly scopes: readonly string[] },
@@ -102,14 +100,14 @@ async function requireOpen(
   return open.length === audiences.length ? success({ audiences }) : refuseAudiences(beyond(audiences, open))
 }
 
-/** Those audiences whose resource server, where one is registered for them, is enabled. */
+/** The audiences whose resource server is enabled, or that have no registered resource server. */
 export async function openAmong(ctx: FlowContext, audiences: readonly string[]): Promise<readonly string[]> {
   if (audiences.length === 0) return audiences
   const closed = await Promise.all(audiences.map((audience) => ctx.stores.clients.isAudienceClosed(ctx, audience)))
   return closed.includes(true) ? audiences.filter((_audience, index) => closed[index] === false) : audiences
 }
 
-/** RFC 6749 §4.2.2, expires_in: a token may live shorter than its client's do, never longer. */
+/** RFC 6749 §4.2.2, expires_in: a token may have a shorter lifetime than the client's setting, never a longer one. */
 export const lifetimeIsAllowed = condition<
   TokenRequest & { readonly client: Client },
   { readonly lifetime: Milliseconds }

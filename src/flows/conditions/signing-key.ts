@@ -13,7 +13,7 @@ export interface NamedSigningKey {
   readonly keyId: SigningKeyId
 }
 
-/** A management call names a key that exists. */
+/** A management call names an existing key. */
 export const signingKeyExists = condition<NamedSigningKey, { readonly key: SigningKey }>(
   'signingKeyExists',
   async (ctx, { keyId }) => {
@@ -24,12 +24,12 @@ export const signingKeyExists = condition<NamedSigningKey, { readonly key: Signi
   },
 )
 
-/** A key goes from state to state, and never back. */
+/** A key never returns to an earlier state. */
 export function refuseFrom(state: SigningKeyState) {
   return fail('resource.conflict', { metadata: { state }, because: 'key_state' })
 }
 
-/** A drawn key as it will read back, prepared now. */
+/** A generated key as it will be read back, prepared now. */
 export function draftSigningKey(
   ctx: Pick<CallContext, 'caller' | 'peer' | 'now' | 'rayId'>,
   drawn: DrawnSigningKey,
@@ -48,7 +48,7 @@ export function draftSigningKey(
   })
 }
 
-/** What happened to a key; the events have no column for keys. */
+/** An audit event about a key. The events have no column for keys. */
 export function keyEvent(
   ctx: Pick<CallContext, 'caller' | 'peer' | 'rayId' | 'now'>,
   type: Extract<AuditEventType, `key.${string}`>,
@@ -59,20 +59,23 @@ export function keyEvent(
   return auditEvent(ctx, type, { metadata })
 }
 
-/** What access tokens are signed with; `null`: they are opaque. */
+/** The key that signs access tokens. `null`: they are opaque. */
 export type Signing = { readonly signer: SigningKey | null }
 
-/** RFC 9068 §2.1: for a client of JWTs there is a key that signs, read for this call, which will outlast what it signs. */
+/**
+ * RFC 9068 §2.1: for a client that gets JWTs, an active key exists. It is read for this call and will outlast the
+ * tokens that it signs.
+ */
 export const signerIsReady = condition<{ readonly client: Client }, Signing>(
   'signerIsReady',
   async (ctx, { client: { config } }): Promise<Decision<Signing>> =>
     config.accessTokenFormat === 'opaque' ? success({ signer: null }) : await signerFor(ctx, config.accessTokenTtl),
 )
 
-/** There is a key that signs what is kept nowhere, read for this call. */
+/** An active key exists, read for this call. It signs documents that are not stored. */
 export const serverSigns = signerLasts(milliseconds(0))
 
-/** There is a key that signs, read for this call, which will outlast what lives so long, whichever client it is for. */
+/** An active key exists, read for this call. It will outlast tokens of this lifetime, for any client. */
 export function signerLasts(lifetime: Milliseconds) {
   return condition<object, { readonly signer: SigningKey }>('signerLasts', (ctx) => signerFor(ctx, lifetime))
 }
@@ -85,9 +88,8 @@ async function signerFor(ctx: FlowContext, lifetime: Milliseconds): Promise<Deci
 }
 
 /**
- * Where no key of the algorithm signs: the one prepared first is activated, or a
- * new one where none is prepared, and the call is evaluated again. Of any number of
- * calls and instances that find none, one does it.
+ * If no key of the algorithm is active, the one prepared first is activated, or a new one if none is prepared. Then the
+ * call is evaluated again. Of all concurrent calls and instances, one does it.
  */
 async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgorithm): Promise<Refusal> {
   const prepared = (await ctx.stores.signingKeys.published(ctx)).find(
@@ -106,7 +108,10 @@ async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgorithm):
   })
 }
 
-/** A key that signs longer-lived tokens than before is kept for longer when it retires; noted before it does. */
+/**
+ * If a key signs tokens with a longer lifetime than before, it is kept longer after it retires. The new lifetime is
+ * stored before it signs.
+ */
 function refuseUntilCovered({ keyId }: SigningKey, lifetime: SigningKey['longestLifetime']): Refusal {
   return refuseMeanwhile(async (inside) => {
     const change = { at: inside.now, by: actorOf(inside) }
@@ -114,7 +119,7 @@ function refuseUntilCovered({ keyId }: SigningKey, lifetime: SigningKey['longest
   })
 }
 
-/** What the caller sees only if the effect never comes to stand. */
+/** The answer that the caller gets only if the effect cannot be committed. */
 function refuseMeanwhile(effect: NonNullable<Refusal['effect']>): Refusal {
   return { ...fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }), effect }
 }

@@ -10,7 +10,7 @@ import type { FlowContext } from '../context.ts'
 /** A user by either id. */
 export type UserReference =
   | { readonly kind: 'user'; readonly userId: UserId }
-  /** `field`: where it stands in the request. */
+  /** `field`: its place in the request. */
   | { readonly kind: 'external'; readonly externalId: string; readonly field: string }
 
 export type ReferredUser = { readonly userReference: UserReference }
@@ -22,7 +22,7 @@ async function lookUpUser(ctx: FlowContext, reference: UserReference): Promise<U
     : await ctx.stores.users.findByExternalId(ctx, reference.externalId)
 }
 
-/** A management call names a user that exists. */
+/** A management call names an existing user. */
 export const userExists = condition<ReferredUser, { readonly user: User }>(
   'userExists',
   async (ctx, { userReference }) => {
@@ -31,7 +31,7 @@ export const userExists = condition<ReferredUser, { readonly user: User }>(
   },
 )
 
-/** Adds the user; one of a new external id is drafted, to be registered with what it decided. */
+/** Adds the user. A user with a new external id is drafted, and is registered together with the decision. */
 export const userIsKnownOrNew = condition<ReferredUser, { readonly user: User; readonly userIsNew: boolean }>(
   'userIsKnownOrNew',
   async (ctx, { userReference }) => {
@@ -46,14 +46,14 @@ export const userIsKnownOrNew = condition<ReferredUser, { readonly user: User; r
   },
 )
 
-/** AIP-154: the user is still the one that was read. An etag of `null` stands for whatever version. */
+/** AIP-154: the user is unchanged since it was read. An etag of `null` matches any version. */
 export const userEtagIsCurrent = condition<{ readonly user: User; readonly etag: string | null }>(
   'userEtagIsCurrent',
   (_ctx, { user, etag }) =>
     etag === null || etag === etagOfUser(user) ? HOLDS : fail('resource.conflict', { because: 'etag' }),
 )
 
-/** Nobody decides for a user who was deactivated. */
+/** No decision can be made for a deactivated user. */
 export const userIsActive = condition<{ readonly user: User }>('userIsActive', (_ctx, { user }) =>
   user.active ? HOLDS : fail('oauth.invalid_grant'),
 )
@@ -63,7 +63,7 @@ function notFound(reference: UserReference) {
   return fail('resource.not_found', { resource: { type: 'user', name } })
 }
 
-/** A user as it will read back. */
+/** A user as it will be read back. */
 function draftUser(ctx: FlowContext, externalId: string): User {
   const by = actorOf(ctx)
   return Object.freeze({

@@ -18,7 +18,7 @@ import { draftGrant, storeConsent } from '../grants/consent.ts'
 interface TypedUserCode {
   /** As the user typed it. */
   readonly typedCode: string
-  /** Tells end users apart, for the limit on wrong codes; `null`: the caller does not. */
+  /** Identifies the end user for the limit on wrong codes. `null`: the caller does not identify end users. */
   readonly attemptKey: string | null
 }
 
@@ -30,10 +30,9 @@ export interface KnownDevice {
 const RETRY_AFTER_MS = 60_000
 
 /**
- * RFC 8628 §3.3, §5.1: the code stands for an authorization that has not run out;
- * wrong ones are limited. An attempt is no reservation: it counts before the code
- * is looked up, so that parallel guesses do not slip through, and what is given
- * back is the attempt that was right, or that could not be judged.
+ * RFC 8628 §3.3, §5.1: the code belongs to an unexpired authorization. Wrong codes are limited. An attempt is not a
+ * reservation: it counts before the look-up, so that parallel guesses cannot exceed the limit. An attempt that was
+ * right, or could not be evaluated, is given back.
  */
 const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
   'userCodeIsKnown',
@@ -74,15 +73,15 @@ export const getDeviceAuthorization = query({
 })
 
 interface Approval extends TypedUserCode, ReferredUser {
-  /** Among those the device asked for; empty: all of them. */
+  /** A subset of the scopes that the device requested. Empty: all of them. */
   readonly requestedScopes: readonly string[]
 }
 
 type Decided = KnownDevice & { readonly user: User; readonly scopes: readonly string[] }
 
 /**
- * RFC 8628 §3.3: one decision. The same again (by the same user, for the same
- * scopes) is fine, also after the device has redeemed it; any other is not.
+ * RFC 8628 §3.3: there is one decision. The same decision again (by the same user, for the same scopes) succeeds, even
+ * after the device has redeemed it. Any other decision is refused.
  */
 const approvalIsOpenOrTheSame = condition<Decided>('approvalIsOpenOrTheSame', async (ctx, facts) => {
   const { state, device, user, scopes } = facts
@@ -93,7 +92,7 @@ const approvalIsOpenOrTheSame = condition<Decided>('approvalIsOpenOrTheSame', as
   return isTheSame ? HOLDS : fail('resource.conflict', { because: 'decided' })
 })
 
-/** The user may consent to less than the device asked for. */
+/** The user may consent to fewer scopes than the device requested. */
 const scopesAreAmongThoseAsked = condition<Approval & KnownDevice, { readonly scopes: readonly string[] }>(
   'scopesAreAmongThoseAsked',
   (_ctx, { requestedScopes, device }) => {
@@ -114,7 +113,7 @@ const clientStands = condition<KnownDevice, { readonly client: Client }>('client
 
 type Approved = KnownDevice & { readonly user: User; readonly userIsNew: boolean; readonly issued: Grant }
 
-/** Of parallel decisions one counts; the others are evaluated again. */
+/** Of parallel decisions one counts. The others are evaluated again. */
 const approvalIsFirst = postcondition<Approved, TransactionStores>('approvalIsFirst', async (ctx, facts) => {
   const { device, issued } = facts
   const { deviceAuthorizationId, clientId } = device.authorization
@@ -144,7 +143,7 @@ export const approveDeviceAuthorization = defineFlow({
   postconditions: [approvalIsFirst],
 })
 
-/** RFC 8628 §3.3: one decision. The same again is fine, the opposite is not. */
+/** RFC 8628 §3.3: there is one decision. The same decision again succeeds; the opposite is refused. */
 const denialIsOpenOrTheSame = condition<KnownDevice>('denialIsOpenOrTheSame', (_ctx, { state }) =>
   state === 'pending' || state === 'denied' ? HOLDS : fail('resource.conflict', { because: 'decided' }),
 )

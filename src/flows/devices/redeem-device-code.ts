@@ -19,7 +19,7 @@ import { type IssuedTokens, issueFamilyTokens } from '../grants/issue-tokens.ts'
 import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from '../grants/store-tokens.ts'
 
 export interface PresentedDeviceCode {
-  /** As the device shows it; any string. */
+  /** As the device presents it; any string. */
   readonly presentedCode: string
 }
 
@@ -40,10 +40,10 @@ const deviceCodeIsOwn = condition<PresentedDeviceCode & { readonly client: Clien
   },
 )
 
-/** RFC 8628 §3.5: by this much the interval grows, for this and all later polls. */
+/** RFC 8628 §3.5: the interval grows by this amount, for this and all later polls. */
 const SLOW_DOWN_MS = 5_000
 
-/** RFC 8628 §3.5: the state is evaluated before the pace; only a pending code can be polled too fast. */
+/** RFC 8628 §3.5: the state is evaluated before the polling rate. Only a pending code can be polled too fast. */
 const deviceIsApproved = condition<OwnDevice>('deviceIsApproved', (ctx, { device, state }): Decision<object> => {
   switch (state) {
     case 'approved':
@@ -62,9 +62,8 @@ const deviceIsApproved = condition<OwnDevice>('deviceIsApproved', (ctx, { device
 })
 
 /**
- * The poll is noted before it is answered, with the row taken: of parallel polls
- * one is in time, the others are too fast. A flood of them is answered without
- * being written: that must not cost the other callers their place.
+ * The poll is recorded under a row lock before it is answered. Of parallel polls one is in time, and the others are too
+ * fast. Polls beyond the rate limit are answered without a write, so that they do not delay other callers.
  */
 function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Refusal {
   const { deviceAuthorizationId, deviceCodeHash, pollInterval, expiresAt } = device.authorization
@@ -87,9 +86,9 @@ function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Ref
   }
 }
 
-/** RFC 8628 §3.5: the first poll is never too fast; one before the interval is over lets it grow for good. */
+/** RFC 8628 §3.5: the first poll is never too fast. A poll before the interval has passed increases it permanently. */
 function evaluatePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuthorizationStatus, now: EpochMs) {
-  // A poll that lies further ahead than an interval was noted before the clock was put back.
+  // A poll recorded more than an interval in the future dates from before the clock was set back.
   const since = lastPolledAt === null ? null : now - lastPolledAt
   if (since === null || since >= pollInterval || since < -pollInterval) {
     return {
@@ -102,7 +101,7 @@ function evaluatePace({ authorization: { lastPolledAt, pollInterval } }: DeviceA
   return { isTooFast: true, interval, refusal: fail('oauth.device.slow_down', { retryAfterMs: interval }) }
 }
 
-/** The consent still stands: it was not revoked, and nobody was shut out since. */
+/** The consent is still valid: it was not revoked, and neither client nor user was disabled since. */
 const consentStands = condition<OwnDevice, { readonly status: GrantStatus }>(
   'consentStands',
   async (ctx, { device }) => {
@@ -114,7 +113,10 @@ const consentStands = condition<OwnDevice, { readonly status: GrantStatus }>(
 
 type Redeemed = OwnDevice & { readonly client: Client; readonly issued: IssuedTokens }
 
-/** One redemption: of any number of parallel ones, the others are evaluated again and find it redeemed. */
+/**
+ * Exactly one of any number of parallel redemptions succeeds. The others are evaluated again and find the code
+ * redeemed.
+ */
 const codeIsRedeemedOnce = postcondition<Redeemed, TransactionStores>('codeIsRedeemedOnce', async (ctx, facts) => {
   const { client, device, issued } = facts
   const change = { at: ctx.now, by: actorOf(ctx) }
@@ -128,7 +130,7 @@ const codeIsRedeemedOnce = postcondition<Redeemed, TransactionStores>('codeIsRed
   return HOLDS
 })
 
-/** RFC 8628 §3.4: the device polls, and redeems its code once the user has agreed. */
+/** RFC 8628 §3.4: the device polls, and redeems its code after the user has consented. */
 export const redeemDeviceCode = defineFlow({
   name: 'redeemDeviceCode',
   lane: 'transaction',
@@ -149,7 +151,7 @@ export const redeemDeviceCode = defineFlow({
   postconditions: [codeIsRedeemedOnce],
 })
 
-/** How far the client's own device authorization has come; not a poll. */
+/** The state of the client's own device authorization. It does not count as a poll. */
 export const watchedDeviceState = query({
   name: 'watchedDeviceState',
   preconditions: given<PresentedDeviceCode>()

@@ -17,13 +17,13 @@ import type { TokenRequest } from '../conditions/request.ts'
 import { defineFlow, reservation } from '../flow.ts'
 import { consentConditions } from '../grants/consent.ts'
 
-/** What the device shows and keeps, this once. */
+/** The codes for the device, available only now. */
 export interface StartedDeviceAuthorization {
   readonly authorization: DeviceAuthorization
   readonly deviceCode: RawToken
-  /** As it is shown, such as `BCDF-GHJK`. */
+  /** In the displayed form, such as `BCDF-GHJK`. */
   readonly userCode: string
-  /** How many of its client may be pending with it. */
+  /** The maximum number of pending authorizations of its client, this one included. */
   readonly mostPending: number
 }
 
@@ -32,9 +32,8 @@ type Issued = { readonly issued: StartedDeviceAuthorization }
 type ForClient = { readonly client: Client }
 
 /**
- * Whoever can name a public client can start authorizations for it, so an address
- * starts them at a limited rate. A start that is refused counts as well: it has
- * cost the look-ups of those that are pending.
+ * Any caller that knows a public client's id can start authorizations for it, so the rate is limited by address. A
+ * refused start counts as well, because it costs a look-up of the pending ones.
  */
 const peerIsWithinItsRate = reservation<ForClient>({
   name: 'peerIsWithinItsRate',
@@ -54,7 +53,7 @@ const peerIsWithinItsRate = reservation<ForClient>({
   release: null,
 })
 
-/** Likewise an address gets its share only of those that are pending: this one counts from now on, until it is decided. */
+/** The number of pending authorizations is limited by address too. This one counts from now until it is decided. */
 const peerIsWithinItsShare = reservation<ForClient>({
   name: 'peerIsWithinItsShare',
   take: async (ctx, { client: { type, clientId, config } }) => {
@@ -75,7 +74,10 @@ const peerIsWithinItsShare = reservation<ForClient>({
   },
 })
 
-/** RFC 8628 §5.1: few pending codes make guessing one hopeless. Counted with the client's row taken, so the cap holds. */
+/**
+ * RFC 8628 §5.1: a small number of pending codes makes guessing infeasible. They are counted under a lock of the
+ * client's row, so the cap holds.
+ */
 const pendingOnesAreFew = postcondition<ForClient & Issued, TransactionStores>(
   'pendingOnesAreFew',
   async (ctx, { client: { clientId }, issued: { mostPending } }) =>
@@ -85,7 +87,7 @@ const pendingOnesAreFew = postcondition<ForClient & Issued, TransactionStores>(
 const authorizationIsStored = postcondition<Issued, TransactionStores>(
   'authorizationIsStored',
   async (ctx, { issued: { authorization } }) => {
-    // Another pending one has this user code: the flow draws again.
+    // Another pending authorization has this user code. The flow generates a new one.
     if (!(await ctx.stores.deviceAuthorizations.insert(authorization))) return LOST_RACE
     const { clientId, scopes } = authorization
     const metadata = { scopes: scopes.join(' ') }
@@ -94,7 +96,7 @@ const authorizationIsStored = postcondition<Issued, TransactionStores>(
   },
 )
 
-/** RFC 8628 §3.1: a device asks for a code to show and a code to keep. */
+/** RFC 8628 §3.1: a device requests a user code and a device code. */
 export const startDeviceAuthorization = defineFlow({
   name: 'startDeviceAuthorization',
   lane: 'transaction',

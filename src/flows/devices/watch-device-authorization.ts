@@ -8,7 +8,7 @@ import type { IssuedTokens } from '../grants/issue-tokens.ts'
 import type { FlowRunner } from '../runner.ts'
 import { redeemDeviceCode, watchedDeviceState } from './redeem-device-code.ts'
 
-/** A decision made on another instance is seen after this long at the most. */
+/** The maximum delay until a decision on another instance is seen. */
 const LOOK_EVERY_MS = 500
 const HEARTBEAT_MS = 15_000
 
@@ -20,7 +20,7 @@ export type WatchEvent =
 
 export interface WatchOptions {
   readonly runner: FlowRunner
-  /** Each look is evaluated at its own moment. */
+  /** Each look-up is evaluated at its own time. */
   readonly now: () => EpochMs
   /** Aborted when the server is asked to stop. */
   readonly stopping: AbortSignal
@@ -29,11 +29,9 @@ export interface WatchOptions {
 }
 
 /**
- * Waits for a device authorization's decision (RFC 8628 §3.4 without the
- * polling): PENDING at once and as a heartbeat, then the decision, and the end.
- * It sleeps between looks and holds nothing of the database meanwhile. A server
- * that stops, or a connection that is asked to go, ends it before a redemption,
- * never between that and its delivery.
+ * Waits for the decision on a device authorization (RFC 8628 §3.4 without polling). It yields PENDING at once and as a
+ * heartbeat, then the decision, and ends. Between look-ups it sleeps and holds no database resources. A server that
+ * stops, or a connection that must close, ends it before a redemption, never between the redemption and its delivery.
  */
 export async function* watchDeviceAuthorization(
   ctx: CallContext,
@@ -67,7 +65,7 @@ async function* watch(
       return
     }
     const moment = now()
-    // The client may have been changed, or its secret rotated, since it was proved.
+    // The client may have been changed, or its secret rotated, since it authenticated.
     const caller = await ctx.reauthenticate(moment)
     if (!caller.ok) {
       yield caller
@@ -79,7 +77,7 @@ async function* watch(
       yield event
       return
     }
-    // A clock that was put back owes a beat as well.
+    // A heartbeat is also due if the clock was set back.
     if (Math.abs(look.now - beatAt) >= HEARTBEAT_MS) {
       beatAt = look.now
       yield event
@@ -107,7 +105,7 @@ async function lookOnce(runner: FlowRunner, ctx: CallContext, presentedCode: str
   }
 }
 
-/** Spread out, so that many watchers do not look together. */
+/** Randomized, so that many watchers do not query at the same time. */
 async function pause(ended: AbortSignal): Promise<void> {
   try {
     await sleep(LOOK_EVERY_MS * (0.5 + jitter() / 2), undefined, { signal: ended })

@@ -12,7 +12,7 @@ import { type IssuedTokens, issueOwnToken, type TokenBasis } from './issue-token
 import { mintLimits } from './mint-limits.ts'
 import { appendToken, tokenIsAppended } from './store-tokens.ts'
 
-/** What is judged of a client's own token once the client has proved itself. */
+/** The conditions for a client's own token after the client has authenticated. */
 export const ownTokenConditions = given<TokenRequest & { readonly client: Client }>()
   .and(grantIsAllowed('client_credentials'))
   .and(scopesAreAllowed)
@@ -46,7 +46,7 @@ const basis = given<TokenRequest & Signing & { readonly client: Client }>()
   .and(lifetimeIsAllowed)
   .and(tokenIsNotTooLong((content) => content))
 
-/** Each request is evaluated by the conditions of the single grant, on its own. */
+/** Each request is evaluated on its own, by the conditions of the single grant. */
 const requestsAreEvaluated = condition<BatchRequest & Signing & { readonly client: Client }, Evaluated>(
   'requestsAreEvaluated',
   async (ctx, { requests, client, signer }) =>
@@ -74,7 +74,7 @@ export const clientCredentialsBatch = defineFlow({
     .and(signerIsReady)
     .and(requestsAreEvaluated),
   skipWrite: (_ctx, { evaluated }) => !evaluated.some((item) => item.ok),
-  // The batch counts as the tokens that it is issued; beyond the limits it is refused as a whole.
+  // The batch counts as its number of tokens. Beyond the limits it is refused as a whole.
   reserve: mintLimits(
     ({ evaluated }: Evaluated & { readonly client: Client }) => evaluated.filter((item) => item.ok).length,
   ),

@@ -13,7 +13,7 @@ import { identityHasAudiences } from '../conditions/identity-token.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import type { FlowContext, LaneContext } from '../context.ts'
 
-/** What is judged of what a user is asked to consent to, whichever way. */
+/** The conditions for a user's consent, for every grant that needs one. */
 export const consentConditions = given<
   Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'> & { readonly client: Client }
 >()
@@ -22,7 +22,7 @@ export const consentConditions = given<
   .and(identityHasAudiences)
   .and(tokenIsNotTooLong((content) => content))
 
-/** What a user has consented to. */
+/** The content of a user's consent. */
 export interface ConsentBasis {
   readonly client: Client
   readonly user: User
@@ -30,7 +30,7 @@ export interface ConsentBasis {
   readonly audiences: readonly string[]
 }
 
-/** The consent as a grant, the head of the family of what will be issued on it. */
+/** The consent as a grant. The grant is the head of the family of tokens issued for it. */
 export function draftGrant(ctx: FlowContext, basis: ConsentBasis, tokensUntil: EpochMs): Grant {
   const { client, user, scopes, audiences } = basis
   return Object.freeze({
@@ -50,7 +50,7 @@ export function draftGrant(ctx: FlowContext, basis: ConsentBasis, tokensUntil: E
   })
 }
 
-/** Registers a user seen first, and stores the consent; `false`: another call registered the user first. */
+/** Registers a new user, and stores the consent. `false`: another call registered the user first. */
 export async function storeConsent(
   ctx: LaneContext<TransactionStores>,
   { user, userIsNew }: { readonly user: User; readonly userIsNew: boolean },

@@ -19,20 +19,20 @@ import { consentConditions, draftGrant, storeConsent } from './consent.ts'
 interface Consent extends ReferredUser, Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'> {
   readonly clientId: ClientId
   readonly redirectUri: string
-  /** S256; `null`: the client made none. */
+  /** S256. `null`: the client sent none. */
   readonly codeChallenge: string | null
-  /** Whether the method was named; there is only S256. */
+  /** Whether the method was given. S256 is the only one. */
   readonly challengeMethodNamed: boolean
 }
 
-/** A code for the client's redirect: what is stored, and this once the value. */
+/** A code for the client's redirect: the stored form, and the value, available only now. */
 export interface IssuedAuthorizationCode {
   readonly code: AuthorizationCode
   readonly value: RawToken
   readonly grant: Grant
 }
 
-/** RFC 9700 §2.1, RFC 6749 §3.1.2.3: the redirect URI is one of the client's. */
+/** RFC 9700 §2.1, RFC 6749 §3.1.2.3: the redirect URI is registered for the client. */
 const redirectUriIsRegistered = condition<{ readonly client: Client; readonly redirectUri: string }>(
   'redirectUriIsRegistered',
   (_ctx, { client, redirectUri }) =>
@@ -41,7 +41,7 @@ const redirectUriIsRegistered = condition<{ readonly client: Client; readonly re
       : invalidRequest('redirect_uri', 'is not registered for the client'),
 )
 
-/** RFC 7636 §4.4.1, RFC 9700 §2.1.1: a challenge where the client must use PKCE, and S256 named with it. */
+/** RFC 7636 §4.4.1, RFC 9700 §2.1.1: a challenge is present if the client must use PKCE, and its method is S256. */
 const challengeIsGiven = condition<Consent & { readonly client: Client }>('challengeIsGiven', (_ctx, facts) => {
   const { client, codeChallenge, challengeMethodNamed } = facts
   const mustHave = client.config.requirePkce || client.type === 'public'

@@ -28,9 +28,9 @@ const RETRY_AFTER_MS = 5_000
 const SHOWN = 512
 
 /**
- * RFC 7523 §3: signed by a trusted issuer, for this server alone, and not
- * expired; no hint which of these fails. Keys that cannot be had accept nothing;
- * where they are, and what is wrong there, is in the log and known to `qscope doctor`.
+ * RFC 7523 §3: the assertion is signed by a trusted issuer, for this server alone, and not expired. The refusal does
+ * not reveal which of these fails. Without available keys every assertion is refused. The location of the keys and the
+ * cause of the problem are in the log and in the output of `qscope doctor`.
  */
 const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood', async (ctx, request) => {
   const { assertionExaminer } = ctx.services
@@ -41,7 +41,10 @@ const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood',
     : fail('oauth.invalid_grant')
 })
 
-/** The rules of the issuer are evaluated for the claims that it signed; what cannot be evaluated is told to the log, not to the bearer. */
+/**
+ * The rules of the issuer are evaluated with the claims that it signed. Evaluation errors go to the log, not to the
+ * bearer.
+ */
 const rulesAreEvaluated = condition<Verified, { readonly outcome: RuleOutcome }>(
   'rulesAreEvaluated',
   (ctx, { issuer: { terms }, claims }) => {
@@ -58,9 +61,8 @@ const rulesAreEvaluated = condition<Verified, { readonly outcome: RuleOutcome }>
 type Stands = { readonly client: Client; readonly rule: AssertionRule; readonly extra: Readonly<JsonObject> | null }
 
 /**
- * RFC 7523 §2.1: the assertion stands for a client that is let in; one that
- * authenticated is that client. One by certificate must do so: all its tokens
- * are bound (RFC 8705 §3), and no assertion takes that from them.
+ * RFC 7523 §2.1: the assertion is for an enabled client. If a client authenticated, it must be this one. A client that
+ * authenticates by certificate must do so, because all its tokens are bound (RFC 8705 §3), also those for assertions.
  */
 const assertionStandsForClient = condition<{ readonly outcome: RuleOutcome }, Stands>(
   'assertionStandsForClient',
@@ -78,7 +80,7 @@ const assertionStandsForClient = condition<{ readonly outcome: RuleOutcome }, St
   },
 )
 
-/** What is judged of a genuine assertion, whatever is asked for it but scopes. */
+/** The conditions for a valid assertion, without those for requested audiences and lifetime. */
 export const grantedConditions = given<Verified & Pick<TokenRequest, 'requestedScopes'>>()
   .and(rulesAreEvaluated)
   .and(assertionStandsForClient)
@@ -86,9 +88,9 @@ export const grantedConditions = given<Verified & Pick<TokenRequest, 'requestedS
   .and(scopesAreOfRule)
 
 /**
- * RFC 7523 §3, item 7: where the issuer's assertions may be used once, this is
- * the first time. Taken last, for it uses it up for good: a client beyond its
- * limits may show it again. Who shows a used one takes nothing of what the client may mint.
+ * RFC 7523 §3, item 7: an assertion of a single-use issuer was not used before. This is taken last, because it cannot
+ * be released: a client beyond its limits may present the assertion again. A used assertion does not reduce what the
+ * client may mint.
  */
 const assertionIsNew = reservation<Verified>({
   name: 'assertionIsNew',
@@ -104,7 +106,7 @@ const assertionIsNew = reservation<Verified>({
   release: null,
 })
 
-/** The audit event says on whose word the token was issued. */
+/** The audit event names the issuer whose assertion led to the token. */
 const assertedTokenIsAppended = postcondition<Verified & { readonly issued: IssuedTokens }, AppendStores>(
   'assertedTokenIsAppended',
   (ctx, { issuer, claims, issued }) => {
@@ -120,7 +122,7 @@ const assertedTokenIsAppended = postcondition<Verified & { readonly issued: Issu
   },
 )
 
-/** RFC 7523 §2.1: what another issuer says of a workload is exchanged for a token of the client it stands for. */
+/** RFC 7523 §2.1: an assertion of another issuer about a workload is exchanged for a token of the workload's client. */
 export const exchangeAssertion = defineFlow({
   name: 'exchangeAssertion',
   lane: 'append',

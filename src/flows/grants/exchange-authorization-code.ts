@@ -14,16 +14,16 @@ import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
 import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from './store-tokens.ts'
 
 interface CodeExchange extends NarrowedTarget {
-  /** As the client shows it; any string. */
+  /** As the client presents it; any string. */
   readonly presentedCode: string
   readonly redirectUri: string
-  /** `null`: the client shows none. */
+  /** `null`: the client sent none. */
   readonly codeVerifier: string | null
 }
 
 type PresentedCode = { readonly status: AuthorizationCodeStatus }
 
-/** RFC 6749 §4.1.3: the code exists and was issued to this client; another's attempt changes nothing. */
+/** RFC 6749 §4.1.3: the code exists and was issued to this client. An attempt by another client changes nothing. */
 const codeIsOwn = condition<CodeExchange & { readonly client: Client }, PresentedCode>(
   'codeIsOwn',
   async (ctx, { presentedCode, client }) => {
@@ -34,13 +34,16 @@ const codeIsOwn = condition<CodeExchange & { readonly client: Client }, Presente
   },
 )
 
-/** RFC 6749 §4.1.3: the redirect URI is identical to the one the code was made for. */
+/** RFC 6749 §4.1.3: the redirect URI is identical to the one that the code was issued for. */
 const redirectUriIsTheSame = condition<CodeExchange & PresentedCode>(
   'redirectUriIsTheSame',
   (_ctx, { redirectUri, status }) => (redirectUri === status.code.redirectUri ? HOLDS : fail('oauth.invalid_grant')),
 )
 
-/** RFC 7636 §4.6; RFC 9700 §2.1.1: a verifier without a challenge is a downgrade, a challenge without a verifier a theft. */
+/**
+ * RFC 7636 §4.6; RFC 9700 §2.1.1: a verifier without a challenge is a downgrade attack. A challenge without a verifier
+ * indicates a stolen code.
+ */
 const verifierFits = condition<CodeExchange & PresentedCode>('verifierFits', (_ctx, { codeVerifier, status }) => {
   const { codeChallenge } = status.code
   const fits =
@@ -50,17 +53,17 @@ const verifierFits = condition<CodeExchange & PresentedCode>('verifierFits', (_c
   return fits ? HOLDS : fail('oauth.invalid_grant')
 })
 
-/** RFC 6749 §4.1.2, §10.5: a code is used once; a second use revokes all that the first one issued. */
+/** RFC 6749 §4.1.2, §10.5: a code is used once. A second use revokes everything that the first one issued. */
 const codeIsUnspent = condition<PresentedCode>('codeIsUnspent', (_ctx, { status: { code, grant } }) =>
   code.consumedAt === null ? HOLDS : refuseReuse(grant, 'authorization_code.reused'),
 )
 
-/** RFC 6749 §4.1.2: the code has not expired, and nobody was shut out since it was made. */
+/** RFC 6749 §4.1.2: the code has not expired, and neither client nor user was disabled since it was issued. */
 const codeIsLive = condition<PresentedCode>('codeIsLive', (ctx, { status }) =>
   ctx.now < status.code.expiresAt && isGrantActive(status, ctx.now) ? HOLDS : fail('oauth.invalid_grant'),
 )
 
-/** Of any number of parallel uses one spends the code; the others are evaluated again, and find it spent. */
+/** Exactly one of any number of parallel uses spends the code. The others are evaluated again and find it spent. */
 const codeIsSpentOnce = postcondition<
   PresentedCode & { readonly client: Client; readonly issued: IssuedTokens },
   TransactionStores
@@ -72,7 +75,7 @@ const codeIsSpentOnce = postcondition<
   return HOLDS
 })
 
-/** RFC 6749 §4.1.3 with RFC 7636: the client redeems the code that came with the redirect. */
+/** RFC 6749 §4.1.3 with RFC 7636: the client redeems the code from the redirect. */
 export const exchangeAuthorizationCode = defineFlow({
   name: 'exchangeAuthorizationCode',
   lane: 'transaction',

@@ -19,7 +19,7 @@ import { consentConditions } from './consent.ts'
 import { MINT_CHECKS, UNKNOWN_CLIENT } from './mint-checks.ts'
 import { mintLimits } from './mint-limits.ts'
 
-/** What would be asked, by which grant, for which client. */
+/** The request to explain, with its grant and its client. */
 interface MintQuestion extends TokenRequest {
   readonly clientId: ClientId
   readonly grantType: GrantType
@@ -27,13 +27,13 @@ interface MintQuestion extends TokenRequest {
 
 type Question = TokenRequest & { readonly client: Client; readonly grantType: GrantType }
 
-/** A client that is disabled is let in nowhere. */
+/** A disabled client is refused by every call. */
 const clientIsEnabled = condition<Pick<Question, 'client' | 'grantType'>>(
   'clientIsEnabled',
   (_ctx, { client, grantType }) => (client.enabled ? HOLDS : refuseClient(grantType)),
 )
 
-/** RFC 6749 §2.3: some secret would prove the client; which one it shows is not known. */
+/** RFC 6749 §2.3: the client has a valid secret. The secret that it would present is unknown here. */
 const clientCanAuthenticate = condition<{ readonly client: Client }, { readonly secrets: readonly ClientSecret[] }>(
   'clientCanAuthenticate',
   async (ctx, { client }) => {
@@ -48,13 +48,13 @@ const clientCanAuthenticate = condition<{ readonly client: Client }, { readonly 
 const PROVED = given<Question>().and(clientIsEnabled).and(clientCanAuthenticate)
 
 /**
- * For each grant the conditions that its flow shares with this, in the order of the
- * calls: all that is judged before anything is presented. What hangs on a code, a token
- * or an assertion is not judged. The one that has an effect is the last.
+ * For each grant, the conditions shared with its flow, in the order of the calls: all that is evaluated before a code,
+ * a token or an assertion is presented. Conditions on those are not evaluated. The condition with an effect is the
+ * last.
  */
 export const MINT_CONDITIONS = {
   client_credentials: PROVED.and(clockIsRight).followedBy(ownTokenConditions),
-  // The consent is reported for the client, which proves itself when it redeems the code.
+  // The consent is reported for the client, which authenticates when it redeems the code.
   authorization_code: given<Question>()
     .and(clientIsEnabled)
     .and(clientMayObtainConsent('authorization_code'))
@@ -69,7 +69,7 @@ export const MINT_CONDITIONS = {
     .and(signerIsReady),
   refresh_token: redeeming('refresh_token'),
   token_exchange: redeeming('token_exchange'),
-  // The assertion stands for the client, which need not prove itself.
+  // The assertion identifies the client, which need not authenticate.
   jwt_bearer: given<Question>()
     .and(clockIsRight)
     .and(someIssuerIsTrusted)
@@ -83,7 +83,7 @@ export const MINT_CONDITIONS = {
     .and(signerIsReady),
 } as const satisfies Record<GrantType, ConditionChain<Question, Question>>
 
-/** What is presented narrows scopes and audiences further, and says which are meant where none are asked. */
+/** The presented code or token restricts scopes and audiences further, and determines their default. */
 function redeeming(grant: GrantType) {
   return PROVED.and(clockIsRight)
     .and(grantIsAllowed(grant))
@@ -99,7 +99,7 @@ function redeeming(grant: GrantType) {
     .and(signerIsReady)
 }
 
-/** What a flow would spend: of tokens without a user alone there is a limit. */
+/** The reservations of each flow. Only tokens without a user are limited. */
 export const MINT_LIMITS = {
   client_credentials: mintLimits<Question>(),
   authorization_code: [],
@@ -109,20 +109,23 @@ export const MINT_LIMITS = {
   jwt_bearer: mintLimits<Question>(),
 } as const satisfies Record<GrantType, readonly Reservation<Question>[]>
 
-/** How the calls of a grant refuse a client that is not let in: an assertion and a consent stand for it, the others prove it. */
+/**
+ * The refusal of a disabled client. With an assertion or a consent the client is only named; with other grants it
+ * authenticates.
+ */
 function refuseClient(grantType: GrantType): FailedResult {
   if (grantType === 'jwt_bearer') return fail('oauth.invalid_grant')
   return fail(grantType === 'authorization_code' ? 'oauth.unauthorized_client' : 'oauth.invalid_client')
 }
 
-/** The same for one that does not exist. */
+/** The refusal of an unknown client. */
 function refuseUnknown({ grantType, clientId }: MintQuestion): FailedResult {
   return grantType === 'authorization_code'
     ? fail('resource.not_found', { resource: { type: 'client', name: clientId } })
     : refuseClient(grantType)
 }
 
-/** A shorter life is asked of MintToken alone. */
+/** Only MintToken accepts a requested lifetime. */
 const lifetimeGoesWithGrant = condition<MintQuestion>(
   'lifetimeGoesWithGrant',
   (_ctx, { grantType, requestedLifetime }) =>
@@ -131,7 +134,9 @@ const lifetimeGoesWithGrant = condition<MintQuestion>(
       : invalidRequest('lifetime', 'is allowed only with CLIENT_CREDENTIALS'),
 )
 
-/** Tells whether a client would be issued a token, by the flow's own conditions; spends and writes nothing. */
+/**
+ * Explains whether a client would be issued a token, with the flow's own conditions. It writes and reserves nothing.
+ */
 export const explainMint = query({
   name: 'explainMint',
   preconditions: given<MintQuestion>().and(lifetimeGoesWithGrant),
@@ -140,7 +145,8 @@ export const explainMint = query({
     if (client === null) return { verdict: 'unknown', checks: [UNKNOWN_CLIENT], refusal: refuseUnknown(question) }
     const asked = { ...question, client }
     const traced = await MINT_CONDITIONS[question.grantType].trace(ctx, asked)
-    // What the first call would see to by itself, such as a key that signs, is no reason to be refused.
+    // A condition that the first call would satisfy by itself, such as an active signing key, is not reported as a
+    // refusal.
     const evaluated = traced.evaluated.map(({ name, decision }) => ({
       name,
       decision: decision.ok || decision.effect === undefined ? decision : HOLDS,
@@ -154,7 +160,7 @@ export const explainMint = query({
   },
 })
 
-/** What the flow's reservations would find, up to the first that refuses. */
+/** The results of the flow's reservations, up to the first that refuses. */
 async function limitsOf(ctx: FlowContext, grantType: GrantType, asked: Question): Promise<EvaluatedCondition[]> {
   const evaluated: EvaluatedCondition[] = []
   for (const { name, check } of MINT_LIMITS[grantType]) {

@@ -10,22 +10,22 @@ import type { SigningKey } from '../../domain/signing-key.ts'
 import type { Signing } from '../conditions/signing-key.ts'
 import type { FlowContext } from '../context.ts'
 
-/** A successful token response (RFC 6749 §5.1): what is stored, and this once the values. */
+/** A successful token response (RFC 6749 §5.1): the stored form, and the values, available only now. */
 export interface IssuedTokens {
   readonly token: AccessToken
   readonly value: RawToken
   readonly refresh: { readonly token: RefreshToken; readonly value: RawToken } | null
-  /** When the grant ends that was redeemed for them; `null`: none was. */
+  /** The expiry of the redeemed grant. `null`: no grant was redeemed. */
   readonly grantExpiresAt: EpochMs | null
 }
 
-/** What has been established about a client's own token before it is drawn. */
+/** The facts about a client's own token before it is generated. */
 export interface TokenBasis extends Signing {
   readonly client: Client
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
   readonly lifetime: Milliseconds
-  /** Claims that an assertion gave it; absent: none. */
+  /** Claims from an assertion. Absent: none. */
   readonly extra?: AccessToken['extra']
 }
 
@@ -43,10 +43,13 @@ type DrawnClaims = Pick<
   | 'expiresAt'
 >
 
-/** The claims of a token, and the client that it is issued to. */
+/** The claims of a token, and the client it is issued to. */
 type ClientClaims = DrawnClaims & Pick<AccessToken, 'clientId' | 'clientGeneration' | 'confirmation'>
 
-/** Draws an access token for a client, in its format; the claims say for whom and for what. `ancestors`: see the claims. */
+/**
+ * Generates an access token for a client, in the client's format. The claims state its subject and its use.
+ * `ancestors`: see the claims.
+ */
 export async function drawAccessToken(
   ctx: FlowContext,
   { client, signer }: Signing & { readonly client: Client },
@@ -59,7 +62,9 @@ export async function drawAccessToken(
   return await drawTokenOf(ctx, signer, type, { ...claims, clientId, clientGeneration, confirmation }, ancestors)
 }
 
-/** The same where the client does not call itself. `signer`: what signs it; `null`: it is opaque, and has no type. */
+/**
+ * The same for a client that is not the caller. `signer`: the key that signs it; `null`: it is opaque, and has no type.
+ */
 export async function drawTokenOf(
   ctx: FlowContext,
   signer: SigningKey | null,
@@ -75,14 +80,14 @@ export async function drawTokenOf(
   return issued({ ...unnamedToken(ctx, null, claims), hash: hashToken(value) }, value)
 }
 
-/** What makes a JWT of a token. */
+/** The parameters for a token in JWT format. */
 export interface JwtBasis {
   readonly signer: SigningKey
   readonly type: JwtType
   readonly ancestors: readonly AccessToken[]
 }
 
-/** Signs a token with what it says; the keys of what can end it (`rvk`) are added. */
+/** Signs a token with its claims. The keys of everything that can revoke it (`rvk`) are added. */
 export async function signToken(
   ctx: FlowContext,
   { signer, type, ancestors }: JwtBasis,
@@ -111,7 +116,7 @@ function issued(token: AccessToken, value: RawToken): IssuedTokens {
   return { token: Object.freeze(token), value, refresh: null, grantExpiresAt: null }
 }
 
-/** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
+/** Issues a token of the client itself (RFC 6749 §4.4.3: no refresh token). */
 export async function issueOwnToken(ctx: FlowContext, basis: TokenBasis): Promise<IssuedTokens> {
   const { client, scopes, audiences, lifetime, extra = null } = basis
   return await drawAccessToken(ctx, basis, {
@@ -128,16 +133,19 @@ export async function issueOwnToken(ctx: FlowContext, basis: TokenBasis): Promis
   })
 }
 
-/** What has been established about the tokens of a grant. */
+/** The facts about the tokens of a grant. */
 export interface FamilyBasis extends Signing {
   readonly client: Client
   readonly grant: Grant
-  /** Of the access token; a refresh token carries the grant's. */
+  /** The scopes of the access token. A refresh token carries those of the grant. */
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
 }
 
-/** Tokens of a user's grant: an access token and, where the client may have one, a refresh token. Neither outlives the grant. */
+/**
+ * Issues the tokens of a user's grant: an access token and, if the client may have one, a refresh token. Neither
+ * outlives the grant.
+ */
 export async function issueFamilyTokens(
   ctx: FlowContext,
   basis: FamilyBasis,
@@ -177,24 +185,24 @@ export async function issueFamilyTokens(
   return { ...access, refresh: { token, value } }
 }
 
-/** RFC 8693 §4.1: the latest actor outside, who acted before it inside. */
+/** RFC 8693 §4.1: the latest actor is outermost, with earlier actors nested inside. */
 export interface Act {
   readonly sub: string
   readonly act?: Act
 }
 
 /**
- * What a JWT access token says (RFC 9068 §2.2). It expires on a whole second, for
- * every verifier when it does here; the second in which it was issued had begun.
+ * The claims of a JWT access token (RFC 9068 §2.2). Its expiry is a whole second, so that it expires for every verifier
+ * at the same time as here. Its issue time is rounded down.
  */
 function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): object {
   const { audiences, scopes, confirmation } = token
   const act = actOf(token.actors)
   return {
-    // Its own claims count: none of these has the name of one.
+    // None of these claims has the name of a standard one.
     ...token.extra,
     iss: issuer,
-    // §3: a token that was asked for no resource in particular is for the service that issued it.
+    // §3: a token that was requested for no particular resource is for the service that issued it.
     aud: audiences.length > 1 ? audiences : (audiences[0] ?? issuer),
     sub: token.subject,
     client_id: token.clientId,
@@ -207,7 +215,7 @@ function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): ob
   }
 }
 
-/** `undefined`: nobody acts but the subject itself. */
+/** `undefined`: only the subject itself acts. */
 export function actOf(latestFirst: readonly string[]): Act | undefined {
   return latestFirst.reduceRight<Act | undefined>(
     (inner, sub) => (inner === undefined ? { sub } : { sub, act: inner }),
@@ -215,7 +223,7 @@ export function actOf(latestFirst: readonly string[]): Act | undefined {
   )
 }
 
-/** As claims tell moments: whole seconds, rounded down. */
+/** A time in the form of JWT claims: whole seconds, rounded down. */
 export function seconds(moment: EpochMs): number {
   return Math.floor(moment / 1_000)
 }

@@ -3,7 +3,7 @@ import type { AssertionRule } from '../../domain/trusted-issuer.ts'
 import type { TokenRequest } from '../conditions/request.ts'
 import { type Check, type CheckTexts, listed } from '../explanation.ts'
 
-/** The check that fails for a client id that nobody has. */
+/** The check that fails for an unknown client id. */
 export const UNKNOWN_CLIENT: Check = Object.freeze({
   name: 'client_is_registered',
   passed: false,
@@ -11,7 +11,7 @@ export const UNKNOWN_CLIENT: Check = Object.freeze({
   fix: 'Compare the id letter by letter (upper and lower case differ), or RegisterClient. The id of a deleted client stays reserved.',
 })
 
-/** What may be known of a mint that is explained. */
+/** The facts about an explained mint. */
 type Facts = TokenRequest & {
   readonly client: Client
   readonly scopes: readonly string[]
@@ -38,7 +38,7 @@ const oneAudience: CheckTexts<Facts>[string] = {
   fix: 'Ask for exactly one audience, in a consent for at least one: an identity token is for one. Or have the client get other tokens: config.access_token_format.',
 }
 
-/** How each condition of a mint is told, by its name. */
+/** The texts for each condition of a mint, by condition name. */
 export const MINT_CHECKS: CheckTexts<Facts> = Object.freeze({
   clientIsEnabled: {
     name: 'client_is_enabled',

@@ -6,17 +6,19 @@ import { type Reservation, reservation } from '../flow.ts'
 type Minter = Pick<Client, 'clientId'>
 type ForClient = { readonly client: Minter }
 
-/** How many tokens the facts of a flow will be issued. */
+/** The number of tokens that a flow issues for its facts. */
 type Count<Facts> = (facts: Readonly<Facts>) => number
 
-/** What every flow spends that issues tokens without a user: of the client's rate, and of what it may have live. */
+/**
+ * The reservations of every flow that issues tokens without a user: the client's rate, and its quota of live tokens.
+ */
 export function mintLimits<Facts extends ForClient>(count: Count<Facts> = one): readonly Reservation<Facts>[] {
   return [mintingIsWithinRate(count), liveTokensAreWithinQuota(count)]
 }
 
 const one = () => 1
 
-/** The client does not mint too fast. */
+/** The client is within its rate. */
 function mintingIsWithinRate<Facts extends ForClient>(count: Count<Facts>): Reservation<Facts> {
   return reservation<Facts>({
     name: 'mintingIsWithinRate',
@@ -39,7 +41,7 @@ function refuseTooFast(ctx: FlowContext, { clientId }: Minter, wanted: number) {
   })
 }
 
-/** The client has not too many live tokens, about. */
+/** The client's number of live tokens is within its quota. The number is approximate. */
 function liveTokensAreWithinQuota<Facts extends ForClient>(count: Count<Facts>): Reservation<Facts> {
   return reservation<Facts>({
     name: 'liveTokensAreWithinQuota',

@@ -8,13 +8,13 @@ import { effectiveScopeOf, type NarrowedTarget } from '../conditions/grant.ts'
 import type { FlowContext } from '../context.ts'
 import type { IssuedTokens } from './issue-tokens.ts'
 
-/** What a refresh asks of its access token. */
+/** The restrictions that a refresh requests for its access token. */
 export interface Narrowing extends NarrowedTarget {
   /** Empty: the grant's. */
   readonly requestedScopes: readonly string[]
 }
 
-/** What cannot be read back from the database: the values, and what was asked. */
+/** The parts of an answer that cannot be read back from the database: the token values, and the request parameters. */
 interface KeptAnswer extends Partial<NarrowedTarget> {
   readonly accessTokenId: TokenId
   readonly accessToken: RawToken
@@ -22,7 +22,7 @@ interface KeptAnswer extends Partial<NarrowedTarget> {
   readonly requestedScopes: readonly string[]
 }
 
-/** Keeps the answer to a refresh for a client that loses it; `null` where the client has no replay window. */
+/** Keeps the answer to a refresh in case the client loses it. `null`: the client has no replay window. */
 export function keepAnswer(
   ctx: Pick<FlowContext, 'now'>,
   client: Client,
@@ -45,18 +45,17 @@ export function keepAnswer(
   }
 }
 
-/** What a replay gives back, if it may. */
+/** The outcome of a replayed refresh. */
 export type RepeatedAnswer =
   | { readonly kind: 'again'; readonly issued: IssuedTokens }
-  /** Inside the window, but asking for something else, or the answer is of no use any more. */
+  /** Inside the window, but the request differs or the answer is no longer valid. */
   | { readonly kind: 'refused' }
-  /** The window is over, or the successor was used: somebody else has the token. */
+  /** The window is over, or the successor was used: another party has the token. */
   | { readonly kind: 'reuse' }
 
 /**
- * Evaluates a spent refresh token that is shown again by its own client, its family
- * being active. An answer is given again only while all of it still counts: not
- * one whose tokens have expired or were revoked since, by whatever way.
+ * Evaluates a spent refresh token that its own client presents again while its family is active. The answer is repeated
+ * only while every token in it is valid, that is, neither expired nor revoked.
  */
 export async function repeatedAnswer(
   ctx: FlowContext,
@@ -78,9 +77,9 @@ export async function repeatedAnswer(
   const effective = effectiveScopeOf(grant, client)
   const isSame =
     isSameRequest(requestedScopes, kept.requestedScopes, effective.scopes, scopes) &&
-    // An answer without them was kept by a server of the version before, of which no audiences could be asked.
+    // An answer without audiences was kept by a server of the previous version, which accepted no requested audiences.
     isSameRequest(requestedAudiences, kept.requestedAudiences ?? [], effective.audiences, audiences)
-  // The client lost some of them since. Of those asked by name, and where none is left, the flow says so.
+  // The client lost some audiences since. If they were requested by name, or none is left, the flow reports that.
   const isNarrowed =
     requestedScopes.length === 0 && effective.scopes.length > 0 && beyond(scopes, effective.scopes).length > 0
   const isHeld = confirmation === null || (ctx.caller.kind === 'client' && ctx.caller.certificate === confirmation)
@@ -89,7 +88,7 @@ export async function repeatedAnswer(
     : { kind: 'refused' }
 }
 
-/** RFC 6749 §6, RFC 8707 §2.2: to ask for none is to ask for all of them by name. */
+/** RFC 6749 §6, RFC 8707 §2.2: a request without values equals a request for all of them by name. */
 function isSameRequest(
   requested: readonly string[],
   before: readonly string[],

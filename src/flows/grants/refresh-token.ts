@@ -22,7 +22,7 @@ import { keepAnswer, type Narrowing, repeatedAnswer } from './refresh-retry.ts'
 import { lockFamily, storeFamilyTokens } from './store-tokens.ts'
 
 interface RefreshRequest extends Narrowing {
-  /** As the client shows it; any string. */
+  /** As the client presents it; any string. */
   readonly presentedToken: string
 }
 
@@ -40,7 +40,7 @@ const refreshTokenIsOwn = condition<RefreshRequest & { readonly client: Client }
   },
 )
 
-/** The grant was not revoked, has not reached its absolute end, and neither party was shut out. */
+/** The grant is not revoked, has not reached its absolute expiry, and neither client nor user was disabled. */
 const familyIsActive = condition<Own>('familyIsActive', (ctx, { status }) =>
   isGrantActive(status, ctx.now) ? HOLDS : fail('oauth.invalid_grant'),
 )
@@ -48,9 +48,8 @@ const familyIsActive = condition<Own>('familyIsActive', (ctx, { status }) =>
 type Replay = { readonly replayed: IssuedTokens | null }
 
 /**
- * RFC 9700 §4.14.2: a spent token shown again means that two parties have it,
- * and the family is revoked; unless its own client repeats a refresh whose
- * answer it may have lost, which gets the same answer again.
+ * RFC 9700 §4.14.2: if a spent token is presented again, two parties have it, and the family is revoked. The exception
+ * is a client that repeats a refresh whose answer it may have lost. It gets the same answer again.
  */
 const refreshTokenIsUnspentOrReplayed = condition<RefreshRequest & Own & { readonly client: Client }, Replay>(
   'refreshTokenIsUnspentOrReplayed',
@@ -76,7 +75,10 @@ const refreshTokenIsFresh = condition<Own & Replay>('refreshTokenIsFresh', (ctx,
   replayed !== null || ctx.now < status.token.expiresAt ? HOLDS : fail('oauth.invalid_grant'),
 )
 
-/** RFC 6749 §6: no scope beyond the grant's, nor beyond what the client may have now; none asked means all of them. */
+/**
+ * RFC 6749 §6: the scopes are within the grant's, and within the client's current ones. If none are requested, all of
+ * them.
+ */
 const scopesAreWithinGrant = condition<
   RefreshRequest & { readonly effective: EffectiveScope },
   { readonly scopes: readonly string[] }
@@ -84,7 +86,10 @@ const scopesAreWithinGrant = condition<
 
 type Rotated = RefreshRequest & Own & { readonly client: Client; readonly issued: IssuedTokens }
 
-/** One successor: of any number of parallel refreshes one spends the token; the others are evaluated again, as repeats. */
+/**
+ * There is one successor. Exactly one of any number of parallel refreshes spends the token. The others are evaluated
+ * again, as repeats.
+ */
 const successorIsTheOnlyOne = postcondition<Rotated, TransactionStores>('successorIsTheOnlyOne', async (ctx, facts) => {
   const { client, issued, status, value } = facts
   if (issued.refresh === null) throw new Error('a client that refreshes may have refresh tokens')
@@ -93,13 +98,13 @@ const successorIsTheOnlyOne = postcondition<Rotated, TransactionStores>('success
   const replay = keepAnswer(ctx, client, { value, tokenId }, issued, facts)
   const rotation = { successorId: issued.refresh.token.tokenId, replay }
   if (!(await ctx.stores.refreshTokens.consume(tokenId, ctx.now, rotation))) return LOST_RACE
-  // The client has shown that it got this token, so the answer that carried it is needed no more.
+  // The client has presented this token, so it got the answer that contained it. That answer is no longer needed.
   if (predecessorId !== null) await ctx.stores.refreshTokens.eraseReplay(predecessorId)
   await storeFamilyTokens(ctx, client, issued, 'token.refreshed')
   return HOLDS
 })
 
-/** RFC 6749 §6 with the rotation of RFC 9700 §4.14: every use issues a successor and spends the old token. */
+/** RFC 6749 §6 with the rotation of RFC 9700 §4.14: every use issues a successor and spends the previous token. */
 export const refreshToken = defineFlow({
   name: 'refreshToken',
   lane: 'transaction',

@@ -12,11 +12,11 @@ import { drawTokenOf } from './issue-tokens.ts'
 import { mintLimits } from './mint-limits.ts'
 import { tokenIsAppended } from './store-tokens.ts'
 
-/** How long a replacement lives at the most. */
+/** The maximum lifetime of a replacement. */
 export const REPLACEMENT_LIFETIME = milliseconds(60_000)
 
 interface Replacement {
-  /** Of the bearer token, which was verified in the same call for the audience. */
+  /** The id of the bearer token, which was verified for the audience in the same call. */
   readonly tokenId: TokenId
   readonly audience: string
 }
@@ -24,14 +24,14 @@ interface Replacement {
 interface Replaceable {
   readonly client: Pick<Client, 'clientId'>
   readonly subject: AccessToken
-  /** The subject and those it was exchanged from. */
+  /** The subject token and its ancestors. */
   readonly ancestors: readonly AccessToken[]
   readonly scopes: readonly string[]
 }
 
 const INVALID = fail('oauth.invalid_token', { metadata: { token: 'presented' }, because: 'presented' })
 
-/** As with an exchange: the chain of tokens ends somewhere, and permissions of this server never pass. */
+/** Like an exchange: the length of the chain is limited, and permissions of this server are never passed on. */
 const bearerMayBeReplaced = condition<Replacement, Replaceable>('bearerMayBeReplaced', async (ctx, { tokenId }) => {
   const status = await ctx.stores.accessTokens.findById(ctx, tokenId)
   if (status === null) return INVALID
@@ -47,9 +47,9 @@ const bearerMayBeReplaced = condition<Replacement, Replaceable>('bearerMayBeRepl
 })
 
 /**
- * A proxy passes a request on with a JWT in the place of its bearer token: for one audience and a minute, of the same client
- * and subject, with the same actors and bound to the same certificate. It is exchanged from the bearer token, so what ends that one
- * ends it too.
+ * A proxy replaces the bearer token of a request by a JWT. The JWT is for one audience and one minute, with the same
+ * client, subject and actors, bound to the same certificate. It is exchanged from the bearer token, so revoking that
+ * one revokes it too.
  */
 export const replaceBearer = defineFlow({
   name: 'replaceBearer',

@@ -11,7 +11,7 @@ import { postcondition } from '../condition.ts'
 import type { LaneContext } from '../context.ts'
 import type { IssuedTokens } from './issue-tokens.ts'
 
-/** Hands a new token and its audit event to the append lane: they stand in one commit. */
+/** Adds a new token and its audit event to the append lane, in one commit. */
 export function appendToken(
   ctx: LaneContext<AppendStores>,
   token: AccessToken,
@@ -22,7 +22,7 @@ export function appendToken(
   ctx.stores.auditLog.append(issuanceEvent(ctx, token, type, more))
 }
 
-/** The audit event of an issued access token. `more`: of its metadata. */
+/** The audit event of an issued access token. `more`: additional metadata. */
 export function issuanceEvent(
   ctx: LaneContext<unknown>,
   token: AccessToken,
@@ -38,7 +38,7 @@ export function issuanceEvent(
   return auditEvent(ctx, type, { clientId, userId, tokenId, grantId, metadata })
 }
 
-/** The issued token is stored, recorded as an event of the given type. */
+/** The issued token is stored, with an audit event of the given type. */
 export function tokenIsAppended(type: AuditEventType) {
   return postcondition<{ readonly issued: IssuedTokens }, AppendStores>('tokenIsAppended', (ctx, { issued }) => {
     appendToken(ctx, issued.token, type)
@@ -49,9 +49,8 @@ export function tokenIsAppended(type: AuditEventType) {
 type Ctx = LaneContext<TransactionStores>
 
 /**
- * Takes the rows that the tokens of a grant depend on, in the order client →
- * grant; `false` if the grant was revoked meanwhile. A new family counts against
- * the client's caps, so it takes the client's row as well.
+ * Locks the rows that the tokens of a grant depend on, in the order client → grant. `false`: the grant was revoked
+ * meanwhile. A new family counts towards the client's caps, so the client's row is locked for it as well.
  */
 export async function lockFamily(ctx: Ctx, client: Client, issued: IssuedTokens, isNew: boolean): Promise<boolean> {
   const { token, refresh } = issued
@@ -61,7 +60,7 @@ export async function lockFamily(ctx: Ctx, client: Client, issued: IssuedTokens,
   return await ctx.stores.grants.lock(token.grantId, epochMs(tokensUntil))
 }
 
-/** Stores the tokens, lets the oldest go where a cap is exceeded, and records the issue. The rows are held. */
+/** Stores the tokens, revokes the oldest beyond a cap, and records the issue. The rows are locked. */
 export async function storeFamilyTokens(
   ctx: Ctx,
   client: Client,
@@ -74,7 +73,10 @@ export async function storeFamilyTokens(
   if (token.grantId !== null) await capAccessTokens(ctx, client, token.grantId)
 }
 
-/** Per refresh token and its successors, so per grant: the oldest access tokens go first. */
+/**
+ * The cap applies to a refresh token and its successors, that is, to a grant. The oldest access tokens are removed
+ * first.
+ */
 async function capAccessTokens(ctx: Ctx, client: Client, grantId: GrantId): Promise<void> {
   const most = client.config.maxActiveAccessTokens
   if (most === null) return
@@ -90,13 +92,16 @@ async function capAccessTokens(ctx: Ctx, client: Client, grantId: GrantId): Prom
   }
 }
 
-/** Per client, and per client and user: the family with the oldest refresh token goes first, as a whole. */
+/**
+ * The caps apply per client, and per client and user. The family with the oldest refresh token is revoked first, as a
+ * whole.
+ */
 export async function enforceFamilyLimits(ctx: Ctx, client: Client, { refresh }: IssuedTokens): Promise<void> {
   if (refresh === null) return
   const { maxActiveRefreshTokens, maxActiveRefreshTokensPerUser } = client.config
   const { clientId } = client
   const evict = async (active: readonly EndingGrant[], most: number, reason: string) => {
-    // The new one is the newest, also where a parallel call drew its tokens later and was stored first.
+    // The new family is never removed, even if a parallel call generated its tokens later but stored them first.
     const others = active.filter(({ grantId }) => grantId !== refresh.token.grantId)
     for (const grant of surplus(others, most - 1)) {
       if (await ctx.stores.grants.revoke(grant, reason, { at: ctx.now, by: actorOf(ctx) })) {

@@ -23,13 +23,13 @@ import { drawAccessToken } from './issue-tokens.ts'
 import { mintLimits } from './mint-limits.ts'
 import { tokenIsAppended } from './store-tokens.ts'
 
-/** Beyond this many actors, whose chain an actor token brings along, nobody can tell any more who asked for what. */
+/** The maximum number of actors. Longer chains, which an actor token may bring, make responsibility untraceable. */
 const MAX_ACTORS = 5
 
 export interface ExchangeRequest {
   readonly subjectToken: string
   readonly subjectTokenType: string
-  /** `null`: the client itself acts. */
+  /** `null`: the client itself is the actor. */
   readonly actorToken: string | null
   readonly actorTokenType: string | null
   /** `null`: an access token. */
@@ -40,7 +40,7 @@ export interface ExchangeRequest {
 
 export type Asked = ExchangeRequest & { readonly client: Client }
 
-/** RFC 8693 §2.1: types that this server knows, and an actor token type if and only if there is an actor token. */
+/** RFC 8693 §2.1: the token types are known, and an actor token type is present if and only if an actor token is. */
 const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ctx, request) => {
   const { requestedTokenType } = request
   return requestedTokenType !== null && requestedTokenType !== ACCESS_TOKEN_TYPE
@@ -48,7 +48,7 @@ const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ct
     : evaluatePresentedTypes(request)
 })
 
-/** Subject and actor are access tokens. */
+/** Subject and actor tokens must be access tokens. */
 export function evaluatePresentedTypes({
   subjectTokenType,
   actorToken,
@@ -64,15 +64,15 @@ export function evaluatePresentedTypes({
     : HOLDS
 }
 
-/** A token, and those it was exchanged from. */
+/** A token and its ancestors. */
 interface Acceptable {
   readonly token: AccessToken
   readonly ancestors: readonly AccessToken[]
 }
 
 /**
- * An active access token that the client may use: issued to it, meant for it, or
- * for nobody in particular; `null` for anything else, refresh tokens included.
+ * An active access token that the client may use: issued to it, with it as audience, or without audience. `null` for
+ * anything else, refresh tokens included.
  */
 async function acceptable(ctx: FlowContext, presented: string, client: Client): Promise<Acceptable | null> {
   const found = await lookUpToken(ctx, presented)
@@ -83,7 +83,10 @@ async function acceptable(ctx: FlowContext, presented: string, client: Client): 
   return refusal === null && mayUse ? { token, ancestors } : null
 }
 
-/** RFC 8693 §2.2.2: a subject token that is not acceptable, for whatever reason, is an invalid request; no hint why. */
+/**
+ * RFC 8693 §2.2.2: a subject token that is unacceptable for any reason makes the request invalid. The answer does not
+ * give the reason.
+ */
 export const subjectTokenIsAcceptable = condition<
   Asked,
   { readonly subject: AccessToken; readonly ancestors: readonly AccessToken[] }
@@ -95,9 +98,8 @@ export const subjectTokenIsAcceptable = condition<
 })
 
 /**
- * An actor token says who acts, so it must have been entrusted to the client:
- * issued to it, or for it by name. One for nobody in particular is handed to
- * many, each of whom could pass the blame on with it.
+ * An actor token identifies the actor, so it must have been given to the client: issued to it, or with it as named
+ * audience. A token without audience is given to many parties, and each could use it to shift responsibility.
  */
 async function acceptableActor(ctx: FlowContext, presented: string, client: Client): Promise<AccessToken | null> {
   const token = (await acceptable(ctx, presented, client))?.token ?? null
@@ -105,9 +107,8 @@ async function acceptableActor(ctx: FlowContext, presented: string, client: Clie
 }
 
 /**
- * RFC 8693 §4.1: the chain of actors grows by who acts now: the actor token's
- * subject with those who act for it in turn, else the client. A client that may
- * impersonate leaves it as it is.
+ * RFC 8693 §4.1: the current actor is added to the chain: the actor token's subject with its own actors, or the client
+ * if there is no actor token. A client that may impersonate leaves the chain unchanged.
  */
 export const actorIsKnown = condition<
   Asked & { readonly subject: AccessToken },
@@ -122,16 +123,15 @@ export const actorIsKnown = condition<
   }
   const actor = await acceptableActor(ctx, actorToken, client)
   const actors = actor === null ? [] : [actor.subject, ...actor.actors, ...subject.actors]
-  // Nobody acts for longer than they can prove to be there.
+  // The new token must not outlive the actor token.
   return actor === null || actors.length > MAX_ACTORS
     ? invalidRequest('actor_token', 'is not acceptable')
     : success({ actors, until: epochMs(Math.min(subject.expiresAt, actor.expiresAt)) })
 })
 
 /**
- * RFC 8693 §2.1: never wider than the subject token, nor than the client;
- * permissions of this server never pass. Where they have none in common there is
- * nothing to exchange for.
+ * RFC 8693 §2.1: the scopes are within those of the subject token and of the client, without permissions of this
+ * server. If no scope is left, the exchange is refused.
  */
 export const scopesAreNotWidened = condition<
   Asked & { readonly subject: AccessToken },
@@ -142,9 +142,8 @@ export const scopesAreNotWidened = condition<
 })
 
 /**
- * A token for somebody does not become one for anybody because no audience was
- * asked: it stays with those of its audiences that are the client's, else is for
- * the client's, else for what the client answers for itself.
+ * A token with audiences never becomes one without because none was requested. It keeps its audiences that are also the
+ * client's. If there are none, it gets the client's audiences, and then those that the client owns.
  */
 const audiencesAreKept = condition<
   Asked & { readonly subject: AccessToken; readonly audiences: readonly string[] },
@@ -161,7 +160,7 @@ const audiencesAreKept = condition<
   return open.length === 0 ? refuseAudiences(kept) : success({ audiences: open })
 })
 
-/** RFC 8693: a service trades the token it was handed for one to call the next service with. */
+/** RFC 8693: a service exchanges the token that it received for one with which it calls the next service. */
 export const tokenExchange = defineFlow({
   name: 'tokenExchange',
   lane: 'append',

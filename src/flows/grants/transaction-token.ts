@@ -26,7 +26,9 @@ import {
   subjectTokenIsAcceptable,
 } from './token-exchange.ts'
 
-/** The draft wants minutes or less. It cannot be taken for itself, so it lives no longer than a transaction takes. */
+/**
+ * The draft requires minutes or less. The token cannot be revoked by itself, so its lifetime is that of a transaction.
+ */
 export const TRANSACTION_LIFETIME = milliseconds(60_000)
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -37,13 +39,13 @@ interface TransactionRequest extends ExchangeRequest {
   readonly requestDetails: string | null
 }
 
-/** What a token tells of its transaction. */
+/** The contexts of a transaction in a token. */
 interface Contexts {
   readonly rctx?: JsonObject
   readonly tctx?: JsonObject
 }
 
-/** What a transaction token says that the one in its place must say too. */
+/** The claims that a replacement must take over from the replaced transaction token. */
 interface Replaced {
   readonly transactionId: string
   readonly contexts: Contexts
@@ -53,14 +55,14 @@ interface IssuedTransaction extends IssuedTokens {
   readonly transactionId: string
 }
 
-/** The subject is an access token, or a transaction token that is to be replaced; the actor is an access token. */
+/** The subject is an access token, or a transaction token to be replaced. The actor is an access token. */
 const presentedTypesAreKnown = condition<TransactionRequest>('presentedTypesAreKnown', (_ctx, request) =>
   request.subjectTokenType === TRANSACTION_TOKEN_TYPE
     ? evaluatePresentedTypes({ ...request, subjectTokenType: ACCESS_TOKEN_TYPE })
     : evaluatePresentedTypes(request),
 )
 
-/** The draft, Txn-Token Request: `scope` says what the transaction is for, and `audience` is the trust domain. */
+/** The draft, Txn-Token Request: `scope` states the purpose of the transaction, and `audience` is the trust domain. */
 const purposeIsNamed = condition<TransactionRequest>(
   'purposeIsNamed',
   (_ctx, { requestedScopes, requestedAudiences }) => {
@@ -71,7 +73,7 @@ const purposeIsNamed = condition<TransactionRequest>(
   },
 )
 
-/** The draft, Txn-Token Request: both are JSON objects. A name that occurs twice would be read in two ways. */
+/** The draft, Txn-Token Request: both are JSON objects. A duplicate name would be ambiguous. */
 const contextsAreObjects = condition<TransactionRequest, { readonly told: Contexts }>(
   'contextsAreObjects',
   (_ctx, { requestContext, requestDetails }) => {
@@ -101,11 +103,11 @@ type AskedTransaction = TransactionRequest & { readonly client: Client }
 interface Subject {
   readonly subject: AccessToken
   readonly ancestors: readonly AccessToken[]
-  /** `null`: the transaction begins. */
+  /** `null`: this begins a new transaction. */
   readonly replaced: Replaced | null
 }
 
-/** An access token that the client may use, or a transaction token that has not ended, of the same trust domain. */
+/** An access token that the client may use, or an unexpired transaction token of the same trust domain. */
 const transactionSubjectIsAcceptable = condition<AskedTransaction, Subject>(
   'transactionSubjectIsAcceptable',
   async (ctx, request) => {
@@ -116,8 +118,8 @@ const transactionSubjectIsAcceptable = condition<AskedTransaction, Subject>(
 )
 
 /**
- * The draft, Txn-Token as a subject_token: `txn`, `sub` and `aud` stay, and the workload that requested it stays in the chain. It is
- * handed on, so whoever is registered for the trust domain may show it.
+ * The draft, Txn-Token as a subject_token: `txn`, `sub` and `aud` stay unchanged, and the requesting workload stays in
+ * the chain. The token is passed along, so any client registered for the trust domain may present it.
  */
 async function evaluateReplaced(ctx: FlowContext, request: AskedTransaction): Promise<Result<Subject>> {
   const found = await ctx.services.accessTokens.findTransactionToken(ctx, request.subjectToken)
@@ -142,7 +144,7 @@ async function evaluateReplaced(ctx: FlowContext, request: AskedTransaction): Pr
 
 const NOT_ACCEPTABLE = invalidRequest('subject_token', 'is not acceptable')
 
-/** The draft, Txn-Token as a subject_token: values may be added, and none is changed. */
+/** The draft, Txn-Token as a subject_token: values may be added, but not changed. */
 const contextsAreKept = condition<
   { readonly told: Contexts; readonly replaced: Replaced | null },
   { readonly contexts: Contexts }
@@ -164,7 +166,10 @@ function joined(before: JsonObject | undefined, told: JsonObject | undefined): J
   return Object.fromEntries([...Object.entries(before), ...Object.entries(told)])
 }
 
-/** As in any exchange; but a client that may impersonate is in the chain too, which is what the token is for. */
+/**
+ * Like any exchange, except that a client that may impersonate is added to the chain too: the chain is the purpose of
+ * the token.
+ */
 const workloadIsInChain = condition<
   AskedTransaction & Subject,
   { readonly actors: readonly string[]; readonly until: EpochMs }
@@ -174,7 +179,9 @@ const workloadIsInChain = condition<
   return await actorIsKnown.check(ctx, { ...facts, client: { ...client, config } })
 })
 
-/** The token is stored, and recorded with the id of its transaction; what it tells of the transaction is nobody else's. */
+/**
+ * The token is stored, and recorded with the id of its transaction. The contexts of the transaction are not recorded.
+ */
 const transactionIsAppended = postcondition<{ readonly issued: IssuedTransaction }, AppendStores>(
   'transactionIsAppended',
   (ctx, { issued: { token, transactionId } }) => {
@@ -184,8 +191,8 @@ const transactionIsAppended = postcondition<{ readonly issued: IssuedTransaction
 )
 
 /**
- * draft-ietf-oauth-transaction-tokens: a workload trades the token it was handed for one that tells all workloads of a call
- * chain for whom, and what for, the chain was begun. No workload proves itself by it.
+ * draft-ietf-oauth-transaction-tokens: a workload exchanges the token that it received for a transaction token. It
+ * states the subject and the purpose of a call chain to all workloads in it. It authenticates no workload.
  */
 export const transactionToken = defineFlow({
   name: 'transactionToken',
@@ -224,7 +231,7 @@ export const transactionToken = defineFlow({
       grantId: subject.grantId,
       clientId: client.clientId,
       clientGeneration: client.tokenGeneration,
-      // It is handed on through the call chain.
+      // It is passed along the call chain.
       confirmation: null,
       scopes,
       audiences,

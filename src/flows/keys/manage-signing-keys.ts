@@ -9,7 +9,7 @@ import { keyEvent, type NamedSigningKey, refuseFrom, signingKeyExists } from '..
 import { defineFlow, query } from '../flow.ts'
 import { pagedList } from '../paged-list.ts'
 
-/** Signing keys in all states, the last prepared first. */
+/** Signing keys in all states, most recently prepared first. */
 export const listSigningKeys = pagedList({
   name: 'listSigningKeys',
   list: 'signing_keys',
@@ -18,13 +18,13 @@ export const listSigningKeys = pagedList({
   keyOf: ({ keyId }) => keyId,
 })
 
-/** A key that others verify with, and what they are told when it is revoked. */
+/** A key for verifiers, and the data sent to them when it is revoked. */
 export interface PublishedKey {
   readonly key: SigningKey
   readonly revocationKey: Buffer
 }
 
-/** RFC 7517 §5: the keys that verify the tokens of now, and of the next minutes. */
+/** RFC 7517 §5: the keys that verify the current tokens, and those of the next minutes. */
 export const getJsonWebKeySet = query({
   name: 'getJsonWebKeySet',
   preconditions: given<object>(),
@@ -36,10 +36,10 @@ export const getJsonWebKeySet = query({
 })
 
 type Named = { readonly key: SigningKey }
-/** The key that signs until now. */
+/** The key that has been active until now. */
 type Former = { readonly former: SigningKey | null }
 
-/** RFC 9068 §4, RFC 7517 §5: nobody is handed a token that a key set they may still keep cannot verify. */
+/** RFC 9068 §4, RFC 7517 §5: a key must be published before it signs, until cached key sets contain it. */
 const keyIsPublishedLongEnough = condition<Named, Former>(
   'keyIsPublishedLongEnough',
   async (ctx, { key }): Promise<Decision<Former>> => {
@@ -47,14 +47,14 @@ const keyIsPublishedLongEnough = condition<Named, Former>(
     if (key.state !== 'prepared') return refuseFrom(key.state)
     const former = await ctx.stores.signingKeys.findActive(ctx, key.algorithm)
     const earliest = earliestActivation(key)
-    // The first key of an algorithm keeps nobody waiting: without it there are no tokens to verify.
+    // The first key of an algorithm needs no wait, because no verifier has tokens of this algorithm yet.
     if (former === null || ctx.now >= earliest) return success({ former })
     const metadata = { activate_after: new Date(earliest).toISOString() }
     return fail('resource.conflict', { retryAfterMs: earliest - ctx.now, metadata, because: 'key_too_early' })
   },
 )
 
-/** One key of an algorithm signs: its predecessor retires in the same commit. */
+/** One key of an algorithm is active. Its predecessor retires in the same commit. */
 const keyIsTheOnlyActiveOne = postcondition<Named & Former, TransactionStores>(
   'keyIsTheOnlyActiveOne',
   async (ctx, { key, former }) => {
@@ -70,7 +70,7 @@ const keyIsTheOnlyActiveOne = postcondition<Named & Former, TransactionStores>(
   },
 )
 
-/** Lets a prepared key sign in place of the one that did. */
+/** Activates a prepared key in place of the active one. */
 export const activateSigningKey = defineFlow({
   name: 'activateSigningKey',
   lane: 'transaction',
@@ -81,15 +81,15 @@ export const activateSigningKey = defineFlow({
 })
 
 /**
- * A key that signs no more from now on; it is published for as long as one of its
- * tokens may live, and no longer at all if it never signed.
+ * A key that no longer signs from now on. It is published until its longest-lived token expires. If it never signed, it
+ * is not published any more.
  */
 export function retired(key: SigningKey, now: EpochMs) {
   const tokensUntil = key.activatedAt === null ? now : epochMs(now + key.longestLifetime + RETIREMENT_MARGIN)
   return { ...key, state: 'retired', privateKey: null, retiredAt: now, tokensUntil } as const
 }
 
-/** A revoked key does not come back, not even to verify. */
+/** A revoked key is never used again, not even to verify. */
 const keyIsNotRevoked = condition<Named>('keyIsNotRevoked', (_ctx, { key }) =>
   key.state === 'revoked' ? refuseFrom(key.state) : HOLDS,
 )
@@ -101,7 +101,7 @@ const keyIsRetired = postcondition<Named, TransactionStores>('keyIsRetired', asy
   return HOLDS
 })
 
-/** Ends a key's signing; what it signed stays good. */
+/** Ends a key's signing. Its signatures remain valid. */
 export const retireSigningKey = defineFlow({
   name: 'retireSigningKey',
   lane: 'transaction',
@@ -126,7 +126,7 @@ const keyIsRevoked = postcondition<Revocation & { readonly key: SigningKey }, Tr
   },
 )
 
-/** Ends a key at once, with everything it signed: every check of a token joins its key. */
+/** Revokes a key at once, with everything it signed: every check of a token joins its key. */
 export const revokeSigningKey = defineFlow({
   name: 'revokeSigningKey',
   lane: 'transaction',

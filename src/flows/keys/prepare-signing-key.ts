@@ -11,14 +11,14 @@ import type { LaneContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 
 interface Wanted {
-  /** `null`: the server's. */
+  /** `null`: the server's default. */
   readonly algorithm: SigningAlgorithm | null
 }
 
 const LEAST_RETRY_MS = 1_000
-/** One waits while the other signs; a few more for those who try things out. */
+/** One key waits while another signs. The others allow for experiments. */
 const MAX_PREPARED = 4
-/** All of them are sent to everybody who asks for the key set. */
+/** Every answer with the key set contains all of them. */
 const MAX_PUBLISHED = 50
 
 function exceededBy(keys: readonly SigningKey[]): string | null {
@@ -37,7 +37,7 @@ const keysAreFew = condition<Wanted>('keysAreFew', async (ctx, { algorithm }) =>
   const keys = await publishedOf(ctx, wanted)
   const description = exceededBy(keys)
   if (description === null) return HOLDS
-  // The first that may be activated, or that nobody needs any more, makes room.
+  // The earliest time at which a key can be activated, or is no longer needed, and so makes room.
   const roomAt = Math.min(
     ...keys.flatMap((key) => (key.state === 'active' ? [] : [key.tokensUntil ?? earliestActivation(key)])),
   )
@@ -45,7 +45,7 @@ const keysAreFew = condition<Wanted>('keysAreFew', async (ctx, { algorithm }) =>
   return fail('limit.exceeded', { quota: { subject: `signing_keys:${wanted}`, description }, retryAfterMs })
 })
 
-/** Who prepares a key comes after the other who does, so that the cap holds. */
+/** Calls that prepare a key run one after the other, so that the cap holds. */
 const keyIsStored = postcondition<{ readonly issued: SigningKey }, TransactionStores>(
   'keyIsStored',
   async (ctx, { issued }) => {
@@ -57,7 +57,7 @@ const keyIsStored = postcondition<{ readonly issued: SigningKey }, TransactionSt
   },
 )
 
-/** Publishes a new key, so that everybody has it before it signs. */
+/** Publishes a new key, so that every verifier has it before it signs. */
 export const prepareSigningKey = defineFlow({
   name: 'prepareSigningKey',
   lane: 'transaction',

@@ -17,19 +17,19 @@ import type { RevocationPage, RevocationReading } from './revocation-reading.ts'
 export interface PollRequest {
   readonly from:
     | { readonly start: 'now' | 'history' }
-    /** As the caller brought it; any text. */
+    /** As the caller sent it; any text. */
     | { readonly cursor: string }
-  /** How long the caller lets the call wait, in milliseconds. */
+  /** The maximum time that the call may wait, in milliseconds. */
   readonly waitMs: number
   /** At most `MAX_PAGE_SIZE`. */
   readonly pageSize: number
 }
 
 export interface PolledRevocations {
-  /** Shared with others who are told the same. */
+  /** Shared with other callers that get the same page. */
   readonly page: RevocationPage
   readonly nextCursor: string
-  /** The caller's cursor could not be followed; the page is the first of the history. */
+  /** The caller's cursor could not be used. The page is the first of the history. */
   readonly reset: boolean
   /** From the receipt of the call to the start of the query. */
   readonly coveredMs: number
@@ -41,23 +41,23 @@ export interface RevocationPollsOptions {
   readonly quota: WaitingQuota
   readonly keyring: Keyring
   readonly now: () => EpochMs
-  /** That of the feed. */
+  /** The same clock as the feed's. */
   readonly monotonic: () => number
 }
 
 /**
- * By the database's clock. What was written since a cursor was made is kept for twice as
- * long at least, so a clock that is put by as much hides nothing.
+ * By the database's clock. Revocations after a cursor are kept at least twice as long, so setting the clock by this
+ * much hides nothing.
  */
 const CURSOR_LIFETIME_MS = REVOCATION_KEPT / 2
-/** A page that is not the last promises nothing, so a query that is not older than this will do for it. */
+/** A page that is not the last gives no guarantee of completeness, so a query up to this age suffices for it. */
 const RECENT_MS = 10_000
-/** A caller who waited longer is authenticated again before it is answered. */
+/** A caller that waited longer is authenticated again before it is answered. */
 const REAUTHENTICATED_AFTER_MS = 1_000
-/** The answer to a call with a deadline is to reach its caller before that. */
+/** The margin by which an answer precedes the call's deadline. */
 const BEFORE_DEADLINE_MS = 250
 
-/** RFC 7662 §2.1: whoever may check tokens may hear which ones to check again. */
+/** RFC 7662 §2.1: callers that may check tokens may also poll for revocations. */
 const revocationsViewer = query({
   name: 'pollRevocations',
   preconditions: given<object>().and(callerMayCheckTokens),
@@ -65,10 +65,9 @@ const revocationsViewer = query({
 })
 
 /**
- * Answers who keeps what it verified and asks what ended since. A revocation says
- * nothing but its key, which only those can read who were shown a token with that key.
- * So all are told all. What differs is which tokens a caller may be shown: the cursor
- * is bound to that, and whoever may see less than before has to forget what it kept.
+ * Answers verifiers that cache tokens and ask for revocations. A revocation contains only a key, which is meaningful
+ * only with a token that has that key. Therefore all callers get all revocations. Callers differ in the tokens that
+ * they may see. The cursor is bound to that set, and a caller that may see less than before must clear its cache.
  */
 export class RevocationPolls {
   readonly #options: RevocationPollsOptions
@@ -77,7 +76,7 @@ export class RevocationPolls {
     this.#options = options
   }
 
-  /** Waits until there is something to tell, or the request's time is over. */
+  /** Waits until there are revocations, or the request's time is over. */
   async poll(ctx: CallContext, request: PollRequest): Promise<Result<PolledRevocations>> {
     const receivedAt = this.#options.monotonic()
     const viewer = await this.#options.runner.query(revocationsViewer, ctx, {})
@@ -94,7 +93,7 @@ export class RevocationPolls {
     const { quota } = this.#options
     const entered = quota.enter(ctx)
     if (!entered.ok) return entered
-    // Waiting takes nothing that others of this caller could use.
+    // A waiting call frees its place for other calls of this caller.
     ctx.leaveAdmission?.()
     try {
       return await poll.fromNextReading()
@@ -111,7 +110,7 @@ class Poll {
   readonly #request: PollRequest
   readonly #receivedAt: number
   #reader: string
-  /** `null`: the caller brought none, or one that cannot be followed. */
+  /** `null`: the caller sent none, or one that cannot be used. */
   readonly #cursor: RevocationCursor | null
 
   constructor(
@@ -130,14 +129,14 @@ class Poll {
       'cursor' in request.from ? openRevocationCursor(options.keyring, this.#reader, request.from.cursor) : null
   }
 
-  /** A page of many needs no query of its own; `null`: this is the last one, or it is not known yet. */
+  /** A page that is not the last needs no query of its own. `null`: it is the last one, or that is unknown yet. */
   async fromRecentReading(): Promise<Result<PolledRevocations> | null> {
     const { feed, monotonic } = this.#options
     const { latest } = feed
     const { from, pageSize } = this.#request
     if (latest === null || monotonic() - latest.startedAt > RECENT_MS) return null
     if ('start' in from && from.start === 'now') return null
-    // The cursor may be of an instance that looked later: only a query that is sent from now on knows better.
+    // The cursor may come from an instance with a later query. Only a query sent from now on can decide.
     if (this.#isResetBy(latest.snapshot)) return null
     const page = await latest.page(this.#ctx, this.#cursor?.position ?? beginning(), pageSize)
     return page.more ? this.#answer(page, latest, false, 0) : null
@@ -165,7 +164,7 @@ class Poll {
     return await reading.page(this.#ctx, position, pageSize)
   }
 
-  /** When the wait is over, by the monotonic clock. Whoever brings no cursor waits for nothing. */
+  /** The end of the wait, by the monotonic clock. A call without a cursor does not wait. */
   #until(): number {
     if (this.#cursor === null) return this.#receivedAt
     const { deadline, now } = this.#ctx
@@ -174,7 +173,7 @@ class Poll {
     return this.#receivedAt + waitMs
   }
 
-  /** Whether a cursor that was brought cannot be followed. */
+  /** Whether a cursor was sent that cannot be used. */
   #isResetBy({ madeAt, now, heads }: RevocationHeads): boolean {
     if ('start' in this.#request.from) return false
     const cursor = this.#cursor
@@ -182,7 +181,7 @@ class Poll {
     return Math.abs(now - cursor.madeAt) > CURSOR_LIFETIME_MS || isUnknown(cursor.position, heads)
   }
 
-  /** Who asks at this moment, and what they may see; a refusal if they may no longer call at all. */
+  /** The current caller and the tokens it may see. A refusal if it may no longer call. */
   async #readerNow(): Promise<Result<string>> {
     const { runner, now } = this.#options
     const moment = now()
@@ -208,7 +207,7 @@ class Poll {
   }
 }
 
-/** Whoever is shown other tokens than before is another reader. */
+/** A caller that may see other tokens than before is a different reader. */
 function readerOf(viewer: Viewer): string {
   if (viewer.kind === 'everyone') return 'everyone'
   const { clientId, resourceAudiences } = viewer.client

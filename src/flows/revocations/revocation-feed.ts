@@ -5,12 +5,12 @@ import type { RevocationReads } from '../../stores/contract/revocations.ts'
 import { SharedFeed, type WaitOptions } from '../shared-feed.ts'
 import { RevocationReading } from './revocation-reading.ts'
 
-/** From the start of a query to that of the next one. Timers are late by some milliseconds; the contract says 100. */
+/** The interval between the starts of two queries. Timers are late by some milliseconds; the contract allows 100. */
 const INTERVAL_MS = 90
 
-/** Where a reader waits. */
+/** The position of a waiting reader. */
 export interface ReaderPlace {
-  /** That of the database which the position is of. */
+  /** The id of the database that the position belongs to. */
   readonly database: number
   readonly position: RevocationPosition
 }
@@ -18,15 +18,15 @@ export interface ReaderPlace {
 export interface RevocationFeedOptions {
   readonly reads: RevocationReads
   readonly log: Logger
-  /** In milliseconds, never put back. */
+  /** A monotonic clock in milliseconds. */
   readonly monotonic: () => number
-  /** Aborted when the server is asked to stop: whoever waits is answered at once. */
+  /** Aborted when the server is asked to stop. Waiting readers are then answered at once. */
   readonly stopping: AbortSignal
 }
 
 /**
- * Tells all who wait in this process what is revoked: the answer to a waiter holds all that any instance had answered
- * before the waiter came.
+ * Sends revocations to all waiting readers in this process. An answer contains every revocation that any instance had
+ * confirmed before the reader began to wait.
  */
 export class RevocationFeed {
   readonly #feed: SharedFeed<ReaderPlace, RevocationReading>
@@ -43,22 +43,21 @@ export class RevocationFeed {
     })
   }
 
-  /** How many queries were sent. */
+  /** The number of queries sent. */
   get queries(): number {
     return this.#feed.queries
   }
 
-  /** What the last query found; `null`: there was none, or it failed. */
+  /** The result of the last query. `null`: there was none, or it failed. */
   get latest(): RevocationReading | null {
     return this.#feed.latest
   }
 
   /**
-   * Resolves with a query that is sent from now on: the first that finds something
-   * behind the place, or does not know the place, or starts at `until` or later. With
-   * `null` for a place the next one.
+   * Resolves with the first query sent from now on that finds a revocation after the place, does not know the place, or
+   * starts at `until` or later. For a `null` place, it is the next query.
    *
-   * @throws StoreError when such a query fails.
+   * @throws StoreError if such a query fails.
    */
   wait(place: ReaderPlace | null, options: WaitOptions): Promise<RevocationReading> {
     return this.#feed.wait(place, options)

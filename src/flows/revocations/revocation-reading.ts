@@ -10,22 +10,22 @@ import {
 import type { StoreContext } from '../../stores/contract/context.ts'
 import type { RevocationReads } from '../../stores/contract/revocations.ts'
 
-/** A page of revocations. Whoever asks for the same one gets the same object. */
+/** A page of revocations. Callers that request the same page share one object. */
 export interface RevocationPage {
   readonly revocations: readonly Revocation[]
-  /** Behind the last of them; where no more follow, behind the heads. */
+  /** The position after the last revocation. If no more follow, it is after the heads. */
   readonly position: RevocationPosition
   readonly more: boolean
 }
 
-/** The largest page: some 36 KB when encoded, which wait in memory for each reader that is slow to take them. */
+/** The largest page. It takes some 36 KB when encoded, in memory for each slow reader. */
 export const MAX_PAGE_SIZE = 1_000
-/** As many different places are read from; who comes from the one longest unused reads again. */
+/** The number of positions whose rows are kept. Beyond it the least recently used one is dropped and read again. */
 const MAX_PLACES = 32
 
-/** What one query found: the heads of all writers at one moment, and whatever lies before them. */
+/** The result of one query: the heads of all writers at one moment, and access to the revocations before them. */
 export class RevocationReading {
-  /** When the query was sent, in milliseconds of the process's monotonic clock. */
+  /** The time the query was sent, in milliseconds of the process's monotonic clock. */
   readonly startedAt: number
   readonly snapshot: RevocationHeads
   readonly #reads: RevocationReads
@@ -39,10 +39,9 @@ export class RevocationReading {
   }
 
   /**
-   * The revocations behind a position, at most `limit`, which is at most
-   * `MAX_PAGE_SIZE`, and none behind the heads. The heads were read before, and no
-   * writer commits out of order, so none of these is missing. Who comes from one place
-   * shares one look-up.
+   * The revocations after a position and up to the heads, at most `limit`, which is at most `MAX_PAGE_SIZE`. The heads
+   * were read before, and no writer commits out of order, so no revocation is missing. Readers at the same position
+   * share one query.
    */
   async page(ctx: StoreContext, position: RevocationPosition, limit: number): Promise<RevocationPage> {
     const place = nameOfPosition(position)
@@ -62,7 +61,7 @@ export class RevocationReading {
     return { revocations, more, position: more ? advanced(position, heads, revocations) : positionAt(heads) }
   }
 
-  /** One more than the largest page holds tells whether another one follows. */
+  /** Reads one more than the largest page, to know whether another page follows. */
   #rowsBehind(ctx: StoreContext, position: RevocationPosition, place: string): Promise<readonly Revocation[]> {
     const known = this.#rows.get(place)
     if (known !== undefined) return known
@@ -70,7 +69,7 @@ export class RevocationReading {
     if (ranges.length === 0) return Promise.resolve([])
     const reading = this.#reads.page(ctx, ranges, MAX_PAGE_SIZE + 1)
     this.#rows.set(place, reading)
-    // Whoever comes later tries again.
+    // Later readers try again.
     reading.catch(() => this.#rows.delete(place))
     return reading
   }

@@ -8,10 +8,9 @@ import { query } from '../flow.ts'
 import { type VerifyTokenRequest, verifyToken } from './verify-token.ts'
 
 /**
- * Tells how `verifyToken` decides: it evaluates that query's own preconditions. What
- * introspection would not show is unknown here too, after the same look-ups. What the
- * state of clients, users, grants and other tokens does to the token is told to those
- * who may see them: with `qscope:tokens.read`.
+ * Explains the decision of `verifyToken`: it evaluates that query's own preconditions. A token that introspection would
+ * hide is unknown here too, after the same look-ups. The state of clients, users, grants and other tokens is explained
+ * only to callers that may see them, with `qscope:tokens.read`.
  */
 export const explainToken = query({
   name: 'explainToken',
@@ -34,7 +33,7 @@ export const explainToken = query({
 type Facts = VerifyTokenRequest & { readonly found: Found }
 type ReasonToEnd = (typeof REASONS_TO_END)[Found['use']][number]
 
-/** The same for whatever cannot be shown, so that it tells nothing. */
+/** The same answer for every token that is hidden, so that it reveals nothing. */
 export const UNKNOWN_TOKEN: Check = Object.freeze({
   name: 'token_is_known',
   passed: false,
@@ -42,7 +41,7 @@ export const UNKNOWN_TOKEN: Check = Object.freeze({
   fix: 'Check that the token is whole, and issued by this server. A token of others is shown to the client that answers for its audience, and to callers with qscope:tokens.read.',
 })
 
-/** How each condition of `verifyToken` is told, by its name. */
+/** The texts for each condition of `verifyToken`, by condition name. */
 export const TOKEN_CHECKS: CheckTexts<Facts> = Object.freeze({
   tokenIsKnown: {
     name: UNKNOWN_TOKEN.name,
@@ -89,10 +88,10 @@ function audiencesOf(found: Found | undefined): readonly string[] {
   return found?.use === 'access' ? found.status.token.audiences : []
 }
 
-/** What a reason to end is told as. */
+/** The text for a reason why a token ended. */
 interface EndText {
   readonly name: string
-  /** Whether a token can end so at all; if absent, each can. */
+  /** Whether the reason can apply to a token. If absent, it applies to each. */
   readonly concerns?: (found: Found) => boolean
   readonly holds: (found: Found) => string
   readonly ended: (found: Found) => string
@@ -111,7 +110,7 @@ const EXPIRY: EndText = {
   fix: 'Get a new token. If it was used right after it was issued, compare the clocks, and see access_token_ttl of the client.',
 }
 
-/** How each reason for which a token ends is told. */
+/** The texts for each reason why a token can end. */
 export const END_CHECKS: Readonly<Record<ReasonToEnd, EndText>> = {
   expired: EXPIRY,
   revoked: {
@@ -182,13 +181,13 @@ export const END_CHECKS: Readonly<Record<ReasonToEnd, EndText>> = {
   },
 }
 
-/** For those who may not see what a token depends on. */
+/** For callers that may not see the token's dependencies. */
 const SOMETHING_ELSE: Pick<EndText, 'name' | 'fix'> = {
   name: 'token_is_in_force',
   fix: 'Get a new token. What ended it is told to callers with qscope:tokens.read.',
 }
 
-/** What could have ended the token, up to what did. */
+/** The possible reasons for the end of the token, up to the actual one. */
 function endChecks(viewer: Viewer, found: Found, ended: string | null, now: EpochMs): readonly Check[] {
   if (viewer.kind === 'client') return endChecksOfClient(found, ended, now)
   const reasons: readonly ReasonToEnd[] = REASONS_TO_END[found.use]
@@ -202,7 +201,9 @@ function endChecks(viewer: Viewer, found: Found, ended: string | null, now: Epoc
   })
 }
 
-/** Expiry, and whether anything else ended it: which of the others is the same to a client, in each order. */
+/**
+ * Expiry, and whether any other reason ended it. A client cannot distinguish the other reasons, whatever their order.
+ */
 function endChecksOfClient(found: Found, ended: string | null, now: EpochMs): readonly Check[] {
   const isUnexpired = now < found.status.token.expiresAt
   const expiry = endCheck(EXPIRY, found, isUnexpired)

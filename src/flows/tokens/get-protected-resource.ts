@@ -6,12 +6,15 @@ interface NamedResource {
   readonly resource: string
 }
 
-/** RFC 9728 §1.2: a resource identifier is an https URL. Client ids, which are audiences as well, are none, and are told to nobody. */
+/**
+ * RFC 9728 §1.2: a resource identifier is an https URL. Client ids, which are audiences as well, are not resources and
+ * are not disclosed.
+ */
 const RESOURCE = /^https:\/\//
 
 /**
- * RFC 9728 §3.2: there is metadata of what a client answers for. Strangers ask, so it
- * makes no difference whether that client is disabled.
+ * RFC 9728 §3.2: metadata exists for the resources that a client owns. Anonymous callers may read it, so it does not
+ * depend on whether that client is disabled.
  */
 const resourceIsRegistered = condition<NamedResource>('resourceIsRegistered', async (ctx, { resource }) => {
   const isRegistered =
@@ -19,7 +22,7 @@ const resourceIsRegistered = condition<NamedResource>('resourceIsRegistered', as
   return isRegistered ? HOLDS : fail('resource.not_found', { resource: { type: 'protected_resource', name: resource } })
 })
 
-/** RFC 9728 §2: what clients must know of a resource before they ask for its tokens. */
+/** RFC 9728 §2: the metadata that clients need before they request tokens for a resource. */
 export const getProtectedResource = query({
   name: 'getProtectedResource',
   preconditions: given<NamedResource>().and(resourceIsRegistered),

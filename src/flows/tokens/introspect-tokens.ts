@@ -6,11 +6,11 @@ import type { FlowContext } from '../context.ts'
 import { query } from '../flow.ts'
 
 interface PresentedTokens {
-  /** As the caller was handed them; any strings. */
+  /** As the caller received them; any strings. */
   readonly presented: readonly string[]
 }
 
-/** A call leaves no more lines than these, however many tokens it asks about. */
+/** The maximum number of log lines for a call, however many tokens it contains. */
 const MAX_NOTED = 20
 
 function noteRefusals(ctx: FlowContext, evaluated: readonly EvaluatedToken[]): void {
@@ -28,7 +28,10 @@ function noteRefusals(ctx: FlowContext, evaluated: readonly EvaluatedToken[]): v
   if (more > 0) ctx.log.info({ rayId: ctx.rayId, more }, 'more tokens of this call were refused than are logged')
 }
 
-/** RFC 7662, for one token or many: each if it is active and the caller's to see, else `null`; in their order. */
+/**
+ * RFC 7662, for one token or many, in their order: each token if it is active and visible to the caller, otherwise
+ * `null`.
+ */
 export const introspectTokens = query({
   name: 'introspectTokens',
   preconditions: given<PresentedTokens>().and(callerMayCheckTokens),

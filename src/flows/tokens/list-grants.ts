@@ -3,16 +3,16 @@ import { grantId } from '../../domain/ids.ts'
 import type { GrantFilter } from '../../stores/contract/grants.ts'
 import { pagedList } from '../paged-list.ts'
 
-/** What `ListGrants` filters by. */
+/** The filter of `ListGrants`. */
 export interface GrantListFilter extends Pick<GrantFilter, 'clientId' | 'userId'> {
-  /** Only those on which what is issued can count now. */
+  /** Only grants whose tokens can be valid now. */
   readonly activeOnly: boolean
 }
 
-/** A grant, and whether what is issued on it can count now. */
+/** A grant, and whether its tokens can be valid now. */
 export type ListedGrant = GrantStatus & { readonly active: boolean }
 
-/** What users have consented to, newest first. */
+/** The consents of users, newest first. */
 export const listGrants = pagedList({
   name: 'listGrants',
   list: 'grants',

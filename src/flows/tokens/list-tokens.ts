@@ -4,7 +4,7 @@ import { type Found, isRefreshable } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
 import { pagedList } from '../paged-list.ts'
 
-/** What `ListTokens` filters by. */
+/** The filter of `ListTokens`. */
 export interface TokenListFilter extends Pick<AccessTokenFilter, 'clientId' | 'userId'> {
   /** Only those that would be accepted now. */
   readonly activeOnly: boolean
@@ -32,7 +32,7 @@ export const listTokens = pagedList({
     return await Promise.all(newest.map(async (each) => ({ ...each, active: await isFoundActive(ctx, each) })))
   },
   keyOf: handleOf,
-  // The stores leave the ancestors of exchanged tokens aside.
+  // The stores do not evaluate the ancestors of exchanged tokens.
   keep: ({ active }, { activeOnly }) => active || !activeOnly,
 })
 

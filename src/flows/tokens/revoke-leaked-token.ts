@@ -8,8 +8,8 @@ import { isNothingToRevoke, type Target, tokenIsRevoked } from './revoke-token.t
 const REASON = 'leaked'
 
 /**
- * An address reports at a limited rate. It is no reservation, for it counts before
- * anything is looked up, and whatever comes of it: what was reported tells nothing.
+ * Reports are limited by address. This is not a reservation, because a report counts before any look-up and whatever
+ * its result, so that the limit reveals nothing about the token.
  */
 const reportIsWithinRate = condition<object>('reportIsWithinRate', ({ services, peer, now }) => {
   const { leakReports } = services.limits
@@ -25,7 +25,7 @@ const tokenIsLookedUp = condition<PresentedToken, Target>('tokenIsLookedUp', asy
   success({ found: await lookUpToken(ctx, presented) }),
 )
 
-/** Whoever finds a token ends it: an access token itself, a refresh token with its grant. */
+/** Any caller that finds a token may revoke it: an access token by itself, a refresh token with its grant. */
 export const revokeLeakedToken = defineFlow({
   name: 'revokeLeakedToken',
   lane: 'transaction',

@@ -11,10 +11,10 @@ import { defineFlow } from '../flow.ts'
 
 const REASON = 'revoked by its client'
 
-/** What a presented value stands for; `null`: nothing that could be ended. */
+/** The token that a presented value identifies. `null`: nothing that could be revoked. */
 export type Target = { readonly found: Found | null }
 
-/** RFC 7009 §2.1: the token was issued to the client that wants it revoked; an unknown one is nobody's. */
+/** RFC 7009 §2.1: the token was issued to the client that revokes it, or is unknown. */
 const tokenIsOwnOrUnknown = condition<PresentedToken & { readonly client: Client }, Target>(
   'tokenIsOwnOrUnknown',
   async (ctx, { client, presented }) => {
@@ -26,8 +26,8 @@ const tokenIsOwnOrUnknown = condition<PresentedToken & { readonly client: Client
 )
 
 /**
- * Revoked here or by a twin of this call: either way it is, and one event says so. A
- * refresh token takes its family along. `metadata`: of the event.
+ * The token is revoked, by this call or a concurrent one, with exactly one event. A refresh token is revoked with its
+ * family. `metadata`: of the event.
  */
 export function tokenIsRevoked(reason: string, metadata: Readonly<Record<string, string>> = {}) {
   return postcondition<Target, TransactionStores>('tokenIsRevoked', async (ctx, { found }) => {
@@ -47,14 +47,14 @@ export function tokenIsRevoked(reason: string, metadata: Readonly<Record<string,
   })
 }
 
-/** What has ended already, or never was; a spent refresh token still stands for its family. */
+/** The token has ended already, or never existed. A spent refresh token still identifies its family. */
 export function isNothingToRevoke({ found }: Target, now: EpochMs): boolean {
   if (found === null) return true
   if (found.use === 'refresh') return found.status.grant.revokedAt !== null
   return found.status.token.revokedAt !== null || found.status.token.expiresAt <= now
 }
 
-/** RFC 7009: a client ends a token of its own; unknown, expired and revoked ones are as good as ended. */
+/** RFC 7009: a client revokes a token of its own. Unknown, expired and revoked tokens need no action. */
 export const revokeToken = defineFlow({
   name: 'revokeToken',
   lane: 'transaction',

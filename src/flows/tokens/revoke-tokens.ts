@@ -9,7 +9,7 @@ import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import type { FlowContext, LaneContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 
-/** What `RevokeTokens` ends. */
+/** The target of `RevokeTokens`. */
 export type RevocationTarget =
   | { readonly kind: 'token'; readonly tokenId: TokenId }
   | { readonly kind: 'client'; readonly clientId: ClientId }
@@ -31,7 +31,10 @@ interface Concerned {
 
 const NOBODY: Concerned = { clientId: null, userId: null, tokenId: null, grantId: null }
 
-/** The fact that is ended: a refresh token goes with its family, for one of them alone would leave what it issued. */
+/**
+ * The fact that is revoked. A refresh token is revoked with its family; otherwise the tokens issued with it would
+ * remain.
+ */
 type EndingFact =
   | { readonly kind: 'token'; readonly token: EndingToken }
   | { readonly kind: 'grant'; readonly grant: EndingGrant }
@@ -40,7 +43,7 @@ type EndingFact =
 
 type Ending = { readonly concerned: Concerned; readonly fact: EndingFact; readonly isEnded: boolean }
 
-/** AIP-131: what is to be ended exists; adds whom it concerns. */
+/** AIP-131: the target exists. Adds the client and the user that it concerns. */
 const targetExists = condition<RevokeTokensRequest, Ending>('targetExists', async (ctx, { target }) => {
   const ending = await lookUpTarget(ctx, target)
   return ending === null ? fail('resource.not_found', { resource: resourceOf(target) }) : success(ending)
@@ -102,7 +105,7 @@ function resourceOf(target: RevocationTarget) {
 
 type RevokeFacts = RevokeTokensRequest & Ending
 
-/** One guarded update ends the target; one event says who did, and why. */
+/** One guarded update revokes the target, and one event records the caller and the reason. */
 const targetIsRevoked = postcondition<RevokeFacts, TransactionStores>('targetIsRevoked', async (ctx, facts) => {
   if (!(await end(ctx, facts))) return LOST_RACE
   const { concerned, reason } = facts
@@ -112,7 +115,7 @@ const targetIsRevoked = postcondition<RevokeFacts, TransactionStores>('targetIsR
   return HOLDS
 })
 
-/** `false`: another call ended it first. */
+/** `false`: another call revoked it first. */
 async function end(ctx: LaneContext<TransactionStores>, facts: RevokeFacts): Promise<boolean> {
   const { fact } = facts
   const { accessTokens, grants, clients, users } = ctx.stores
@@ -132,7 +135,10 @@ async function end(ctx: LaneContext<TransactionStores>, facts: RevokeFacts): Pro
   }
 }
 
-/** Ends a token, or everything of a client, a user or a grant, from the next call on; answers how many, where it counts. */
+/**
+ * Revokes a token, or all tokens of a client, a user or a grant, from the next call on. Returns their number if they
+ * are counted.
+ */
 export const revokeTokens = defineFlow({
   name: 'revokeTokens',
   lane: 'transaction',

@@ -9,9 +9,8 @@ interface Introspection {
 }
 
 /**
- * RFC 9701 §5: the answer to an introspection as a JWT. It has neither `sub` nor
- * `exp`, so that nobody takes it for an access token. Nothing is written, but for the
- * signing key where there is none yet.
+ * RFC 9701 §5: the answer to an introspection as a JWT. It has neither `sub` nor `exp`, so that it cannot be mistaken
+ * for an access token. It writes nothing, except a signing key if there is none yet.
  */
 export const signIntrospection = defineFlow({
   name: 'signIntrospection',

@@ -9,9 +9,9 @@ import { query } from '../flow.ts'
 
 export interface VerifyTokenRequest extends PresentedToken {
   readonly requiredScopes: readonly string[]
-  /** `null`: the caller does not ask. */
+  /** `null`: the caller does not name one. */
   readonly audience: string | null
-  /** The thumbprint of the certificate that the bearer showed; `null`: none. */
+  /** The thumbprint of the certificate that the bearer presented. `null`: none. */
   readonly presentedCertificate: string | null
 }
 
@@ -21,12 +21,14 @@ const invalidToken = (because: 'presented' | 'presented_audience' | 'presented_c
 type FoundAccessToken = Extract<ActiveToken, { readonly use: 'access' }>
 type Good = { readonly found: FoundAccessToken; readonly token: AccessToken }
 
-/** `ended` says why the token does not count any more; `null`: it does. */
+/** `ended`: the reason why the token is no longer valid. `null`: it is valid. */
 type Seen =
   | { readonly ended: null; readonly seen: ActiveToken }
   | { readonly ended: TokenRefusal; readonly seen: Found }
 
-/** RFC 6750 §3.1, invalid_token: malformed, unknown and not the caller's to see are one. */
+/**
+ * RFC 6750 §3.1, invalid_token: malformed tokens, unknown ones and those hidden from the caller are not distinguished.
+ */
 const tokenIsKnown = condition<PresentedToken & { readonly viewer: Viewer }, Seen>(
   'tokenIsKnown',
   async (ctx, { presented, viewer }) => {
@@ -38,7 +40,10 @@ const tokenIsKnown = condition<PresentedToken & { readonly viewer: Viewer }, See
   },
 )
 
-/** RFC 6750 §3.1, invalid_token: neither it nor what it depends on has ended; callers cannot tell which. */
+/**
+ * RFC 6750 §3.1, invalid_token: neither the token nor its dependencies have ended. Callers cannot distinguish these
+ * cases.
+ */
 const tokenIsInForce = condition<Seen, { readonly active: ActiveToken }>('tokenIsInForce', (ctx, { seen, ended }) => {
   if (ended === null) return success({ active: seen })
   noteRefusal(ctx, ended, seen.status.token)
@@ -55,7 +60,7 @@ const tokenIsAccessToken = condition<{ readonly active: ActiveToken }, Good>(
   },
 )
 
-/** RFC 9068 §4: the resource server finds itself in the audience it names, or refuses. */
+/** RFC 9068 §4: the audience that the resource server names must be an audience of the token. */
 const tokenIsForAudience = condition<{ readonly token: AccessToken; readonly audience: string | null }>(
   'tokenIsForAudience',
   (ctx, { token, audience }) => {
@@ -65,7 +70,7 @@ const tokenIsForAudience = condition<{ readonly token: AccessToken; readonly aud
   },
 )
 
-/** RFC 8705 §3: a token that is bound to a certificate is good only together with it. */
+/** RFC 8705 §3: a token that is bound to a certificate is valid only together with it. */
 const bearerHoldsCertificate = condition<{
   readonly token: AccessToken
   readonly presentedCertificate: string | null
@@ -85,7 +90,7 @@ const tokenHasScopes = condition<{ readonly token: AccessToken; readonly require
   },
 )
 
-/** RFC 6750 §3, the resource server's side: the presented access token permits what is asked. */
+/** RFC 6750 §3, the resource server's side: the presented access token permits the request. */
 export const verifyToken = query({
   name: 'verifyToken',
   preconditions: given<VerifyTokenRequest>()

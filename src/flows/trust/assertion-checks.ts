@@ -6,11 +6,11 @@ import type { RuleOutcome } from '../../expressions/rule-expressions.ts'
 import { printable } from '../../printable.ts'
 import { type Check, type CheckTexts, listed } from '../explanation.ts'
 
-/** What the texts of the checks are made from. */
+/** The facts from which the texts of the checks are made. */
 interface Facts {
   readonly examined: Examination
   readonly use: AssertionUse
-  /** Whom it has to be for. */
+  /** The audience that the assertion must have. */
   readonly audience: string
   readonly now: EpochMs
 }
@@ -23,7 +23,7 @@ interface Text<Of> {
 
 const SHOWN = 512
 
-/** A value of the assertion, which anybody may have written. */
+/** Formats a value of the assertion. The value is untrusted. */
 function shown(text: unknown): string {
   if (text === undefined || text === null) return 'not set'
   return printable(withoutSecrets(typeof text === 'string' ? text : JSON.stringify(text)).slice(0, SHOWN))
@@ -102,7 +102,7 @@ export const UNUSED: Text<object> = {
 interface Named {
   readonly name: { readonly issuer: string; readonly subject: string }
   readonly client: Client | null
-  /** Whether its required claims hold, too. */
+  /** Whether its required claims hold as well. */
   readonly isNamed: boolean
 }
 

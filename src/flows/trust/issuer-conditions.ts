@@ -21,18 +21,18 @@ import type { LaneContext } from '../context.ts'
 
 type Named = { readonly issuer: string }
 
-/** Where a change begins and where it ends; `null`: the issuer is not there. */
+/** The state of an issuer before and after a change. `null`: the issuer does not exist. */
 export interface IssuerChange {
   readonly before: RegisteredIssuer | null
   readonly after: IssuerRegistration | null
 }
 
-/** The server's file counts before the database, and is its operator's. */
+/** The server's file takes precedence over the database. Only its operator changes its issuers. */
 export const issuerIsNotOfFile = condition<Named>('issuerIsNotOfFile', (ctx, { issuer }) =>
   ctx.services.trustedIssuers.ofFile.has(issuer) ? fail('resource.conflict', { because: 'issuer_of_file' }) : HOLDS,
 )
 
-/** A call names an issuer of the database. */
+/** A call names an issuer in the database. */
 export const issuerIsRegistered = condition<Named, { readonly before: RegisteredIssuer }>(
   'issuerIsRegistered',
   async (ctx, { issuer }) => {
@@ -43,14 +43,14 @@ export const issuerIsRegistered = condition<Named, { readonly before: Registered
   },
 )
 
-/** AIP-154: the issuer is still the one that was read. An etag of `null` stands for whatever version. */
+/** AIP-154: the issuer is unchanged since it was read. An etag of `null` matches any version. */
 export const issuerEtagIsCurrent = condition<{ readonly before: RegisteredIssuer; readonly etag: string | null }>(
   'issuerEtagIsCurrent',
   (_ctx, { before, etag }) =>
     etag === null || etag === etagOfIssuer(before) ? HOLDS : fail('resource.conflict', { because: 'etag' }),
 )
 
-/** The issuer can be used as it is to be: its name, its keys and its rules. */
+/** The issuer's name, keys and rules are valid after the change. */
 export const issuerIsSound = condition<{ readonly after: IssuerRegistration }>('issuerIsSound', (ctx, { after }) => {
   const ofExpressions = after.rules.flatMap((rule, index) =>
     ctx.services.ruleEvaluator
@@ -62,7 +62,9 @@ export const issuerIsSound = condition<{ readonly after: IssuerRegistration }>('
   return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : HOLDS
 })
 
-/** What can be known of keys without fetching them. What is wrong with a key set is told without quoting it. */
+/**
+ * The problems of keys that can be found without fetching them. Problems of a key set are described without quoting it.
+ */
 function keyProblems({ kind, issuer, keys }: IssuerRegistration): readonly RegistrationProblem[] {
   if (keys.kind === 'inline') {
     const read = kind === 'spiffe' ? readSpiffeBundle(keys.jwks).keySet : readKeySet(keys.jwks, ISSUER_KEYS)
@@ -77,15 +79,18 @@ function keyProblems({ kind, issuer, keys }: IssuerRegistration): readonly Regis
   ]
 }
 
-/** Nobody changes by whom a client is proved whose permissions their own token lacks: whoever has the keys is the client. */
+/**
+ * A caller cannot change how a client is authenticated if that client has permissions that the caller's own token
+ * lacks. The holder of the keys can act as the client.
+ */
 export const permissionsOfProvedAreAtStake = condition<IssuerChange, ScopesAtStake>(
   'permissionsOfProvedAreAtStake',
   async (ctx, change) => success({ scopesAtStake: await scopesOfProved(ctx, change) }),
 )
 
 /**
- * The same once more among what is written: until the commit nobody else changes what an
- * issuer can prove, nor a client that its rules name.
+ * The same check again inside the transaction. Until the commit no other call changes the issuer's rules, or a client
+ * that they name.
  */
 export const permissionsOfProvedAreHeld = postcondition<IssuerChange, TransactionStores>(
   'permissionsOfProvedAreHeld',
@@ -96,7 +101,7 @@ export const permissionsOfProvedAreHeld = postcondition<IssuerChange, Transactio
   },
 )
 
-/** The scopes of every client that the issuer proves before or after a change. */
+/** The scopes of every client that the issuer authenticates before or after a change. */
 async function scopesOfProved(
   ctx: LaneContext<{ readonly clients: ClientReads }>,
   change: IssuerChange,
@@ -108,7 +113,7 @@ async function scopesOfProved(
   return [...proved, ...clients.flatMap((client) => client?.scopes ?? [])]
 }
 
-/** In ascending order, in which their rows are taken. */
+/** In ascending order, the order in which their rows are locked. */
 function clientsOfRules({ before, after }: IssuerChange): readonly string[] {
   const rules: readonly AssertionRule[] = [...(before?.rules ?? []), ...(after?.rules ?? [])]
   return [...new Set(rules.map((rule) => rule.clientId))].sort()

@@ -2,10 +2,10 @@ import { auditEvent } from '../../audit-event.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { IssuerRegistration } from '../../domain/trusted-issuer.ts'
 
-/** In characters: the log is no place for a long list. */
+/** In characters. The log should not contain long lists. */
 const MOST_SHOWN = 1_000
 
-/** What is to be known of an issuer afterwards: where its keys are, and for which clients its assertions stand. */
+/** The audited facts of an issuer: where its keys are, and for which clients its assertions are accepted. */
 function summary({ issuer, kind, keys, rules }: IssuerRegistration) {
   const clients = [...new Set(rules.map(({ clientId }) => clientId))].sort().join(' ')
   return {
@@ -22,7 +22,7 @@ export function createdEvent(ctx: Ctx, issuer: IssuerRegistration): AuditEvent {
   return auditEvent(ctx, 'trust.issuer_created', { metadata: summary(issuer) })
 }
 
-/** `fields`: those that have another value now. */
+/** `fields`: the fields whose values changed. */
 export function updatedEvent(ctx: Ctx, issuer: IssuerRegistration, fields: readonly string[]): AuditEvent {
   return auditEvent(ctx, 'trust.issuer_updated', { metadata: { ...summary(issuer), fields: fields.join(' ') } })
 }

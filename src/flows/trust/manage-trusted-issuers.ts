@@ -20,7 +20,7 @@ import {
 } from './issuer-conditions.ts'
 import { createdEvent, deletedEvent } from './issuer-events.ts'
 
-/** An issuer of the database, or of the server's file. */
+/** An issuer in the database, or in the server's file. */
 export type AnyIssuer = RegisteredIssuer | TrustedIssuer
 
 const issuerIsKnown = condition<{ readonly issuer: string }, { readonly found: AnyIssuer }>(
@@ -33,20 +33,22 @@ const issuerIsKnown = condition<{ readonly issuer: string }, { readonly found: A
   },
 )
 
-/** One issuer, of the server's file or of the database. */
+/** One issuer, from the server's file or from the database. */
 export const getTrustedIssuer = query({
   name: 'getTrustedIssuer',
   preconditions: given<{ readonly issuer: string }>().and(issuerIsKnown),
   answer: (_ctx, { found }): AnyIssuer => found,
 })
 
-/** Issuers in the order of their names: those of the file, which nobody owns, among those of the database. */
+/**
+ * Issuers in the order of their names. Those of the file, which have no owner, are merged with those of the database.
+ */
 export const listTrustedIssuers = pagedList({
   name: 'listTrustedIssuers',
   list: 'trusted-issuers',
   read: async (ctx, filter: TrustedIssuerFilter, { after, limit }): Promise<readonly AnyIssuer[]> => {
     const { ofFile } = ctx.services.trustedIssuers
-    // As many more as the file may take the places of.
+    // Reads more rows, because issuers of the file may replace that many.
     const stored = await ctx.stores.trustedIssuers.page(ctx, filter, { after, limit: limit + ofFile.size })
     const listed = [...ofFile.values()].filter(
       ({ issuer }) => filter.owner === null && (after === null || byBytes(issuer, after) > 0),
@@ -64,7 +66,7 @@ interface CreateRequest {
 
 type Creating = { readonly issuer: string; readonly before: null; readonly after: IssuerRegistration }
 
-/** Adds the issuer as it is to be: its free text holds no secrets. */
+/** Adds the issuer after the change. Its free text must not contain secrets. */
 const issuerIsDescribed = condition<CreateRequest, Creating>('issuerIsDescribed', (_ctx, { registration }) => {
   const after = { ...registration, displayName: withoutSecrets(registration.displayName) }
   return success({ issuer: registration.issuer, before: null, after })
@@ -76,7 +78,7 @@ const issuerIsNew = condition<Creating>('issuerIsNew', async (ctx, { issuer }) =
     : fail('resource.conflict', { because: 'issuer_exists' }),
 )
 
-/** The database decides who of two creates an issuer. */
+/** The database decides which of two calls creates an issuer. */
 const issuerIsStored = postcondition<{ readonly issued: RegisteredIssuer }, TransactionStores>(
   'issuerIsStored',
   async (ctx, { issued }) => {
@@ -114,7 +116,7 @@ export const createTrustedIssuer = defineFlow({
 
 interface DeleteRequest {
   readonly issuer: string
-  /** Of the issuer as it was read; `null`: whatever the version. */
+  /** The etag of the issuer as it was read. `null`: any version. */
   readonly etag: string | null
 }
 
@@ -129,7 +131,7 @@ const issuerIsDeleted = postcondition<{ readonly before: RegisteredIssuer }, Tra
   },
 )
 
-/** Ends the trust in an issuer; its assertions are refused from the next call on. */
+/** Ends the trust in an issuer. Its assertions are refused from the next call on. */
 export const deleteTrustedIssuer = defineFlow({
   name: 'deleteTrustedIssuer',
   lane: 'transaction',

@@ -20,23 +20,26 @@ interface Question {
   readonly use: AssertionUse
 }
 
-/** What became of an assertion, and for whom it would stand. */
+/** The result for an assertion, and the client that it would be accepted for. */
 export interface TestedAssertion extends Pick<Explanation, 'verdict' | 'checks'> {
-  /** Whose keys were tried; `null`: nobody's. */
+  /** The issuer whose keys were tried. `null`: none. */
   readonly issuer: string | null
-  /** Of a genuine assertion; `null`: it is none. */
+  /** The subject of a valid assertion. `null`: the assertion is invalid. */
   readonly subject: string | null
   readonly clientId: string | null
-  /** As a grant, the most that a token for it may have. */
+  /** For a grant: the maximum scopes of a token for it. */
   readonly scopes: readonly string[]
-  /** As a grant, the claims that the rule makes of it; `null`: none. */
+  /** For a grant: the claims that the rule adds to the token. `null`: none. */
   readonly tokenClaims: Readonly<JsonObject> | null
 }
 
-/** What is judged of a genuine assertion beyond itself. */
+/** The results beyond the checks of the assertion itself. */
 type Outcome = Pick<TestedAssertion, 'checks' | 'clientId' | 'scopes' | 'tokenClaims'>
 
-/** Judges an assertion as the calls that take one would; issues and writes nothing, and does not use it up. */
+/**
+ * Evaluates an assertion like the calls that accept one. It issues and writes nothing, and does not consume the
+ * assertion.
+ */
 export const testAssertion = query({
   name: 'testAssertion',
   preconditions: given<Question>(),
@@ -55,7 +58,7 @@ export const testAssertion = query({
   },
 })
 
-/** What was judged of the assertion itself, up to the first claim that failed. */
+/** The checks of the assertion itself, up to the first that failed. */
 function ownChecks(ctx: FlowContext, examined: Examination, use: AssertionUse): readonly Check[] {
   const { failed } = examined
   const reached = failed === null ? ASSERTION_CLAIMS : ASSERTION_CLAIMS.slice(0, ASSERTION_CLAIMS.indexOf(failed) + 1)
@@ -76,7 +79,7 @@ async function outcomeOf(ctx: FlowContext, examined: Examination, use: Assertion
   return { ...outcome, checks: [...outcome.checks, checkOf('assertion_is_unused', isNew, UNUSED, {})] }
 }
 
-/** RFC 7523 §2.2: which client has the name that the issuer says. */
+/** RFC 7523 §2.2: finds the client that has the subject's name at the issuer. */
 async function asProof(ctx: FlowContext, { issuer, claims }: GoodAssertion): Promise<Outcome> {
   const name = { issuer: issuer.terms.issuer, subject: claims.sub }
   const [owner = null] = await ctx.stores.clients.identityOwners(ctx, [name])
@@ -91,7 +94,7 @@ async function asProof(ctx: FlowContext, { issuer, claims }: GoodAssertion): Pro
   }
 }
 
-/** RFC 7523 §2.1: for which client a rule of the issuer lets it stand, and for how much of it. */
+/** RFC 7523 §2.1: finds the client for which a rule of the issuer accepts the assertion, and the scopes. */
 async function asGrant(ctx: FlowContext, { issuer, claims }: GoodAssertion): Promise<Outcome> {
   const { evaluated, known } = await grantedConditions.trace(ctx, { issuer, claims, requestedScopes: [] })
   return {

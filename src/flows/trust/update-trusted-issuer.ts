@@ -20,40 +20,40 @@ import {
 } from './issuer-conditions.ts'
 import { updatedEvent } from './issuer-events.ts'
 
-/** Where the keys are from now on, without the certificates that vouch for their host. */
+/** The new location of the keys, without the CA certificates for their host. */
 export type KeySource =
   | { readonly kind: 'inline'; readonly jwks: string }
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'discovery' }
 
-/** The fields to change and their new values; what is absent stays. */
+/** The fields to change and their new values. Absent fields stay unchanged. */
 export type IssuerChanges = Partial<
   Pick<IssuerRegistration, 'displayName' | 'audience' | 'singleUse' | 'maxLifetime' | 'rules' | 'owner'>
 > & {
   readonly keySource?: KeySource
-  /** In PEM; `null`: those that the machine trusts. */
+  /** In PEM. `null`: the CA certificates of the machine. */
   readonly caCertificates?: string | null
 }
 
 interface UpdateRequest {
   readonly issuer: string
   readonly changes: IssuerChanges
-  /** `null`: whatever the version. */
+  /** `null`: any version. */
   readonly etag: string | null
-  /** Whether the owner may change although the issuer has another one. */
+  /** Whether the owner may change if the issuer already has another one. */
   readonly adopt: boolean
 }
 
 type Changing = { readonly before: RegisteredIssuer; readonly changes: IssuerChanges }
 
-/** A configuration takes on an issuer that none manages; one that another manages, only if it says so. */
+/** A configuration may take over an issuer without an owner. It may take over one of another owner only on request. */
 const ownerMayChange = condition<Changing & { readonly adopt: boolean }>(
   'ownerMayChange',
   (_ctx, { before, changes: { owner }, adopt }) =>
     owner === undefined || mayTakeOn(before, owner, adopt) ? HOLDS : fail('resource.conflict', { because: 'owner' }),
 )
 
-/** Adds the issuer as it is to be. */
+/** Adds the issuer after the change. */
 const changesAreApplied = condition<Changing, { readonly after: IssuerRegistration }>(
   'changesAreApplied',
   (_ctx, { before, changes: { keySource, caCertificates, displayName, ...plain } }) => {
@@ -66,7 +66,10 @@ const changesAreApplied = condition<Changing, { readonly after: IssuerRegistrati
   },
 )
 
-/** `null`: certificates are given for keys that are not fetched. Those for keys that were are dropped with them. */
+/**
+ * `null`: certificates are given, but the keys are not fetched. If the keys were fetched before, their certificates are
+ * dropped.
+ */
 function locationAfter(
   before: KeyLocation,
   source: KeySource | undefined,
@@ -90,12 +93,12 @@ const FIELDS = Object.freeze([
   ['owner', 'owner'],
 ] as const)
 
-/** What has another value than before, by the names of the contract. */
+/** The fields whose values changed, by their names in the contract. */
 function changedFields(before: RegisteredIssuer, after: IssuerRegistration): readonly string[] {
   return FIELDS.flatMap(([key, name]) => (isDeepStrictEqual(before[key], after[key]) ? [] : [name]))
 }
 
-/** The guarded update finds the revision that was evaluated, or the flow is evaluated again. */
+/** The guarded update must find the evaluated revision. Otherwise the flow is evaluated again. */
 const changeIsStored = postcondition<
   { readonly before: RegisteredIssuer; readonly issued: RegisteredIssuer },
   TransactionStores
@@ -106,7 +109,7 @@ const changeIsStored = postcondition<
   return HOLDS
 })
 
-/** Changes an issuer; what is so already is not written, so that the call may be repeated. */
+/** Changes an issuer. Fields that already have the new values are not written, so the call may be repeated. */
 export const updateTrustedIssuer = defineFlow({
   name: 'updateTrustedIssuer',
   lane: 'transaction',

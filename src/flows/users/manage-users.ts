@@ -18,7 +18,7 @@ export const getUser = query({
   answer: (_ctx, { user }): User => user,
 })
 
-/** Users, the last registered first. */
+/** Users, most recently registered first. */
 export const listUsers = pagedList({
   name: 'listUsers',
   list: 'users',
@@ -27,13 +27,13 @@ export const listUsers = pagedList({
   keyOf: (user) => user.userId,
 })
 
-/** `etag`: of the user as it was read; `null`: whatever the version. */
+/** `etag`: the etag of the user as it was read; `null`: any version. */
 type UserNamed = ReferredUser & { readonly etag: string | null }
 
 interface RegisterUserRequest extends UserNamed {
-  /** The configuration that manages the user from now on; `null`: it stays as it is. */
+  /** The new owner. `null`: the owner stays unchanged. */
   readonly owner: string | null
-  /** Whether the owner may change although the user has another one. */
+  /** Whether the owner may change if the user already has another one. */
   readonly adopt: boolean
 }
 
@@ -42,7 +42,7 @@ type Registering = Pick<RegisterUserRequest, 'owner' | 'adopt' | 'etag'> & {
   readonly userIsNew: boolean
 }
 
-/** A configuration takes on a user that none manages; one that another manages, only if it says so. */
+/** A configuration may take over a user without an owner. It may take over one of another owner only on request. */
 const ownerMayChange = condition<Registering>('ownerMayChange', (_ctx, { user, owner, adopt }) =>
   owner === null || mayTakeOn(user, owner, adopt) ? HOLDS : fail('resource.conflict', { because: 'owner' }),
 )
@@ -51,7 +51,7 @@ function keepsOwner({ user, owner }: Pick<Registering, 'user' | 'owner'>): boole
   return owner === null || user.owner === owner
 }
 
-/** The user who was found is still the same, or none was; or the flow is evaluated again. */
+/** The user is unchanged since the evaluation, or still does not exist. Otherwise the flow is evaluated again. */
 const userIsStored = postcondition<Registering & { readonly issued: User }, TransactionStores>(
   'userIsStored',
   async (ctx, { user, userIsNew, issued }) => {
@@ -68,7 +68,7 @@ const userIsStored = postcondition<Registering & { readonly issued: User }, Tran
   },
 )
 
-/** Registers a user by external id, or finds the one who has it; a configuration takes it on so, too. */
+/** Registers a user by external id, or finds the existing one. A configuration can also take over a user this way. */
 export const registerUser = defineFlow({
   name: 'registerUser',
   lane: 'transaction',
@@ -122,7 +122,7 @@ const userIsDeleted = postcondition<{ readonly user: User }, TransactionStores>(
   },
 )
 
-/** Removes a user; all its tokens are inactive from the next call on. */
+/** Deletes a user. All its tokens are inactive from the next call on. */
 export const deleteUser = defineFlow({
   name: 'deleteUser',
   lane: 'transaction',
