@@ -24,7 +24,7 @@ const loadSqlite = async () => (await import('./sql/dialects/sqlite/dialect.ts')
 const loadMysql = async () => (await import('./sql/dialects/mysql/dialect.ts')).mysql
 const loadPostgres = async () => (await import('./sql/dialects/postgres/dialect.ts')).postgres
 
-/** By the scheme of the database URL. Loaded when asked for: the client libraries of the others cost a start, and memory. */
+/** The dialect for each URL scheme. It is loaded on demand, because each client library costs startup time and memory. */
 const DIALECTS: Readonly<Record<string, () => Promise<Dialect>>> = Object.freeze({
   'sqlite:': loadSqlite,
   'libsql:': loadLibsql,
@@ -49,21 +49,21 @@ export const CONNECTION_DEFAULTS: ConnectionSettings = Object.freeze({
 
 export interface BackendOptions {
   readonly seal: AuditSeal
-  /** Tells what ended early. */
+  /** Determines the revocation keys of ended facts. */
   readonly telling: RevocationTelling
   readonly log: Logger
-  /** Draws a fresh UUID; names a chain of the audit log. */
+  /** Returns a fresh UUID, which identifies a chain of the audit log. */
   readonly newId: () => string
-  /** Draws from [0, 1); spreads retries. */
+  /** Returns a random number in [0, 1), which spreads retries. */
   readonly jitter: () => number
-  /** Shared with the transports that begin calls; its own unless given. */
+  /** Shared with the transports that begin calls. By default the backend has its own. */
   readonly scheduler?: BatchScheduler
-  /** How many calls may wait in each lane before more are refused; 10,000 unless given. */
+  /** The number of calls that may wait in each lane before more are refused. Default: 10,000. */
   readonly maxQueuedCalls?: number
-  /** Of a database on a server; what is not given has a default. */
+  /** The settings of a database on a server. Missing ones have defaults. */
   readonly connections?: Partial<ConnectionSettings>
   readonly observer?: StoreObserver | undefined
-  /** The migrations that this server knows: all there are, unless given. */
+  /** The migrations that this server knows. Default: all. */
   readonly migrations?: readonly MigrationStep[]
 }
 
@@ -90,9 +90,8 @@ export async function openBackend(url: string, options: BackendOptions): Promise
 }
 
 /**
- * The same, but nothing of what is done stays: all of it is one transaction, which
- * `close` rolls back. It holds what it writes locked meanwhile, on SQLite the whole
- * database. The observer is told each statement.
+ * Opens a database whose changes are not kept: all work is one transaction, which `close` rolls back. Until then it locks the
+ * rows that it writes, on SQLite the whole database. The observer gets each statement.
  */
 export async function openRolledBack(
   url: string,
@@ -108,7 +107,7 @@ export async function openRolledBack(
   })
 }
 
-/** Opens a database to change its schema. One in memory has its schema already, and cannot lose it. */
+/** Opens a database to change its schema. A database in memory already has its schema, which cannot be undone. */
 export async function openMigrations(
   url: string,
   log: Logger,
@@ -126,7 +125,7 @@ export async function openMigrations(
   })
 }
 
-/** Where the schema of a database stands that is still to be made. */
+/** The schema state of a database that does not exist yet. */
 export function absentSchema(): SchemaState {
   return schemaStateOf(NO_BOOKKEEPING, MIGRATIONS)
 }
@@ -135,11 +134,11 @@ function isInMemory(url: string): boolean {
   return /^(?:sqlite|libsql):/.test(url) && embeddedFile(url) === null
 }
 
-/** The dialect of the database that a URL names. */
+/** The dialect for a database URL. */
 export async function dialectOf(url: string): Promise<Dialect> {
   const scheme = url.slice(0, url.indexOf(':') + 1)
   const known = DIALECTS[scheme.toLowerCase()]
-  // `libsql:` names a file or, with two slashes, a server.
+  // `libsql:` refers to a file or, with two slashes, to a server.
   const load = known === loadLibsql && parseLibsqlUrl(url) !== null ? loadLibsqlRemote : known
   if (load === undefined) {
     throw new DatabaseError(

@@ -1,17 +1,20 @@
 import type { Logger } from '../context.ts'
 
-/** A line at most this often: an accept that fails, for want of file descriptors say, fails again at once. */
+/**
+ * At most one line in this time, in milliseconds: an accept that fails, for example without free file descriptors, fails
+ * again at once.
+ */
 const LINE_EVERY_MS = 10_000
 
-/** Logs the errors of a server that listens. They end nothing: a connection that could not be had concerns its peer only. */
+/** Logs the errors of a listening server. They do not stop the server: a connection that failed concerns only its peer. */
 export class ListenerErrors {
   readonly #port: string
   readonly #log: Logger
   #lastLineAt = Number.NEGATIVE_INFINITY
-  /** Those since the last line. */
+  /** The number of errors since the last line. */
   #unlogged = 0
 
-  /** `port`: what it is called in the log. */
+  /** `port`: the name of the port in the log. */
   constructor(port: string, log: Logger) {
     this.#port = port
     this.#log = log

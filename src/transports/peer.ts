@@ -2,16 +2,16 @@ import { TLSSocket } from 'node:tls'
 import { readCertificate } from '../crypto/peer-certificate.ts'
 import type { PeerCertificate } from '../domain/certificate.ts'
 
-/** The address of a peer as the call path compares it: an IPv4 address that is mapped into IPv6 counts as IPv4. */
+/** The address of a peer in canonical form: an IPv4 address that is mapped into IPv6 becomes IPv4. */
 export function peerAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '')
 }
 
-/** The certificates of a server's connections. Each is read once, as it does not change while the connection lasts. */
+/** The certificates of a server's connections. Each is read once, because it does not change while the connection is open. */
 export class PeerCertificates {
   readonly #known = new WeakMap<TLSSocket, PeerCertificate | null>()
 
-  /** The certificate that the peer presented on a connection; `null` where there is none, or no TLS. */
+  /** The certificate that the peer presented on a connection; `null` if there is none or the connection has no TLS. */
   on(socket: unknown): PeerCertificate | null {
     if (!(socket instanceof TLSSocket)) return null
     let certificate = this.#known.get(socket)

@@ -1,7 +1,7 @@
-/** How long answers that are ready may take to leave before their connections are cut, in milliseconds. */
+/** How long finished answers may take to be sent before their connections are closed, in milliseconds. */
 export const FLUSH_MS = 1_000
 
-/** Whether the promise settles in time; the timer keeps no process alive. */
+/** Returns whether the promise settles in time. The timer does not keep the process alive. */
 export async function settlesWithin(ms: number, promise: Promise<void>): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<false>()
   const timer = setTimeout(() => resolve(false), ms)

@@ -1,13 +1,13 @@
 import type { EpochMs } from '../../domain/ids.ts'
 import type { StoreContext } from './context.ts'
 
-/** An assertion's id (RFC 7523 §3, `jti`) was shown by who was first to. */
+/** The use of an assertion's id (RFC 7523 §3, `jti`). The first caller that presents it stores it. */
 export interface AssertionUse {
-  /** 32 bytes: who made the assertion, what for, and its id. */
+  /** 32 bytes: a hash over the issuer of the assertion, its purpose, and its id. */
   readonly hash: Buffer
-  /** Names this use and no other. */
+  /** Identifies this use. */
   readonly useId: string
-  /** When the assertion ends, and the use need not be known any more. */
+  /** The end of the assertion. After it, the use can be forgotten. */
   readonly expiresAt: EpochMs
   readonly usedAt: EpochMs
   /** Whose assertion it was. */
@@ -15,8 +15,8 @@ export interface AssertionUse {
 }
 
 export interface AssertionIdStore {
-  /** The uses that are stored under these hashes. */
+  /** The stored uses with these hashes. */
   find(ctx: StoreContext, hashes: readonly Buffer[]): Promise<readonly Pick<AssertionUse, 'hash' | 'useId'>[]>
-  /** Of any number of concurrent calls with one hash, exactly one returns `true`; after `false` roll back. */
+  /** Of any number of concurrent calls with one hash, exactly one returns `true`. After `false`, roll back. */
   insert(uses: readonly AssertionUse[]): Promise<boolean>
 }

@@ -1,7 +1,6 @@
 /**
- * What a storage backend is. The contract speaks in facts: absence is `null`, a
- * write that may lose a race returns whether it won, and nobody judges here.
- * `test/stores/contract.ts` is the definition that every backend runs.
+ * The definition of a storage backend. The contract consists of facts: absence is `null`, a write that may lose a race
+ * returns whether it won, and stores make no decisions. Every backend runs the tests in `test/stores/contract.ts`.
  */
 import type { PurgeKind } from '../../domain/expiry.ts'
 import type { EpochMs, KeyId } from '../../domain/ids.ts'
@@ -34,7 +33,7 @@ import type { TrustedIssuerReads, TrustedIssuerStore } from './trusted-issuers.t
 import type { UsageReads, UsageStore } from './usage.ts'
 import type { UserReads, UserStore } from './users.ts'
 
-/** Committed facts. The look-ups of one turn of the event loop travel together; there is no cache. */
+/** Committed data. The look-ups of one turn of the event loop are sent together. There is no cache. */
 export interface ReadStores {
   readonly clients: ClientReads
   readonly clientSecrets: ClientSecretReads
@@ -54,15 +53,15 @@ export interface ReadStores {
   readonly trustedIssuers: TrustedIssuerReads
 }
 
-/** What an entry of a group commit may write: new rows, nothing that depends on others. */
+/** The writes of a group commit entry: new rows that do not depend on others. */
 export interface AppendStores {
   readonly accessTokens: AccessTokenWrites
   readonly auditLog: AuditLogWrites
 }
 
 /**
- * The stores bound to one transaction: reads see its own writes. Whatever ends tokens
- * early is told in the same commit (`RevocationReads`), without the caller's doing.
+ * The stores of one transaction: reads see its own writes. The stores record every early end of tokens in the same commit
+ * (`RevocationReads`); the caller need not do so.
  */
 export interface TransactionStores {
   readonly clients: ClientStore
@@ -82,10 +81,10 @@ export interface TransactionStores {
   readonly trustedIssuers: TrustedIssuerStore
 }
 
-/** How a transaction ends, and what it answers. */
+/** How a transaction ends, and its result. */
 export type Ending<T> = { readonly commit: boolean; readonly value: T }
 
-/** A kind of database, by its protocol and its client library: MariaDB speaks MySQL's. */
+/** A kind of database, by its protocol and client library: MariaDB uses MySQL's. */
 export type DialectName = 'sqlite' | 'libsql' | 'libsql-remote' | 'mysql' | 'postgres'
 
 export interface Backend {
@@ -93,48 +92,44 @@ export interface Backend {
   readonly reads: ReadStores
   readonly maintenance: Maintenance
   /**
-   * Hands over rows to be inserted, all or nothing; `fill` runs at once and
-   * synchronously. Entries of concurrent calls share a commit. Resolves after the
-   * commit is durable. A call that is cancelled while its entry waits is taken
-   * out of the queue; after it was sent, never.
+   * Inserts rows, all or none. `fill` runs at once and synchronously. Entries of concurrent calls share a commit. Resolves
+   * after the commit is durable. If a call is cancelled while its entry waits, the entry is removed from the queue. After it
+   * was sent, it cannot be removed.
    */
   append(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void>
   /**
-   * Runs a unit of work in a transaction that decides races. Resolves after its commit
-   * is durable, or after the rollback that `work` asked for.
+   * Runs work in a transaction that decides races. Resolves after the commit is durable, or after the rollback that `work`
+   * requested.
    *
-   * `work` touches nothing but the stores it is given, because it may be run more
-   * than once and only its last run counts. After a deadlock it is rolled back and
-   * run again from the start, until the deadline. It may also be run speculatively
-   * first: its writes are recorded, each supposed to find its row, and share the
-   * commit of other calls. Whether that happens is up to the backend. Work that
-   * reads never shares a commit.
+   * `work` must use only the stores that it gets, because it may run more than once, and only the last run counts. After a
+   * deadlock, it is rolled back and run again from the start, until the deadline. The backend may first run it
+   * speculatively: its writes are recorded on the assumption that each finds its row, and share the commit of other calls.
+   * Work that reads never shares a commit.
    *
-   * A commit that is not confirmed is read back by the audit events it wrote;
-   * `work` that writes without any may be done twice. A call that is cancelled
-   * while it waits is taken out of the queue.
+   * The outcome of an unconfirmed commit is read back by the audit events that it wrote. `work` that writes without audit
+   * events may be done twice. A call that is cancelled while it waits is removed from the queue.
    */
   transaction<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T>
-  /** Whether reads and writes work and the schema fits; resolves quickly either way. */
+  /** Whether reads and writes work and the schema fits. Resolves quickly in either case. */
   check(): Promise<BackendHealth>
   /**
-   * Whether what is read is what was committed last: a host that has become unfit to be
-   * read from is left for another one. Throws where there is none; waits for no write.
+   * Checks that reads return the latest committed data. If a host has become unfit for reads, another one is used. Throws if
+   * there is none. Does not wait for writes.
    */
   checkReads(): Promise<void>
-  /** Where the schema stands, whether it fits or not; throws like any read. */
+  /** The state of the schema, whether it fits or not. Throws like any read. */
   schema(): Promise<SchemaState>
   /** The time by the database's clock; throws like any read. */
   clock(): Promise<EpochMs>
-  /** What an operator should know of the database; throws like any read. */
+  /** Information about the database for operators. Throws like any read. */
   diagnostics(): Promise<readonly Diagnostic[]>
-  /** How much of it is in use at this moment. */
+  /** The current load. */
   load(): BackendLoad
-  /** Writes out what waits, then lets go of the database. */
+  /** Writes the waiting entries, then closes the database. */
   close(): Promise<void>
 }
 
-/** Connections of one kind: how many there are at most, how many work, and how many calls or batches wait for one. */
+/** Connections of one kind: the maximum, the number in use, and the number of calls or batches that wait for one. */
 export interface PoolLoad {
   readonly size: number
   readonly used: number
@@ -142,7 +137,7 @@ export interface PoolLoad {
 }
 
 export interface BackendLoad {
-  /** `append` writes what many calls share; transactions have connections of their own, or take turns with it. */
+  /** `append` writes the rows that many calls share. Transactions have their own connections, or take turns with `append`. */
   readonly pools: { readonly read: PoolLoad; readonly append: PoolLoad; readonly transaction: PoolLoad }
   /** Entries that wait to be sent. */
   readonly waitingEntries: number
@@ -150,59 +145,55 @@ export interface BackendLoad {
   readonly waitingLookUps: number
 }
 
-/** One thing that `doctor` tells of a database, such as its isolation level. */
+/** One property of a database that `doctor` reports, such as its isolation level. */
 export interface Diagnostic {
   readonly name: string
   readonly value: string
-  /** What is wrong with it and what to do, in one line; `null`: nothing. */
+  /** The problem and its remedy in one line; `null`: there is none. */
   readonly warning: string | null
 }
 
-/** The diagnostic that says which changes of audit events the server's user may make. */
+/** The diagnostic of the changes of audit events that the server's user may make. */
 export const AUDIT_LOG_CHANGES = 'audit_log_changes'
 
-/** The value of a diagnostic that has nothing to list. */
+/** The value of a diagnostic whose list is empty. */
 export const NONE = 'none'
 
-/** A diagnostic by this name, with a warning, keeps servers from working. */
+/** A diagnostic with this name and a warning prevents servers from working. */
 export const MISSING_PRIVILEGES = 'missing_privileges'
 
 export type BackendHealth =
   | { readonly serving: true }
-  /** `problem` is one line for the log: what is wrong, and what to do. */
+  /** `problem` is one line for the log: the problem and its remedy. */
   | {
       readonly serving: false
       readonly problem: string
-      /** Whether the schema fits and reads work: only what writes is refused. */
+      /** Whether the schema fits and reads work, so that only writes are refused. */
       readonly readable: boolean
     }
 
-/** Housekeeping, apart from calls: what is deleted here no check would have accepted. */
+/** Housekeeping outside of calls. It deletes only rows that no check would have accepted. */
 export interface Maintenance {
   /**
-   * Takes or renews a lease that one holder has at a time, until a moment on
-   * the callers' clocks. Of any number of concurrent calls by others, none
-   * returns `true` while it lasts.
+   * Acquires or renews a lease that one holder has at a time, until a moment by the callers' clocks. Of any number of
+   * concurrent calls by others, none returns `true` while it lasts.
    */
   acquireLease(name: string, holder: string, now: EpochMs, until: EpochMs): Promise<boolean>
   /**
-   * Deletes at most `limit` rows, by primary key, that ended before `before`:
-   * access tokens that expired; grants whose last token expired, each after its
-   * codes and tokens; device authorizations and used assertions that ran out;
-   * revocations whose `forgetTime` is over, by the database's clock as well, and
-   * then the heads of writers that have none left.
-   * Returns how many rows;
-   * fewer than `limit`: nothing that had ended is left.
+   * Deletes, by primary key, at most `limit` rows that ended before `before`: expired access tokens; grants whose last token
+   * expired, each after its codes and tokens; expired device authorizations and used assertions; revocations whose
+   * `forgetTime` has passed, also by the database's clock, and then the heads of writers without revocations. Returns the
+   * number of rows. Fewer than `limit` mean that no ended rows are left.
    */
   purge(kind: PurgeKind, before: EpochMs, limit: number): Promise<number>
-  /** What `purge` would delete: how much, counted up to `most`, and when the oldest ended. */
+  /** The rows that `purge` would delete: their number, counted up to `most`, and when the oldest ended. */
   backlog(
     kind: PurgeKind,
     before: EpochMs,
     most: number,
   ): Promise<{ readonly count: number; readonly oldest: EpochMs | null }>
-  /** Notes that tokens are issued under a key of the keyring, by the database's clock; see `RevocationReads.keyIds`. */
+  /** Records, by the database's clock, that tokens are issued under a key of the keyring; see `RevocationReads.keyIds`. */
   noteRevocationKey(id: KeyId): Promise<void>
-  /** Forgets answers kept for spent refresh tokens whose window has ended at `now`; returns how many. */
+  /** Deletes the stored answers of spent refresh tokens whose window has ended at `now`. Returns their number. */
   eraseReplays(now: EpochMs, limit: number): Promise<number>
 }

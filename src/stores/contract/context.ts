@@ -1,7 +1,7 @@
 import type { CallContext } from '../../context.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 
-/** What a store needs of a call: how long to try, and when to stop. */
+/** The part of a call's context that a store needs: the time limit and the cancellation. */
 export type StoreContext = Pick<CallContext, 'signal' | 'deadline' | 'log' | 'rayId' | 'now' | 'span'>
 
 /** Who changed a row, and when. */
@@ -10,7 +10,7 @@ export interface Change {
   readonly by: string
 }
 
-/** A page of a list in a fixed order; `after` is the key of the last item of the page before. */
+/** A page of a list in a fixed order. `after` is the key of the last item of the previous page. */
 export interface PageRequest<Key> {
   readonly after: Key | null
   readonly limit: number

@@ -9,7 +9,7 @@
 export const STORE_FAULTS = Object.freeze(['contended', 'unavailable', 'outcome_unknown', 'broken'] as const)
 export type StoreFault = (typeof STORE_FAULTS)[number]
 
-/** Thrown by every backend operation that cannot be done. */
+/** Thrown by every backend operation that fails. */
 export class StoreError extends Error {
   readonly fault: StoreFault
 

@@ -13,26 +13,25 @@ import type { Change, PageRequest, StoreContext } from './context.ts'
 
 export interface GrantReads {
   find(ctx: StoreContext, grantId: GrantId): Promise<GrantStatus | null>
-  /** Newest first, those of deleted clients left out. */
+  /** Newest first, without those of deleted clients. */
   page(ctx: StoreContext, filter: GrantFilter, page: PageRequest<GrantId>): Promise<readonly GrantStatus[]>
 }
 
 export interface GrantFilter extends Pick<AccessTokenFilter, 'clientId' | 'userId'> {
-  /** Keeps the grants that `isGrantActive` holds for at this moment; `null`: all. */
+  /** Keeps the grants for which `isGrantActive` holds at this moment; `null`: all. */
   readonly activeAt: EpochMs | null
 }
 
-/** A grant that is to end before its time. */
+/** A grant to be ended before its expiry. */
 export type EndingGrant = Pick<Grant, 'grantId' | 'expiresAt'>
 
 export interface GrantStore extends GrantReads {
   insert(grant: Grant): Promise<void>
-  /** Ends the family. Of any number of concurrent calls, exactly one returns `true`; `false`: revoked already, or unknown. */
+  /** Ends the token family. Of any number of concurrent calls, exactly one returns `true`; `false`: already revoked, or unknown. */
   revoke(grant: EndingGrant, reason: string, change: Change): Promise<boolean>
   /**
-   * Takes the grant's row until the end of the transaction, like
-   * `ClientStore.lock`, and lets it be kept at least until `tokensUntil`.
-   * `false`: it is revoked, or unknown.
+   * Locks the grant's row until the end of the transaction, like `ClientStore.lock`, and keeps the grant at least until
+   * `tokensUntil`. `false`: it is revoked, or unknown.
    */
   lock(grantId: GrantId, tokensUntil: EpochMs): Promise<boolean>
 }
@@ -50,14 +49,14 @@ export interface AuthorizationCodeStore extends AuthorizationCodeReads {
 export interface RefreshTokenReads {
   findByHash(ctx: StoreContext, hash: TokenHash): Promise<RefreshTokenStatus | null>
   findById(ctx: StoreContext, tokenId: TokenId): Promise<RefreshTokenStatus | null>
-  /** Newest first, those of deleted clients left out; `activeAt` keeps the unspent, unexpired ones of active grants. */
+  /** Newest first, without those of deleted clients. `activeAt` keeps the unspent, unexpired tokens of active grants. */
   page(ctx: StoreContext, filter: AccessTokenFilter, page: PageRequest<TokenId>): Promise<readonly RefreshTokenStatus[]>
 }
 
-/** What a refresh token was exchanged for. */
+/** The exchange of a refresh token. */
 export interface Rotation {
   readonly successorId: TokenId
-  /** `null`: the client gets no second chance. */
+  /** The stored answer for a repeated request; `null`: the client cannot repeat the exchange. */
   readonly replay: Replay | null
 }
 
@@ -65,13 +64,12 @@ export interface RefreshTokenStore extends RefreshTokenReads {
   insert(token: RefreshToken): Promise<void>
   /** Spends a token. Of any number of concurrent calls, exactly one returns `true`. */
   consume(tokenId: TokenId, at: EpochMs, rotation: Rotation): Promise<boolean>
-  /** Forgets the answer kept for a spent token. */
+  /** Deletes the stored answer of a spent token. */
   eraseReplay(tokenId: TokenId): Promise<void>
   /**
-   * The grants of a client (and, if given, one user) that have a refresh token
-   * which can be spent at `ctx.now` or later, the one with the oldest first: those
-   * of a disabled client or deactivated user count, for they may come back. Exact
-   * while the client's row is taken.
+   * The grants of a client (and, if given, of one user) with a refresh token that can be spent at `ctx.now` or later. The
+   * grant with the oldest such token comes first. Grants of a disabled client or deactivated user count, because these may be
+   * enabled again. Exact while the client's row is locked.
    */
   spendableGrants(ctx: StoreContext, clientId: ClientId, userId: UserId | null): Promise<readonly EndingGrant[]>
 }

@@ -3,33 +3,31 @@ import type { RevocableFact, Revocation, RevocationHeads, RevocationRange } from
 import type { StoreContext } from './context.ts'
 
 /**
- * The keys of what was ended early. They are written in the commit that ends it, by
- * the stores themselves: whoever ends a fact tells it.
+ * The keys of facts that were ended early. The stores write them in the commit that ends the fact.
  *
- * - A writer commits one transaction at a time, and numbers its revocations in the
- *   order of its commits. So what a read finds of a writer has no gaps: once its head
- *   is read, every revocation up to it is there for reads that begin later.
- * - A read sees what was committed before it began, on whichever instance and node.
- * - Numbers are never used again, but some may be left out.
+ * - A writer commits one transaction at a time, and numbers its revocations in commit order. A read of a writer thus has no
+ *   gaps: after its head was read, later reads find every revocation up to it.
+ * - A read sees all data that was committed before it began, on any instance and node.
+ * - Numbers are never reused, but some may be skipped.
  */
 export interface RevocationReads {
   /**
-   * How far all writers have come, in one statement. A writer is entered with its first
-   * revocation, and gone when none of its own is left.
+   * The current positions of all writers, read in one statement. A writer appears with its first revocation, and disappears
+   * when none of its revocations is left.
    */
   heads(ctx: StoreContext): Promise<RevocationHeads>
   /**
-   * What lies in these ranges, ordered by writer and sequence, `limit` of it at most:
-   * fewer than `limit` is all there is. The ranges are of different writers. What was
-   * purged is missing: no sooner than `REVOCATION_KEPT` after its `forgetTime`.
+   * The revocations in these ranges, ordered by writer and sequence. At most `limit`; fewer mean that there are no more. The
+   * ranges must be of different writers. Purged revocations are missing; they are purged at the earliest `REVOCATION_KEPT`
+   * after their `forgetTime`.
    */
   page(ctx: StoreContext, ranges: readonly RevocationRange[], limit: number): Promise<readonly Revocation[]>
-  /** The keys of the keyring under which an instance has issued tokens, as it noted, within a span by the database's clock. */
+  /** The keys of the keyring under which an instance has recorded the issue of tokens within a span by the database's clock. */
   keyIds(ctx: StoreContext, within: Milliseconds): Promise<readonly KeyId[]>
 }
 
-/** Says which keys tell that a fact ended; given to a backend by the composition root. */
+/** Maps an ended fact to its revocation keys. The composition root passes it to the backend. */
 export interface RevocationTelling {
-  /** One for each key of the keyring under which an unexpired token may carry the fact; 16 bytes each. */
+  /** One key of 16 bytes for each key of the keyring under which an unexpired token may contain the fact. */
   keysOf(fact: RevocableFact): readonly Buffer[]
 }

@@ -1,35 +1,35 @@
 export const AUDIT_PROTECTIONS = Object.freeze(['triggers', 'grants'] as const)
 
-/** What keeps the rows of the audit log as they are: triggers of the database, or that the server's user lacks the grants. */
+/** The protection of the audit log's rows: triggers of the database, or missing privileges of the server's user. */
 export type AuditProtection = (typeof AUDIT_PROTECTIONS)[number]
 
 export const MIGRATION_DIRECTIONS = Object.freeze(['up', 'down'] as const)
 
-/** A migration that was begun: somebody is at it, or was interrupted. */
+/** A migration that was begun. It is running, or was interrupted. */
 export interface UnderWay {
   readonly migration: string
   readonly direction: (typeof MIGRATION_DIRECTIONS)[number]
-  /** How many were run. */
+  /** The number of statements that were run. */
   readonly statement: number
-  /** Whether the next one may have been run as well: nobody is left who was told. */
+  /** Whether the next statement may have been run as well, because its result was lost. */
   readonly tried: boolean
 }
 
-/** What a database tells of its own schema. */
+/** The state of the schema as the database records it. */
 export interface Bookkeeping {
   readonly applied: readonly string[]
-  /** The newest migration that a server must know to work here. */
+  /** The newest migration that a server must know to work on this database. */
   readonly serversFrom: string | null
   readonly auditProtection: AuditProtection | null
   readonly underWay: UnderWay | null
 }
 
-/** Where the schema of a database stands against what this version was built for. */
+/** The schema of a database compared with the schema that this version expects. */
 export interface SchemaState extends Bookkeeping {
-  /** Known here, not applied there: the schema is too old. */
+  /** Migrations that this version knows and that are not applied: the schema is too old. */
   readonly pending: readonly string[]
-  /** Applied there, or about to be, and not known here: the schema is newer. */
+  /** Migrations that are applied, or are being applied, and that this version does not know: the schema is newer. */
   readonly unknown: readonly string[]
-  /** Why a server of this version does not work on it, and what to do, in one line; `null`: it does. */
+  /** Why a server of this version does not work on the database, and the remedy, in one line; `null`: it works. */
   readonly problem: string | null
 }

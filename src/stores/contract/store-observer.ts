@@ -1,7 +1,7 @@
 import type { Span } from '../../context.ts'
 import type { StoreFault } from './errors.ts'
 
-/** Look-ups that travel in batches, by what they look for. */
+/** The kinds of look-ups that are sent in batches. */
 const LOOK_UPS = Object.freeze([
   'clients',
   'client_secrets',
@@ -19,36 +19,39 @@ const LOOK_UPS = Object.freeze([
 
 export type LookUp = (typeof LOOK_UPS)[number]
 
-/** What concurrent calls send to the database together. */
+/** The part of concurrent calls that is sent to the database together. */
 export interface SentBatch {
-  /** Look-ups, or entries to be written. */
+  /** The number of look-ups or of entries. */
   readonly size: number
-  /** How long the one waited that waited longest. */
+  /** The longest waiting time in the batch, in milliseconds. */
   readonly waitedMs: number
-  /** Of the calls in it that are traced. */
+  /** The spans of the traced calls in the batch. */
   readonly spans: readonly Span[]
 }
 
-/** Why the database did not do something; `other`: nobody waits for it any more, or a bug. */
+/** Why the database did not complete an operation; `other`: the caller no longer waits, or a bug. */
 export type Failure = StoreFault | 'other'
 
-/** Told once that what was begun is over; `null`: the database did it. */
+/** Called once when the operation has ended; `null`: it succeeded. */
 export type Over = (failure: Failure | null) => void
 
-/** Why something is tried again. */
+/** Why an operation is tried again. */
 export const RETRY_CAUSES = Object.freeze(['conflict', 'busy', 'lost'] as const)
 export type RetryCause = (typeof RETRY_CAUSES)[number]
 
-/** Sees what the stores do. It is told in the path of calls, so it is quick and never throws. */
+/** Observes the stores. The methods are called in the path of calls, so they must be fast and never throw. */
 export interface StoreObserver {
-  /** Whom batches of these look-ups are told, before they are sent. Asked once for each. */
+  /** Returns the callback for batches of these look-ups, which is called before they are sent. Called once for each kind. */
   ofReads(lookUp: LookUp): (batch: SentBatch) => Over
-  /** A batch of entries is sent to be written in one transaction, which it may share with other batches. If that fails, it may be sent again. */
+  /**
+   * A batch of entries is sent. It is written in one transaction, which it may share with other batches. If that fails, it
+   * may be sent again.
+   */
   appendSent(batch: SentBatch): Over
-  /** A batch failed for good: its callers are told. */
+  /** A batch finally failed, and its callers get the error. */
   appendFailed(failure: Failure): void
-  /** A transaction that decides a race begins; whatever is tried again is part of it. */
+  /** A transaction that decides a race begins. Further attempts are part of it. */
   transactionBegun(span: Span | undefined): Over
-  /** What was rolled back is tried again. */
+  /** An operation that was rolled back is tried again. */
   triedAgain(lane: 'append' | 'transaction', cause: RetryCause): void
 }

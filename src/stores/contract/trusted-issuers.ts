@@ -2,14 +2,14 @@ import type { IssuerRegistration, RegisteredIssuer } from '../../domain/trusted-
 import type { Change, PageRequest, StoreContext } from './context.ts'
 
 export interface TrustedIssuerFilter {
-  /** Whose mark it has. */
+  /** The owner's mark on the issuer. */
   readonly owner: string | null
 }
 
 export interface TrustedIssuerReads {
-  /** By its exact name; `null`: there is none. */
+  /** Looks up the exact name; `null`: it does not exist. */
   find(ctx: StoreContext, issuer: string): Promise<RegisteredIssuer | null>
-  /** Whether there is one at all. */
+  /** Whether any trusted issuer exists. */
   isAny(ctx: StoreContext): Promise<boolean>
   /** In ascending byte order of the names. */
   page(ctx: StoreContext, filter: TrustedIssuerFilter, page: PageRequest<string>): Promise<readonly RegisteredIssuer[]>
@@ -17,16 +17,15 @@ export interface TrustedIssuerReads {
 
 export interface TrustedIssuerStore extends TrustedIssuerReads {
   /**
-   * Lets whoever changes what some issuer can prove do so alone, until the end of the
-   * transaction: others who take it wait, and on a cluster, whose row locks are local to
-   * a node, the loser is rolled back. It is taken before any other row. `false`: another
-   * transaction made the row meanwhile; roll back.
+   * Serializes the changes of the identities that issuers can prove, until the end of the transaction. Other transactions
+   * that lock it wait. On a cluster, row locks are local to a node, and the loser is rolled back. This lock must be taken
+   * before any other row. `false`: another transaction created the row meanwhile; roll back.
    */
   lock(change: Change): Promise<boolean>
-  /** Of any number of concurrent calls with one name, exactly one returns `true`; after `false` roll back. */
+  /** Of any number of concurrent calls with one name, exactly one returns `true`. After `false`, roll back. */
   insert(issuer: RegisteredIssuer): Promise<boolean>
-  /** Replaces everything that can change, if the revision is still `revision`. `false`: it is not. */
+  /** Replaces all changeable parts if the revision is still `revision`. `false`: it differs. */
   update(issuer: IssuerRegistration & { readonly revision: string }, revision: string, change: Change): Promise<boolean>
-  /** Of any number of concurrent calls, one returns `true`; none does where the revision is another one. */
+  /** Of any number of concurrent calls, one returns `true`. None does if the revision differs. */
   delete(issuer: string, revision: string): Promise<boolean>
 }

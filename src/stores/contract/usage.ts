@@ -10,18 +10,18 @@ export interface UsageFilter {
   readonly until: EpochMs | null
 }
 
-/** Where a list of usage goes on: behind this client on this day. */
+/** The position at which a list of usage continues: after this client on this day. */
 export interface UsagePlace {
   readonly day: EpochMs
   readonly clientId: ClientId
 }
 
 export interface UsageReads {
-  /** Client by client and day by day, the latest day first, then in byte order of the ids; `limit` at most. */
+  /** Ordered by the day, latest first, then by the byte order of the client ids; at most `limit`. */
   page(ctx: StoreContext, filter: UsageFilter, after: UsagePlace | null, limit: number): Promise<readonly ClientUsage[]>
 }
 
 export interface UsageStore {
-  /** Adds to the counts. Rows that are new are kept until `forgetAt`. */
+  /** Adds to the counts. New rows are kept until `forgetAt`. */
   add(counts: readonly ScopeCount[], change: { readonly at: EpochMs; readonly forgetAt: EpochMs }): Promise<void>
 }

@@ -4,31 +4,31 @@ import type { Change, PageRequest, StoreContext } from './context.ts'
 
 export interface UserFilter {
   readonly active: boolean | null
-  /** Whose mark it has. */
+  /** The owner's mark on the user. */
   readonly owner: string | null
 }
 
 export interface UserReads {
-  /** The user, active or not; `null` if there is none or it was deleted. */
+  /** The user, active or not; `null` if it does not exist or was deleted. */
   find(ctx: StoreContext, userId: UserId): Promise<User | null>
   findByExternalId(ctx: StoreContext, externalId: string): Promise<User | null>
-  /** The last registered first (descending order of the ids), deleted ones left out. */
+  /** In descending order of the ids, so the last registered user comes first; without deleted ones. */
   page(ctx: StoreContext, filter: UserFilter, page: PageRequest<UserId>): Promise<readonly User[]>
 }
 
-/** Each change is at a moment later than the one before, and may be made only of a user that has not changed since then. */
+/** Each change is later than the previous one. A change can require that the user has not changed since a moment. */
 export interface UserStore extends UserReads {
-  /** Of any number of concurrent calls with one external id, exactly one returns `true`; after `false` roll back. */
+  /** Of any number of concurrent calls with one external id, exactly one returns `true`. After `false`, roll back. */
   insert(user: User): Promise<boolean>
-  /** `false`: there is no such user, it is so already, or it has changed since. */
+  /** `false`: the user does not exist, is already in this state, or has changed since. */
   setActive(userId: UserId, active: boolean, change: Change, unchangedSince?: EpochMs): Promise<boolean>
-  /** `false`: there is no such user, or it has changed since. */
+  /** `false`: the user does not exist, or has changed since. */
   setOwner(userId: UserId, owner: string | null, change: Change, unchangedSince: EpochMs): Promise<boolean>
-  /** Ends every token, code and grant of the user made until now. `false`: there is no such user. */
+  /** Ends all existing tokens, codes and grants of the user. `false`: the user does not exist. */
   startTokenGeneration(userId: UserId, change: Change): Promise<boolean>
   /**
-   * The tokens become inactive; the external id is free again. Of any number of concurrent calls, one returns `true`;
-   * none does where the user has changed since.
+   * The tokens become inactive, and the external id can be reused. Of any number of concurrent calls, one returns `true`.
+   * None does if the user has changed since.
    */
   delete(userId: UserId, change: Change, unchangedSince?: EpochMs): Promise<boolean>
 }

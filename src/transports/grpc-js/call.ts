@@ -11,7 +11,7 @@ import { asBuffer, initialMetadata, toStatusObject } from './metadata.ts'
 type Unary = ServerUnaryCall<Buffer, Buffer>
 type Stream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>
 
-/** Calls that have not ended; whoever takes one out ends it. */
+/** Calls that have not ended. The code that removes a call ends it. */
 export type OpenCalls = Set<GrpcJsCall>
 
 /** What the calls of one transport share. */
@@ -20,7 +20,7 @@ export interface CallServices {
   readonly open: OpenCalls
 }
 
-/** A call of grpc-js, as the port sees it. Of the two forms of grpc-js this is what they have in common. */
+/** A call of grpc-js, as the port sees it: the part that unary and streaming calls of grpc-js share. */
 export abstract class GrpcJsCall implements StreamTransportCall {
   readonly peer: string
   readonly deadline: EpochMs | null
@@ -65,25 +65,25 @@ export abstract class GrpcJsCall implements StreamTransportCall {
     return this.#call.metadata.get(name).map(String)
   }
 
-  /** Tells its listener what becomes of it. */
+  /** Reports events of the call to its listener. */
   listenedBy(listener: CallListener): void {
     this.#listener = listener
     const call: EventEmitter = this.#call
-    // grpc-js emits this at the end of every call; only an end before the answer cancels it.
+    // grpc-js emits this at the end of every call. Only an end before the answer is a cancellation.
     call.once('cancelled', () => {
       if (this.takeOut()) listener.cancelled()
     })
     if (this.#call.cancelled && this.takeOut()) listener.cancelled()
   }
 
-  /** Its deadline is over, and nobody waits for it any more. */
+  /** The deadline has passed, and no caller waits for the answer. */
   protected late(): void {
     if (!this.takeOut()) return
     this.#isLate = true
     this.#listener?.cancelled()
   }
 
-  /** Has it answered now. */
+  /** Answers the call now. */
   expire(): void {
     this.#listener?.graceExpired()
   }
@@ -97,7 +97,7 @@ export abstract class GrpcJsCall implements StreamTransportCall {
     // grpc-js counts a stream until it is closed.
   }
 
-  /** Whether it had not ended; it counts as ended. */
+  /** Removes the call from the open calls. Returns whether it had not ended before. */
   protected takeOut(): boolean {
     return this.services.open.delete(this)
   }
@@ -157,7 +157,7 @@ export class GrpcJsStreamCall extends GrpcJsCall {
     super.listenedBy(listener)
     this.#call.on('drain', () => listener.drained())
     if (this.deadline === null) return
-    // grpc-js has the call end when its caller has read what was sent, which may be never.
+    // grpc-js ends the call when its caller has read the answer, which may never happen.
     const timer = setTimeout(() => this.late(), Math.max(0, this.deadline - Date.now())).unref()
     this.#call.once('cancelled', () => clearTimeout(timer))
   }

@@ -12,10 +12,9 @@ export type ExpireCalls = (session: Http2Session) => void
 const GREATEST_STREAM_ID = 2 ** 31 - 1
 
 /**
- * The connections of a gRPC server. Each is pinged, is asked to end (GOAWAY) when it
- * is old enough, and ends when its calls have ended. grpc-js could do that too, but
- * its pings destroy a connection after the GOAWAY: Node.js sends no more pings on it,
- * which grpc-js takes for a dead peer.
+ * The connections of a gRPC server. Each is pinged. It is asked to end (GOAWAY) when it is old enough, and ends when its
+ * calls have ended. grpc-js could do that too, but its pings destroy a connection after the GOAWAY: Node.js sends no more
+ * pings on it, and grpc-js then assumes that the peer is dead.
  */
 export class Connections {
   readonly #limits: GrpcLimits
@@ -31,34 +30,34 @@ export class Connections {
     this.#expireCalls = expireCalls
   }
 
-  /** To be called when the server is bound. */
+  /** Call this when the server is bound. */
   follow(server: Server): void {
     for (const http2Server of http2ServersOf(server)) http2Server.on('session', (session) => this.#opened(session))
   }
 
   /**
-   * The certificate that the peer of a call presented, issued by the CA for clients or
-   * not; `null` where there is none. grpc-js exposes only the former, so the socket is
-   * asked. Where it is not found, there is no certificate, and a test notices.
+   * The certificate that the peer of a call presented, whether the CA for clients issued it or not; `null` if there is none.
+   * grpc-js exposes only certificates that the CA issued, so this reads the socket. If the socket is not found, the result is
+   * `null`, which a test detects.
    */
   certificateOf(call: object): PeerCertificate | null {
-    // HTTP/2 hands out a proxy of the socket, which answers for the one behind it.
+    // HTTP/2 returns a proxy of the socket. The proxy forwards property reads to the socket.
     return this.#certificates.on(sessionOf(call)?.socket)
   }
 
-  /** Aborted when the connection of this call is asked to end: a call that lasts is to end with its own status. */
+  /** Aborted when the connection of this call is asked to end. A long-running call should then end with its own status. */
   endSignalOf(call: object): AbortSignal {
     const session = sessionOf(call)
     const connection = session === null ? undefined : this.#open.get(session)
     return connection?.age.ends ?? AbortSignal.abort()
   }
 
-  /** Asks all of them to end when their calls have ended. */
+  /** Asks all connections to end when their calls have ended. */
   goAway(): void {
     for (const connection of this.#open.values()) connection.age.goAway()
   }
 
-  /** Cuts all of them. */
+  /** Destroys all connections. */
   destroy(): void {
     for (const session of this.#open.keys()) session.destroy(undefined, constants.NGHTTP2_CANCEL)
   }
@@ -96,7 +95,7 @@ class Connection implements AgingConnection {
     if (reason !== undefined) {
       this.#session.goaway(constants.NGHTTP2_NO_ERROR, GREATEST_STREAM_ID, Buffer.from(reason))
     }
-    // Ends by itself when its last call has ended.
+    // The session ends by itself when its last call has ended.
     this.#session.close()
   }
 
@@ -113,7 +112,7 @@ class Connection implements AgingConnection {
     this.age.closed()
   }
 
-  /** None on a connection that was asked to end: its calls end within the grace, whether the peer lives or not. */
+  /** A connection that was asked to end is not pinged: its calls end within the grace period, whether the peer is alive or not. */
   #ping(): void {
     if (this.ending) return
     let answered = false
@@ -124,7 +123,7 @@ class Connection implements AgingConnection {
       this.#pingTimer = setTimeout(() => this.#ping(), this.#limits.keepaliveTimeMs).unref()
     })
     this.#pingTimer = setTimeout(() => {
-      // A process that was stopped, or busy, reads first what has come meanwhile.
+      // A process that was stopped or busy first reads the bytes that have arrived meanwhile.
       setImmediate(() => answered || this.#session.destroy())
     }, this.#limits.keepaliveTimeoutMs).unref()
   }

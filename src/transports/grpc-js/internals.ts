@@ -2,9 +2,8 @@ import type { Http2Server, Http2Session } from 'node:http2'
 import type { Server } from '@grpc/grpc-js'
 
 /**
- * What grpc-js keeps to itself (checked with 1.14) and QScope needs: its HTTP/2
- * servers, and the session of a call. Where they are not found, the first
- * throws, so that no server starts without its limits.
+ * The internals of grpc-js that QScope needs (checked with 1.14): its HTTP/2 servers, and the session of a call. This
+ * function throws if it does not find the servers, so no server starts without its limits.
  */
 export function http2ServersOf(server: Server): readonly Http2Server[] {
   const http2Servers: unknown = Reflect.get(server, 'http2Servers')
@@ -14,7 +13,7 @@ export function http2ServersOf(server: Server): readonly Http2Server[] {
   return [...http2Servers.keys()]
 }
 
-/** The HTTP/2 session of a call; `null` where the call has none any more. */
+/** The HTTP/2 session of a call; `null` if the call no longer has one. */
 export function sessionOf(call: object): Http2Session | null {
   const session = at(call, 'call', 'stream', 'session')
   return typeof session === 'object' && session !== null ? (session as Http2Session) : null

@@ -3,24 +3,24 @@ import { RAY_ID_KEY } from '../../rpc/trace-context.ts'
 import type { GrpcStatus } from '../grpc/transport.ts'
 
 const ACCEPT_ENCODING = 'grpc-accept-encoding'
-/** grpc-js would name deflate as well, which is refused. */
+/** grpc-js would also list deflate, which QScope refuses. */
 const ENCODINGS = 'identity,gzip'
 
-/** What is sent before the first message. */
+/** The initial metadata, sent before the first message. */
 export function initialMetadata(rayId: string): Metadata {
   const metadata = rayIdMetadata(rayId)
   metadata.set(ACCEPT_ENCODING, ENCODINGS)
   return metadata
 }
 
-/** The end of a call, as grpc-js takes it. */
+/** The end of a call in the form that grpc-js accepts. */
 export function toStatusObject({ code, message, details, rayId }: GrpcStatus) {
   const metadata = rayId === null ? new Metadata() : rayIdMetadata(rayId)
   if (details !== null) metadata.set('grpc-status-details-bin', asBuffer(details))
   return { code, details: message, metadata }
 }
 
-/** What grpc-js sends for the end of a call before anything else was sent. */
+/** The headers that grpc-js sends when a call ends before anything else was sent. */
 export function trailersOnly(status: GrpcStatus) {
   const { code, details, metadata } = toStatusObject(status)
   return {

@@ -13,16 +13,16 @@ const UNKNOWN_ENCODING: GrpcStatus = Object.freeze({
 })
 
 /**
- * Refuses what the native transport refuses, and grpc-js would take: a request for one host that names another beside it
- * (RFC 9113 §8.3.1), and messages that are compressed by deflate. To be called when the server is bound, after all others who
- * listen for streams.
+ * Refuses requests that the native transport refuses and grpc-js would accept: requests with a second, different host (RFC
+ * 9113 §8.3.1), and messages that are compressed with deflate. Call this when the server is bound, after all other functions
+ * that add stream listeners.
  */
 export function refuseRequests(server: Server): void {
   listenBefore(server, (others) => (stream, headers, flags, raw) => {
     if (contradictsItself(headers)) reset(stream, constants.NGHTTP2_PROTOCOL_ERROR)
     else if (isUnknown(headers['grpc-encoding'])) {
       stream.respond(trailersOnly(UNKNOWN_ENCODING), { endStream: true })
-      // RFC 9113 §8.1: the answer is complete, and the rest of the request is not wanted.
+      // RFC 9113 §8.1: the answer is complete, and the rest of the request is not needed.
       reset(stream, constants.NGHTTP2_NO_ERROR)
     } else others(stream, headers, flags, raw)
   })
@@ -37,7 +37,7 @@ function isUnknown(encoding: unknown): boolean {
 }
 
 function reset(stream: ServerHttp2Stream, code: number): void {
-  // Nobody else listens; that its peer has gone does not matter.
+  // The stream has no other error listener. It does not matter that the peer has disconnected.
   stream.on('error', () => undefined)
   stream.close(code)
 }

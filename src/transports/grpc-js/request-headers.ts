@@ -3,22 +3,21 @@ import type { Server } from '@grpc/grpc-js'
 import { mediaTypeOf } from '../media-type.ts'
 import { http2ServersOf } from './internals.ts'
 
-/** What must not come twice. */
+/** Headers that must not occur twice. */
 const SINGLE = Object.freeze(['authorization', 'x-forwarded-client-cert', 'client-cert', 'client-cert-chain'])
 const CONTENT_TYPE = 'content-type'
 const GRPC = 'application/grpc'
 const TIMEOUT = 'grpc-timeout'
-/** What an integer of 32 bits holds, in the units of gRPC that can exceed it. */
+/** The largest integer of 32 bits. Some units of gRPC timeouts can exceed it. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 const UNITS_MS: Readonly<Record<string, number>> = Object.freeze({ S: 1_000, M: 60_000, H: 3_600_000 })
 
 /**
- * Has grpc-js read the headers of a call as the standards say. It sees every
- * value of what must not come twice, so that two can be refused: of `authorization`, Node
- * keeps the first and drops the others in silence, and joins others by commas. It knows the media type of gRPC in any case, which
- * it compares letter by letter. And a deadline more than 24 days away is none: it
- * would count the milliseconds in 32 bits, and find the deadline over. To be called
- * when the server is bound.
+ * Corrects how grpc-js reads the headers of a call. It passes on every value of the headers that must not occur twice, so
+ * that two values can be refused: Node.js silently keeps only the first `authorization` and joins the values of other headers
+ * by commas. It recognizes the media type of gRPC regardless of case, which grpc-js compares case-sensitively. It removes a
+ * deadline that is more than 24 days away: grpc-js counts milliseconds in 32 bits and would treat such a deadline as passed.
+ * Call this when the server is bound.
  */
 export function correctRequestHeaders(server: Server): void {
   for (const http2Server of http2ServersOf(server)) http2Server.prependListener('stream', correct)
@@ -34,7 +33,7 @@ function correct(
   if (contentType !== undefined && !contentType.startsWith(GRPC)) headers[CONTENT_TYPE] = mediaTypeOf(contentType)
   if (isBeyondCounting(headers[TIMEOUT])) delete headers[TIMEOUT]
   for (const name of SINGLE) {
-    // Most requests have it once or not at all.
+    // Most requests have the header once or not at all.
     if (raw.indexOf(name) === raw.lastIndexOf(name)) continue
     const values = raw.filter((_text, index) => index % 2 === 1 && raw[index - 1] === name)
     Reflect.set(headers, name, values)

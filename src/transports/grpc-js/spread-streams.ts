@@ -1,13 +1,13 @@
 import type { Server } from '@grpc/grpc-js'
 import { listenBefore } from './stream-listeners.ts'
 
-/** How many calls start in one turn of the event loop: as many as one caller may run at once. */
+/** How many calls start in one turn of the event loop. One caller may run the same number at once. */
 const MAX_STARTED_PER_TURN = 32
 
 /**
- * Spreads calls that arrive together over turns of the event loop, for one packet
- * can bring a thousand of them: the calls of others start in between. To be called
- * when the server is bound, after all others who listen for streams.
+ * Spreads calls that arrive together over several turns of the event loop. One packet can contain a thousand calls; the calls
+ * of other connections start in between. Call this when the server is bound, after all other functions that add stream
+ * listeners.
  */
 export function spreadStreams(server: Server): void {
   const arrivals = new SpreadArrivals()
@@ -16,23 +16,23 @@ export function spreadStreams(server: Server): void {
       start(stream, headers, flags, raw)
       return
     }
-    // Until it starts nobody else listens, and it may be cancelled.
+    // Until the call starts, the stream has no other error listener, and the call may be cancelled.
     stream.on('error', () => undefined)
     arrivals.wait(stream.session, () => {
-      // One that was cancelled meanwhile is dropped, with what came of it.
+      // A call that was cancelled meanwhile is dropped with its data.
       if (stream.closed || stream.destroyed) stream.destroy()
       else start(stream, headers, flags, raw)
     })
   })
 }
 
-/** Limits how many calls start in each turn of the event loop. Those beyond wait; the connections take turns. */
+/** Limits how many calls start in each turn of the event loop. Calls beyond the limit wait, and the connections take turns. */
 export class SpreadArrivals {
   #started = 0
   #turnEnds = false
   readonly #waiting = new Map<object | undefined, (() => void)[]>()
 
-  /** Whether one more may start now; it counts as started. */
+  /** Returns whether another call may start now. If so, it counts as started. */
   mayStart(): boolean {
     if (!this.#turnEnds) {
       this.#turnEnds = true
@@ -43,7 +43,7 @@ export class SpreadArrivals {
     return true
   }
 
-  /** Starts it in one of the next turns. */
+  /** Starts the call in one of the next turns. */
   wait(connection: object | undefined, start: () => void): void {
     const queue = this.#waiting.get(connection)
     if (queue === undefined) this.#waiting.set(connection, [start])
@@ -54,7 +54,7 @@ export class SpreadArrivals {
     this.#started = 0
     this.#turnEnds = this.#waiting.size > 0
     if (this.#turnEnds) setImmediate(() => this.#nextTurn())
-    // The iteration of a map includes what is added to its end meanwhile.
+    // The iteration of a map includes entries that are added to its end meanwhile.
     for (const [connection, queue] of this.#waiting) {
       if (this.#started === MAX_STARTED_PER_TURN) return
       this.#started += 1

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Server } from '@grpc/grpc-js'
 import { http2ServersOf } from './internals.ts'
 
-/** Who is told of a request; `raw` has all fields in their order, each name before its value. */
+/** A listener for requests. `raw` has all header fields in their order, each name before its value. */
 export type StreamListener = (
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -11,8 +11,8 @@ export type StreamListener = (
 ) => void
 
 /**
- * Puts a listener before all others that there are: `make` gets those as one, and the listener decides whether and when
- * they are told. To be called when the server is bound.
+ * Puts a listener before all existing ones. `make` gets the existing listeners as one function. The new listener decides
+ * whether and when to call it. Call this when the server is bound.
  */
 export function listenBefore(server: Server, make: (others: StreamListener) => StreamListener): void {
   for (const http2Server of http2ServersOf(server)) {

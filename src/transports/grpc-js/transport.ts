@@ -24,7 +24,7 @@ import { spreadStreams } from './spread-streams.ts'
 import { TlsCredentials } from './tls-credentials.ts'
 import { watchIncoming } from './watch-incoming.ts'
 
-/** grpc-js, as a transport of the port. Messages pass as bytes. */
+/** The transport of the port that uses grpc-js. Messages pass as bytes. */
 export class GrpcJsTransport implements GrpcTransport {
   readonly #settings: TransportSettings
   readonly #server: Server
@@ -33,7 +33,7 @@ export class GrpcJsTransport implements GrpcTransport {
 
   constructor(settings: TransportSettings) {
     const { methods, limits, jitter, log } = settings
-    // grpc-js has one logger for the process: the server that was made last gets its lines.
+    // grpc-js has one logger for the process. The server that was created last gets its lines.
     setLogger({ error: (...parts: unknown[]) => log.debug({ grpc: parts.map(String).join(' ') }, 'grpc-js') })
     this.#settings = settings
     this.#server = new Server(channelOptions(limits))

@@ -7,21 +7,20 @@ import { peerAddress } from '../peer.ts'
 import { http2ServersOf } from './internals.ts'
 import { trailersOnly } from './metadata.ts'
 
-/** A byte of flags, four of length. */
+/** One byte of flags, and four bytes of length. */
 const PREFIX_BYTES = 5
 const COMPRESSED = 1
 
 type IncomingWatchOptions = Pick<TransportSettings, 'incoming' | 'limits' | 'statusOf'>
 
 /**
- * Has the messages of all calls counted while they arrive: grpc-js keeps a message
- * until all of it is there, and has no hook that could refuse it. To be called when
- * the server is bound.
+ * Counts the messages of all calls while they arrive. grpc-js keeps a message until it is complete, and has no hook to refuse
+ * it earlier. Call this when the server is bound.
  */
 export function watchIncoming(server: Server, options: IncomingWatchOptions): void {
   const calls = new WeakMap<ServerHttp2Stream, StreamCall>()
   const addresses = new WeakMap<Http2Session, string>()
-  // Functions for all calls, not three for each.
+  // These functions are shared by all calls, which saves three closures for each call.
   function onData(this: ServerHttp2Stream, piece: Buffer): void {
     calls.get(this)?.received(piece)
   }
@@ -29,7 +28,7 @@ export function watchIncoming(server: Server, options: IncomingWatchOptions): vo
     calls.get(this)?.over()
   }
   function begin(stream: ServerHttp2Stream, _headers: object, flags: number, raw: readonly string[]): void {
-    // By now grpc-js has begun to read the call, unless it has answered it already.
+    // By now grpc-js has begun to read the call, unless it has already answered it.
     const { session } = stream
     const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
     if (isWhole || session === undefined || stream.listenerCount('data') === 0) return
@@ -40,14 +39,14 @@ export function watchIncoming(server: Server, options: IncomingWatchOptions): vo
     }
     calls.set(stream, new StreamCall(stream, session, address, raw, options))
     stream.prependListener('data', onData)
-    // Not `once`, which makes a function for each: to end twice does no harm.
+    // `once` would create a function for each stream. A second end does no harm.
     stream.on('end', onEnd)
     stream.on('close', onEnd)
   }
   for (const http2Server of http2ServersOf(server)) http2Server.on('stream', begin)
 }
 
-/** A socket that was closed before it was asked has no address left. */
+/** A socket that closed before its address was read has no address. */
 function addressOfSession(session: Http2Session): string {
   return peerAddress(session.socket?.remoteAddress ?? 'gone')
 }
@@ -101,17 +100,17 @@ class StreamCall implements IncomingCall {
       const status = this.#options.statusOf(failure, this)
       stream.respond(trailersOnly(status), { endStream: true })
     }
-    // RFC 9113 §8.1: the answer is complete, and the rest of the request is not wanted. What came of it is dropped.
+    // RFC 9113 §8.1: the answer is complete, and the rest of the request is not needed. The received data is dropped.
     stream.close(constants.NGHTTP2_NO_ERROR)
   }
 
-  /** Of the metadata. */
+  /** A value of the request metadata. */
   header(key: string): string | undefined {
     const at = this.#rawHeaders.findIndex((name, index) => index % 2 === 0 && name === key)
     return at < 0 ? undefined : this.#rawHeaders[at + 1]
   }
 
-  /** A compressed message may unfold to the largest that there is; so may one that hides its size. */
+  /** A compressed message may inflate to the largest allowed size. The same is assumed of a message with an unknown size. */
   #sizeFrom(first: Buffer): number {
     const { maxMessageBytes } = this.#options.limits
     if (first.byteLength < PREFIX_BYTES) return maxMessageBytes + PREFIX_BYTES

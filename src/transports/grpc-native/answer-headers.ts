@@ -4,10 +4,10 @@ import { Metadata } from '../http2/grpc/metadata.ts'
 
 /** RFC 7541 §6.2.2: a literal field without indexing, with a literal name. */
 const LITERAL = 0x00
-/** RFC 7541 §5.1: a length below this takes one byte, of a text without Huffman coding. */
+/** RFC 7541 §5.1: the length of a text below this takes one byte, without Huffman coding. */
 const ONE_BYTE = 127
 
-/** The headers of answers. They differ in the ray id only, so all that comes before it is encoded once. */
+/** The headers of answers. They differ only in the ray id, so everything before it is encoded once. */
 export class AnswerHeaders {
   readonly #blocks: HeaderBlocks
   readonly #head: Buffer

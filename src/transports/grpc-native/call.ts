@@ -9,13 +9,13 @@ import { type CallStatus, callStatus } from '../http2/grpc/status.ts'
 import type { AnswerHeaders } from './answer-headers.ts'
 import type { ExpiringCall, NativeConnection } from './connection.ts'
 
-/** A call on the transport of our own, as the port sees it. It tells its listener what the transport tells it. */
+/** A call on the native transport, as the port sees it. It forwards the events of the transport to its listener. */
 export class NativeCall implements StreamTransportCall, CarrierListener, ExpiringCall {
   readonly #call: ServerCall
   readonly #connection: NativeConnection
   readonly #headers: AnswerHeaders
   #listener: CallListener | null = null
-  /** Of a call whose requests are a stream. */
+  /** The listener of a call with a stream of requests. */
   #requests: RequestListener | null = null
 
   constructor(call: ServerCall, connection: NativeConnection, headers: AnswerHeaders) {
@@ -30,7 +30,7 @@ export class NativeCall implements StreamTransportCall, CarrierListener, Expirin
     return this
   }
 
-  /** The same where it has a stream of requests. */
+  /** Sets the listener of a call with a stream of requests. */
   requestsReadBy(listener: RequestListener): this {
     this.#requests = listener
     return this.listenedBy(listener)
@@ -119,7 +119,7 @@ export class NativeCall implements StreamTransportCall, CarrierListener, Expirin
   }
 }
 
-/** The end of a call, as the transport takes it. */
+/** The end of a call in the form that the transport accepts. */
 export function toCallStatus({ code, message, details, rayId }: GrpcStatus): CallStatus {
   if (details === null && rayId === null) return callStatus(code, message)
   const metadata = new Metadata()

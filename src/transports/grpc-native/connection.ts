@@ -5,11 +5,11 @@ import { type PeerCertificates, peerAddress } from '../peer.ts'
 
 /** A call that has not ended. */
 export interface ExpiringCall {
-  /** Has it answered now. */
+  /** Answers the call now. */
   expire(): void
 }
 
-/** What the port knows of a connection. */
+/** A connection, as the port sees it. */
 export class NativeConnection implements AgingConnection {
   /** The address of the peer, without its port. */
   readonly peer: string
@@ -22,7 +22,7 @@ export class NativeConnection implements AgingConnection {
   constructor(connection: Http2Connection, certificates: PeerCertificates, limits: AgeLimits, jitter: number) {
     this.#connection = connection
     this.#certificates = certificates
-    // A socket that was closed before it was asked has no address left.
+    // A socket that closed before its address was read has no address.
     this.peer = peerAddress(connection.socket.remoteAddress ?? 'gone')
     this.age = new ConnectionAge(this, limits, jitter)
   }
@@ -31,7 +31,7 @@ export class NativeConnection implements AgingConnection {
     return this.#connection.draining
   }
 
-  /** Shown by the peer in the TLS handshake; `null`: none. */
+  /** The certificate that the peer presented in the TLS handshake; `null` if there is none. */
   get certificate(): PeerCertificate | null {
     return this.#certificates.on(this.#connection.socket)
   }

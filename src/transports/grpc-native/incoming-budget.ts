@@ -5,7 +5,7 @@ import type { ArrivingCall, ReceiveBudget } from '../http2/grpc/receive-budget.t
 import { toCallStatus } from './call.ts'
 import type { NativeConnection } from './connection.ts'
 
-/** Has the messages of all calls counted while they arrive. */
+/** Counts the messages of all calls while they arrive. */
 export class IncomingBudget implements ReceiveBudget {
   readonly #incoming: IncomingMessages
   readonly #statusOf: TransportSettings['statusOf']
@@ -46,7 +46,7 @@ class CallOnItsWay implements IncomingCall {
     this.#call.resumeReceiving()
   }
 
-  /** Of the metadata. */
+  /** A value of the request metadata. */
   header(name: string): string | undefined {
     return this.#call.headers.get(name)
   }

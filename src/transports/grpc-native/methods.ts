@@ -11,13 +11,13 @@ import type { AnswerHeaders } from './answer-headers.ts'
 import { NativeCall } from './call.ts'
 import type { NativeConnection } from './connection.ts'
 
-/** What the calls of a transport share. */
+/** The services that all calls of a transport share. */
 export interface CallCarrier {
   readonly headers: AnswerHeaders
   connectionOf(call: ServerCall): NativeConnection
 }
 
-/** A method of the port, as the transport of our own serves it. `carrier`: known when the first call begins. */
+/** A method of the port, as the native transport serves it. `carrier` is available when the first call begins. */
 export function nativeMethod(method: PortMethod, carrier: () => CallCarrier): Method {
   switch (method.kind) {
     case 'unary':

@@ -12,10 +12,13 @@ import { IncomingBudget } from './incoming-budget.ts'
 import { nativeMethod } from './methods.ts'
 
 const CONTENT_TYPE = 'application/grpc+proto'
-/** A message that waits for its place in the budget holds a stream's window, and many may wait before their neighbours notice. */
+/**
+ * A message that waits for its place in the budget occupies a stream's window. This size lets many messages wait before other
+ * streams are blocked.
+ */
 const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024
 
-/** gRPC on HTTP/2 of our own, as a transport of the port. */
+/** The transport of the port that uses QScope's own HTTP/2 implementation. */
 export class NativeTransport implements GrpcTransport {
   readonly #settings: TransportSettings
   readonly #server: Http2Server

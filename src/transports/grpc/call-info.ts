@@ -4,13 +4,13 @@ import type { CallEnded, CallInfo } from '../../rpc/call-info.ts'
 import { rayIdOf } from '../../rpc/trace-context.ts'
 import type { TransportCall } from './transport.ts'
 
-/** A call that came over gRPC. Its signal is aborted by cancellation, by the deadline and by a forced stop. */
+/** A call over gRPC. Cancellation, the deadline and a forced stop abort its signal. */
 export class GrpcCallInfo implements CallInfo {
   readonly rayId: string
   readonly operator = false
   readonly isPromised = true
   protected readonly call: TransportCall
-  /** Whoever answers the call sets it: there is one answer, and what ends the call later is no cancellation. */
+  /** Set by the code that answers the call. There is one answer, and an end after it is not a cancellation. */
   #answered = false
   #aborted = false
   #controller: AbortController | null = null
@@ -63,19 +63,19 @@ export class GrpcCallInfo implements CallInfo {
     return deadline !== null && deadline <= Date.now() ? 'DEADLINE_EXCEEDED' : 'CANCELLED'
   }
 
-  /** Whether an answer may still be sent; it counts as sent. */
+  /** Returns whether an answer may still be sent. If so, it counts as sent. */
   protected takeAnswer(): boolean {
     if (this.#answered) return false
     this.#answered = true
     return true
   }
 
-  /** Whether the server has told the caller that it waits no longer. */
+  /** Whether the server has told the caller that it stopped waiting. */
   protected get isAborted(): boolean {
     return this.#aborted
   }
 
-  /** Nobody waits for the work of this call any more. */
+  /** Aborts the signal: the result of this call is no longer needed. */
   protected abort(): void {
     this.#aborted = true
     this.#controller?.abort()
@@ -87,7 +87,7 @@ export class GrpcCallInfo implements CallInfo {
   }
 }
 
-/** The id of a call, from its metadata. */
+/** The id of a call from its metadata, or a new one. */
 export function rayIdFrom(call: TransportCall, newRayId: () => string): string {
   return rayIdOf(call, newRayId)
 }

@@ -1,30 +1,30 @@
 import { FLUSH_MS } from '../shutdown.ts'
 
-/** How long a connection may live. Times are milliseconds. */
+/** The limits of a connection's age. Times are in milliseconds. */
 export interface AgeLimits {
-  /** After this a connection is asked to end (GOAWAY), so that load spreads over new instances. */
+  /** After this time, a connection is asked to end (GOAWAY), so that load spreads over new instances. */
   readonly maxConnectionAgeMs: number
-  /** How long the calls of a connection that was asked to end may take. */
+  /** How long the calls of a connection may run after it was asked to end. */
   readonly maxConnectionAgeGraceMs: number
 }
 
-/** A connection as far as its age goes. */
+/** The part of a connection that its age concerns. */
 export interface AgingConnection {
-  /** Whether it was asked to end, or is gone. */
+  /** Whether the connection was asked to end, or is closed. */
   readonly ending: boolean
-  /** Asks it to end when its calls have ended; `reason` goes along as debug data. */
+  /** Asks the connection to end when its calls have ended. `reason` is sent as debug data. */
   goAway(reason?: string): void
-  /** Answers the calls that still run on it, and aborts them. */
+  /** Answers the calls that still run on the connection, and aborts them. */
   expireCalls(): void
   destroy(): void
 }
 
-/** The age of connections differs by so much, so that they do not all come back together. */
+/** The variation of the connections' age as a fraction, so that clients do not all reconnect together. */
 const AGE_JITTER = 0.1
 
 /**
- * The age of a connection: it is asked to end (GOAWAY) when it is old enough, and ends
- * when its calls have ended or their grace is over.
+ * Limits the age of a connection. It is asked to end (GOAWAY) when it is old enough. It ends when its calls have ended or
+ * their grace period is over.
  */
 export class ConnectionAge {
   readonly #connection: AgingConnection
@@ -40,7 +40,7 @@ export class ConnectionAge {
     this.#timer = setTimeout(() => this.#maxAgeReached(), ageMs).unref()
   }
 
-  /** Aborted when the connection is asked to end. Made when first read: only calls that last look at it. */
+  /** Aborted when the connection is asked to end. Created at the first read: only long-running calls use it. */
   get ends(): AbortSignal {
     if (this.#ends === null) {
       this.#ends = new AbortController()
@@ -55,14 +55,14 @@ export class ConnectionAge {
     this.#ends?.abort()
   }
 
-  /** To be called when the connection is gone. */
+  /** Call this when the connection is closed. */
   closed(): void {
     clearTimeout(this.#timer)
     this.#ends?.abort()
   }
 
   #maxAgeReached(): void {
-    // What still runs on a connection that was idle, or that its peer ended first, has no longer than on any other.
+    // Calls on a connection that was idle, or that its peer ended first, get the same grace period as on any other connection.
     if (this.#connection.ending) this.#ends?.abort()
     else this.goAway('max_age')
     this.#timer = setTimeout(() => this.#graceExpired(), this.#graceMs).unref()

@@ -14,12 +14,12 @@ import {
   SourceCodeInfoSchema,
 } from '@bufbuild/protobuf/wkt'
 
-/** What is said of a file in its source, as locations of `SourceCodeInfo`. */
+/** The comments in the source of a file, as locations of `SourceCodeInfo`. */
 export type CommentsOf = (
   fileName: string,
 ) => readonly MessageInitShape<typeof SourceCodeInfo_LocationSchema>[] | undefined
 
-/** What reflection looks up: files by name, symbol and extension, exactly as they were compiled. */
+/** The lookups of reflection: files by name, symbol and extension, exactly as they were compiled. */
 export class DescriptorIndex {
   readonly #files = new Map<string, DescFile>()
   readonly #symbols = new Map<string, DescFile>()
@@ -27,7 +27,7 @@ export class DescriptorIndex {
   readonly #encoded = new Map<DescFile, Uint8Array>()
   readonly #commentsOf: CommentsOf
 
-  /** Knows these files and all that they import. */
+  /** Indexes these files and all files that they import. */
   constructor(roots: Iterable<DescFile>, commentsOf: CommentsOf) {
     this.#commentsOf = commentsOf
     for (const root of roots) for (const file of this.closure(root)) this.#files.set(file.proto.name, file)
@@ -45,7 +45,7 @@ export class DescriptorIndex {
     return this.#files.get(name) ?? null
   }
 
-  /** By the full name of a message, field, oneof, enum, enum value, service, method or extension. */
+  /** Looks up the full name of a message, field, oneof, enum, enum value, service, method or extension. */
   fileWithSymbol(symbol: string): DescFile | null {
     return this.#symbols.get(symbol) ?? null
   }
@@ -54,13 +54,13 @@ export class DescriptorIndex {
     return this.#extensions.get(extendee)?.get(number) ?? null
   }
 
-  /** Ascending; `null` for a message that is not known. */
+  /** The numbers in ascending order; `null` for an unknown message. */
   extensionNumbers(extendee: string): readonly number[] | null {
     if (!this.#symbols.has(extendee)) return null
     return [...(this.#extensions.get(extendee)?.keys() ?? [])].sort((a, b) => a - b)
   }
 
-  /** The file and all that it imports, directly or not; every file before what it imports. */
+  /** The file and all files that it imports, directly or indirectly. Every file comes before its imports. */
   closure(file: DescFile): readonly DescFile[] {
     const seen = new Set<DescFile>()
     const importedFirst: DescFile[] = []
@@ -74,7 +74,7 @@ export class DescriptorIndex {
     return importedFirst.reverse()
   }
 
-  /** The serialized FileDescriptorProto, options and comments included: made once, and shared by all who ask. */
+  /** The serialized FileDescriptorProto with options and comments. It is encoded once and shared by all callers. */
   bytes(file: DescFile): Uint8Array {
     const known = this.#encoded.get(file)
     if (known !== undefined) return known
@@ -102,7 +102,7 @@ function* symbolsOfMessage(message: DescMessage): Iterable<string> {
 
 function* symbolsOfEnum(each: DescEnum): Iterable<string> {
   yield each.typeName
-  // Values are siblings of their enum, not its children.
+  // Enum values are siblings of their enum, not its children.
   const scope = each.typeName.slice(0, each.typeName.lastIndexOf('.') + 1)
   for (const value of each.values) yield scope + value.name
 }

@@ -15,10 +15,10 @@ import { toGrpcStatus } from './status.ts'
 import { ANSWERED, StreamQuota, SystemCodec, type SystemServiceOptions } from './system-service.ts'
 import type { CallListener, GrpcStatus, SingleRequestMethod, TransportCall } from './transport.ts'
 
-/** The whole server, in the words of the health protocol. */
+/** The name of the whole server in the health protocol. */
 const OVERALL = ''
 
-/** The health protocol knows this status, and no reason of QScope's. */
+/** The status that the health protocol requires. It has no reason of QScope. */
 const NO_SUCH_SERVICE: GrpcStatus = Object.freeze({
   code: Code.NOT_FOUND,
   message: 'There is no such service.',
@@ -28,12 +28,12 @@ const NO_SUCH_SERVICE: GrpcStatus = Object.freeze({
 
 type HealthCodec = SystemCodec<typeof HealthCheckRequestSchema, typeof HealthCheckResponseSchema>
 
-/** Load balancers and clients watch, some of them many instances of a client behind one address. */
+/** Load balancers and clients open watches. Many instances of a client may share one address. */
 const WATCHES = Object.freeze({ perPeer: 1_000, total: 10_000 })
 
 /**
- * `grpc.health.v1`: for the server and for each service by name. They share one
- * database, so they share one state. Anyone may ask.
+ * `grpc.health.v1`, for the server and for each service by name. All services share one database, so they share one state. No
+ * authentication is required.
  */
 export class HealthService {
   readonly #names: ReadonlySet<string>
@@ -99,7 +99,7 @@ export class HealthService {
   }
 }
 
-/** A watch that is open: it is told the state at once, and each change of it. */
+/** An open watch. It sends the state at once, and then each change. */
 class HealthWatch implements CallListener {
   readonly #call: TransportCall
   readonly #leave: () => void
@@ -109,7 +109,7 @@ class HealthWatch implements CallListener {
   readonly #unsubscribe: () => void
   #isOpen = true
 
-  /** `leave` ends its place in the quota. `isKnown`: whether there is a service of the name that is watched. */
+  /** `leave` frees its place in the quota. `isKnown`: whether the watched service exists. */
   constructor(call: TransportCall, leave: () => void, state: ServingState, codec: HealthCodec, isKnown: boolean) {
     this.#call = call
     this.#leave = leave
@@ -134,7 +134,7 @@ class HealthWatch implements CallListener {
   }
 
   drained(): void {
-    // The state changes seldom, so nothing waits for the caller to read.
+    // The state changes seldom, so no write waits for the caller to read.
   }
 
   #send(): void {
@@ -163,7 +163,7 @@ function currentHealth({ serving }: ServingState): HealthCheckResponse {
   return create(HealthCheckResponseSchema, { status: serving ? Serving.SERVING : Serving.NOT_SERVING })
 }
 
-/** The ray id stands in the initial metadata, as that of every unary call. */
+/** The ray id is sent in the initial metadata, as for every unary call. */
 function fail(call: TransportCall, rayId: string, status: GrpcStatus): void {
   call.start(rayId)
   call.fail(status)

@@ -1,14 +1,14 @@
 import type { AgeLimits } from './connection-age.ts'
 
-/** What a caller may use up. Times are milliseconds. */
+/** The limits of a caller. Times are in milliseconds. */
 export interface GrpcLimits extends AgeLimits {
   /** The largest request, in bytes. */
   readonly maxMessageBytes: number
-  /** Calls at once on one connection. */
+  /** The number of concurrent calls on one connection. */
   readonly maxConcurrentStreams: number
-  /** After this a connection without calls is closed. */
+  /** After this time, a connection without calls is closed. */
   readonly maxConnectionIdleMs: number
-  /** How often a peer is pinged, and how long it may take to answer. */
+  /** How often a peer is pinged, and how long its answer may take. */
   readonly keepaliveTimeMs: number
   readonly keepaliveTimeoutMs: number
 }
@@ -23,5 +23,5 @@ export const DEFAULT_LIMITS: GrpcLimits = Object.freeze({
   keepaliveTimeoutMs: 20_000,
 })
 
-/** Whoever opens a connection and sends nothing does not keep it. */
+/** A connection that sends nothing is closed after this time, in milliseconds. */
 export const HANDSHAKE_MS = 10_000

@@ -20,7 +20,7 @@ export function pipelineMethod(route: Route, port: PipelinePort): SingleRequestM
 class UnaryMethod implements SingleRequestMethod {
   readonly kind = 'unary'
   readonly path: string
-  /** The pipeline lets no call run beyond it. */
+  /** The pipeline ends every call at its deadline. */
   readonly keepsDeadline = true
   readonly #method: DescMethodUnary
   readonly #port: PipelinePort
@@ -42,7 +42,7 @@ class UnaryMethod implements SingleRequestMethod {
 class ServerStreamMethod implements SingleRequestMethod {
   readonly kind = 'serverStream'
   readonly path: string
-  /** It may wait for a caller who does not read, and the pipeline with it. */
+  /** The method, and the pipeline with it, may wait for a caller that does not read. */
   readonly keepsDeadline = false
   readonly #method: DescMethodServerStreaming
   readonly #port: PipelinePort

@@ -8,19 +8,22 @@ import type { ServingState } from '../../rpc/serving-state.ts'
 import { toEndedStatus, toGrpcStatus } from './status.ts'
 import type { GrpcStatus } from './transport.ts'
 
-/** What the calls of the pipeline share. */
+/** The services that all calls of the pipeline share. */
 export interface PipelinePort {
   readonly pipeline: Pipeline
   readonly answers: AnswerEncoder
   readonly state: ServingState
   readonly scheduler: BatchScheduler
   readonly newRayId: () => string
-  /** Where the errors are documented; becomes the Help link of each. */
+  /** The address of the error documentation, used for the Help link of each error. */
   readonly helpBase: string | undefined
   readonly log: Logger
 }
 
-/** The pipeline turns errors into answers itself; what arrives here ended the call, or happened on the way out. */
+/**
+ * The status for an exception. The pipeline turns errors into answers itself, so an exception here either ended the call or
+ * occurred while the answer was sent.
+ */
 export function statusOfThrown(error: unknown, rayId: string, { log, helpBase }: PipelinePort): GrpcStatus {
   if (error instanceof CallEnded) return toEndedStatus(error)
   log.error({ rayId, err: error }, 'unexpected error while answering')

@@ -23,26 +23,29 @@ import { toGrpcStatus } from './status.ts'
 import { StreamQuota, SystemCodec, type SystemServiceOptions } from './system-service.ts'
 import type { RequestListener, StreamRequestMethod, StreamTransportCall } from './transport.ts'
 
-/** A tool opens one, or a few. Each holds an answer until it is read. */
+/** A tool opens one stream or a few. Each stream holds an answer until it is read. */
 const STREAMS = Object.freeze({ perPeer: 8, total: 64 })
-/** The requests of one address: a tool that describes everything makes one for each message. */
+/** The request rate of one address. A tool that describes everything sends one request for each message type. */
 const REQUEST_RATE = Object.freeze({ burst: 2_000, perMinute: 2_000 })
-/** A stream ends by itself after this, as at any shutdown: tools open another. A message may take a little longer to arrive. */
+/**
+ * A stream ends by itself after this time, in milliseconds, as at a shutdown; tools open another. A message may take slightly
+ * longer to arrive.
+ */
 const MAX_STREAM_AGE_MS = 20_000
 
 type Answer = ServerReflectionResponse['messageResponse'] | Files
 
 type ReflectionCodec = SystemCodec<typeof ServerReflectionRequestSchema, typeof ServerReflectionResponseSchema>
 
-/** Files that answer a question, encoded once for all who ask. */
+/** The files that answer a question, encoded once for all callers. */
 interface Files {
   readonly case: 'files'
   readonly encoded: readonly Uint8Array[]
 }
 
 /**
- * Reflection v1 and v1alpha, whose messages are the same on the wire. Anyone may
- * ask, so what is asked for is encoded once, and the streams are few.
+ * Reflection v1 and v1alpha, whose messages are the same on the wire. No authentication is required, so answers are encoded
+ * once and the number of streams is small.
  */
 export class ReflectionService {
   readonly #services: readonly DescService[]
@@ -54,7 +57,7 @@ export class ReflectionService {
   readonly #questions = new RateLimiter(REQUEST_RATE)
   #index: Promise<DescriptorIndex> | null = null
 
-  /** `moreFiles`: what no request refers to, but answers contain. */
+  /** `moreFiles`: files that no request refers to, but that answers contain. */
   constructor(services: readonly DescService[], moreFiles: readonly DescFile[], options: SystemServiceOptions) {
     this.#services = [...services, ServerReflection, ServerReflectionAlpha]
     this.#names = this.#services.map((service) => service.typeName).sort()
@@ -70,12 +73,12 @@ export class ReflectionService {
     }))
   }
 
-  /** Counts a stream; the function in the answer ends it. */
+  /** Counts a stream. The returned function ends it. */
   open(peer: string): Result<() => void> {
     return this.#streams.open(peer)
   }
 
-  /** Answers one question, encoded as it came. `sent`: the files that the stream has carried. */
+  /** Answers one encoded question. `sent`: the files that were already sent on the stream. */
   async reply(peer: string, bytes: Uint8Array, sent: Set<DescFile>): Promise<Result<Uint8Array>> {
     const request = this.#codec.parse(bytes)
     if (!request.ok) return request
@@ -87,7 +90,7 @@ export class ReflectionService {
     return success(encoded(request.value, answer(request.value, await this.#index, this.#names, sent), this.#codec))
   }
 
-  /** The comments are large, and most servers are never asked. */
+  /** The comments are large and most servers never get a question, so the index is created on demand. */
   async #openIndex(): Promise<DescriptorIndex> {
     const { comments } = await import('../../gen/comments.ts')
     const files = [...this.#services.map((service) => service.file), ...this.#moreFiles]
@@ -95,7 +98,7 @@ export class ReflectionService {
   }
 }
 
-/** One stream of questions. They are answered one after the other: the next is read when the answer has left, or nearly. */
+/** A stream of questions, which are answered one after the other. The next question is read when the answer has been sent, or nearly. */
 class ReflectionStream implements RequestListener {
   readonly #call: StreamTransportCall
   readonly #options: SystemServiceOptions
@@ -105,7 +108,7 @@ class ReflectionStream implements RequestListener {
   readonly #sent = new Set<DescFile>()
   readonly #unsubscribe: () => void
   readonly #life: NodeJS.Timeout
-  /** Ends its place in the quota; `null`: it has none. */
+  /** Frees its place in the quota; `null` if it has none. */
   #leave: (() => void) | null = null
   #replying: Promise<void> = Promise.resolve()
   #isOpen = true
@@ -186,7 +189,7 @@ class ReflectionStream implements RequestListener {
   }
 }
 
-/** Field 4 of the response, `file_descriptor_response`, and its only field: both of them length-delimited. */
+/** Field 4 of the response, `file_descriptor_response`, and the only field of that message. Both are length-delimited. */
 const FILES_TAG = (4 << 3) | 2
 const FILE_TAG = (1 << 3) | 2
 
@@ -194,7 +197,7 @@ function encoded(request: ServerReflectionRequest, answer: Answer, codec: Reflec
   const head = { validHost: request.host, originalRequest: request }
   if (answer.case !== 'files')
     return codec.encode(create(ServerReflectionResponseSchema, { ...head, messageResponse: answer }))
-  // Fields may come one after the other, whoever encoded them (protobuf, "Encoding").
+  // Encoded fields may be concatenated, even if they were encoded separately (protobuf, "Encoding").
   const files = answer.encoded.flatMap((bytes) => [delimiter(FILE_TAG, bytes.byteLength), bytes])
   const size = files.reduce((sum, bytes) => sum + bytes.byteLength, 0)
   return Buffer.concat([
@@ -241,7 +244,7 @@ function answer(
   }
 }
 
-/** The file, and of its imports those this stream has not carried yet, so that one round trip is enough. */
+/** The file, and those of its imports that were not yet sent on this stream, so that one round trip is enough. */
 function fileAnswer(file: DescFile | null, index: DescriptorIndex, sent: Set<DescFile>): Answer {
   if (file === null) return refusal(Code.NOT_FOUND, 'There is no such file, symbol or extension.')
   const files = index.closure(file).filter((each) => each === file || !sent.has(each))

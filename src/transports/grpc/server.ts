@@ -27,7 +27,7 @@ import {
 
 export interface GrpcServerOptions {
   readonly listen: ListenAddress
-  /** What carries the calls. */
+  /** The transport that carries the calls. */
   readonly transport: OpenTransport
   readonly pipeline: Pipeline
   readonly state: ServingState
@@ -35,20 +35,20 @@ export interface GrpcServerOptions {
   readonly newRayId: () => string
   /** A number in [0, 1) for jitter. */
   readonly jitter: () => number
-  /** Where the errors are documented; becomes the Help link of each. `undefined`: they have none. */
+  /** The address of the error documentation, used for the Help link of each error. `undefined`: errors have no link. */
   readonly helpBase: string | undefined
   readonly limits?: Partial<GrpcLimits>
-  /** Whether anyone may read the schema from the server; on if not given. */
+  /** Whether the server offers reflection without authentication. Default: true. */
   readonly reflection?: boolean
-  /** What messages on their way may take, counted together with those of other ports; alone if not given. */
+  /** The budget of incoming messages, shared with other ports. By default the server has its own. */
   readonly incoming?: IncomingMessages
-  /** Shared with the stores that answer the calls; its own if not given. */
+  /** Shared with the stores that answer the calls. By default the server has its own. */
   readonly scheduler?: BatchScheduler
   /** `null`: plaintext. */
   readonly tls?: TlsSource | null
 }
 
-/** The gRPC port: the calls of the pipeline, `grpc.health.v1` and, if wanted, reflection. */
+/** The gRPC port: the calls of the pipeline, `grpc.health.v1` and, if enabled, reflection. */
 export class GrpcServer {
   readonly #options: GrpcServerOptions
   readonly #transport: GrpcTransport
@@ -70,7 +70,7 @@ export class GrpcServer {
     })
   }
 
-  /** @throws Error of one line, when the address cannot be had. */
+  /** @throws Error with a message of one line if the server cannot listen at the address. */
   async start(): Promise<{ readonly port: number }> {
     const { listen } = this.#options
     try {
@@ -80,7 +80,7 @@ export class GrpcServer {
     }
   }
 
-  /** Takes no new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
+  /** Accepts no new calls. Lets the running calls finish for up to `graceMs`, then aborts them and reports that to their callers. */
   async stop(graceMs: number): Promise<void> {
     const { state, log } = this.#options
     state.drain()

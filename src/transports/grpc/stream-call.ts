@@ -5,12 +5,12 @@ import { type PipelinePort, statusOfThrown } from './pipeline-port.ts'
 import { toGrpcStatus } from './status.ts'
 import type { CallListener, TransportCall } from './transport.ts'
 
-/** A call with a stream of answers on its way through the pipeline. */
+/** A call with a stream of answers that runs through the pipeline. */
 export class StreamCall extends GrpcCallInfo implements CallListener {
   readonly #method: DescMethodServerStreaming
   readonly #port: PipelinePort
   readonly #request: Uint8Array
-  /** Waits until the caller has read enough, or is gone. */
+  /** Settles when the caller has read enough or has disconnected. */
   #waiting: PromiseWithResolvers<void> | null = null
 
   constructor(method: DescMethodServerStreaming, port: PipelinePort, call: TransportCall, request: Uint8Array) {

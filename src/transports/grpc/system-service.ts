@@ -7,18 +7,18 @@ import { RequestParser } from '../../rpc/request-limits/request-parser.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import type { CallListener } from './transport.ts'
 
-/** What a service beside the pipeline is served with. */
+/** The dependencies of a service beside the pipeline. */
 export interface SystemServiceOptions {
   readonly state: ServingState
   readonly newRayId: () => string
-  /** Where the errors are documented; becomes the Help link of each. */
+  /** The address of the error documentation, used for the Help link of each error. */
   readonly helpBase: string | undefined
   readonly log: Logger
 }
 
 /**
- * The codec of a method that answers beside the pipeline: of health and reflection, which
- * anyone may call. What anyone sends is bounded before it is parsed.
+ * The codec of a method of health or reflection, which do not run through the pipeline. They require no authentication, so
+ * the size of a message is checked before it is parsed.
  */
 export class SystemCodec<I extends DescMessage, O extends DescMessage> {
   readonly #parser: RequestParser<I, never>
@@ -41,7 +41,7 @@ export class SystemCodec<I extends DescMessage, O extends DescMessage> {
   }
 }
 
-/** Of a call that was answered while it began. */
+/** The listener of a call that was answered while it began. */
 export const ANSWERED: CallListener = Object.freeze({
   cancelled: () => undefined,
   graceExpired: () => undefined,
@@ -54,20 +54,20 @@ export interface StreamLimits {
   readonly total: number
 }
 
-/** The quota of streams that are open to unauthenticated callers: each holds memory. */
+/** The quota of streams that unauthenticated callers have open. Each stream holds memory. */
 export class StreamQuota {
   readonly #kind: string
   readonly #limits: StreamLimits
   readonly #peers = new OpenCounter()
   #total = 0
 
-  /** `kind`: what the refusal calls the streams. */
+  /** `kind`: the name of the streams in a refusal. */
   constructor(kind: string, limits: StreamLimits) {
     this.#kind = kind
     this.#limits = limits
   }
 
-  /** Counts a stream; the function in the answer ends it, once. */
+  /** Counts a stream. The returned function ends it; further calls have no effect. */
   open(peer: string): Result<() => void> {
     const key = peerKey(peer)
     const { perPeer, total } = this.#limits

@@ -18,60 +18,65 @@ export interface GrpcStatus {
 }
 
 /**
- * A call as its transport carries it. It is answered once: by `answer`, or by `start`,
- * any number of `write`, and `end` or `fail`, or by `fail` alone. What comes after the end is ignored,
- * and so is all of it when nobody waits any more.
+ * A call, as its transport carries it. It is answered once: by `answer`; by `start`, any number of `write`, and `end` or
+ * `fail`; or by `fail` alone. Anything sent after the end is ignored. Everything is ignored when the caller no longer waits.
  */
 export interface TransportCall {
   /** The address of the caller, without its port. */
   readonly peer: string
-  /** `null`: the caller waits for ever. */
+  /** `null`: the caller sets no deadline. */
   readonly deadline: EpochMs | null
-  /** Shown by the caller in the TLS handshake, issued by the CA for clients or not; `null`: none. */
+  /**
+   * The certificate that the caller presented in the TLS handshake, whether the CA for clients issued it or not; `null` if
+   * there is none.
+   */
   readonly certificate: PeerCertificate | null
-  /** Whether the call ended before it was answered: cancelled, its connection lost, its deadline over. */
+  /** Whether the call ended before it was answered: it was cancelled, its connection was lost, or its deadline passed. */
   readonly isCancelled: boolean
-  /** Aborted when the connection of the call is asked to end; made when first read. */
+  /** Aborted when the connection of the call is asked to end. Created at the first read. */
   readonly connectionEnds: AbortSignal
-  /** The first value of a metadata key that is text. */
+  /** The first value of a textual metadata key. */
   header(name: string): string | undefined
-  /** All values of a metadata key that is text. */
+  /** All values of a textual metadata key. */
   headers(name: string): readonly string[]
   /** The answer of a unary call. */
   answer(rayId: string, message: Uint8Array): void
-  /** Sends the initial metadata, where not all is sent in one go. */
+  /** Sends the initial metadata of an answer that is sent in parts. */
   start(rayId: string): void
-  /** Sends a message of a stream. `false`: the caller is to read first; its listener hears when it has. */
+  /** Sends a message of a stream. `false`: the caller has to read first, and the listener's `drained` is called when it has. */
   write(message: Uint8Array): boolean
   /** Ends a stream with OK. */
   end(): void
-  /** Ends the call. Where nothing was sent yet, there is no initial metadata. */
+  /** Ends the call with a status. If nothing was sent yet, no initial metadata is sent. */
   fail(status: GrpcStatus): void
-  /** What handled the call has ended, answered or not: only then it stops counting against the limits of its connection. */
+  /**
+   * The handler of the call has ended, whether it answered or not. Only then the call stops counting against the limits of
+   * its connection.
+   */
   release(): void
 }
 
 /** A call whose requests are a stream. */
 export interface StreamTransportCall extends TransportCall {
-  /** Reads no further request, until `resume`. */
+  /** Stops reading requests until `resume`. */
   pause(): void
   resume(): void
 }
 
-/** Who is told what becomes of a call. */
+/** A listener for the events of a call. */
 export interface CallListener {
   /** The call ended before it was answered. At most once, and not after its answer. */
   cancelled(): void
-  /** The server waits no longer: the call is to be answered now, whether its work has ended or not. */
+  /** The server stops waiting: the call has to be answered now, whether its work has ended or not. */
   graceExpired(): void
   /** After a `write` that returned false: the caller has read, or the call is cancelled. */
   drained(): void
 }
 
-/** Who is told of the requests of a stream as well. */
+/** A listener that also gets the requests of a stream. */
 export interface RequestListener extends CallListener {
   request(message: Uint8Array): void
-  /** The caller sends no more. */
+  /** The caller sends no more requests. */
   requestsEnded(): void
 }
 
@@ -79,7 +84,7 @@ export interface RequestListener extends CallListener {
 export interface SingleRequestMethod {
   readonly kind: 'unary' | 'serverStream'
   readonly path: string
-  /** Whether what it begins ends by itself at the deadline; else the transport ends it. */
+  /** Whether the method ends by itself at the deadline. If not, the transport ends the call. */
   readonly keepsDeadline: boolean
   begin(call: TransportCall, request: Uint8Array): CallListener
 }
@@ -91,46 +96,46 @@ export interface StreamRequestMethod {
   begin(call: StreamTransportCall): RequestListener
 }
 
-/** What a transport serves. */
+/** A method that a transport serves. */
 export type PortMethod = SingleRequestMethod | StreamRequestMethod
 
-/** What a transport is made with. */
+/** The settings of a transport. */
 export interface TransportSettings {
   readonly methods: readonly PortMethod[]
   readonly limits: GrpcLimits
   /** A number in [0, 1) for jitter. */
   readonly jitter: () => number
-  /** What messages on their way may take. */
+  /** The budget of incoming messages. */
   readonly incoming: IncomingMessages
-  /** What a refusal becomes of a call that no method has begun. */
+  /** The status for a refusal of a call that no method has begun. */
   readonly statusOf: (failure: FailedResult, headers: HeaderSource) => GrpcStatus
   /** `null`: plaintext. */
   readonly tls: TlsSource | null
   readonly log: Logger
 }
 
-/** Where to listen; port 0 takes a free one. */
+/** The address to listen at. Port 0 selects a free port. */
 export interface ListenAddress {
   readonly host: string
   readonly port: number
 }
 
-/** Sockets, HTTP/2 and the framing of gRPC: how the calls of a port come and go. */
+/** Sockets, HTTP/2 and the framing of gRPC. */
 export interface GrpcTransport {
-  /** @throws Error whose message has the code of the operating system, when the address cannot be had. */
+  /** @throws Error whose message has the error code of the operating system, if the server cannot listen at the address. */
   listen(address: ListenAddress): Promise<{ readonly port: number }>
-  /** Takes no new connections, and asks all that are open to end with their last call. Resolves when they have ended. */
+  /** Accepts no new connections, and asks all open ones to end with their last call. Resolves when they have ended. */
   stop(): Promise<void>
-  /** Has all running calls answered now. */
+  /** Answers all running calls now. */
   expireCalls(): void
-  /** Cuts all connections. */
+  /** Destroys all connections. */
   destroy(): void
 }
 
-/** One of the transports that there are. */
+/** Creates a transport. */
 export type OpenTransport = (settings: TransportSettings) => GrpcTransport
 
-/** As it stands in a URL. */
+/** The address in the form of a URL. */
 export function hostAndPort({ host, port }: ListenAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }

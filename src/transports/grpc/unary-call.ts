@@ -7,8 +7,8 @@ import { toGrpcStatus } from './status.ts'
 import type { CallListener, GrpcStatus, TransportCall } from './transport.ts'
 
 /**
- * A unary call on its way through the pipeline. Messages pass as bytes: the pipeline
- * parses them, so that a broken one gets a status of ours and not INTERNAL.
+ * A unary call that runs through the pipeline. Messages pass as bytes: the pipeline parses them, so that a malformed message
+ * gets a status of QScope and not INTERNAL.
  */
 export class UnaryCall extends GrpcCallInfo implements CallListener, Beginning {
   readonly #method: DescMethodUnary
@@ -36,7 +36,7 @@ export class UnaryCall extends GrpcCallInfo implements CallListener, Beginning {
     // Nothing is written before the answer.
   }
 
-  /** The ray id stands in the initial metadata of every answer. */
+  /** The ray id is sent in the initial metadata of every answer. */
   #fail(status: GrpcStatus): void {
     this.call.start(this.rayId)
     this.call.fail(status)

@@ -19,7 +19,7 @@ export interface HttpAdapterOptions {
   readonly log: Logger
 }
 
-/** A call as Connect hands it on, for the pipeline. */
+/** A call that Connect passes on to the pipeline. */
 interface HttpCall {
   readonly info: HttpCallInfo
   readonly message: Message | EncodedRequest
@@ -30,7 +30,7 @@ export class HttpAdapter {
   readonly #options: HttpAdapterOptions
   readonly #calls: RunningCalls
 
-  /** `abort`: aborted when the server waits no longer for its calls. */
+  /** `abort`: aborted when the server stops waiting for its calls. */
   constructor(options: HttpAdapterOptions, abort: AbortSignal) {
     this.#options = options
     this.#calls = new RunningCalls(options.state, options.log, abort)
@@ -76,7 +76,7 @@ export class HttpAdapter {
     }
   }
 
-  /** @throws ConnectError for what is no success. */
+  /** @throws ConnectError unless the result is a success. */
   #valueOf(result: Result<Message> | CallEnded, info: HttpCallInfo): Message {
     if (result instanceof CallEnded) throw toEndedError(result)
     if (!result.ok) throw toConnectError(result, info, this.#options.helpBase)

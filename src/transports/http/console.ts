@@ -5,17 +5,17 @@ import type { HttpCallInfo } from './exchange/http-call-info.ts'
 const CONSOLE_PATH = '/console/'
 const INDEX = 'index.html'
 
-/** A file of the console, in every form in which it is sent. */
+/** A file of the console with all its content codings. */
 export interface ConsoleFile {
-  /** Below the console's own path, such as `assets/main-1a2b3c4d.js`. */
+  /** The path relative to the console's own path, such as `assets/main-1a2b3c4d.js`. */
   readonly name: string
   readonly contentType: string
   readonly bytes: Uint8Array
-  /** By the name of the coding (RFC 9110 §8.4.1). */
+  /** The encoded contents by the name of the coding (RFC 9110 §8.4.1). */
   readonly coded: ReadonlyMap<'br' | 'gzip', Uint8Array>
 }
 
-/** Nothing is loaded, run, asked or framed but from the server itself, and no text becomes markup or script. */
+/** The page may load, run, request and be framed only from the server itself, and no text becomes markup or script. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -35,12 +35,12 @@ const HEADERS = Object.freeze({
   'referrer-policy': 'no-referrer',
 })
 
-/** The name of an asset holds a hash of what is in it, so it never changes. */
+/** The name of an asset contains a hash of its content, so the content never changes. */
 const FOR_EVER = 'public, max-age=31536000, immutable'
-/** The page names the assets of this version: a browser asks again each time. */
+/** The page names the assets of this version, so browsers revalidate it each time. */
 const ASK_AGAIN = 'no-cache'
 
-/** One endpoint for each file: what is not among them has no path, however it is spelled. */
+/** Creates one endpoint for each file. Only these exact paths exist, so no spelling of a path reaches another file. */
 export function consoleEndpoints(files: readonly ConsoleFile[]): readonly Endpoint[] {
   if (files.length === 0) return []
   return [...files.map((file) => new ConsoleFileEndpoint(file)), new ConsoleRedirect()]
@@ -72,7 +72,7 @@ class ConsoleFileEndpoint implements Endpoint {
   }
 }
 
-/** Relative addresses of the page are below `/console/`. */
+/** Redirects to `/console/`, because relative addresses of the page are below it. */
 class ConsoleRedirect implements Endpoint {
   readonly path = '/console'
 
@@ -81,7 +81,7 @@ class ConsoleRedirect implements Endpoint {
   }
 }
 
-/** The better of the codings that a caller names without refusing it (RFC 9110 §12.5.3); `null`: as it is. */
+/** The better of the codings that the caller accepts (RFC 9110 §12.5.3); `null`: no coding. */
 export function codingFor(accepted: string): 'br' | 'gzip' | null {
   const named = new Set(
     accepted

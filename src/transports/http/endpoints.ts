@@ -2,13 +2,13 @@ import type { ServingState } from '../../rpc/serving-state.ts'
 import { type Answer, textAnswer } from './exchange/answer.ts'
 import type { HttpCallInfo } from './exchange/http-call-info.ts'
 
-/** A document that is fetched with GET, beside the calls. */
+/** A document that is fetched with GET. It is not a call. */
 export interface Endpoint {
   readonly path: string
   answer(info: HttpCallInfo): Promise<Answer> | Answer
 }
 
-/** The process lives and answers, whatever the database does: restarting it for less makes an outage worse. */
+/** Reports that the process runs and answers, regardless of the database: a restart because of the database makes an outage worse. */
 export class LivenessEndpoint implements Endpoint {
   readonly path = '/healthz'
 
@@ -17,7 +17,7 @@ export class LivenessEndpoint implements Endpoint {
   }
 }
 
-/** Whether calls should be sent here: the same as SERVING on gRPC. The log says more of the reason. */
+/** Reports whether calls should be sent to this process: the same state as SERVING on gRPC. The log has the details of the reason. */
 export class ReadinessEndpoint implements Endpoint {
   readonly path = '/readyz'
   readonly #state: ServingState
@@ -34,7 +34,7 @@ export class ReadinessEndpoint implements Endpoint {
 
 export type MetricsSource = () => Promise<{ readonly contentType: string; readonly text: string }>
 
-/** What Prometheus scrapes. */
+/** The metrics that Prometheus scrapes. */
 export class MetricsEndpoint implements Endpoint {
   readonly path = '/metrics'
   readonly #source: MetricsSource

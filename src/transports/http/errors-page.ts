@@ -5,7 +5,7 @@ import { anchorOf, reasonOf } from '../../rpc/rpc-status.ts'
 import type { Endpoint } from './endpoints.ts'
 import type { Answer } from './exchange/answer.ts'
 
-/** Where the Help link of each refusal leads, with the error's anchor. */
+/** The path of the error documentation. The Help link of each refusal adds the anchor of the error. */
 const ERRORS_PATH = '/docs/errors'
 const MAX_AGE_S = 3_600
 
@@ -13,7 +13,7 @@ const STYLE = `body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:0 
 code{font-family:ui-monospace,monospace}dt{font-weight:600}dd{margin:0 0 .5rem}h2:target{background:#fff3bf}
 @media (prefers-color-scheme:dark){body{color:#e8e8e8;background:#161616}a{color:#8ab4f8}h2:target{background:#5c4b00}}`
 
-/** Nothing is loaded, run, framed or sent from the page; its one style is known by its hash. */
+/** The page may not load, run, frame or send anything. Its only style is allowed by its hash. */
 const POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
@@ -22,7 +22,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** What every error means and what to do about it, for people: made once from the registry. */
+/** Describes the meaning of every error and its remedy. The page is built once from the registry. */
 export class ErrorsPageEndpoint implements Endpoint {
   readonly path = ERRORS_PATH
   readonly #answer: Answer = Object.freeze({
@@ -87,7 +87,7 @@ ${facts.map(([name, text]) => `<dt>${name}</dt><dd>${text}</dd>`).join('\n')}
 </section>`
 }
 
-/** The advice is written for Markdown, of which it uses code and links to other pages. */
+/** Formats the advice, which is Markdown that uses only code and links to other pages. */
 function marked(text: string): string {
   return escaped(text)
     .replaceAll(/`([^`]+)`/g, '<code>$1</code>')

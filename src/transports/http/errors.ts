@@ -10,7 +10,7 @@ import { toRpcStatus } from '../../rpc/rpc-status.ts'
 
 const DETAILS = createRegistry(file_google_rpc_error_details)
 
-/** The status of a refusal, as Connect counts it. */
+/** The Connect code of each gRPC status. */
 const CODES = Object.freeze({
   INVALID_ARGUMENT: Code.InvalidArgument,
   NOT_FOUND: Code.NotFound,
@@ -25,7 +25,7 @@ const CODES = Object.freeze({
   UNAVAILABLE: Code.Unavailable,
 } satisfies Record<StatusName, Code>)
 
-/** A refusal in Connect's words, with the same details as on gRPC. */
+/** The Connect error for a refusal, with the same details as on gRPC. */
 export function toConnectError(
   failed: FailedResult,
   { rayId, authorization }: CallInfo,
@@ -40,7 +40,7 @@ export function toConnectError(
   return new ConnectError(message, CODES[registry[failed.code].status], headersOf(failed, authorization), outgoing)
 }
 
-/** What a call ends with where nobody waits: the transport's own status, without details. */
+/** The error of a call that ended because its caller no longer waits: the transport's own status, without details. */
 export function toEndedError({ kind, message }: CallEnded): ConnectError {
   return new ConnectError(message, kind === 'CANCELLED' ? Code.Canceled : Code.DeadlineExceeded)
 }
@@ -49,7 +49,7 @@ function headersOf(failed: FailedResult, authorization: readonly string[]): Reco
   const { retryAfterMs } = failed.details
   const challenge = challengeOf(failed, authorization)
   return {
-    // RFC 9110 §10.2.3, in whole seconds.
+    // RFC 9110 §10.2.3: in whole seconds.
     ...(retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
     ...(challenge !== null && { 'www-authenticate': challenge }),
   }

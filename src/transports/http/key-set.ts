@@ -12,7 +12,7 @@ import type { Answer } from './exchange/answer.ts'
 import type { HttpCallInfo } from './exchange/http-call-info.ts'
 import { toOAuthRefusal } from './oauth/refusal.ts'
 
-/** RFC 7517 §5: what `GetJsonWebKeySet` answers, for verifiers that know HTTP only. */
+/** RFC 7517 §5: the answer of `GetJsonWebKeySet`, for verifiers that only use HTTP. */
 export class KeySetEndpoint implements Endpoint {
   readonly path = KEY_SET_PATH
   readonly #pipeline: Pipeline

@@ -10,15 +10,14 @@ const OPENID_PATH = '/.well-known/openid-configuration'
 const MAX_AGE_S = 300
 
 /**
- * What the server supports: for clients of OAuth (RFC 8414), and in the document of
- * OpenID Connect for those who verify its JWTs and look nowhere else, such as cloud
- * providers. `url`: where callers reach this port. The document of an issuer with a
- * path is looked for with that path at the end (RFC 8414 §3.1, §5), that of OpenID
- * Connect with it in front, too (OpenID Connect Discovery 1.0 §4).
+ * The server metadata for clients of OAuth (RFC 8414). The same content is served as the document of OpenID Connect, for
+ * verifiers of JWTs that read only that document, such as cloud providers. `url`: the address of this port for callers. For
+ * an issuer with a path, the path comes at the end of the document's address (RFC 8414 §3.1, §5). OpenID Connect also puts it
+ * in front (OpenID Connect Discovery 1.0 §4).
  */
 export function metadataEndpoints(capabilities: ServerCapabilities, url: () => string): readonly Endpoint[] {
   const { pathname } = new URL(capabilities.issuer)
-  // RFC 8414 §3.1: a slash at the end of the issuer is left out.
+  // RFC 8414 §3.1: a slash at the end of the issuer is omitted.
   const path = pathname.endsWith('/') ? pathname.slice(0, -1) : pathname
   const document = () => metadataOf(capabilities, url())
   const openid = () => ({ ...metadataOf(capabilities, url()), ...openidMembersOf(capabilities) })
@@ -44,7 +43,7 @@ class MetadataEndpoint implements Endpoint {
   }
 }
 
-/** The message in the spelling of RFC 8414. */
+/** The message with the member names of RFC 8414. */
 function metadataOf(capabilities: ServerCapabilities, url: string): object {
   const message = serverMetadata(capabilities, url)
   const document = toJson(GetServerMetadataResponseSchema, message, { useProtoFieldName: true })
@@ -52,7 +51,7 @@ function metadataOf(capabilities: ServerCapabilities, url: string): object {
   return document
 }
 
-/** OpenID Connect Discovery 1.0 §3: what readers of that document ask for, whether they use it or not. */
+/** OpenID Connect Discovery 1.0 §3: members that readers of the document require, whether they use them or not. */
 function openidMembersOf({ signingAlgorithms }: ServerCapabilities) {
   return {
     subject_types_supported: ['public'],

@@ -14,9 +14,8 @@ export const PROTECTED_RESOURCE_PATH = '/.well-known/oauth-protected-resource'
 const MAX_AGE_S = 300
 
 /**
- * RFC 9728 §3: the metadata of a resource, for the host that it stands at. Who serves
- * the resource lets that path of its host lead here, with the host in its header;
- * which resource is meant then follows as §3.1 has it the other way round.
+ * RFC 9728 §3: the metadata of a resource. The operator of a resource routes the metadata path of its host to this server,
+ * with the host in the header. The resource is then derived by reversing the construction of §3.1.
  */
 export class ProtectedResourceEndpoint implements Endpoint {
   readonly path = PROTECTED_RESOURCE_PATH
@@ -35,12 +34,12 @@ export class ProtectedResourceEndpoint implements Endpoint {
     const result = await this.#pipeline.call(getProtectedResourceMetadata, info, encoded)
     if (result.ok) return { ...jsonAnswer(200, members(result.value)), cacheControl: `public, max-age=${MAX_AGE_S}` }
     const refusal = toOAuthRefusal(result, info.authorization, this.#helpBase)
-    // §3.2: there is no such document.
+    // §3.2: the document does not exist.
     return result.code === 'resource.not_found' ? { ...refusal, status: 404 } : refusal
   }
 }
 
-/** RFC 9728 §1.2: over https, without a fragment; the path as it was sent. */
+/** RFC 9728 §1.2: over https, without a fragment. The path is kept as it was sent. */
 function resourceOf(info: HttpCallInfo): string {
   return `https://${info.header('host') ?? ''}${info.path.slice(PROTECTED_RESOURCE_PATH.length)}`
 }

@@ -5,14 +5,14 @@ import { mediaTypeOf } from '../media-type.ts'
 import type { Exchange } from './exchange/http-call-info.ts'
 import { type BodyLimits, type ReadBody, readBody } from './exchange/read-body.ts'
 
-/** Connect streams and gRPC-Web put each message into an envelope: a byte of flags, four of length. */
+/** Connect streams and gRPC-Web put each message into an envelope: one byte of flags, and four bytes of length. */
 const ENVELOPED = /^application\/(?:connect\+|grpc-web)/
 const JSON_TYPE = /^application\/(?:json|connect\+json|grpc-web\+json)$/
 const ENVELOPE_BYTES = 5
 
-/** How the message of a call is read. */
+/** The options for reading the message of a call. */
 export interface MessageBodyOptions extends BodyLimits {
-  /** A refusal as Connect throws it. */
+  /** Converts a refusal to the error that Connect throws. */
   readonly refusalOf: (failed: FailedResult) => ConnectError
 }
 
@@ -20,10 +20,9 @@ const EMPTY_PROTO = new Uint8Array()
 const EMPTY_JSON = new TextEncoder().encode('{}')
 
 /**
- * Reads the message of a call into its exchange, and yields an empty one for
- * Connect to parse in its stead. As on gRPC it is the pipeline that parses: what
- * is broken or too much gets an error of ours, and costs nobody the time of
- * building a message before the caller is known.
+ * Reads the message of a call into its exchange, and yields an empty message for Connect to parse instead. As on gRPC, the
+ * pipeline parses the message. A malformed or oversized message thus gets an error of QScope, and no message is built before
+ * the caller is known.
  */
 export async function* messageBody(
   exchange: Exchange,
@@ -54,7 +53,7 @@ function completeBody(body: ReadBody, maxBytes: number, refusalOf: MessageBodyOp
   }
 }
 
-/** The only message of a body with envelopes. No call takes a stream of them, and compression is not offered. */
+/** The only message of an enveloped body. No call accepts a stream of requests, and compression is not supported. */
 function unwrapped(body: Uint8Array): Uint8Array {
   if (body.byteLength < ENVELOPE_BYTES) throw broken('the body holds no message')
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength)

@@ -20,25 +20,25 @@ import { OAuthHandler } from './oauth/oauth-handler.ts'
 import { PROTECTED_RESOURCE_PATH } from './protected-resource.ts'
 import { messageBody } from './request-body.ts'
 
-/** `setTimeout` takes no more, and fires at once instead. */
+/** The longest delay of `setTimeout`. With a longer one, it fires at once. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 const READING = Object.freeze(['GET', 'HEAD'])
 
 export interface RequestHandlerOptions extends HttpAdapterOptions {
   readonly endpoints: readonly Endpoint[]
   readonly newRayId: () => string
-  /** Whether OAuth's forms are answered. */
+  /** Whether the OAuth endpoints are enabled. */
   readonly oauth: boolean
-  /** Of web pages that may call. */
+  /** The origins of web pages that may call. */
   readonly allowedOrigins: readonly string[]
   readonly maxMessageBytes: number
-  /** What messages on their way may take. */
+  /** The budget of incoming messages. */
   readonly incoming: IncomingMessages
-  /** Aborted when the server waits no longer for its calls. */
+  /** Aborted when the server stops waiting for its calls. */
   readonly abort: AbortSignal
 }
 
-/** Answers each request: with a call, with a document, or that there is no such thing. */
+/** Answers each request with a call, a document, or a 404. */
 export class RequestHandler {
   readonly #options: RequestHandlerOptions
   readonly #crossOrigin: CrossOriginRule
@@ -53,16 +53,16 @@ export class RequestHandler {
     this.#crossOrigin = crossOriginRule(options.allowedOrigins)
     this.#documents = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
     this.#oauth = options.oauth ? new OAuthHandler(options) : null
-    // Methods of other people's contracts are called over gRPC only.
+    // Methods of external contracts are called over gRPC only.
     const routes = pipeline.routes.filter(({ method }) => exemptionOf(method) === null)
     const router = createConnectRouter({
       grpc: false,
-      // A small request could unfold to a large one.
+      // A small compressed request could inflate to a large one.
       acceptCompression: [],
       readMaxBytes: maxMessageBytes,
       maxTimeoutMs: MAX_TIMEOUT_MS,
       shutdownSignal: abort,
-      // Whoever reads with curl shall see `"active": false`.
+      // Users of curl should see `"active": false`.
       jsonOptions: { alwaysEmitImplicit: true, registry: jsonTypes(routes) },
     })
     const adapter = new HttpAdapter(options, abort)
@@ -103,7 +103,7 @@ export class RequestHandler {
     else sendAnswer(response, textAnswer(404, 'not found'))
   }
 
-  /** A document that stands for many has them below its path. */
+  /** The document for a path. The metadata of protected resources also serves every path below its own. */
   #documentAt(path: string): Endpoint | undefined {
     const document = this.#documents.get(path)
     if (document !== undefined || !path.startsWith(`${PROTECTED_RESOURCE_PATH}/`)) return document
@@ -115,7 +115,7 @@ export class RequestHandler {
     const { response } = exchange
     const call = connectRequest(exchange)
     if (call === null) return sendAnswer(response, textAnswer(400, 'bad request'))
-    // It was held against the body that Connect does not see.
+    // The header was already checked against the body, which Connect does not see.
     call.header.delete('content-length')
     const info = new HttpCallInfo(exchange, call.signal, null)
     const body = messageBody(exchange, info.peer, {
@@ -123,7 +123,7 @@ export class RequestHandler {
       incoming,
       refusalOf: (failed) => toConnectError(failed, info, helpBase),
     })
-    // RFC 9110 §8.4.1: codings are compared without case, and "identity" says that there is none.
+    // RFC 9110 §8.4.1: codings are compared case-insensitively, and "identity" means no coding.
     const coding = call.header.get('content-encoding')?.trim().toLowerCase()
     if (coding === 'identity' || coding === '') call.header.delete('content-encoding')
     else if (coding !== undefined) call.header.set('content-encoding', coding)
@@ -147,8 +147,9 @@ export class RequestHandler {
 }
 
 /**
- * Every type that an answer may hold. JSON spells out what is in an `Any`, such as the details of a status in a batch's
- * results, so all of these must be known before a call is answered: the effect of one that ran cannot be taken back.
+ * Every message type that an answer may contain. JSON writes out the content of an `Any`, such as the details of a status in
+ * a batch's results. All of these types must therefore be known before a call is answered: the effect of a completed call
+ * cannot be undone.
  */
 export function jsonTypes(routes: readonly Route[]): Registry {
   const files = new Set<DescFile>()
@@ -162,13 +163,12 @@ export function jsonTypes(routes: readonly Route[]): Registry {
   return createRegistry(...files)
 }
 
-/** RFC 3986 §3.2: a name or an address, and a port. */
+/** RFC 3986 §3.2: a name or an address, and an optional port. */
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$/i
 
 /**
- * RFC 9112 §3.2: a request names its host once; only one of HTTP/1.0 may leave it
- * out. Returns whether it does. Which host that is makes no difference here, but
- * Connect wants one.
+ * RFC 9112 §3.2: a request names its host exactly once; only HTTP/1.0 may omit it. Returns whether the request complies. The
+ * value of the host does not matter here, but Connect requires one.
  */
 function normalizeHost({ headers, headersDistinct, httpVersion }: IncomingMessage): boolean {
   const [host, ...more] = headersDistinct['host'] ?? []
@@ -177,7 +177,7 @@ function normalizeHost({ headers, headersDistinct, httpVersion }: IncomingMessag
   return true
 }
 
-/** `null`: what came is no request. */
+/** `null`: the request is malformed. */
 function connectRequest(exchange: Exchange): UniversalServerRequest | null {
   const values = createContextValues().set(EXCHANGE, exchange)
   try {
@@ -187,16 +187,15 @@ function connectRequest(exchange: Exchange): UniversalServerRequest | null {
   }
 }
 
-/** What browsers keep a permission for; Chrome does for no longer. */
+/** How long browsers cache a permission, in seconds. Chrome caches it no longer than this. */
 const MAX_AGE_S = 7_200
 
-/** Checks the web page that a request comes from, and answers preflight requests; returns whether the request goes on. */
+/** Checks the origin of a request and answers preflight requests. Returns whether the request goes on. */
 type CrossOriginRule = (request: IncomingMessage, response: ServerResponse) => boolean
 
 /**
- * Lets pages of these origins call, in the way of the Fetch standard: a page of
- * another is not told so, which makes its browser refuse. Cookies play no part,
- * so there is nothing that a page could do in a user's name.
+ * Lets pages of these origins call, according to the Fetch standard. A page of another origin gets no permission, so its
+ * browser blocks the answer. Cookies are not used, so a page cannot act in a user's name.
  */
 function crossOriginRule(origins: readonly string[]): CrossOriginRule {
   if (origins.length === 0) return () => true
@@ -209,7 +208,7 @@ function crossOriginRule(origins: readonly string[]): CrossOriginRule {
   })
   return (request, response) => {
     let isAllowed = false
-    // With a list of origins it decides before it returns.
+    // With a list of origins, the callback runs before this returns.
     handle(request, response, () => {
       isAllowed = true
     })

@@ -18,39 +18,39 @@ import { RequestHandler } from './request-handler.ts'
 export interface HttpServerOptions extends HttpAdapterOptions {
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number }
-  /** Where callers reach the port that was had, such as `https://qscope.internal:8443`. */
+  /** The address of a port for callers, such as `https://qscope.internal:8443`. */
   readonly urlAt: (port: number) => string
-  /** What the server can do, as its metadata says. */
+  /** The capabilities of the server for its metadata. */
   readonly capabilities: ServerCapabilities
-  /** The numbers of the process in Prometheus' format; `null`: there are none, and no `/metrics`. */
+  /** The metrics of the process in Prometheus' format; `null`: there are none, and no `/metrics`. */
   readonly metrics: MetricsSource | null
-  /** Of web pages that may call; empty: none may. */
+  /** The origins of web pages that may call; empty: none may. */
   readonly allowedOrigins: readonly string[]
-  /** What the console is made of; empty: it is off. */
+  /** The files of the console; empty: the console is off. */
   readonly consoleFiles?: readonly ConsoleFile[]
   readonly newRayId: () => string
   readonly limits?: Partial<HttpLimits>
-  /** What messages on their way may take, counted together with those of other ports; alone if not given. */
+  /** The budget of incoming messages, shared with other ports. By default the server has its own. */
   readonly incoming?: IncomingMessages
   /** `null`: plaintext. */
   readonly tls: TlsSource | null
 }
 
-/** What a connection may use up. Times are milliseconds. */
+/** The limits of a connection. Times are in milliseconds. */
 export interface HttpLimits {
   /** The largest request, in bytes. */
   readonly maxMessageBytes: number
   readonly maxHeaderBytes: number
-  /** At once; more are refused, so that gRPC and the database keep their file descriptors. */
+  /** Concurrent connections. More are refused, so that gRPC and the database keep their file descriptors. */
   readonly maxConnections: number
-  /** From the first byte, or from the beginning of the connection. */
+  /** Measured from the first byte, or from the start of the connection. */
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
-  /** How often connections are held against these two. */
+  /** The interval at which connections are checked against these two limits. */
   readonly timeoutCheckMs: number
-  /** Longer than what load balancers keep their end open for: these must be the ones to close. */
+  /** Longer than the idle timeout of load balancers, so that they close the connection and not the server. */
   readonly keepAliveMs: number
-  /** Without a byte in either direction; streams send something every 15 seconds. */
+  /** The time without a byte in either direction. Streams send something every 15 seconds. */
   readonly silenceMs: number
   readonly handshakeTimeoutMs: number
 }
@@ -67,10 +67,10 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = Object.freeze({
   handshakeTimeoutMs: 10_000,
 })
 
-/** How often connections are looked at while the server stops. */
+/** The interval at which connections are checked while the server stops. */
 const IDLE_CHECK_MS = 20
 
-/** The HTTP port: the calls of gRPC as Connect and gRPC-Web over HTTP/1.1, and what is fetched with GET. */
+/** The HTTP port: the gRPC calls as Connect and gRPC-Web over HTTP/1.1, and documents that are fetched with GET. */
 export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #server: Server
@@ -112,7 +112,7 @@ export class HttpServer {
     this.#server.timeout = limits.silenceMs
   }
 
-  /** @throws Error of one line, when the address cannot be had. */
+  /** @throws Error with a message of one line if the server cannot listen at the address. */
   start(): Promise<{ readonly port: number }> {
     const { listen, urlAt, log } = this.#options
     const server = this.#server
@@ -125,7 +125,7 @@ export class HttpServer {
       server.listen(listen.port, listen.host, () => {
         server.off('error', notHad)
         server.on('error', new ListenerErrors('HTTP', log).note)
-        // An address of TCP: the server was given a host and a port.
+        // This is a TCP address, because the server was given a host and a port.
         const { port } = server.address() as AddressInfo
         this.#url = urlAt(port)
         resolve({ port })
@@ -133,11 +133,11 @@ export class HttpServer {
     })
   }
 
-  /** Refuses new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
+  /** Refuses new calls. Lets the running calls finish for up to `graceMs`, then aborts them and reports that to their callers. */
   async stop(graceMs: number): Promise<void> {
     const { state, log } = this.#options
     state.drain()
-    // Until then new calls are refused with a reason, and `/readyz` says that this is the end.
+    // Until then, new calls are refused with a reason, and `/readyz` reports the shutdown.
     if (!(await settlesWithin(graceMs, state.idle()))) {
       log.warn({ graceMs }, 'the grace period is over; aborting the running HTTP calls')
       this.#abort.abort(new Error('the server stops'))

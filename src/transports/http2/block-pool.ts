@@ -1,8 +1,8 @@
-/** What most turns send on a connection fits in one of them. */
+/** The size of a block, in bytes. Most turns send less than this on a connection. */
 export const BLOCK_BYTES = 16 * 1024
 const MAX_FREE = 64
 
-/** Blocks of memory that frames are written into, used again by other connections once they have been sent. */
+/** Blocks of memory for writing frames. A block is reused by other connections after it has been sent. */
 export class BlockPool {
   readonly #free: Buffer[] = []
 
@@ -10,7 +10,7 @@ export class BlockPool {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)
   }
 
-  /** To be called when nothing reads the block any more. */
+  /** Call this when nothing reads the block any more. */
   giveBack(block: Buffer): void {
     if (this.#free.length < MAX_FREE) this.#free.push(block)
   }

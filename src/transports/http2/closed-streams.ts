@@ -1,19 +1,19 @@
 /** How a stream ended. */
 export const Closed = Object.freeze({
-  /** It is not among the last that ended: nothing is known of it, or it was skipped. */
+  /** The stream is not among the last that ended: it is unknown, or was skipped. */
   UNKNOWN: 0,
-  /** Both sides ended it, or the peer reset it: nothing more may come. */
+  /** Both sides ended the stream, or the peer reset it: no more frames may come. */
   BY_PEER: 1,
-  /** It was reset here: the peer may have sent more before it knew. */
+  /** The stream was reset here: the peer may have sent more frames before it received the reset. */
   BY_RESET: 2,
 })
 
-/** A power of two. */
+/** How many streams are remembered. A power of two. */
 const REMEMBERED = 128
 
-/** How the last streams of a connection ended (RFC 9113 §5.1), as many as are worth a kilobyte. */
+/** How the last streams of a connection ended (RFC 9113 §5.1). The memory takes one kilobyte. */
 export class ClosedStreams {
-  /** A ring, made with the first stream that ends: a number, and how it ended. */
+  /** A ring of pairs: a stream number, and how the stream ended. Created when the first stream ends. */
   #ring: Int32Array | null = null
   #next = 0
 

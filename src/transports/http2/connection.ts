@@ -19,7 +19,7 @@ import { Streams } from './streams.ts'
 import { Unchanged } from './unchanged.ts'
 import type { WriteScheduler } from './write-scheduler.ts'
 
-/** What the connections of a server share. */
+/** The services that all connections of a server share. */
 export interface Shared {
   readonly application: Http2Application
   readonly limits: Http2Limits
@@ -29,13 +29,13 @@ export interface Shared {
   readonly blockReader: BlockReader
 }
 
-/** What the PINGs of a server carry, by which their answers are told apart. */
+/** The payload of each kind of PING that the server sends. It identifies the acknowledgement. */
 const KEEPALIVE = 1
 const LAST_REQUESTS = 2
-/** How long a peer may take to close a connection that has ended here: to a reset it would lose the GOAWAY. */
+/** How long a peer may take to close a connection that has ended here. If the connection were reset, the peer would lose the GOAWAY. */
 const LINGER_MS = 1_000
 
-/** A connection of a client, from its preface to its end: reading, deadlines, and how it is left. */
+/** A connection of a client, from its preface to its end: reading, deadlines, and closing. */
 export class ServerConnection implements Http2Connection, FrameListener, PacedReader {
   readonly socket: Socket | TLSSocket
   state: unknown = undefined
@@ -50,15 +50,15 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
   #isReady = false
   #draining = false
   #reason = ''
-  /** Nothing more is read, or it has closed. */
+  /** Nothing more is read, or the socket has closed. */
   #ended = false
-  /** It ended with its last stream, whose answer may not all have been sent. */
+  /** The connection ended with its last stream. A part of the last answer may not have been sent yet. */
   #endsWell = false
   #closed = false
-  /** The socket is paused, and the reader has bytes. */
+  /** The socket is paused, and the reader has unread bytes. */
   #held = false
   #awaitsSocket = false
-  /** How often bytes came. */
+  /** How often bytes arrived. */
   #reads = 0
   readonly #sinceOpened = new Unchanged()
   readonly #sinceRead = new Unchanged()
@@ -66,7 +66,7 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
   readonly #sinceProgress = new Unchanged()
   readonly #sinceRequest = new Unchanged()
   readonly #sincePing = new Unchanged()
-  /** A PING whose answer is waited for; 0: none. */
+  /** The payload of an unacknowledged PING; 0 if there is none. */
   #ping = 0
 
   constructor(socket: Socket | TLSSocket, shared: Shared) {
@@ -88,10 +88,10 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     this.#streams = streams
     socket.on('data', this.#data)
     socket.on('end', () => this.#lost())
-    // What ails it does not matter: it closes.
+    // The kind of error does not matter: the socket closes.
     socket.on('error', () => this.#lost())
     socket.on('close', () => this.#close())
-    // RFC 9113 §3.4: SETTINGS come first, and wait for nothing.
+    // RFC 9113 §3.4: SETTINGS are sent first, without waiting.
     this.#writer.frames.settings(settingsOf(limits))
     const wider = limits.connectionWindowBytes - INITIAL_WINDOW_BYTES
     if (wider > 0) this.#writer.frames.windowUpdate(0, wider)
@@ -126,7 +126,7 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     this.socket.destroy()
   }
 
-  // What frames say of the connection.
+  // Frames about the connection.
 
   ready(): void {
     this.#isReady = true
@@ -166,7 +166,7 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     try {
       while (!this.#ended) {
         if (this.#writer.waitingBytes > limits.maxSocketBufferBytes) {
-          // It asks, and does not read the answers.
+          // The peer sends requests and does not read the answers.
           this.#awaitsSocket = true
           this.#hold()
           return
@@ -204,9 +204,9 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     if (!this.#ended && this.#shared.pacer.mayRead(this)) this.#read()
   }
 
-  // Leaving.
+  // Closing.
 
-  /** The second step of a graceful end: the peer has read the first, so no request is on its way that it did not count. */
+  /** The second step of a graceful end. The peer has received the first GOAWAY, so every request that it sent before has arrived. */
   #takeNoMoreRequests(): void {
     if (this.#headers.refusesRequests || this.#ended) return
     this.#headers.refusesRequests = true
@@ -224,7 +224,7 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     this.#end()
   }
 
-  /** Ends the socket when all has been sent. What comes meanwhile is dropped. */
+  /** Ends the socket when everything has been sent. Data that arrives meanwhile is dropped. */
   #end(): void {
     this.#ended = true
     this.#shared.pacer.forget(this)
@@ -233,7 +233,7 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     this.socket.resume()
   }
 
-  /** The peer closed its side, or the network did. */
+  /** The peer closed its side, or the network failed. */
   #lost(): void {
     this.#ended = true
     this.#shared.pacer.forget(this)
@@ -251,14 +251,14 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
   // Deadlines.
 
   /**
-   * To be called now and then: ends what has taken too long. `now` is in milliseconds of any clock that never goes back.
-   * A server that closes has less patience.
+   * Ends operations that have taken too long. Call this periodically. `now` is in milliseconds of a monotonic clock. The
+   * limits are shorter while the server closes.
    */
   check(now: number, { handshakeMs, stallMs, lastPingMs }: Patience): void {
     const { limits } = this.#shared
     const stalled = this.#stalled(now)
     if (this.#ended) {
-      // The rest of the last answers is sent first, as slowly as other answers may be read.
+      // The rest of the last answers is sent first. It may be read as slowly as other answers.
       const sends = this.#endsWell && this.#writer.waitingBytes > 0
       if (sends ? stalled > stallMs : this.#sinceOpened.for(-1, now) > LINGER_MS) this.socket.destroy()
       return
@@ -272,18 +272,18 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     else if (this.#frameTakes(now) > limits.frameMs) {
       this.close(ErrorCode.ENHANCE_YOUR_CALM, 'a frame does not end')
     } else if (this.#draining) {
-      // A peer that does not answer the PING learns of the last request all the same.
+      // A peer that does not acknowledge the PING still gets the number of the last request.
       if (this.#sincePing.for(this.#ping, now) > lastPingMs) this.#takeNoMoreRequests()
     } else this.#checkSilence(now)
   }
 
-  /** For how long answers have waited while nothing was taken. */
+  /** How long answers have waited while the peer accepted nothing. */
   #stalled(now: number): number {
     const waits = this.#writer.waitingBytes > 0 || this.#sender.waitingBytes > 0
     return this.#sinceProgress.for(waits ? this.#sender.progress : -1, now) * Number(waits)
   }
 
-  /** How long a frame or header block has been incomplete. Each is told from the next by its number. */
+  /** How long a frame or header block has been incomplete. Its number distinguishes it from the next one. */
   #frameTakes(now: number): number {
     if (this.#headers.awaitsContinuation) return this.#sinceFrame.for(-this.#headers.longBlocks, now)
     const incomplete = this.#reader.awaitsRest && !this.#held

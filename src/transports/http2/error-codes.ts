@@ -1,4 +1,4 @@
-/** RFC 9113 §7: why a stream or a connection ended. */
+/** RFC 9113 §7: error codes of streams and connections. */
 export const ErrorCode = Object.freeze({
   NO_ERROR: 0x0,
   PROTOCOL_ERROR: 0x1,
@@ -16,10 +16,10 @@ export const ErrorCode = Object.freeze({
   HTTP_1_1_REQUIRED: 0xd,
 })
 
-/** A code that this endpoint sends. */
+/** An error code that this endpoint sends. */
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]
 
-/** The peer broke a rule such that the whole connection ends (RFC 9113 §5.4.1). The message goes to the peer as debug data. */
+/** The peer violated a rule, and the whole connection ends (RFC 9113 §5.4.1). The message is sent to the peer as debug data. */
 export class ConnectionError extends Error {
   readonly code: ErrorCode
 
@@ -29,12 +29,12 @@ export class ConnectionError extends Error {
   }
 }
 
-/** The peer broke a rule. */
+/** The peer violated the protocol. */
 export function broken(what: string): ConnectionError {
   return new ConnectionError(ErrorCode.PROTOCOL_ERROR, what)
 }
 
-/** A frame is too short or too long for its type. */
+/** The length of a frame is invalid for its type. */
 export function wrongSize(what: string): ConnectionError {
   return new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `${what} of the wrong size`)
 }

@@ -1,6 +1,6 @@
 import type { HeaderField } from './hpack/header-field.ts'
 
-/** What a field of a request is; kept in `HeaderField.kind`, where 0 means that nobody has looked. */
+/** The kind of a request field. It is kept in `HeaderField.kind`, where 0 means that it was not determined yet. */
 export const FieldKind = Object.freeze({
   MALFORMED: 1,
   REGULAR: 2,
@@ -12,7 +12,7 @@ export const FieldKind = Object.freeze({
   PATH: 8,
 })
 
-/** RFC 9113 §8.3.1. `:protocol` (RFC 8441) is not offered. */
+/** RFC 9113 §8.3.1. `:protocol` (RFC 8441) is not supported. */
 const KINDS: ReadonlyMap<string, number> = new Map([
   [':method', FieldKind.METHOD],
   [':scheme', FieldKind.SCHEME],
@@ -20,7 +20,7 @@ const KINDS: ReadonlyMap<string, number> = new Map([
   [':path', FieldKind.PATH],
   ['content-length', FieldKind.CONTENT_LENGTH],
   ['host', FieldKind.HOST],
-  // RFC 9113 §8.2.2: they are about a connection of HTTP/1.1.
+  // RFC 9113 §8.2.2: these fields are specific to a connection of HTTP/1.1.
   ['connection', FieldKind.MALFORMED],
   ['proxy-connection', FieldKind.MALFORMED],
   ['keep-alive', FieldKind.MALFORMED],
@@ -30,17 +30,17 @@ const KINDS: ReadonlyMap<string, number> = new Map([
 
 /** RFC 9110 §5.6.2, without upper case (RFC 9113 §8.2.1). */
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
-/** RFC 9110 §5.5: no controls, CR, LF and NUL above all; spaces and tabs only within (RFC 9113 §8.2.1). */
+/** RFC 9110 §5.5: no controls, in particular no CR, LF or NUL. Spaces and tabs may not stand at either end (RFC 9113 §8.2.1). */
 const VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
 const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*$/
 /** RFC 9113 §8.3.1: no user information. */
 const AUTHORITY = /^[\x21-\x3f\x41-\x7e]*$/
-/** Of the forms of RFC 9112 §3.2 those that HTTP/2 has: a path with its query, or an asterisk. */
+/** The forms of RFC 9112 §3.2 that HTTP/2 allows: a path with its query, or an asterisk. */
 const PATH = /^(?:\/[\x21-\x7e]*|\*)$/
 const CONTENT_LENGTH = /^[0-9]{1,15}$/
 
-/** What a field is, found out once. */
+/** Determines the kind of a field at its first use. */
 export function kindOf(field: HeaderField): number {
   if (field.kind === 0) field.kind = classify(field)
   return field.kind

@@ -1,24 +1,25 @@
 import { ConnectionError, ErrorCode } from './error-codes.ts'
 import { RateBudget } from './rate-budget.ts'
 
-/** So many pings too early are forgiven: a client may have lost count, or measure the path. */
+/** The number of pings that may come too early: a client may miscount, or measure the path. */
 const PING_STRIKES = 2
 
 /**
- * Counts what costs a server work and a peer nothing. Each kind has a budget, far beyond what honest clients do; a peer that
- * overdraws it loses the connection (ENHANCE_YOUR_CALM). RFC 9113 §10.5 names the risk, and these the attacks.
+ * Counts events that cost the server work and the peer nothing. Each kind has a budget far beyond the use of honest clients.
+ * A peer that exceeds it loses the connection (ENHANCE_YOUR_CALM). RFC 9113 §10.5 describes the risk, and the CVE numbers
+ * below the attacks.
  */
 export class FloodGuard {
   /**
-   * Streams that ended before their answer: cancelled by the peer (CVE-2023-44487, rapid reset), ended by the server for
-   * what the peer sent on them (CVE-2025-8671, MadeYouReset), or refused beyond the limit.
+   * Streams that ended before their answer: cancelled by the peer (CVE-2023-44487, rapid reset), ended by the server because
+   * of frames of the peer (CVE-2025-8671, MadeYouReset), or refused beyond the limit.
    */
   readonly #resets = new RateBudget(1_000, 50)
-  /** SETTINGS, each of which is answered and may change every stream (CVE-2019-9515). */
+  /** SETTINGS: each one is acknowledged and may change every stream (CVE-2019-9515). */
   readonly #settings = new RateBudget(50, 1)
   /**
-   * Frames that move nothing: PING (CVE-2019-9512), PRIORITY (CVE-2019-9513), WINDOW_UPDATE, empty DATA (CVE-2019-9518),
-   * frames of unknown types and on streams that have ended. What the server sends gives some back.
+   * Frames without effect: PING (CVE-2019-9512), PRIORITY (CVE-2019-9513), WINDOW_UPDATE, empty DATA (CVE-2019-9518), frames
+   * of unknown types, and frames on ended streams. Frames that the server sends refill the budget in part.
    */
   readonly #frames = new RateBudget(5_000, 500)
   readonly #minPingIntervalMs: number
@@ -30,7 +31,7 @@ export class FloodGuard {
     this.#minPingIntervalMs = minPingIntervalMs
   }
 
-  /** What follows happens at this time, in milliseconds of any clock that never goes back. */
+  /** Sets the time of the following events, in milliseconds of a monotonic clock. */
   at(now: number): void {
     this.#now = now
   }
@@ -51,8 +52,8 @@ export class FloodGuard {
   }
 
   /**
-   * Answers false where the peer pings more often than it may. Between pings so much time must pass, or something of use
-   * must have been sent to the peer. @throws ConnectionError
+   * Returns false if the peer pings too often. Between two pings, either a minimum time must pass, or HEADERS or DATA must
+   * have been sent to the peer. @throws ConnectionError
    */
   ping(): boolean {
     this.idleFrame()
@@ -62,14 +63,14 @@ export class FloodGuard {
     return this.#pingStrikes <= PING_STRIKES
   }
 
-  /** HEADERS or DATA are sent to the peer: it may ask for more of them, and ping to see how long they take. */
+  /** HEADERS or DATA are sent to the peer. It may then send WINDOW_UPDATE, and PING to measure the round trip. */
   sent(): void {
     this.#frames.give(4)
     this.#pingStrikes = 0
     this.#pingAt = Number.NEGATIVE_INFINITY
   }
 
-  /** A request was answered in full. */
+  /** A request was answered completely. */
   answered(): void {
     this.#resets.give(1)
   }

@@ -19,11 +19,11 @@ import type { Sender } from './sender.ts'
 import type { PeerSettings } from './settings.ts'
 import type { Streams } from './streams.ts'
 
-/** What is told to a connection of the frames that are about it, and not about a stream. */
+/** Gets the frames that concern the connection and not a stream. */
 export interface FrameListener {
-  /** The first SETTINGS have come. */
+  /** The first SETTINGS have arrived. */
   ready(): void
-  /** A PING that was sent here comes back. */
+  /** The peer acknowledged a PING. */
   pingAnswered(payload: number): void
   /** The peer opens no more streams. */
   peerGoesAway(): void
@@ -40,7 +40,7 @@ export interface FrameHandlerParts {
   readonly flood: FloodGuard
 }
 
-/** What RFC 9113 §5 and §6 say to do with each frame that comes. */
+/** Handles each received frame by the rules of RFC 9113 §5 and §6. */
 export class FrameHandler {
   readonly #connection: FrameListener
   readonly #headers: HeaderFrames
@@ -64,7 +64,7 @@ export class FrameHandler {
     this.#flood = parts.flood
   }
 
-  /** Does what a frame says. @throws ConnectionError */
+  /** Processes a frame. @throws ConnectionError */
   handle(frame: FrameReader): void {
     if (this.#headers.awaitsContinuation && frame.type !== FrameType.CONTINUATION)
       throw broken('a frame within a header block')
@@ -105,7 +105,7 @@ export class FrameHandler {
     }
   }
 
-  /** §6.1. A frame may come in several parts. */
+  /** §6.1. A frame may arrive in several parts. */
   #data(frame: FrameReader): void {
     if (frame.streamId === 0) throw broken('DATA without a stream')
     if (frame.first) this.#streams.receive(frame.length)
@@ -128,7 +128,7 @@ export class FrameHandler {
     }
   }
 
-  /** §6.3: PRIORITY is checked, and ignored (§5.3.2). */
+  /** §6.3: PRIORITY is validated and ignored (§5.3.2). */
   #priority({ streamId, bytes, start, length }: FrameReader): void {
     if (streamId === 0) throw broken('PRIORITY without a stream')
     this.#flood.idleFrame()
@@ -168,7 +168,7 @@ export class FrameHandler {
     this.#flood.settings()
     const window = this.#settings.windowBytes
     this.#settings.update(bytes, start, end)
-    // §6.5.3: acknowledged before anything is sent that follows from them.
+    // §6.5.3: acknowledged before any frame that depends on them is sent.
     this.#sender.acknowledgeSettings()
     this.#sender.settingsChanged()
     if (this.#settings.windowBytes !== window) this.#streams.widenAll(this.#settings.windowBytes - window)
@@ -177,7 +177,7 @@ export class FrameHandler {
     this.#connection.ready()
   }
 
-  /** §6.5.3: from now on the peer keeps to what was sent to it. */
+  /** §6.5.3: from now on, the peer complies with the SETTINGS that were sent to it. */
   #settingsAcknowledged(): void {
     if (this.#settingsAreKnown) {
       this.#flood.idleFrame()
@@ -226,14 +226,14 @@ export class FrameHandler {
     else if (!stream.widen(increment)) this.#streams.refuse(stream, ErrorCode.FLOW_CONTROL_ERROR)
   }
 
-  /** §5.1: a frame that needs an open stream, on one that is none. */
+  /** §5.1: a frame that requires an open stream came on a stream that is not open. */
   #onClosed(streamId: number): void {
     this.#refuseIdle(streamId)
     if (this.#streams.howEnded(streamId) === Closed.BY_RESET) this.#flood.idleFrame()
     else this.#streams.reject(streamId, ErrorCode.STREAM_CLOSED)
   }
 
-  /** §5.1: nothing but HEADERS and PRIORITY may come on a stream that nobody opened. */
+  /** §5.1: only HEADERS and PRIORITY may come on an idle stream. */
   #refuseIdle(streamId: number): void {
     if (streamId > this.#streams.lastId || streamId % 2 === 0) throw broken('a frame of a stream that is idle')
   }

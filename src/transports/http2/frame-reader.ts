@@ -4,52 +4,52 @@ import { Flag, FRAME_HEADER_BYTES, FrameType, MAX_FRAME_BYTES, PREFACE } from '.
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Cuts what a client sends into frames. `push` gives it bytes; `next` goes on to the next frame that they complete, which the
- * fields describe. A frame of DATA is not waited for: its content is handed on as it comes, in several parts if need be. Of
- * other frames at most one is kept until it is complete. So a reader holds 16 KiB at most, beside the bytes it was given.
+ * Splits the bytes of a client into frames. `push` adds bytes. `next` advances to the next frame that is complete; the fields
+ * describe it. The content of a DATA frame is passed on as it arrives, in several parts if necessary. Of other frames, at
+ * most one is kept until it is complete. A reader thus holds at most 16 KiB beside the pushed bytes.
  */
 export class FrameReader {
   type = 0
   flags = 0
   streamId = 0
-  /** Of the payload of the whole frame. */
+  /** The length of the payload of the whole frame. */
   length = 0
-  /** The payload is `bytes[start, end)`; that of DATA, or the part of it that has come, is without padding. Valid until `push`. */
+  /** The payload is `bytes[start, end)`. For DATA, this is the part that has arrived, without padding. Valid until `push`. */
   bytes: Buffer = NOTHING
   start = 0
   end = 0
-  /** Whether this is the first part of a frame, and the last. */
+  /** Whether this is the first part of a frame, and whether it is the last. */
   first = true
   last = true
-  /** What a frame of DATA has beside its content: padding, and the length of it. */
+  /** The bytes of a DATA frame beside its content: the padding and its length. */
   overhead = 0
-  /** How many frames began. */
+  /** The number of frames that have begun. */
   count = 0
 
   #chunk: Buffer = NOTHING
   #at = 0
   #preface = 0
-  /** The header of a frame that came in pieces. */
+  /** The header of a frame that arrives in pieces. */
   readonly #header = Buffer.alloc(FRAME_HEADER_BYTES)
   #headerBytes = 0
-  /** The payload of a frame that came in pieces; `null` while none is waited for. */
+  /** The payload of a frame that arrives in pieces; `null` if no frame is incomplete. */
   #payload: Buffer | null = null
   #payloadBytes = 0
-  /** What is still to come of a frame of DATA. */
+  /** The number of content bytes of a DATA frame that have not arrived yet. */
   #content = 0
   #padding = 0
   #awaitsPadding = false
-  /** Whether a part of it has been handed on. */
+  /** Whether a part of the DATA frame has been passed on. */
   #begun = false
   #inFrame = false
 
-  /** Everything that was given before must have been read. */
+  /** Adds bytes. All bytes of the last call must have been read. */
   push(chunk: Buffer): void {
     this.#chunk = chunk
     this.#at = 0
   }
 
-  /** Lets go of what has not been read. */
+  /** Releases the unread bytes. */
   close(): void {
     this.#chunk = NOTHING
     this.#at = 0
@@ -57,17 +57,17 @@ export class FrameReader {
     this.bytes = NOTHING
   }
 
-  /** Whether a frame has begun to come whose rest is waited for; not so of DATA, of which every part is handed on. */
+  /** Whether a frame is incomplete. DATA frames do not count, because their parts are passed on at once. */
   get awaitsRest(): boolean {
     return this.#headerBytes > 0 || (this.#inFrame && this.type !== FrameType.DATA)
   }
 
-  /** Whether bytes wait that complete a frame, or may. */
+  /** Whether there are unread bytes that complete a frame, or may complete one. */
   get hasMore(): boolean {
     return this.#at < this.#chunk.length
   }
 
-  /** @throws ConnectionError where what comes is no frame, or none that may be sent. */
+  /** @throws ConnectionError if the bytes are not a valid frame, or not one that a client may send. */
   next(): boolean {
     if (this.#preface < PREFACE.length) this.#readPreface()
     if (!this.#inFrame && !this.#readHeader()) return false
@@ -133,7 +133,7 @@ export class FrameReader {
     this.#content -= content
     this.#padding -= padding
     this.last = this.#content === 0 && this.#padding === 0
-    // Padding alone is no part, but for the end of the frame.
+    // A piece of padding alone is passed on only at the end of the frame.
     if (content === 0 && !this.last) {
       this.#at += padding
       return false
@@ -148,7 +148,7 @@ export class FrameReader {
     return true
   }
 
-  /** RFC 9113 §6.1: the padding stands after the content, its length before. */
+  /** RFC 9113 §6.1: the padding follows the content; its length precedes the content. */
   #readPadLength(): boolean {
     if (this.length === 0)
       throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'no room for the length of the padding')

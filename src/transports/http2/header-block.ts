@@ -1,13 +1,13 @@
 import { ConnectionError, ErrorCode } from './error-codes.ts'
 import { Flag } from './frames.ts'
 
-/** CONTINUATION frames of one block beyond which the rest is noise: the longest block fits in six full frames. */
+/** The largest number of CONTINUATION frames in one block. The longest block fits in six full frames. */
 const MAX_CONTINUATIONS = 32
 
-/** A header block that comes in several frames (RFC 9113 §4.3). It is bounded in bytes and in frames (CVE-2024-27316). */
+/** A header block that arrives in several frames (RFC 9113 §4.3). The number of bytes and of frames is limited (CVE-2024-27316). */
 export class HeaderBlock {
   readonly streamId: number
-  /** Those of the HEADERS frame. */
+  /** The flags of the HEADERS frame. */
   readonly flags: number
   readonly dependsOnItself: boolean
   readonly #maxBytes: number
@@ -27,7 +27,7 @@ export class HeaderBlock {
     this.#add(bytes, start, end)
   }
 
-  /** Copies the fragment of a CONTINUATION frame. Answers whether it was the last. @throws ConnectionError */
+  /** Copies the fragment of a CONTINUATION frame. Returns whether it was the last. @throws ConnectionError */
   continue(streamId: number, flags: number, bytes: Buffer, start: number, end: number): boolean {
     if (streamId !== this.streamId)
       throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'CONTINUATION of another stream')
@@ -37,7 +37,7 @@ export class HeaderBlock {
     return (flags & Flag.END_HEADERS) !== 0
   }
 
-  /** The whole block. */
+  /** The complete block. */
   whole(): Buffer {
     return Buffer.concat(this.#fragments, this.#bytes)
   }
@@ -45,7 +45,7 @@ export class HeaderBlock {
   #add(bytes: Buffer, start: number, end: number): void {
     this.#bytes += end - start
     if (this.#bytes > this.#maxBytes) throw tooMuch()
-    // Empty ones cost no memory.
+    // Empty fragments are not stored.
     if (end > start) this.#fragments.push(Buffer.from(bytes.subarray(start, end)))
   }
 }

@@ -15,7 +15,7 @@ import type { PeerSettings } from './settings.ts'
 import type { ServerStream } from './stream.ts'
 import type { Streams } from './streams.ts'
 
-/** What a connection does with header blocks. */
+/** The dependencies for the processing of header blocks. */
 export interface HeaderFramesParts {
   readonly application: Http2Application
   readonly limits: Http2Limits
@@ -26,13 +26,13 @@ export interface HeaderFramesParts {
   readonly flood: FloodGuard
 }
 
-/** HEADERS and CONTINUATION: how requests begin, and how some end. */
+/** Processes HEADERS and CONTINUATION, which begin and end requests. */
 export class HeaderFrames {
-  /** Requests are not taken any more: the peer knows, or will, that they were not (RFC 9113 §6.8). */
+  /** No more requests are accepted. The peer learns by GOAWAY that they were not processed (RFC 9113 §6.8). */
   refusesRequests = false
-  /** How many the application was given. */
+  /** The number of requests that were passed to the application. */
   requests = 0
-  /** How many header blocks came in several frames. */
+  /** The number of header blocks that arrived in several frames. */
   longBlocks = 0
   readonly #application: Http2Application
   readonly #limits: Http2Limits
@@ -41,7 +41,7 @@ export class HeaderFrames {
   readonly #streams: Streams
   readonly #sender: Sender
   readonly #flood: FloodGuard
-  /** A header block whose rest must come before anything else. */
+  /** An incomplete header block. Its rest must arrive before any other frame. */
   #block: HeaderBlock | null = null
 
   constructor(parts: HeaderFramesParts) {
@@ -54,7 +54,7 @@ export class HeaderFrames {
     this.#flood = parts.flood
   }
 
-  /** Whether CONTINUATION must come next. */
+  /** Whether the next frame must be CONTINUATION. */
   get awaitsContinuation(): boolean {
     return this.#block !== null
   }
@@ -95,7 +95,10 @@ export class HeaderFrames {
     this.#fields(streamId, block.flags, block.dependsOnItself, whole, 0, whole.length)
   }
 
-  /** A whole header block, which must be decoded whatever becomes of it: the tables of both sides would differ else. */
+  /**
+   * Processes a complete header block. It must be decoded in any case, because the dynamic tables of both sides would
+   * otherwise differ.
+   */
   #fields(id: number, flags: number, dependsOnItself: boolean, bytes: Buffer, start: number, end: number): void {
     const stream = this.#streams.get(id)
     const list = new FieldList(stream !== undefined, this.#limits.maxHeaderListBytes)
@@ -119,7 +122,7 @@ export class HeaderFrames {
     else if (!stream.trailed(list)) this.#streams.refuse(stream, ErrorCode.PROTOCOL_ERROR)
   }
 
-  /** §5.1.1: a new stream, unless something forbids it. */
+  /** §5.1.1: opens a new stream, unless it is refused. */
   #request(id: number, list: FieldList, endStream: boolean, dependsOnItself: boolean): void {
     const streams = this.#streams
     streams.lastId = id
@@ -149,7 +152,7 @@ export class HeaderFrames {
     if (block !== null) this.#sender.headers(id, block, true)
   }
 
-  /** Whether the requests there are take up all that a connection may. */
+  /** Whether the open requests use up a limit of the connection. */
   #isFull(): boolean {
     const { maxConcurrentStreams, maxHeaderBytes, maxPendingBytes } = this.#limits
     return (
@@ -166,7 +169,7 @@ export class HeaderFrames {
     stream.handle(this.#application.request(stream, list, endStream))
   }
 
-  /** A request that the application is not asked about. */
+  /** Answers a request without asking the application. */
   #answer(id: number, list: FieldList, refusal: Refusal, endStream: boolean): void {
     this.#flood.streamReset()
     const stream = this.#streams.open(id, this.#settings.windowBytes, list)
@@ -175,7 +178,10 @@ export class HeaderFrames {
     stream.released()
   }
 
-  /** §5.1 and §5.1.1: the peer may not have known that it was reset here; else numbers only increase. */
+  /**
+   * §5.1 and §5.1.1: the peer may have sent the frame before it received a reset from here. In all other cases, stream
+   * numbers must increase.
+   */
   #headersOnClosed(streamId: number): void {
     const how = this.#streams.howEnded(streamId)
     if (how === Closed.UNKNOWN) throw broken('the number of a stream is lower than that of another')

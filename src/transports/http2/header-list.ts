@@ -4,8 +4,8 @@ import type { FieldSink } from './hpack/decoder.ts'
 import type { HeaderField } from './hpack/header-field.ts'
 
 /**
- * The fields of one header block of a request, or of its trailers. They are judged as they come (RFC 9113 §8.2 and §8.3), and
- * kept while the list is within its limit: beyond, they are decoded for the dynamic table only.
+ * The fields of one header block of a request, or of its trailers. They are validated as they are decoded (RFC 9113 §8.2 and
+ * §8.3). Fields beyond the size limit are not kept; they are decoded only for the dynamic table.
  */
 export class FieldList implements RequestHeaders, FieldSink {
   method = ''
@@ -13,7 +13,7 @@ export class FieldList implements RequestHeaders, FieldSink {
   path = ''
   authority: string | undefined = undefined
   bytes = 0
-  /** -1 if not given. */
+  /** -1 if the field is missing. */
   contentLength = -1
   /** The name of the first field that is malformed by itself. */
   malformedField: string | null = null
@@ -41,7 +41,7 @@ export class FieldList implements RequestHeaders, FieldSink {
     else this.#regular(kind, field)
   }
 
-  /** Whether the block is one of a request, or of trailers, after its last field (RFC 9113 §8.1.1, §8.3.1). */
+  /** Whether the block is valid for a request, or for trailers. Call this after the last field (RFC 9113 §8.1.1, §8.3.1). */
   isWellFormed(): boolean {
     if (this.#malformed) return false
     if (this.#trailers) return true
@@ -85,7 +85,7 @@ export class FieldList implements RequestHeaders, FieldSink {
     this.#fields.push(field)
   }
 
-  /** RFC 9113 §8.3: each at most once, before all others, and not in trailers. */
+  /** RFC 9113 §8.3: each pseudo-header field at most once, before all other fields, and not in trailers. */
   #pseudo(kind: number, value: string): void {
     if (this.#trailers || this.#fields.length > 0) {
       this.#malformed = true

@@ -1,52 +1,55 @@
-/** What a connection may take up. Times are milliseconds, sizes bytes. */
+/** The limits of a connection. Times are in milliseconds, sizes in bytes. */
 export interface Http2Limits {
-  /** Requests whose handlers have not ended, on one connection (SETTINGS_MAX_CONCURRENT_STREAMS). */
+  /** The number of requests on one connection whose handlers have not ended (SETTINGS_MAX_CONCURRENT_STREAMS). */
   readonly maxConcurrentStreams: number
-  /** A request's header list, as RFC 9113 §6.5.2 counts it. A longer one is answered with the status 431. */
+  /** The size of a request's header list by RFC 9113 §6.5.2. A longer one is answered with the status 431. */
   readonly maxHeaderListBytes: number
-  /** The header lists of all requests of a connection whose handlers have not ended, before new requests are refused. */
+  /** The size of the header lists of all requests of a connection whose handlers have not ended. Beyond it, new requests are refused. */
   readonly maxHeaderBytes: number
-  /** A header block before it is decoded. A longer one ends the connection. */
+  /** The size of an encoded header block. A longer one ends the connection. */
   readonly maxHeaderBlockBytes: number
-  /** Content of one request that is on its way or not yet consumed (SETTINGS_INITIAL_WINDOW_SIZE). */
+  /** The content of one request that is being received or not yet consumed (SETTINGS_INITIAL_WINDOW_SIZE). */
   readonly streamWindowBytes: number
-  /** The same of all requests of a connection. Several times that of a stream, so that one that waits does not stop others. */
+  /** The same for all requests of a connection. Several times the window of a stream, so that a waiting request does not block others. */
   readonly connectionWindowBytes: number
-  /** The dynamic table of the peer's encoder (SETTINGS_HEADER_TABLE_SIZE). */
+  /** The size of the dynamic table of the peer's encoder (SETTINGS_HEADER_TABLE_SIZE). */
   readonly headerTableBytes: number
-  /** What may wait for the socket before content of answers waits in its stream. */
+  /** The amount of data that may wait for the socket. Beyond it, content of answers waits in its stream. */
   readonly socketBufferBytes: number
-  /** What may wait for the socket before nothing more is read from a peer: for one that asks and does not read. */
+  /**
+   * The amount of data that may wait for the socket of a peer that sends requests and does not read. Beyond it, nothing is
+   * read from the peer.
+   */
   readonly maxSocketBufferBytes: number
-  /** Content that waits in the streams of a connection before new requests are refused. */
+  /** The content that may wait in the streams of a connection. Beyond it, new requests are refused. */
   readonly maxPendingBytes: number
-  /** From the connection to the peer's preface and SETTINGS; with TLS, the handshake takes as long again. */
+  /** The time from the connection to the peer's preface and SETTINGS. With TLS, the handshake may take the same time in addition. */
   readonly handshakeMs: number
-  /** From the first byte of a header block, or of any other frame but DATA, to its last. */
+  /** The time from the first to the last byte of a header block, or of any other frame except DATA. */
   readonly frameMs: number
-  /** After this a connection without requests is asked to end. */
+  /** After this time, a connection without requests is asked to end. */
   readonly idleMs: number
-  /** A connection on which nothing has come for so long is pinged. */
+  /** A connection that received nothing for this time is pinged. */
   readonly keepaliveTimeMs: number
-  /** How long the answer to a PING may take. */
+  /** The time for the acknowledgement of a PING. */
   readonly keepaliveTimeoutMs: number
-  /** The peer's own pings may come this often while nothing is sent to it. */
+  /** The minimum interval of the peer's pings while nothing is sent to it. */
   readonly minPingIntervalMs: number
-  /** How long answers may wait while the peer takes nothing. */
+  /** The time that answers may wait while the peer accepts nothing. */
   readonly stallMs: number
-  /** How long it waits, once it closes, for a peer that takes nothing, answers no PING, or has not even greeted. */
+  /** The time that a closing server waits for a peer that accepts nothing, acknowledges no PING, or has not sent its preface. */
   readonly closingMs: number
-  /** Requests that begin in one turn of the event loop, on all connections. */
+  /** The number of requests that begin in one turn of the event loop, on all connections. */
   readonly maxRequestsPerTurn: number
 }
 
-/** How long is waited for a peer. */
+/** The time limits for a peer. */
 export interface Patience {
-  /** From the connection to the peer's preface and SETTINGS. */
+  /** The time from the connection to the peer's preface and SETTINGS. */
   readonly handshakeMs: number
-  /** While it takes nothing of its answers. */
+  /** The time while the peer accepts none of its answers. */
   readonly stallMs: number
-  /** For its answer to the PING that comes before its last requests are named. */
+  /** The time for the acknowledgement of the PING before the final GOAWAY. */
   readonly lastPingMs: number
 }
 
@@ -54,7 +57,7 @@ export function patienceOf({ handshakeMs, stallMs, keepaliveTimeoutMs }: Http2Li
   return { handshakeMs, stallMs, lastPingMs: keepaliveTimeoutMs }
 }
 
-/** That of a server that closes. */
+/** The time limits of a closing server. */
 export function closingPatienceOf(limits: Http2Limits): Patience {
   const { handshakeMs, stallMs, lastPingMs } = patienceOf(limits)
   const atMost = (ms: number) => Math.min(ms, limits.closingMs)

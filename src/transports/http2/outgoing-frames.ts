@@ -10,14 +10,14 @@ import {
   WINDOW_UPDATE_BYTES,
 } from './frames.ts'
 
-/** What is longer is sent from where it is: copying it costs more than a write of several parts. */
+/** Longer bytes are not copied: copying them costs more than a write with several parts. */
 const MAX_COPIED_BYTES = 4096
 
-/** The frames that a connection is about to send, one after the other in blocks of the pool. */
+/** The frames that a connection is about to send, written consecutively into blocks of the pool. */
 export class OutgoingFrames {
   readonly #pool: BlockPool
   #block: Buffer | null = null
-  /** Of the block: `[0, #taken)` is among the chunks, `[#taken, #end)` is not yet. */
+  /** Of the block, `[0, #taken)` is already among the chunks, and `[#taken, #end)` is not. */
   #taken = 0
   #end = 0
   #chunks: Uint8Array[] = []
@@ -32,7 +32,7 @@ export class OutgoingFrames {
     return this.#bytes
   }
 
-  /** All frames so far, to be written in order; the blocks belong back to the pool once that is done. */
+  /** Returns all frames so far, to be written in order. The caller returns the blocks to the pool after the write. */
   take(): { readonly chunks: readonly Uint8Array[]; readonly blocks: readonly Buffer[] } {
     this.#closeChunk()
     const { chunks, blocks } = { chunks: this.#chunks, blocks: this.#blocks }
@@ -45,7 +45,7 @@ export class OutgoingFrames {
     return { chunks, blocks }
   }
 
-  /** A header block, in as many frames as it takes; `prefix` is a byte that stands before it, -1 for none. */
+  /** Writes a header block in as many frames as necessary. `prefix` is a byte before the block; -1 for none. */
   headers(streamId: number, block: Uint8Array, endStream: boolean, maxFrameBytes: number, prefix: number): void {
     const length = block.length + (prefix < 0 ? 0 : 1)
     const ends = endStream ? Flag.END_STREAM : 0
@@ -86,7 +86,7 @@ export class OutgoingFrames {
     this.frame(FrameType.SETTINGS, Flag.ACK, 0, 0)
   }
 
-  /** The payload is a number here, as whose it comes back. */
+  /** The payload is a number, which the acknowledgement repeats. */
   ping(payload: number): void {
     this.frame(FrameType.PING, 0, 0, PING_BYTES)
     this.#integer(0)
@@ -111,7 +111,7 @@ export class OutgoingFrames {
     this.#integer(increment)
   }
 
-  /** The header of a frame, whose payload of `length` bytes must follow. */
+  /** Writes the header of a frame. A payload of `length` bytes must follow. */
   frame(type: number, flags: number, streamId: number, length: number): void {
     const block = this.#room(FRAME_HEADER_BYTES)
     const at = this.#end
@@ -127,7 +127,7 @@ export class OutgoingFrames {
     this.#advance(FRAME_HEADER_BYTES)
   }
 
-  /** Bytes that are sent as they are. Long ones are not copied, and must not change until they have been sent. */
+  /** Adds bytes unchanged. Long ones are not copied, and must not change until they have been sent. */
   payload(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start
     if (length === 0) return
@@ -146,7 +146,7 @@ export class OutgoingFrames {
     this.#advance(4)
   }
 
-  /** The block, which has room for so many bytes at `#end`. */
+  /** Returns the block with room for this many bytes at `#end`. */
   #room(bytes: number): Buffer {
     if (this.#block !== null && this.#end + bytes <= BLOCK_BYTES) return this.#block
     this.#closeChunk()

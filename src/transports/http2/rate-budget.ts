@@ -1,4 +1,4 @@
-/** How many events of a kind may come: some at once, and some in each second. What is useful gives some back. */
+/** A budget for events of one kind: a burst, and a number in each second. Useful events refill it in part. */
 export class RateBudget {
   readonly #most: number
   readonly #perMillisecond: number
@@ -11,7 +11,7 @@ export class RateBudget {
     this.#left = atOnce
   }
 
-  /** Takes one; `now` is in milliseconds of any clock that never goes back. Answers false where none is left. */
+  /** Takes one event. `now` is in milliseconds of a monotonic clock. Returns false if the budget is used up. */
   take(now: number): boolean {
     if (this.#left < 1) {
       this.#left = Math.min(this.#most, this.#left + (now - this.#countedAt) * this.#perMillisecond)

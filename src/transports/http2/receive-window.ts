@@ -1,12 +1,12 @@
 /**
- * How much a peer may send, of one request or of all (RFC 9113 §5.2). What was received takes up the window until it has been
- * consumed; credit is given back when it is worth a frame.
+ * The flow-control window of a peer, for one request or for all (RFC 9113 §5.2). Received bytes use up the window until they
+ * are consumed. Credit is returned when it is large enough for a frame.
  */
 export class ReceiveWindow {
-  /** What the peer may still send; below zero after SETTINGS that make windows smaller. */
+  /** The number of bytes that the peer may still send. Negative after SETTINGS that made windows smaller. */
   #left: number
   #size: number
-  /** What was consumed, and not yet given back. */
+  /** The consumed bytes whose credit was not yet returned. */
   #credit = 0
 
   constructor(left: number, size = left) {
@@ -14,14 +14,14 @@ export class ReceiveWindow {
     this.#size = size
   }
 
-  /** Takes up room for so many bytes that came. Answers false where the peer had no right to send them. */
+  /** Subtracts received bytes from the window. Returns false if the peer exceeded the window. */
   receive(bytes: number): boolean {
     if (bytes > this.#left) return false
     this.#left -= bytes
     return true
   }
 
-  /** Answers how much credit to give the peer now; mostly none. */
+  /** Returns how much credit to give the peer now; usually 0. */
   consume(bytes: number): number {
     this.#credit += bytes
     if (2 * this.#credit < this.#size) return 0
@@ -31,7 +31,7 @@ export class ReceiveWindow {
     return credit
   }
 
-  /** The peer knows of another size from now on (RFC 9113 §6.9.2). */
+  /** The peer has acknowledged another window size (RFC 9113 §6.9.2). */
   resize(size: number): void {
     this.#left += size - this.#size
     this.#size = size

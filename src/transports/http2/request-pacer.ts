@@ -1,12 +1,12 @@
 /** A connection whose next frames have to wait. */
 export interface PacedReader {
-  /** Goes on reading, until a request has begun or nothing is left. */
+  /** Continues reading until a request has begun or no data is left. */
   resume(): void
 }
 
 /**
- * Limits how many requests begin in one turn of the event loop, for one packet can bring a thousand of them. The connections
- * whose frames have to wait take turns, so that those of others begin in between.
+ * Limits how many requests begin in one turn of the event loop, because one packet can contain a thousand requests.
+ * Connections with waiting frames take turns, and the requests of other connections begin in between.
  */
 export class RequestPacer {
   readonly #perTurn: number
@@ -19,7 +19,7 @@ export class RequestPacer {
     this.#left = perTurn
   }
 
-  /** Whether a reader may go on. If not, it is resumed in one of the next turns. */
+  /** Returns whether a reader may continue. If not, it is resumed in one of the next turns. */
   mayRead(reader: PacedReader): boolean {
     if (this.#left > 0 && this.#waiting.size === 0) return true
     this.#waiting.add(reader)
@@ -33,7 +33,7 @@ export class RequestPacer {
     this.#endTurn()
   }
 
-  /** A reader that has closed. */
+  /** Removes a reader that has closed. */
   forget(reader: PacedReader): void {
     this.#waiting.delete(reader)
   }
@@ -47,7 +47,7 @@ export class RequestPacer {
   readonly #nextTurn = (): void => {
     this.#turnEnds = false
     this.#left = this.#perTurn
-    // The iteration of a set includes what is added to its end meanwhile.
+    // The iteration of a set includes elements that are added to its end meanwhile.
     for (const reader of this.#waiting) {
       if (this.#left <= 0) break
       this.#waiting.delete(reader)

@@ -8,7 +8,7 @@ import type { SocketWriter } from './socket-writer.ts'
 
 /** A stream whose content waits for flow control. */
 export interface WaitingStream {
-  /** What its own window lets pass. */
+  /** The number of bytes that the stream's own window allows. */
   readonly sendWindow: number
   readonly waitingBytes: number
   /** Sends one frame of this size. */
@@ -16,28 +16,29 @@ export interface WaitingStream {
 }
 
 /**
- * Content that a window cuts off waits until the window lets so much pass, or half of what the peer's windows begin with.
- * Else a peer that gives credit for each frame would be sent smaller and smaller ones (the silly window of RFC 1122 §4.2.3.4).
+ * Content that exceeds a window waits until the window allows this many bytes, or half of the initial size of the peer's
+ * windows. Otherwise, a peer that gives credit for each frame would get smaller and smaller frames (silly window syndrome,
+ * RFC 1122 §4.2.3.4).
  */
 const WORTHWHILE_BYTES = 4096
 
 /**
- * Sends headers and content of the streams of one connection. Content passes as far as the windows of the peer (RFC 9113
- * §5.2) and the socket let it. Streams that wait take turns, a frame each.
+ * Sends the headers and content of all streams of one connection. The windows of the peer (RFC 9113 §5.2) and the socket
+ * limit the content. Waiting streams take turns, one frame each.
  */
 export class Sender {
-  /** What waits in all streams. */
+  /** The size of the waiting content of all streams. */
   waitingBytes = 0
-  /** Counts what was sent and taken, so that a peer that takes nothing is noticed. */
+  /** Counts progress in sending, so that a peer that accepts nothing is detected. */
   progress = 0
   readonly writer: SocketWriter
   readonly #settings: PeerSettings
   readonly #flood: FloodGuard
   readonly #socketBufferBytes: number
   #window = INITIAL_WINDOW_BYTES
-  /** Those whose own windows are open. */
+  /** The waiting streams whose own windows are open. */
   readonly #ready = new Set<WaitingStream>()
-  /** RFC 7541 §4.2: a peer that allows a smaller dynamic table is told that there is none. */
+  /** RFC 7541 §4.2: a peer that allows a smaller dynamic table gets an update to size 0. */
   #tableUpdate = -1
 
   constructor(writer: SocketWriter, settings: PeerSettings, flood: FloodGuard, socketBufferBytes: number) {
@@ -54,7 +55,7 @@ export class Sender {
     this.writer.schedule()
   }
 
-  /** Whether so many bytes can be sent at once as one frame on a stream with such a window. */
+  /** Whether this many bytes can be sent now as one frame on a stream with this window. */
   lets(bytes: number, streamWindow: number): boolean {
     return (
       bytes === 0 ||
@@ -66,7 +67,7 @@ export class Sender {
     )
   }
 
-  /** The header of a frame of content, which the caller adds by `content`. */
+  /** Writes the header of a DATA frame. The caller adds the content by `content`. */
   data(streamId: number, bytes: number, endStream: boolean, leavesContent: boolean): void {
     this.#window -= bytes
     this.progress += 1
@@ -99,17 +100,17 @@ export class Sender {
     this.writer.schedule()
   }
 
-  /** The content of a stream waits, and its window is open: it is its turn with the next `pump`. */
+  /** The stream has waiting content and an open window. Its turn is the next `pump`. */
   ready(stream: WaitingStream): void {
     this.#ready.add(stream)
   }
 
-  /** The content of a stream is dropped, or all sent. */
+  /** The content of a stream was dropped, or completely sent. */
   forget(stream: WaitingStream): void {
     this.#ready.delete(stream)
   }
 
-  /** Answers false where the window would be too large (RFC 9113 §6.9.1). */
+  /** Returns false if the window would become too large (RFC 9113 §6.9.1). */
   widen(increment: number): boolean {
     if (this.#window + increment > MAX_31_BITS) return false
     this.#window += increment
@@ -122,13 +123,16 @@ export class Sender {
     if (this.#settings.headerTableBytes < INITIAL_TABLE_BYTES) this.#tableUpdate = NO_TABLE_UPDATE
   }
 
-  /** The socket took what it had been given. */
+  /** The socket has accepted the data. */
   taken(): void {
     this.progress += 1
     this.pump()
   }
 
-  /** Sends what windows and socket let pass, and is worth a frame; small pieces too if they waited long. */
+  /**
+   * Sends content that the windows and the socket allow if it is large enough for a frame. After a long wait, small pieces
+   * are sent too.
+   */
   pump(waitedLong = false): void {
     const half = Math.floor(this.#settings.windowBytes / 2)
     const least = waitedLong ? 1 : Math.max(1, Math.min(WORTHWHILE_BYTES, half))

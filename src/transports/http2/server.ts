@@ -14,11 +14,11 @@ import { closingPatienceOf, DEFAULT_LIMITS, type Http2Limits, type Patience, pat
 import { RequestPacer } from './request-pacer.ts'
 import { WriteScheduler } from './write-scheduler.ts'
 
-/** TLS of a server. */
+/** The TLS options of a server. */
 export interface Http2TlsOptions {
-  /** Certificate, key, CA; the protocol version and ciphers are chosen here. */
+  /** Certificate, key and CA. This module sets the protocol version and the ciphers. */
   readonly context: SecureContextOptions
-  /** Whether clients are asked for a certificate, and refused without one that the CA issued. */
+  /** Whether the server requests a client certificate, and refuses clients without one that the CA issued. */
   readonly requestCert: boolean
   readonly rejectUnauthorized: boolean
 }
@@ -26,16 +26,16 @@ export interface Http2TlsOptions {
 export interface Http2ServerOptions {
   readonly application: Http2Application
   readonly limits?: Partial<Http2Limits>
-  /** Plaintext with prior knowledge (RFC 9113 §3.3) if not given. */
+  /** Without it, plaintext with prior knowledge (RFC 9113 §3.3). */
   readonly tls?: Http2TlsOptions
-  /** Where memory for frames comes from; its own if not given. */
+  /** The memory for frames. By default the server has its own. */
   readonly blocks?: BlockPool
-  /** Told of each accept that fails. They may come as fast as the event loop turns. */
+  /** Called for each accept that fails. The calls may come in every turn of the event loop. */
   readonly onError: (error: Error) => void
 }
 
 const ALPN = 'h2'
-/** RFC 9113 §9.2.2 leaves of TLS 1.2 what is ephemeral and authenticated; TLS 1.3 has nothing else. */
+/** RFC 9113 §9.2.2 permits only ciphers of TLS 1.2 with ephemeral keys and authenticated encryption. TLS 1.3 has no others. */
 const CIPHERS = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
@@ -47,11 +47,11 @@ const CIPHERS = [
   'ECDHE-ECDSA-CHACHA20-POLY1305',
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':')
-/** How often the deadlines of the connections are looked at, at most and at least. */
+/** The longest and shortest interval between two checks of the connections' deadlines. */
 const MAX_CHECK_MS = 1_000
 const MIN_CHECK_MS = 10
 
-/** Listens, and holds the connections. */
+/** Listens, and manages the connections. */
 export class Http2Server {
   readonly #limits: Http2Limits
   readonly #shared: Shared
@@ -59,14 +59,14 @@ export class Http2Server {
   readonly #isTls: boolean
   readonly #onError: (error: Error) => void
   readonly #connections = new Set<ServerConnection>()
-  /** Those whose TLS handshake is not complete, by the peer. */
+  /** Sockets whose TLS handshake is incomplete, by peer. */
   readonly #handshaking = new Map<string, Socket>()
   #checks: NodeJS.Timeout | undefined
   #listens = true
-  /** Why it takes no more connections; `null`: it does. */
+  /** The reason why the server accepts no more connections; `null` while it accepts them. */
   #closing: { readonly reason: string | undefined; readonly since: number } | null = null
   #patience: Patience
-  /** Who waits until all connections have closed. */
+  /** Callbacks for the time when all connections have closed. */
   #waiting: (() => void)[] = []
 
   constructor(options: Http2ServerOptions) {
@@ -85,19 +85,20 @@ export class Http2Server {
     this.#server = options.tls === undefined ? this.#plain() : this.#secure(options.tls)
   }
 
-  /** Those that have not closed. */
+  /** The connections that have not closed. */
   get connections(): Iterable<Http2Connection> {
     return this.#connections
   }
 
-  /** @throws the error of `net.Server`, when the address cannot be had. */
+  /** @throws the error of `net.Server` if the server cannot listen at the address. */
   listen(options: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
     const server = this.#server
     return new Promise((resolve, reject) => {
       server.once('error', reject)
       server.listen(options, () => {
         server.off('error', reject)
-        // From now on it is an accept that fails, for want of file descriptors say: its peer notices, and the others are served.
+        // From now on, an error is a failed accept, for example without free file descriptors. It concerns only its peer; the
+        // others are served.
         server.on('error', this.#onError)
         this.#checks = setInterval(this.#check, this.#checkInterval()).unref()
         resolve(server.address() as AddressInfo)
@@ -105,14 +106,14 @@ export class Http2Server {
     })
   }
 
-  /** New connections get this certificate; the others stay as they are. */
+  /** New connections use this certificate. Existing ones keep theirs. */
   setSecureContext(context: SecureContextOptions): void {
     if (!this.#isTls) throw new TypeError('a server without TLS has no certificate')
     const server = this.#server as TlsServer
     server.setSecureContext(strict(context))
   }
 
-  /** Takes no more connections, and asks those there are to end. Settles when all have closed. */
+  /** Accepts no more connections, and asks the existing ones to end. Settles when all have closed. */
   close(reason?: string): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
@@ -126,7 +127,7 @@ export class Http2Server {
     })
   }
 
-  /** Cuts all connections. */
+  /** Destroys all connections. */
   destroy(): void {
     for (const connection of this.#connections) connection.destroy()
     this.#dropHandshakes()
@@ -154,11 +155,11 @@ export class Http2Server {
     })
     server.on('secureConnection', (socket: TLSSocket) => {
       this.#handshaking.delete(peerOf(socket))
-      // RFC 9113 §3.2: a client that does not name the protocol speaks another.
+      // RFC 9113 §3.2: a client that does not negotiate `h2` uses another protocol.
       if (socket.alpnProtocol === ALPN) this.#accept(socket)
       else socket.destroy()
     })
-    // A handshake that fails concerns its peer only, whose socket is closed.
+    // A failed handshake concerns only its peer. Its socket is closed.
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     return server
   }
@@ -166,7 +167,7 @@ export class Http2Server {
   #accept(socket: Socket | TLSSocket): void {
     const connection = new ServerConnection(socket, this.#shared)
     this.#connections.add(connection)
-    // Its TLS handshake was under way.
+    // The TLS handshake was in progress when the server began to close.
     if (this.#closing !== null) connection.goAway(this.#closing.reason)
     socket.once('close', () => {
       this.#connections.delete(connection)
@@ -181,7 +182,7 @@ export class Http2Server {
   }
 
   readonly #check = (): void => {
-    // A process that was stopped, or busy, reads first what has come meanwhile.
+    // A process that was stopped or busy first reads the bytes that have arrived meanwhile.
     setImmediate(() => {
       const now = performance.now()
       for (const connection of this.#connections) connection.check(now, this.#patience)
@@ -193,7 +194,7 @@ export class Http2Server {
     for (const socket of this.#handshaking.values()) socket.destroy()
   }
 
-  /** Often enough for the shortest deadline. */
+  /** An interval that is short enough for the shortest deadline. */
   #checkInterval(): number {
     const { handshakeMs, frameMs, idleMs, keepaliveTimeMs, keepaliveTimeoutMs, stallMs, closingMs } = this.#limits
     const ofRequests = Math.min(handshakeMs, frameMs, stallMs, closingMs)
@@ -202,13 +203,13 @@ export class Http2Server {
   }
 }
 
-/** Tells the open connections of a listener apart. A socket has the same before its handshake and after. */
+/** Identifies an open connection of a listener. The value is the same before and after the TLS handshake. */
 function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`
 }
 
 function strict(context: SecureContextOptions): SecureContextOptions {
-  // RFC 9113 §9.2.1: neither compression nor renegotiation. Early data does not exist in Node.js.
+  // RFC 9113 §9.2.1: neither compression nor renegotiation. Node.js does not support early data.
   const secureOptions =
     (context.secureOptions ?? 0) | constants.SSL_OP_NO_COMPRESSION | constants.SSL_OP_NO_RENEGOTIATION
   return { minVersion: 'TLSv1.2', ...context, ciphers: CIPHERS, secureOptions }

@@ -17,7 +17,7 @@ export const Setting = Object.freeze({
 const PAIR_BYTES = 6
 const MAX_MAX_FRAME_BYTES = 2 ** 24 - 1
 
-/** What a server tells its clients of its limits. */
+/** The SETTINGS that tell clients the limits of a server. */
 export function settingsOf(limits: Http2Limits): readonly (readonly [identifier: number, value: number])[] {
   return [
     [Setting.HEADER_TABLE_SIZE, limits.headerTableBytes],
@@ -28,13 +28,13 @@ export function settingsOf(limits: Http2Limits): readonly (readonly [identifier:
   ]
 }
 
-/** What a client said last of what it takes. What does not concern a server without push is checked, and forgotten. */
+/** The latest SETTINGS of a client. Settings that do not concern a server without push are validated and not kept. */
 export class PeerSettings {
   headerTableBytes = INITIAL_TABLE_BYTES
   windowBytes = INITIAL_WINDOW_BYTES
   maxFrameBytes = MAX_FRAME_BYTES
 
-  /** @throws ConnectionError where the payload of a SETTINGS frame breaks a rule. */
+  /** @throws ConnectionError if the payload of a SETTINGS frame is invalid. */
   update(bytes: Buffer, start: number, end: number): void {
     if ((end - start) % PAIR_BYTES !== 0) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'SETTINGS are pairs')
     for (let at = start; at < end; at += PAIR_BYTES) this.#set(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2))
@@ -60,7 +60,8 @@ export class PeerSettings {
         this.maxFrameBytes = value
         return
       default:
-      // RFC 9113 §6.5.2: unknown ones are ignored. The others limit what is never sent: streams and long header lists.
+      // RFC 9113 §6.5.2: unknown settings are ignored. The other known ones limit what the server never sends: streams and long
+      // header lists.
     }
   }
 }

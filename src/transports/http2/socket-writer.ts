@@ -4,8 +4,9 @@ import { OutgoingFrames } from './outgoing-frames.ts'
 import type { WriteScheduler } from './write-scheduler.ts'
 
 /**
- * Sends the frames of a connection: those of one turn of the event loop in one write, and the next ones when the socket has
- * taken those. What a peer that does not read leaves unsent thus stays packed, and is counted.
+ * Sends the frames of a connection. The frames of one turn of the event loop are sent in one write; the next write follows
+ * when the socket has accepted the previous one. Data that a slow peer leaves unsent thus stays in packed blocks, and is
+ * counted.
  */
 export class SocketWriter {
   readonly frames: OutgoingFrames
@@ -15,11 +16,11 @@ export class SocketWriter {
   readonly #onTaken: () => void
   #scheduled = false
   #ends = false
-  /** What the socket has been given, and has not taken yet. */
+  /** The data that was passed to the socket and that the socket has not accepted yet. */
   #underway: readonly Buffer[] = []
   #underwayBytes = 0
 
-  /** `onTaken` is called when the socket has taken what it was given. */
+  /** `onTaken` is called when the socket has accepted the data. */
   constructor(socket: Socket, pool: BlockPool, scheduler: WriteScheduler, onTaken: () => void) {
     this.#socket = socket
     this.#pool = pool
@@ -28,19 +29,19 @@ export class SocketWriter {
     this.frames = new OutgoingFrames(pool)
   }
 
-  /** What the socket has not taken. */
+  /** The number of bytes that the socket has not accepted. */
   get waitingBytes(): number {
     return this.frames.bytes + this.#underwayBytes
   }
 
-  /** To be called after frames were added. */
+  /** Call this after frames were added. */
   schedule(): void {
     if (this.#scheduled || this.#underwayBytes > 0) return
     this.#scheduled = true
     this.#scheduler.add(this)
   }
 
-  /** Sends the frames that there are. */
+  /** Sends the existing frames. */
   flush(): void {
     this.#scheduled = false
     const bytes = this.frames.bytes
@@ -58,7 +59,7 @@ export class SocketWriter {
     if (last > 0) socket.uncork()
   }
 
-  /** Ends the socket after the frames that there are. */
+  /** Ends the socket after the existing frames. */
   end(): void {
     this.#ends = true
     this.flush()
@@ -66,7 +67,7 @@ export class SocketWriter {
   }
 
   readonly #taken = (error?: Error | null): void => {
-    // Of a socket that failed it is not known whether it still reads the blocks: they are left to the garbage collector.
+    // A failed socket may still read the blocks, so they are left to the garbage collector.
     if (error !== undefined && error !== null) return
     for (const block of this.#underway) this.#pool.giveBack(block)
     this.#underway = []

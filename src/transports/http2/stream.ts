@@ -5,15 +5,15 @@ import { MAX_31_BITS } from './frames.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import type { Sender, WaitingStream } from './sender.ts'
 
-/** What a stream asks of its connection. */
+/** The services that a stream needs from its connection. */
 export interface StreamOwner {
   readonly connection: Http2Connection
   readonly sender: Sender
-  /** So many bytes of content were consumed, of whichever stream. */
+  /** Bytes of content of any stream were consumed. */
   consumed(bytes: number): void
-  /** Nothing more is sent or received on it; `how` is one of `Closed`. */
+  /** Nothing more is sent or received on the stream. `how` is one of `Closed`. */
   ended(stream: ServerStream, how: number): void
-  /** It has ended, and so has its handler. */
+  /** The stream and its handler have ended. */
   gone(stream: ServerStream, answered: boolean): void
 }
 
@@ -21,15 +21,15 @@ const REMOTE_ENDED = 1
 const LOCAL_ENDED = 2
 const RESET = 4
 const RELEASED = 8
-/** The application has said how the answer ends, which may wait behind content. */
+/** The application has ended the answer. The end may wait behind content. */
 const ANSWERED = 16
-/** `sendData` answered false. */
+/** `sendData` returned false. */
 const OWES_DRAINED = 32
 
-/** A request and its answer: the states of RFC 9113 §5.1, and what of the answer waits for flow control. */
+/** A request and its answer: the states of RFC 9113 §5.1, and the part of the answer that waits for flow control. */
 export class ServerStream implements Http2Stream, WaitingStream {
   readonly id: number
-  /** What the header list takes. */
+  /** The size of the header list. */
   readonly headerBytes: number
   sendWindow: number
   waitingBytes = 0
@@ -37,11 +37,11 @@ export class ServerStream implements Http2Stream, WaitingStream {
   readonly #window: ReceiveWindow
   #handler: StreamHandler | null = null
   #state = 0
-  /** Content still to come by `content-length`; -1 if not given. */
+  /** The number of content bytes that `content-length` still announces; -1 if it is missing. */
   #expected: number
-  /** Content that was handed over and not consumed. */
+  /** The size of the content that was passed to the handler and not consumed. */
   #held = 0
-  /** The content that waits, from `#offset` of its first part. */
+  /** The waiting content. It starts at `#offset` of the first part. */
   #waiting: Uint8Array[] = []
   #offset = 0
   #trailers: Uint8Array | null = null
@@ -75,7 +75,7 @@ export class ServerStream implements Http2Stream, WaitingStream {
     return (this.#state & REMOTE_ENDED) !== 0
   }
 
-  // What the application does.
+  // Actions of the application.
 
   respond(headers: Uint8Array, data: readonly Uint8Array[] | null, trailers: Uint8Array | null): void {
     if (!this.writable) return
@@ -149,37 +149,37 @@ export class ServerStream implements Http2Stream, WaitingStream {
     if (this.#isClosed()) this.#gone()
   }
 
-  // What the peer does.
+  // Events of the peer.
 
-  /** Who is told of it, unless it has ended already: a request may be answered as soon as it begins. */
+  /** Sets the handler, unless the stream has already ended: a request may be answered as soon as it begins. */
   handle(handler: StreamHandler): void {
     if ((this.#state & RELEASED) === 0) this.#handler = handler
   }
 
-  /** The request has no content, which has been compared with `content-length`. */
+  /** The request has no content. This was compared with `content-length`. */
   endWithHeaders(): void {
     this.#state |= REMOTE_ENDED
   }
 
-  /** The request ends. Answers false where `content-length` promised more (RFC 9113 §8.1.1). */
+  /** The request ends. Returns false if `content-length` announced more content (RFC 9113 §8.1.1). */
   #remoteEnd(): boolean {
     if (this.#expected > 0) return false
     this.#state |= REMOTE_ENDED
     return true
   }
 
-  /** A frame of DATA came, padding included. Answers false where the window does not let it. */
+  /** A DATA frame arrived; `bytes` includes padding. Returns false if it exceeds the window. */
   receive(bytes: number): boolean {
     return this.#window.receive(bytes)
   }
 
-  /** Padding, which nobody consumes. */
+  /** Consumes padding, which the handler does not get. */
   skip(bytes: number): void {
     this.#held += bytes
     this.consumed(bytes)
   }
 
-  /** Content came. Answers false where it is more than `content-length` promised. */
+  /** Content arrived. Returns false if it exceeds `content-length`. */
   content(chunk: Buffer, endStream: boolean): boolean {
     if (this.#expected >= 0) {
       this.#expected -= chunk.length
@@ -191,14 +191,14 @@ export class ServerStream implements Http2Stream, WaitingStream {
     return true
   }
 
-  /** The request ends with trailers. Answers false where `content-length` promised more. */
+  /** The request ends with trailers. Returns false if `content-length` announced more content. */
   trailed(headers: Parameters<StreamHandler['trailers']>[0]): boolean {
     if (!this.#remoteEnd()) return false
     this.#handler?.trailers(headers)
     return true
   }
 
-  /** The peer lets so much more pass. Answers false where the window would be too large. */
+  /** The peer increases the window. Returns false if the window would become too large. */
   widen(increment: number): boolean {
     if (this.sendWindow + increment > MAX_31_BITS) return false
     this.sendWindow += increment
@@ -209,19 +209,19 @@ export class ServerStream implements Http2Stream, WaitingStream {
     return true
   }
 
-  /** SETTINGS, which the peer knows now, make the windows of requests so large. */
+  /** The peer has acknowledged SETTINGS with this window size for requests. */
   resizeWindow(bytes: number): void {
     this.#window.resize(bytes)
   }
 
-  /** It ended without its answer; the handler is told. */
+  /** The stream ended without its answer. The handler is informed. */
   abort(code: number, how: number): void {
     if (this.#isClosed()) return
     this.#close(RESET, how)
     this.#handler?.aborted(code)
   }
 
-  /** RST_STREAM for what the peer sent on it; the handler is told. */
+  /** Sends RST_STREAM because of frames of the peer. The handler is informed. */
   refuse(code: ErrorCode): void {
     if (this.#isClosed()) return
     this.#owner.sender.reset(this.id, code)
@@ -266,7 +266,7 @@ export class ServerStream implements Http2Stream, WaitingStream {
     this.#state |= ANSWERED | LOCAL_ENDED
     if ((this.#state & REMOTE_ENDED) !== 0) this.#close(0, Closed.BY_PEER)
     else {
-      // RFC 9113 §8.1: the rest of the request is not wanted.
+      // RFC 9113 §8.1: the rest of the request is not needed.
       this.#owner.sender.reset(this.id, ErrorCode.NO_ERROR)
       this.#close(0, Closed.BY_RESET)
     }

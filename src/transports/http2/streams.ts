@@ -8,25 +8,25 @@ import { ReceiveWindow } from './receive-window.ts'
 import type { Sender } from './sender.ts'
 import { ServerStream, type StreamOwner } from './stream.ts'
 
-/** The streams of a connection: those that are open, how the last ones ended, and the window that they share. */
+/** The streams of a connection: the open ones, how the last ones ended, and their shared window. */
 export class Streams implements StreamOwner {
   readonly connection: Http2Connection
   readonly sender: Sender
-  /** The highest number that a request came with. */
+  /** The highest stream number of a request. */
   lastId = 0
-  /** Those whose handlers have not ended. */
+  /** The number of streams whose handlers have not ended. */
   count = 0
-  /** The header lists of those. */
+  /** The size of the header lists of these streams. */
   headerBytes = 0
   readonly #flood: FloodGuard
   readonly #onEmpty: () => void
   readonly #open = new Map<number, ServerStream>()
   readonly #closed = new ClosedStreams()
   readonly #window: ReceiveWindow
-  /** Of new streams. */
+  /** The receive window of new streams. */
   #receiveWindow = INITIAL_WINDOW_BYTES
 
-  /** `onEmpty` is called when the last stream has ended, and its handler. */
+  /** `onEmpty` is called when the last stream and its handler have ended. */
   constructor(
     connection: Http2Connection,
     sender: Sender,
@@ -53,19 +53,19 @@ export class Streams implements StreamOwner {
     return stream
   }
 
-  /** A stream that does not come to be. What comes on it is ignored. */
+  /** A stream that was not opened. Its frames are ignored. */
   skip(streamId: number): void {
     this.#closed.add(streamId, Closed.BY_RESET)
   }
 
-  /** RST_STREAM on a stream that is not open, or does not come to be. @throws ConnectionError of a flood */
+  /** Sends RST_STREAM on a stream that is not open, or was not opened. @throws ConnectionError of a flood */
   reject(streamId: number, code: ErrorCode): void {
     this.#flood.streamReset()
     this.skip(streamId)
     this.sender.reset(streamId, code)
   }
 
-  /** RST_STREAM for what the peer sent on a stream, whose handler is told. @throws ConnectionError of a flood */
+  /** Sends RST_STREAM because of frames of the peer, and informs the handler. @throws ConnectionError of a flood */
   refuse(stream: ServerStream, code: ErrorCode): void {
     stream.refuse(code)
     this.#flood.streamReset()
@@ -76,7 +76,7 @@ export class Streams implements StreamOwner {
     return this.#closed.howEnded(streamId)
   }
 
-  /** A frame of DATA came, on whichever stream. @throws ConnectionError */
+  /** A DATA frame arrived on any stream. @throws ConnectionError */
   receive(bytes: number): void {
     if (!this.#window.receive(bytes)) {
       throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'more content than the window of the connection')
@@ -88,7 +88,7 @@ export class Streams implements StreamOwner {
     if (credit > 0) this.sender.windowUpdate(0, credit)
   }
 
-  /** The peer knows how large the windows of requests are. */
+  /** The peer has acknowledged the window size for requests. */
   resizeReceiveWindows(bytes: number): void {
     this.#receiveWindow = bytes
     for (const stream of this.#open.values()) stream.resizeWindow(bytes)
@@ -101,7 +101,7 @@ export class Streams implements StreamOwner {
     }
   }
 
-  /** Nothing has been sent for a while: what waits is sent in pieces as small as windows let pass. */
+  /** Nothing was sent for a while. Sends the waiting content in pieces as small as the windows allow. */
   sendSmallPieces(): void {
     for (const stream of this.#open.values()) {
       if (stream.waitingBytes > 0 && stream.sendWindow > 0) this.sender.ready(stream)
@@ -109,7 +109,7 @@ export class Streams implements StreamOwner {
     this.sender.pump(true)
   }
 
-  /** Aborts all. */
+  /** Aborts all streams. */
   abort(code: number): void {
     for (const stream of this.#open.values()) stream.abort(code, Closed.BY_PEER)
   }

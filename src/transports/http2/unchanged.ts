@@ -1,9 +1,9 @@
-/** For how long something has been the same, as far as it was looked at. */
+/** Measures how long a value has been unchanged, as of the times when it was checked. */
 export class Unchanged {
   #value = Number.NaN
   #since = 0
 
-  /** Milliseconds since the value became what it is; 0 if it is new. */
+  /** Milliseconds since the value last changed; 0 if it changed now. */
   for(value: number, now: number): number {
     if (value === this.#value) return now - this.#since
     this.#value = value

@@ -1,13 +1,13 @@
-/** Something that has to be sent. */
+/** Something that has data to send. */
 export interface Flushable {
   flush(): void
 }
 
-/** Sends at the end of the turn of the event loop what was written in it, of all connections. */
+/** Sends the data of all connections at the end of the turn of the event loop in which it was written. */
 export class WriteScheduler {
   #waiting: Flushable[] = []
 
-  /** To be called once until `flush` is. */
+  /** Call this once before each `flush`. */
   add(writer: Flushable): void {
     if (this.#waiting.length === 0) setImmediate(this.#flush)
     this.#waiting.push(writer)

@@ -5,7 +5,7 @@ import type { AuditChainReads } from '../../contract/audit-log.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import type { AuditHeadTable, AuditLogTable, Database } from '../core/schema.ts'
 
-/** Numbers and bytes are taken as they are: whoever tampered with a row is not to stop its being examined. */
+/** Reads numbers and bytes without validation, so that a manipulated row can be examined. */
 export class SqlAuditChains implements AuditChainReads {
   readonly #db: Kysely<Database>
 
@@ -142,7 +142,7 @@ function headOf(row: Selectable<AuditHeadTable>): AuditHead {
   }
 }
 
-/** Bytes that crossed a thread arrive as a plain array. */
+/** Bytes from another thread arrive as a plain array. */
 function bytesOf(value: Uint8Array): Buffer {
   return Buffer.isBuffer(value) ? value : Buffer.from(value)
 }

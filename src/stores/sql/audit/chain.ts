@@ -14,32 +14,32 @@ interface End {
   readonly ordinal: number | null
   readonly sequence: number
   readonly hash: Buffer
-  /** Who its head says changed it last: a name drawn afresh, where it was read back since it was moved. */
+  /** The last writer of the head. This is a fresh name if the head was read back since it was last moved. */
   readonly changedBy: string
 }
 
-/** An end that is in the database. */
+/** An end that is stored in the database. */
 type StoredEnd = End & { readonly ordinal: number }
 
-/** Events put at their places in a chain. */
+/** Events with their places in a chain. */
 export interface Sealed {
-  /** Where the chain ends once they are committed. */
+  /** The end of the chain after their commit. */
   readonly end: End
 }
 
-/** The same, and what to write. */
+/** Sealed events and the rows to write. */
 export interface SealedEvents extends Sealed {
   readonly statements: readonly Statement[]
 }
 
-/** Events that follow others, whose commit may still be under way. */
+/** Events that follow others, whose commit may still be in progress. */
 export interface ChainedEvents extends Sealed {
   readonly rows: readonly RepeatedStatement[]
-  /** Moves the head to them. */
+  /** Moves the head to these events. */
   readonly head: Statement
 }
 
-/** A head as it was found, and the name under which it was changed to be read. */
+/** A stored head, and the name under which it was changed before it was read. */
 interface StoredHead {
   readonly hash: Buffer
   readonly changedBy: string
@@ -56,31 +56,30 @@ interface HeadMove {
   readonly mac: Buffer
 }
 
-/** What a writer knows of its chain and of the database. */
+/** The dependencies of a chain. */
 export interface AuditChainParts {
   readonly seal: AuditSeal
-  /** Names a chain. */
+  /** Returns a fresh id for a chain. */
   readonly newWriterId: () => string
   /** The database's clock in its dialect. */
   readonly now: RawBuilder<StoredInt>
 }
 
 /**
- * The chain of one writer: each row's hash covers the one before it. It grows
- * in memory only by `advance`, after the commit, so a rollback leaves no gap;
- * the head is stored in the same commit as the rows. A chain that has not grown for
- * long is left for a new one: who follows the log need not look at it for ever.
+ * The chain of one writer: the hash of each row covers the previous row. The state in memory moves only in `advance`, after
+ * the commit, so a rollback leaves no gap. The head is stored in the same commit as the rows. A chain that has not grown for
+ * long is replaced by a new one, so that followers of the log need not watch it forever.
  */
 export class AuditChain {
   readonly #db: Kysely<Database>
   readonly #inserts: InsertStatements<Insertable<AuditLogTable>>
   readonly #seal: AuditSeal
   readonly #newWriterId: () => string
-  /** By the database's clock: whoever follows the log tells by it which chains still grow. */
+  /** The database's clock. Followers of the log use it to tell which chains still grow. */
   readonly #changedNow: { readonly updated_at: RawBuilder<number>; readonly updated_by: string }
-  /** Finds no row if the head is not where it was supposed to be. */
+  /** Matches no row if the head is not in the expected state. */
   readonly #moving: PreparedStatement<HeadMove>
-  /** Is refused then. Nobody but its writer changes a head, save the transaction that reads it back. */
+  /** Is refused in this case. Only the writer changes its head, except for the transaction that reads it back. */
   readonly #movingOrRefused: PreparedStatement<HeadMove>
   #end: End
   #grown = momentNow()
@@ -120,12 +119,12 @@ export class AuditChain {
     this.#end = this.#start()
   }
 
-  /** Whether nothing of it is committed yet: its first events need an open transaction. */
+  /** Whether none of its events is committed yet. The first events need an open transaction. */
   get isNew(): boolean {
     return this.#end.ordinal === null
   }
 
-  /** Leaves a chain that has not grown for long. To be called while nothing of it is under way. */
+  /** Starts a new chain if this one has not grown for long. Call this while none of its events is being committed. */
   renewIfIdle(): void {
     if (this.#end.ordinal !== null && elapsedSince(this.#grown) > CHAIN_RENEWED_AFTER) this.restart()
   }
@@ -137,7 +136,10 @@ export class AuditChain {
     return this.#sealAs(this.#end.ordinal, events, 0)
   }
 
-  /** Seals events, one at least, that follow what is committed or, where that is not `null`, what was sealed last. The chain is not new. */
+  /**
+   * Seals events, at least one, after the committed ones or, if `previous` is not `null`, after the events that were sealed
+   * last. The chain must not be new.
+   */
   sealNext(events: readonly AuditEvent[], previous: ChainedEvents | null, form: BatchForm): ChainedEvents {
     const from = previous?.end ?? this.#end
     const { ordinal, writerId } = from
@@ -157,8 +159,8 @@ export class AuditChain {
   }
 
   /**
-   * Seals in the open transaction of the writer; the first events register the writer.
-   * With `registers` it is registered for something else that it numbers, even without any.
+   * Seals in the open transaction of the writer. The first events register the writer. With `registers`, the writer is
+   * registered even without events, because it numbers other rows by its ordinal.
    */
   async sealInside(events: readonly AuditEvent[], registers = false): Promise<SealedEvents> {
     const [first] = events
@@ -168,29 +170,29 @@ export class AuditChain {
     return this.#sealAs(await registerWriter(this.#db, this.#seal, this.#end.writerId, at), events, at)
   }
 
-  /** Notes that sealed events are committed. */
+  /** Records that sealed events are committed. */
   advance({ end }: Sealed): void {
     this.#end = end
     this.#grown = momentNow()
   }
 
-  /** Notes when the head was changed to be read back: what was sent before does not find it as it was. */
+  /** Records that the head was changed to be read back. Statements that were sent before no longer match it. */
   noteTaken(changedBy: string): void {
     this.#end = { ...this.#end, changedBy }
   }
 
-  /** Starts anew under another id, when it cannot be known whether the last events were committed. */
+  /** Starts a new chain with another id, when the outcome of the last commit cannot be determined. */
   restart(): void {
     this.#end = this.#start()
   }
 
   /**
-   * Takes the stored head, so that no other transaction can move it any more,
-   * and returns it; `null` if there was none: then one is stored that
-   * nothing leads to, in the way of whoever was about to.
+   * Changes the stored head, so that no other transaction can move it, and returns it. `null` if there was none: then an
+   * empty head is stored, which blocks a transaction that was about to insert it.
    */
   async takeStored({ end: { writerId } }: Sealed, at: number): Promise<StoredHead | null> {
-    // A change of the row: what only locks it is local to a node of a cluster. What was sent before does not know the name.
+    // This changes the row, because a mere lock is local to a node of a cluster. Statements that were sent before do not know
+    // the new name.
     const changedBy = `${SERVER_ITSELF} ${this.#newWriterId()}`
     const taken = await this.#db
       .updateTable('oauth_audit_heads')
@@ -215,7 +217,7 @@ export class AuditChain {
     return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH, changedBy: SERVER_ITSELF }
   }
 
-  /** `at`: when the head is written, unless an event says so. */
+  /** `at`: the time of the head, unless an event has a time. */
   #sealAs(ordinal: number, events: readonly AuditEvent[], at: number): SealedEvents {
     const { writerId } = this.#end
     const { rows, sequence, hash } = this.#rowsAfter(this.#end, events)
@@ -224,7 +226,7 @@ export class AuditChain {
     return { statements: [...this.#inserts.of(rows), this.#headStatement(end, headAt)], end }
   }
 
-  /** The rows of events behind a place, and the place of the last of them. */
+  /** The rows of events after a place, and the place of the last one. */
   #rowsAfter(from: End, events: readonly AuditEvent[]) {
     let { sequence, hash } = from
     const { writerId } = from
@@ -269,29 +271,28 @@ export class AuditChain {
   }
 }
 
-/** A moment by both clocks: the one stands still while a machine is suspended, the other can be put back. */
+/** A moment by both clocks: the monotonic clock may stop while a machine is suspended, and the wall clock can be set back. */
 function momentNow() {
   return { monotonic: performance.now(), wall: Date.now() }
 }
 
-/** In milliseconds, as the clock says that says more. */
+/** The elapsed milliseconds by the clock that shows more. */
 function elapsedSince({ monotonic, wall }: ReturnType<typeof momentNow>): number {
   return Math.max(performance.now() - monotonic, Date.now() - wall)
 }
 
-/** Who writes the heads and the registry: the server itself. */
+/** The name of the server itself as the writer of the heads and the registry. */
 const SERVER_ITSELF = 'qscope'
 const REGISTRY = 'writers'
 
 /**
- * Registers a writer, inside the transaction of its first events, and returns its
- * ordinal. Others who register wait for the row, not for each other's chains. This
- * repairs nothing that was tampered with: the total goes on from what is stored,
- * and shows the difference for ever.
+ * Registers a writer inside the transaction of its first events, and returns its ordinal. Other registering writers wait for
+ * the row, but not for each other's chains. Manipulated rows are not repaired: the total continues from the stored value, and
+ * shows the difference forever.
  */
 async function registerWriter(db: Kysely<Database>, seal: AuditSeal, writerId: string, at: number): Promise<number> {
   const changed = { updated_at: at, updated_by: SERVER_ITSELF }
-  // Counts first: the row is held from here on, so that what is read next is the latest.
+  // The counter is incremented first, which locks the row, so that the following read returns the latest state.
   const counted = await db
     .updateTable('oauth_audit_roster')
     .set({ writers: sql<number>`writers + 1`, ...changed })
@@ -302,7 +303,7 @@ async function registerWriter(db: Kysely<Database>, seal: AuditSeal, writerId: s
     .select(['writers', 'total'])
     .where('name', '=', REGISTRY)
     .executeTakeFirst()
-  // It appeared after this writer had counted: without the row's lock two writers would get one ordinal.
+  // The row appeared after this writer's update. Without a lock on the row, two writers could get the same ordinal.
   if (row !== undefined && counted.numUpdatedRows === 0n) throw registryAppeared()
   const last = await db
     .selectFrom('oauth_audit_heads')
@@ -320,7 +321,7 @@ async function registerWriter(db: Kysely<Database>, seal: AuditSeal, writerId: s
   return ordinal
 }
 
-/** Two writers may find no registry at once: one of them creates it, and the other begins again. */
+/** Two writers may find no registry at the same time. One of them creates it, and the other starts again. */
 async function insertFirst(db: Kysely<Database>, row: Insertable<AuditRosterTable>): Promise<void> {
   const inserted = await falseIfTaken(async () => {
     await db.insertInto('oauth_audit_roster').values(row).execute()

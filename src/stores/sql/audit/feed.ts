@@ -7,14 +7,14 @@ import { integer, moment } from '../core/rows.ts'
 import type { AuditHeadTable, Database, StoredInt } from '../core/schema.ts'
 import { EVENT_COLUMNS, eventOf } from './log.ts'
 
-/** More ordinals in one statement would be many texts of it. */
+/** The limit on ordinals in one statement keeps the number of statement texts small. */
 const ORDINALS_AT_ONCE = 16
 
 type HeadRow = Pick<Selectable<AuditHeadTable>, 'ordinal' | 'writer_id' | 'sequence' | 'created_at' | 'updated_at'> & {
   readonly now: StoredInt
 }
 
-/** The audit log for who follows it. */
+/** Reads the audit log for its followers. */
 export class SqlAuditFeed implements AuditFeedReads {
   readonly #db: Kysely<Database>
   readonly #now: RawBuilder<StoredInt>
@@ -44,7 +44,7 @@ export class SqlAuditFeed implements AuditFeedReads {
 
   async within(_ctx: StoreContext, ranges: readonly ChainRange[], limit: number): Promise<readonly PlacedEvent[]> {
     const found: PlacedEvent[] = []
-    // Of several ranges at once, SQLite looks through all of the log in the order that is asked for.
+    // For several ranges in one statement, SQLite would scan the whole log in the requested order.
     for (const range of ranges) {
       if (found.length >= limit) break
       found.push(...(await this.#within(range, limit - found.length)))
@@ -70,7 +70,7 @@ export class SqlAuditFeed implements AuditFeedReads {
     }))
   }
 
-  /** From the index alone: without an upper end, MySQL looks through the table for whole rows. */
+  /** Reads only the index: without an upper bound, MySQL scans the table for complete rows. */
   async #lastOfNext(after: number, limit: number): Promise<number | null> {
     const next = await this.#db
       .selectFrom('oauth_audit_heads')

@@ -22,9 +22,9 @@ import { InsertStatements } from '../core/prepared-statement.ts'
 import { integer, oneOf, stringMap } from '../core/rows.ts'
 import type { AuditLogTable, Database } from '../core/schema.ts'
 
-/** The last millisecond a UUIDv7 can hold. */
+/** The last millisecond that a UUIDv7 can contain. */
 const LAST_MS = 2 ** 48 - 1
-/** The columns that an event is read with. */
+/** The columns of an event. */
 export const EVENT_COLUMNS = [
   'event_id',
   'event_type',
@@ -63,7 +63,7 @@ export class SqlAuditLog implements AuditLogReads {
         .$if(page.after !== null, (query) => query.where('event_id', '<', page.after ?? ''))
         .orderBy('event_id', 'desc')
         .limit(sql.lit(page.limit))
-    // Each type is a range of an index, in order; of several types at once none of the databases makes one.
+    // Each type is an ordered range of an index. None of the databases merges several such ranges in order.
     const found = []
     for (const type of filter.types.length === 0 ? [null] : new Set(filter.types)) {
       found.push(...(await matching(type).execute()))
@@ -89,7 +89,7 @@ function newestFirst<Row extends { readonly event_id: string }>(rows: readonly R
   return rows.toSorted((a, b) => (a.event_id < b.event_id ? 1 : -1))
 }
 
-/** The least event id of a millisecond: ids are made of `created_at`, so a range of one is a range of the other. */
+/** The smallest event id of a millisecond. Ids contain `created_at`, so a range of times is a range of ids. */
 function firstIdAt(moment: number): string {
   const hex = Math.min(Math.max(moment, 0), LAST_MS).toString(16).padStart(12, '0')
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`

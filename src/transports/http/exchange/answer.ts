@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-/** What a request is answered with, where Connect does not answer it. */
+/** The answer to a request that Connect does not answer. */
 export interface Answer {
   readonly status: number
   /** `null`: there is no body. */
@@ -10,7 +10,7 @@ export interface Answer {
   readonly cacheControl?: string
   /** In whole seconds. */
   readonly retryAfter?: number
-  /** More of them. */
+  /** Additional headers. */
   readonly headers?: Readonly<Record<string, string>>
 }
 

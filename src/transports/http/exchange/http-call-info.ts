@@ -6,27 +6,27 @@ import type { CallEnded, CallInfo } from '../../../rpc/call-info.ts'
 import type { EncodedRequest } from '../../../rpc/request-limits/request-parser.ts'
 import { type PeerCertificates, peerAddress } from '../../peer.ts'
 
-/** One request over HTTP, and what is known of it before anybody answers. */
+/** A request over HTTP, and the information that is known before it is answered. */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly rayId: string
-  /** Those of the server's connections. */
+  /** The certificates of the server's connections. */
   readonly certificates: PeerCertificates
-  /** The message of the call as it came; `null`: it was in the URL. */
+  /** The message of the call as it was received; `null`: it was in the URL. */
   message: EncodedRequest | null
 }
 
-/** Under which a call's exchange is handed through Connect. */
+/** The context key that passes the exchange of a call through Connect. */
 export const EXCHANGE = createContextKey<Exchange | null>(null, { description: 'the HTTP exchange of a call' })
 
-/** A call that came over HTTP. What proxies say of the caller's address (`x-forwarded-for` and the like) counts for nothing. */
+/** A call over HTTP. Headers of proxies about the caller's address (such as `x-forwarded-for`) are ignored. */
 export class HttpCallInfo implements CallInfo {
   readonly rayId: string
   readonly peer: string
   readonly authorization: readonly string[]
   readonly deadline: EpochMs | null
-  /** Aborted when the caller is gone, or the deadline has passed. */
+  /** Aborted when the caller has disconnected or the deadline has passed. */
   readonly signal: AbortSignal
   readonly operator = false
   readonly #exchange: Exchange
@@ -37,7 +37,7 @@ export class HttpCallInfo implements CallInfo {
     this.rayId = rayId
     this.signal = signal
     this.deadline = deadline
-    // A connection that is closed already has no address left.
+    // A connection that is already closed has no address.
     this.peer = peerAddress(request.socket.remoteAddress ?? 'gone')
     this.authorization = request.headersDistinct['authorization'] ?? []
   }
@@ -66,9 +66,9 @@ export class HttpCallInfo implements CallInfo {
   }
 }
 
-/** Exactly as it was sent: nothing is decoded or resolved, so there is one spelling of each path. */
+/** The path exactly as it was sent. Nothing is decoded or resolved, so each path has one spelling. */
 export function pathOf({ url = '' }: IncomingMessage): string {
-  // RFC 9112 §3.2.2: a server takes the absolute form too.
+  // RFC 9112 §3.2.2: a server also accepts the absolute form.
   const target = url.startsWith('/') ? url : (URL.parse(url)?.pathname ?? '')
   return target.split('?', 1).join('')
 }

@@ -3,27 +3,27 @@ import type { FailedResult } from '../../../results.ts'
 import type { IncomingCall, IncomingMessages } from '../../../rpc/incoming-messages.ts'
 import type { Exchange } from './http-call-info.ts'
 
-/** What a body may take. */
+/** The limits of a body. */
 export interface BodyLimits {
   readonly maxBytes: number
   readonly incoming: IncomingMessages
 }
 
-/** A body as it came, or why not all of it was read. */
+/** A received body, or the reason why it was not read completely. */
 export type ReadBody =
   | { readonly kind: 'complete'; readonly bytes: Uint8Array }
   | { readonly kind: 'too large' }
-  /** Too much is on its way, or it took too long. */
+  /** Too much data is being received in total, or the body took too long. */
   | { readonly kind: 'refused'; readonly failed: FailedResult }
 
-/** Reads a body whole, within what bodies may take. What is not read is dropped. */
+/** Reads a complete body within the limits for bodies. Data that is not read is dropped. */
 export async function readBody(
   { request, response }: Exchange,
   peer: string,
   { maxBytes, incoming }: BodyLimits,
 ): Promise<ReadBody> {
   const tooLarge = (): ReadBody => {
-    // The rest is dropped; the connection would have to be read to its end to be of use again.
+    // The rest is dropped. The connection can only be reused after it was read to its end.
     request.resume()
     return { kind: 'too large' }
   }
@@ -48,7 +48,7 @@ export async function readBody(
     message.expect(declared === undefined ? maxBytes : Number(declared))
     await body.readable
     request.on('data', onData)
-    // A request that is refused may send nothing more, and never end.
+    // A refused request may send nothing more and never end.
     await Promise.race([finished(request, { writable: false }), body.stopped])
     if (size > maxBytes) return tooLarge()
     if (body.refusal === null) return { kind: 'complete', bytes: joined(chunks) }
@@ -68,14 +68,14 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
 }
 
-/** The body of a request over HTTP/1.1, which is alone on its connection. */
+/** The body of a request over HTTP/1.1, which is the only one on its connection. */
 class IncomingBody implements IncomingCall {
   readonly connection: object
   readonly peer: string
   refusal: FailedResult | null = null
-  /** Resolves when the body may be read, or never will be. */
+  /** Resolves when the body may be read, or will never be read. */
   readable: Promise<void> = Promise.resolve()
-  /** Resolves when no more of it is to be read, though it is not complete. */
+  /** Resolves when no more of the body is to be read, although it is incomplete. */
   readonly stopped: Promise<void>
   readonly stop: () => void
   #makeReadable: () => void = () => undefined

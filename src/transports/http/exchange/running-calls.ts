@@ -7,20 +7,20 @@ import type { ServingState } from '../../../rpc/serving-state.ts'
 import type { HttpCallInfo } from './http-call-info.ts'
 import { untilAborted } from './until-aborted.ts'
 
-/** Waits for the calls that came over HTTP, and says how each ended. How that is written is for its protocol. */
+/** Waits for the calls over HTTP and reports how each ended. The protocol of the call decides how that is written. */
 export class RunningCalls {
   readonly #state: ServingState
   readonly #log: Logger
   readonly #abort: AbortSignal
 
-  /** `abort`: aborted when the server waits no longer for its calls. */
+  /** `abort`: aborted when the server stops waiting for its calls. */
   constructor(state: ServingState, log: Logger, abort: AbortSignal) {
     this.#state = state
     this.#log = log
     this.#abort = abort
   }
 
-  /** Never throws. `CallEnded`: nobody waits for the answer any more. */
+  /** Never throws. `CallEnded`: the answer is no longer needed. */
   async resultOf<T>(
     running: Promise<Result<T>>,
     method: DescMethod,
@@ -28,7 +28,7 @@ export class RunningCalls {
   ): Promise<Result<T> | CallEnded> {
     this.#state.enter()
     try {
-      // What nobody waits for any more still runs, and counts until it has ended.
+      // The work goes on after its caller stopped waiting, and counts until it has ended.
       return await untilAborted(
         running.finally(() => this.#state.leave()),
         info.signal,
@@ -38,7 +38,7 @@ export class RunningCalls {
     }
   }
 
-  /** The next item of a stream; `null`: it is over. Never throws. */
+  /** The next item of a stream; `null` at its end. Never throws. */
   async nextOf<T>(
     items: AsyncIterator<Result<T>, unknown, void>,
     method: DescMethod,
@@ -52,13 +52,13 @@ export class RunningCalls {
     }
   }
 
-  /** What a call ends with that threw. The pipeline turns errors into answers itself; what else is thrown happened on the way out. */
+  /** The end of a call that threw. The pipeline turns errors into answers itself; any other error occurred while the answer was sent. */
   #endOf(error: unknown, method: DescMethod, info: HttpCallInfo): FailedResult | CallEnded {
-    // The caller, the deadline and the server can abort a call; the first of them counts.
+    // The caller, the deadline and the server can abort a call. The first of them counts.
     if (this.#abort.aborted && info.signal.reason === this.#abort.reason) return abortedCall(method)
     const kind = info.endedBy()
     if (kind !== null) return new CallEnded(kind)
-    // The deadline may be over by the clock before its timer says so.
+    // The deadline may have passed by the clock before its timer fires.
     if (error instanceof CallEnded) return error
     this.#log.error({ rayId: info.rayId, err: error }, 'unexpected error while answering')
     return fail('oauth.server_error')

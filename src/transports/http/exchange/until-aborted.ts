@@ -1,7 +1,4 @@
-/**
- * Waits for the work, but no longer than until the signal is aborted; then
- * throws its reason. The work itself goes on.
- */
+/** Waits for the work until the signal is aborted, and then throws the reason of the signal. The work itself goes on. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(signal.reason)

@@ -8,7 +8,7 @@ import { type Answer, jsonAnswer } from '../exchange/answer.ts'
 /** RFC 9701 §4. */
 export const SIGNED_INTROSPECTION = 'application/token-introspection+jwt'
 
-/** RFC 6749 §5.1, RFC 8693 §2.2.1. Where no scope was granted there is none: an empty one has no spelling (§3.3). */
+/** RFC 6749 §5.1, RFC 8693 §2.2.1. The answer has no `scope` if no scope was granted: an empty scope has no syntax (§3.3). */
 export function tokenAnswer({ token }: { readonly token?: IssuedToken | undefined }): Answer {
   if (token === undefined) throw new Error('an answer without a token')
   const { accessToken, tokenType, expiresIn, refreshToken, issuedTokenType, scopes } = token
@@ -22,7 +22,7 @@ export function tokenAnswer({ token }: { readonly token?: IssuedToken | undefine
   })
 }
 
-/** RFC 7662 §2.2, or as a JWT where that was asked for (RFC 9701 §5). */
+/** RFC 7662 §2.2, or a JWT if the caller asked for it (RFC 9701 §5). */
 export function introspectionAnswer(response: IntrospectTokenResponse): Answer {
   const { signedIntrospection } = response
   return signedIntrospection === undefined
@@ -42,7 +42,7 @@ export function deviceAuthorizationAnswer(started: StartDeviceAuthorizationRespo
   })
 }
 
-/** Whole seconds that are left. */
+/** The remaining time in whole seconds. */
 function secondsOf(span: Duration | undefined): number {
   return Number(span?.seconds ?? 0n)
 }

@@ -14,14 +14,13 @@ const JWT_BEARER = `${TYPE_PREFIX}jwt-bearer`
 /** draft-ietf-oauth-spiffe-client-auth §3.2: the assertion is a JWT-SVID. */
 const JWT_SPIFFE = `${TYPE_PREFIX}jwt-spiffe`
 const LONGEST_CLIENT_ID = 128
-/** No client has this id: an assertion that names nobody is refused as that of an unknown client, after the same look-ups. */
+/** No client has this id. An assertion without a subject is refused as that of an unknown client, after the same look-ups. */
 const NOBODY = '?'
 
 /**
- * What of a form names and proves the client (RFC 6749 §2.3.1, RFC 7523 §2.2);
- * `undefined`: nothing, so that only `authorization` is left. Which proof the client
- * is registered for, and whether there is another one, is judged on the path of
- * all calls.
+ * The parameters of a form that identify and authenticate the client (RFC 6749 §2.3.1, RFC 7523 §2.2). `undefined`: there are
+ * none, so only `authorization` remains. The pipeline checks, as for every call, which method the client is registered for
+ * and whether the request uses more than one.
  */
 export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationInit | undefined> {
   const clientId = form.text('client_id')
@@ -51,7 +50,7 @@ export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationI
   return success(clientId === undefined ? undefined : { clientId })
 }
 
-/** RFC 7521 §4.2: the assertion names the client, which `client_id` need not do again. Who it really is, its signature says. */
+/** RFC 7521 §4.2: the assertion names the client, so `client_id` may be omitted. The signature is verified later. */
 function subjectOf(assertion: string): string {
   const [, payload = ''] = assertion.split('.', 2)
   try {

@@ -15,14 +15,14 @@ import { type FormCall, MethodCall } from './form-call.ts'
 import { GRANTS } from './grants.ts'
 import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
 
-/** A place for forms over HTTP. */
+/** An endpoint for forms over HTTP. */
 export interface FormEndpoint {
   readonly path: string
-  /** The one call that is made here; `null`: the form says which. */
+  /** The only call of this endpoint; `null`: the form selects the call. */
   readonly method: DescMethodUnary | null
-  /** Whether some of what is asked here may come in JSON; see `readForm`. */
+  /** Whether some requests to this endpoint may be JSON; see `readForm`. */
   readonly mayBeJson: boolean
-  /** The call that a form asks for. `acceptsSigned`: its sender wants the answer signed (RFC 9701 §4). */
+  /** The call for a form. `acceptsSigned`: the sender asks for a signed answer (RFC 9701 §4). */
   read(form: Form, acceptsSigned: boolean): Result<FormCall>
 }
 
@@ -52,7 +52,7 @@ export class IntrospectionEndpoint implements FormEndpoint {
   }
 }
 
-/** RFC 7009 §2.2: what an answer would hold is ignored. */
+/** RFC 7009 §2.2: the client ignores the content of the answer. */
 const DONE: Answer = Object.freeze({ status: 200, contentType: null, body: '' })
 
 /** RFC 7009 §2. */

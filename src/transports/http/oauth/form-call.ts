@@ -11,20 +11,20 @@ import type { CallInfo } from '../../../rpc/call-info.ts'
 import type { Pipeline } from '../../../rpc/pipeline.ts'
 import type { Answer } from '../exchange/answer.ts'
 
-/** A call that a form asks for. */
+/** A call that a form requests. */
 export interface FormCall {
   readonly method: DescMethodUnary
-  /** Takes it through the pipeline, as every call. Throws as `Pipeline.call` does. */
+  /** Runs the call through the pipeline. Throws as `Pipeline.call` does. */
   run(pipeline: Pipeline, info: CallInfo): Promise<Result<Answer>>
 }
 
-/** A call of the contract, of which a form is another spelling. */
+/** A call of the contract that a form requests. */
 export class MethodCall<I extends DescMessage, O extends DescMessage> implements FormCall {
   readonly method: DescMethodUnary<I, O>
   readonly #request: Result<MessageInitShape<I>>
   readonly #toAnswer: (response: MessageShape<O>) => Answer
 
-  /** `request`: why the form makes none, where it does not. */
+  /** `request`: the request, or the reason why the form is not a valid request. */
   constructor(
     method: DescMethodUnary<I, O>,
     request: Result<MessageInitShape<I>>,
@@ -35,7 +35,7 @@ export class MethodCall<I extends DescMessage, O extends DescMessage> implements
     this.#toAnswer = toAnswer
   }
 
-  /** The request goes on its way encoded, so that it is held against the limits of the contract as one over gRPC is. */
+  /** The request is encoded, so that the same limits apply to it as over gRPC. */
   async run(pipeline: Pipeline, info: CallInfo): Promise<Result<Answer>> {
     const { method } = this
     if (!this.#request.ok) return pipeline.refuse(method, info, this.#request)

@@ -1,16 +1,16 @@
 import { invalidRequest, type Result, success } from '../../../results.ts'
 
-/** Many more than any request has; each costs its reader some time. */
+/** Many more parameters than any request needs. The limit bounds the time for reading them. */
 const MOST_PARAMETERS = 200
-/** RFC 8707 §2, RFC 8693 §2.1: a token may be for several. */
+/** RFC 8707 §2, RFC 8693 §2.1: a token may be for several targets. */
 export const REPEATABLE: ReadonlySet<string> = new Set(['resource', 'audience'])
-/** Names of parameters, which may be repeated in answers and logs; what else stands in their place may be anything. */
+/** Names of parameters that may be repeated in answers and logs. Any other name may contain anything. */
 const NAME = /^[a-z_]{1,40}$/
 const NONE: readonly string[] = Object.freeze([])
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The parameters of a request (RFC 6749 §3.2). Those without a value are as if they were omitted. */
+/** The parameters of a request (RFC 6749 §3.2). Parameters without a value are treated as omitted. */
 export class Form {
   readonly #values: ReadonlyMap<string, readonly string[]>
 
@@ -18,7 +18,7 @@ export class Form {
     this.#values = values
   }
 
-  /** The value of a parameter that occurs once; `undefined`: it was omitted. */
+  /** The value of a parameter that occurs once; `undefined` if it was omitted. */
   text(name: string): string | undefined {
     return this.#values.get(name)?.[0]
   }
@@ -30,9 +30,8 @@ export class Form {
 }
 
 /**
- * Reads `application/x-www-form-urlencoded` in UTF-8 (RFC 6749 Appendix B). What
- * readers could take in different ways is refused: a percent sign that encodes
- * nothing, bytes that are no UTF-8, and a parameter that comes twice (§3.2).
+ * Reads `application/x-www-form-urlencoded` in UTF-8 (RFC 6749 Appendix B). Ambiguous input is refused: a percent sign that
+ * encodes nothing, bytes that are not UTF-8, and a repeated parameter (§3.2).
  */
 export function parseForm(body: Uint8Array): Result<Form> {
   const values = new Map<string, readonly string[]>()
@@ -64,7 +63,7 @@ function decoded(body: Uint8Array): string | null {
   }
 }
 
-/** `null`: it encodes no text. */
+/** `null`: the input does not encode a text. */
 function formDecoded(text: string): string | null {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))

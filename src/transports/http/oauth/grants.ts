@@ -10,7 +10,7 @@ import type { Form } from './form.ts'
 import { type FormCall, MethodCall } from './form-call.ts'
 import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
 
-/** Each grant by its `grant_type`, and the call that it is. */
+/** The call for each `grant_type`. */
 export const GRANTS: ReadonlyMap<string, (form: Form) => FormCall> = new Map([
   [GrantType.CLIENT_CREDENTIALS, clientCredentials],
   [GrantType.AUTHORIZATION_CODE, authorizationCode],
@@ -100,7 +100,7 @@ function exchangeOf(form: Form): Result<Exchange> {
 }
 
 /**
- * The parameters of draft-ietf-oauth-transaction-tokens. With another requested type they are unknown ones, which are
+ * The parameters of draft-ietf-oauth-transaction-tokens. With another requested type they are unknown parameters, which are
  * ignored (RFC 6749 §3.2).
  */
 function transactionContextOf(
@@ -129,7 +129,7 @@ function jwtBearer(form: Form): FormCall {
   return new MethodCall(TokenService.method.exchangeAssertion, request, tokenAnswer)
 }
 
-/** A request with what names and proves the client, which is judged first. */
+/** A request with the client's identification and authentication, which is checked first. */
 function withClient<T extends object>(form: Form, read: () => Result<T>) {
   const client = clientOf(form)
   return client.ok ? mapResult(read(), (fields) => ({ ...client.value, ...fields })) : client

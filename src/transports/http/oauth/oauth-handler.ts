@@ -21,7 +21,7 @@ import type { FormCall } from './form-call.ts'
 import { accepts, bodyFormatOf, readForm } from './read-form.ts'
 import { NOT_STORED, toOAuthRefusal } from './refusal.ts'
 
-/** Two JWTs of the longest kind, and room for what stands beside them. */
+/** Two JWTs of maximum length, and room for the other parameters. */
 const MAX_FORM_BYTES = 64 * 1024
 
 export interface OAuthHandlerOptions {
@@ -29,14 +29,14 @@ export interface OAuthHandlerOptions {
   readonly state: ServingState
   readonly helpBase: string | undefined
   readonly log: Logger
-  /** The largest request of any kind. */
+  /** The largest request of any kind, in bytes. */
   readonly maxMessageBytes: number
   readonly incoming: IncomingMessages
-  /** Aborted when the server waits no longer for its calls. */
+  /** Aborted when the server stops waiting for its calls. */
   readonly abort: AbortSignal
 }
 
-/** Answers the forms of OAuth over HTTP: each is a call of the contract in another spelling. */
+/** Answers the forms of OAuth over HTTP. Each form is another representation of a call of the contract. */
 export class OAuthHandler {
   readonly #options: OAuthHandlerOptions
   readonly #calls: RunningCalls
@@ -54,7 +54,7 @@ export class OAuthHandler {
     this.#endpoints = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
   }
 
-  /** The endpoint at a path; `null`: there is none. */
+  /** The endpoint at a path; `null` if there is none. */
   endpointAt(path: string): FormEndpoint | null {
     return this.#endpoints.get(path) ?? null
   }
@@ -74,7 +74,7 @@ export class OAuthHandler {
     if (answer !== null) sendAnswer(response, answer)
   }
 
-  /** `null`: nobody waits for an answer. */
+  /** `null`: the answer is no longer needed. */
   async #answerTo(endpoint: FormEndpoint, exchange: Exchange, info: HttpCallInfo): Promise<Answer | null> {
     const { helpBase, maxMessageBytes, incoming } = this.#options
     const refuse = (failed: FailedResult): Answer => {
@@ -108,7 +108,7 @@ export class OAuthHandler {
     return result.ok ? { ...result.value, headers: NOT_STORED } : toOAuthRefusal(result, info.authorization, helpBase)
   }
 
-  /** A form that is none leaves its line in the log as every call does; where the endpoint has one call, it counts as that. */
+  /** Logs a malformed form as every call is logged. If the endpoint has one call, the refusal counts as that call. */
   #noteRefusal({ path, method }: FormEndpoint, info: HttpCallInfo, failed: FailedResult): void {
     const { pipeline, log } = this.#options
     if (method !== null) {

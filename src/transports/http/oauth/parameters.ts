@@ -2,23 +2,23 @@ import { fail, invalidRequest, mapResult, type Result, success } from '../../../
 import { type ClientAuthenticationInit, clientAuthenticationOf } from './client-authentication.ts'
 import type { Form } from './form.ts'
 
-/** The client of a request, as a field of it where the form names one. */
+/** The client as a field of the request, if the form names one. */
 export function clientOf(form: Form): Result<{ readonly client?: ClientAuthenticationInit }> {
   return mapResult(clientAuthenticationOf(form), (client) => (client === undefined ? {} : { client }))
 }
 
-/** A parameter that must be there (RFC 6749 §5.2). */
+/** A required parameter (RFC 6749 §5.2). */
 export function requiredText(form: Form, name: string): Result<string> {
   const value = form.text(name)
   return value === undefined ? invalidRequest(name, 'is missing') : success(value)
 }
 
-/** RFC 6749 §3.3: one space between scopes. What else comes between them makes one that is malformed, and is told so. */
+/** RFC 6749 §3.3: one space separates scopes. Other separators produce a malformed scope, which is refused as such. */
 export function scopesOf(form: Form): string[] {
   return form.text('scope')?.split(' ') ?? []
 }
 
-/** What the token is wanted for: `audience` names targets by their names, `resource` by their addresses (RFC 8693 §2.1). */
+/** The targets of the token: `audience` gives their names, `resource` their addresses (RFC 8693 §2.1). */
 export function audiencesOf(form: Form): Result<string[]> {
   const resources = form.list('resource')
   const broken = resources.filter((resource) => !isResource(resource))

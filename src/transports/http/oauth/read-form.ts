@@ -5,16 +5,15 @@ import { type FailedResult, invalidRequest, type Result, success } from '../../.
 import { Form, parseForm, REPEATABLE } from './form.ts'
 
 const FORM_TYPE = 'application/x-www-form-urlencoded'
-/** RFC 9110 §8.3.1: what may stand behind a media type; `charset` alone means something here. */
+/** RFC 9110 §8.3.1: the parameters of a media type. Only `charset` has a meaning here. */
 const CHARSET = /^[ \t]*charset=(?:utf-8|"utf-8")[ \t]*$/i
 
-/** How a body is to be read. */
+/** The format of a body. */
 export type BodyFormat = 'form' | 'json'
 
 /**
- * How the body of a request is to be read, by its headers alone; refuses what is
- * no form in UTF-8, and parameters in the URL, where logs and caches keep them (RFC
- * 6749 §2.3.1). JSON passes where the endpoint may be asked in it.
+ * Determines the format of a request's body from its headers alone. Refuses a body that is not a form in UTF-8. Refuses
+ * parameters in the URL, where logs and caches keep them (RFC 6749 §2.3.1). Accepts JSON if the endpoint supports it.
  */
 export function bodyFormatOf(request: IncomingMessage, mayBeJson: boolean): Result<BodyFormat> {
   const { url = '', headersDistinct } = request
@@ -48,8 +47,8 @@ export function readForm(body: Uint8Array, format: BodyFormat): Result<Form> {
 }
 
 /**
- * A token exchange as the STS credentials of gRPC for Go send it, in JSON instead of
- * a form (its package `credentials/sts`). No other grant may come like this.
+ * A token exchange in JSON instead of a form, as the STS credentials of gRPC for Go send it (its package `credentials/sts`).
+ * No other grant may use JSON.
  */
 function exchangeInJson(body: Uint8Array): Result<Form> {
   const members = jsonObject(body)
@@ -65,7 +64,7 @@ function exchangeInJson(body: Uint8Array): Result<Form> {
   return success(new Form(values))
 }
 
-/** RFC 9110 §12.5.1: whether a media type is named among those that are wanted, and not with the weight 0. */
+/** RFC 9110 §12.5.1: whether the caller accepts a media type by name with a weight other than 0. */
 export function accepts({ headers }: IncomingMessage, mediaType: string): boolean {
   return (headers.accept ?? '').split(',').some((each) => {
     const [type = '', ...parameters] = each.split(';').map((part) => part.trim().toLowerCase())

@@ -4,10 +4,10 @@ import { challengeOf } from '../../../rpc/challenge.ts'
 import { anchorOf, MAX_VIOLATIONS, sentenceOf } from '../../../rpc/rpc-status.ts'
 import { type Answer, jsonAnswer } from '../exchange/answer.ts'
 
-/** RFC 6749 §5.1, and §5.2 by its examples: nobody keeps an answer, HTTP/1.0 included. */
+/** RFC 6749 §5.1, and §5.2 by its examples: no cache, including those of HTTP/1.0, may store an answer. */
 export const NOT_STORED = Object.freeze({ 'cache-control': 'no-store', pragma: 'no-cache' })
 
-/** What the names of the contract's fields are called in a form. */
+/** The names of form parameters for fields of the contract with different names. */
 const PARAMETERS: ReadonlyMap<string, string> = new Map([
   ['scopes', 'scope'],
   ['audiences', 'audience'],
@@ -15,10 +15,10 @@ const PARAMETERS: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * A refusal in OAuth's words (RFC 6749 §5.2).
+ * The OAuth error response for a refusal (RFC 6749 §5.2).
  *
- * @param authorization every value that came.
- * @param helpBase where the errors are documented; without it there is no `error_uri`.
+ * @param authorization all values that were received.
+ * @param helpBase the address of the error documentation; without it, there is no `error_uri`.
  */
 export function toOAuthRefusal(
   failed: FailedResult,
@@ -27,7 +27,7 @@ export function toOAuthRefusal(
 ): Answer {
   const { http, oauthError, challenge }: ErrorRow<ErrorDetails> = registry[failed.code]
   const { retryAfterMs, violations = [] } = failed.details
-  // The sentence of the row leads to the field violations, which stand in its place here.
+  // The sentence of the registry refers to the field violations. Here the violations replace it.
   const sentences =
     violations.length === 0 ? [sentenceOf(failed)] : violations.slice(0, MAX_VIOLATIONS).map(sentenceOfViolation)
   const body = {
@@ -42,7 +42,7 @@ export function toOAuthRefusal(
     case 'Retry-After':
       return retryAfterMs === undefined ? answer : { ...answer, retryAfter: Math.ceil(retryAfterMs / 1_000) }
     case 'WWW-Authenticate': {
-      // RFC 6749 §5.2: of `Basic` only who tried the header is told.
+      // RFC 6749 §5.2: only callers that sent the `authorization` header get the `Basic` challenge.
       const isTold = challenge !== 'Basic' || authorization.length > 0
       const value = isTold ? challengeOf(failed, authorization) : null
       return value === null ? answer : { ...answer, headers: { ...NOT_STORED, 'www-authenticate': value } }
@@ -52,7 +52,7 @@ export function toOAuthRefusal(
   }
 }
 
-/** A field of the contract by the name that it has in a form. */
+/** A sentence about a field violation, with the field's name in a form. */
 function sentenceOfViolation({ field, description }: FieldViolation): string {
   const name =
     field

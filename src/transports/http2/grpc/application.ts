@@ -12,29 +12,29 @@ import { type CallStatus, callStatus, OK, StatusCode } from './status.ts'
 import { timeoutOf } from './timeout.ts'
 
 const CONTENT_TYPE = 'application/grpc'
-/** As much of a name is told as most are long. */
+/** The number of characters of a name that are repeated in a message. Most names are shorter. */
 const MAX_NAME = 64
-/** The media type may name the encoding of messages, or have parameters. In any case of letters (RFC 9110 §8.3.1). */
+/** The media type may name the encoding of messages and have parameters. Case does not matter (RFC 9110 §8.3.1). */
 const GRPC = /^application\/grpc(?:\+[^;\s]*)?(?:[ \t]*;.*)?$/i
 
-/** Who is told of connections. */
+/** Gets the events of connections. */
 export interface ConnectionObserver {
   opened(connection: Http2Connection): void
-  /** After its calls have been told. */
+  /** Called after the events of its calls. */
   closed(connection: Http2Connection): void
 }
 
 export interface GrpcApplicationOptions {
   readonly methods: Iterable<Method>
-  /** The largest request, in bytes, inflated or not. */
+  /** The largest request in bytes, before and after decompression. */
   readonly maxMessageBytes: number
-  /** Of answers; `application/grpc` if not given. */
+  /** The content type of answers. Default: `application/grpc`. */
   readonly contentType?: string
   readonly budget?: ReceiveBudget
   readonly connections?: ConnectionObserver
 }
 
-/** Has nothing more to hear. */
+/** A handler that ignores all events. */
 const NOBODY: StreamHandler = Object.freeze({
   data: () => undefined,
   trailers: () => undefined,
@@ -43,21 +43,20 @@ const NOBODY: StreamHandler = Object.freeze({
 })
 
 /**
- * gRPC over HTTP/2: makes calls of requests, and lets the methods that are served answer
- * them. To be served by an `Http2Server`:
+ * gRPC over HTTP/2: creates calls from requests, and passes them to the served methods. It is used with an `Http2Server`:
  *
  *     const application = new GrpcApplication({ methods: [echo], maxMessageBytes: 4 * 1024 * 1024 })
  *     const { port } = await new Http2Server({ application, onError }).listen({ host: '127.0.0.1', port: 0 })
  */
 export class GrpcApplication implements Http2Application {
-  /** Makes the blocks that calls are answered with. */
+  /** Creates the header blocks of answers. */
   readonly blocks: HeaderBlocks
   readonly #methods = new Map<string, Method>()
   readonly #services: CallServices
   readonly #connections: ConnectionObserver | null
   readonly #notAllowed = refusal(405, 'A call of gRPC is a POST.', new HeaderField('allow', 'POST'))
   readonly #wrongType = refusal(415, `A call of gRPC is ${CONTENT_TYPE}.`, new HeaderField('accept', CONTENT_TYPE))
-  /** Calls that have begun in this turn, and whose requests had not all come. */
+  /** Calls that began in this turn and whose requests had not all arrived. */
   #arriving: GrpcCall[] = []
 
   constructor({ methods, maxMessageBytes, contentType = CONTENT_TYPE, budget, connections }: GrpcApplicationOptions) {
@@ -111,14 +110,14 @@ export class GrpcApplication implements Http2Application {
     return this.blocks.trailersOnly(callStatus(StatusCode.INVALID_ARGUMENT, message))
   }
 
-  /** Ends a call of which nothing more need be known. */
+  /** Ends a call that needs no further handling. */
   #fail(stream: Http2Stream, status: CallStatus): StreamHandler {
     stream.respond(this.blocks.trailersOnly(status), null, null)
     stream.released()
     return NOBODY
   }
 
-  /** Looks after it when the turn is over, by which most calls have arrived whole. */
+  /** Checks the call at the end of the turn. Most calls have completely arrived by then. */
   #watch(call: GrpcCall): void {
     if (this.#arriving.length === 0) setImmediate(this.#turnOver)
     this.#arriving.push(call)

@@ -2,13 +2,13 @@ import type { Inflater } from './compression.ts'
 import type { HeaderBlocks } from './header-blocks.ts'
 import type { ReceiveBudget } from './receive-budget.ts'
 
-/** What the calls of a server share. */
+/** The services that all calls of a server share. */
 export interface CallServices {
   readonly maxMessageBytes: number
   readonly blocks: HeaderBlocks
-  /** The block of trailers of a call that ended well. */
+  /** The trailers of a successful call. */
   readonly okTrailers: Uint8Array
   readonly inflater: Inflater
-  /** `null`: what is on its way is bounded by flow control and the largest message alone. */
+  /** `null`: only flow control and the largest message limit incoming data. */
   readonly budget: ReceiveBudget | null
 }

@@ -7,10 +7,7 @@ import { Holder, type ReadCall, RequestReader } from './request-reader.ts'
 import type { ServerCall } from './server-call.ts'
 import { type CallStatus, callStatus, OK, StatusCode } from './status.ts'
 
-/**
- * The state of a call on a stream of HTTP/2: it has its requests read, begins its method,
- * and sends what that answers.
- */
+/** The state of a call on a stream of HTTP/2. It reads the requests, begins the method, and sends the method's answers. */
 export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, ReadCall {
   readonly headers: RequestHeaders
   readonly deadline: number | null
@@ -18,19 +15,19 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, ReadCa
   readonly #method: Method
   readonly #services: CallServices
   #listener: CallListener | null = null
-  /** Of a method whose requests are a stream. */
+  /** The listener of a method with a stream of requests. */
   #requests: RequestListener | null = null
-  /** Of a method with one request: it has come, and the end of the requests has not. */
+  /** The request of a method with one request, kept until the end of the requests arrives. */
   #request: Buffer | null = null
   #requestWasCompressed = false
-  /** `null`: each message has come in one piece so far, and none is held back. */
+  /** `null`: each message so far arrived in one piece, and none is held back. */
   #reader: RequestReader | null = null
   #receivedBytes = 0
-  /** That of the first message on its way; `0`: not known yet. */
+  /** The size of the first incoming message; `0` if it is not known yet. */
   #expectedBytes = 0
   #receiving: ReceivingCall | null = null
   #requestsEnded = false
-  /** The method knows it. */
+  /** The method was informed of the end of the requests. */
   #endTold = false
   /** The method has begun, and will release the call. */
   #begun = false
@@ -109,7 +106,7 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, ReadCa
     this.#stream.released()
   }
 
-  /** Begins, where its method takes a stream of requests. */
+  /** Begins the method if it takes a stream of requests. */
   begin(endStream: boolean): void {
     const method = this.#method
     if (method.kind === 'clientStream' || method.kind === 'bidi') {
@@ -121,7 +118,7 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, ReadCa
     if (endStream) this.#requestsOver()
   }
 
-  /** The turn in which it began is over: whatever has not come yet may take long. */
+  /** The turn in which the call began is over. The rest of its requests may take long to arrive. */
   turnOver(): void {
     if (this.#requestsEnded || this.#ended) return
     const { budget } = this.#services
@@ -171,14 +168,14 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, ReadCa
   }
 
   inflatingEnded(): void {
-    // Nothing was begun for it, and this was its last work.
+    // No method was begun for the call, and this was its last work.
     if (!this.#begun) this.release()
   }
 
   #dataCame(chunk: Buffer): void {
     this.#receivedBytes += chunk.byteLength
     this.#receiving?.received(chunk.byteLength)
-    // It may have been refused for it.
+    // The call may have been refused because of the message.
     if (this.#ended) return
     if (this.#isWholeMessage(chunk)) {
       this.#stream.consumed(chunk.byteLength)
@@ -191,7 +188,7 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, ReadCa
     return this.#reader
   }
 
-  /** Most messages come in one piece: they need no reader. */
+  /** Most messages arrive in one piece and need no reader. */
   #isWholeMessage(chunk: Buffer): boolean {
     if (this.#reader !== null || chunk.byteLength < PREFIX_BYTES) return false
     const length = chunk.byteLength - PREFIX_BYTES
@@ -217,7 +214,7 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, ReadCa
       this.end(callStatus(StatusCode.UNIMPLEMENTED, 'The method takes one request, and none was sent.'))
     } else if (!this.#begun && (method.kind === 'unary' || method.kind === 'serverStream')) {
       const request = this.#request
-      // Of a call that lasts, the request need not stay.
+      // Frees the request, because the call may last long.
       this.#request = null
       if (method.keepsDeadline) this.#clearTimer()
       else this.#keepDeadline()
@@ -246,13 +243,13 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, ReadCa
     this.#listener?.cancelled()
   }
 
-  /** Nothing more is sent, and nothing more is read. Whoever answers a call that no method has begun releases it. */
+  /** Nothing more is sent or read. The code that answers a call without a begun method releases it. */
   #end(): void {
     this.#ended = true
     this.#clearTimer()
     this.#receiving?.close()
     this.#receiving = null
-    // A message that is inflated now is waited for.
+    // If a message is being inflated, its end is awaited.
     const isInflating = this.#reader?.close() === true
     if (!this.#begun && !isInflating) this.release()
   }

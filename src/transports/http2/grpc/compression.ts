@@ -3,37 +3,38 @@ import { gunzip, gzip } from 'node:zlib'
 export const IDENTITY = 'identity'
 export const GZIP = 'gzip'
 
-/** Why a message could not be inflated. */
+/** The reason why a message could not be inflated. */
 export type InflateFailure = 'too large' | 'malformed'
 
-/** Who waits for a message to be inflated. */
+/** The callback for an inflated message. */
 export type Inflated = (message: Buffer | InflateFailure) => void
 
-/** A message that is to be inflated. */
+/** A message to be inflated. */
 export interface Inflation {
   readonly bytes: Uint8Array
   readonly done: Inflated
 }
 
-/** As many as leave threads of the pool to others. */
+/** The limit leaves threads of the pool for other work. */
 const MAX_INFLATING = 2
 
 /**
- * Inflates messages on other threads, a few at once: what others compressed is never inflated on the event loop, nor beyond a
- * bound. The connections take turns, for one that sends a thousand small messages of a large size must not stop the others.
+ * Inflates messages on other threads, a few at once. Messages of others are never inflated on the event loop, nor beyond a
+ * size limit. The connections take turns: a connection that sends a thousand small messages that inflate to large ones must
+ * not block others.
  */
 export class Inflater {
   readonly #maxBytes: number
-  /** What waits, by the connection that it came on; the first has the next turn. */
+  /** The waiting messages by connection. The first connection has the next turn. */
   readonly #waiting = new Map<object, Set<Inflation>>()
   #running = 0
 
-  /** `maxBytes`: the largest message, inflated. */
+  /** `maxBytes`: the largest size of an inflated message. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
   }
 
-  /** Calls back later, unless it is withdrawn. The bytes must not change until then. */
+  /** Calls back later, unless the message is withdrawn. The bytes must not change until then. */
   inflate(connection: object, bytes: Uint8Array, done: Inflated): Inflation {
     const inflation = { bytes, done }
     const waiting = this.#waiting.get(connection)
@@ -43,7 +44,7 @@ export class Inflater {
     return inflation
   }
 
-  /** Nobody wants the message any more. Answers whether it had not begun; if so, nobody is called back. */
+  /** Cancels an inflation. Returns whether it had not begun; if so, the callback is not called. */
   withdraw(connection: object, inflation: Inflation): boolean {
     const waiting = this.#waiting.get(connection)
     if (waiting === undefined || !waiting.delete(inflation)) return false
@@ -76,7 +77,7 @@ export class Inflater {
   }
 }
 
-/** Compresses a message to be sent, on another thread. */
+/** Compresses an outgoing message on another thread. */
 export function gzipped(message: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     gzip(message, (error, compressed) => {

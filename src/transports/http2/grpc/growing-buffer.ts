@@ -1,6 +1,6 @@
 const LEAST = 256
 
-/** Bytes that arrive in pieces, in one buffer that grows with them: many small pieces cost no more than a few large ones. */
+/** Collects bytes that arrive in pieces in one growing buffer. Many small pieces cost no more than a few large ones. */
 export class GrowingBuffer {
   #bytes: Buffer = Buffer.alloc(0)
   #length = 0
@@ -9,7 +9,7 @@ export class GrowingBuffer {
     return this.#length
   }
 
-  /** `most`: how long the whole will be at most. */
+  /** `most`: the maximum length of all pieces together. */
   append(piece: Uint8Array, most: number): void {
     const needed = this.#length + piece.byteLength
     if (needed > this.#bytes.byteLength) {
@@ -23,7 +23,7 @@ export class GrowingBuffer {
     this.#length = needed
   }
 
-  /** What it holds; it is empty then, and the bytes are the caller's. */
+  /** Returns the content and empties the buffer. The caller owns the bytes. */
   take(): Buffer {
     const taken = this.#bytes.subarray(0, this.#length)
     this.#bytes = Buffer.alloc(0)

@@ -5,15 +5,15 @@ import type { Metadata } from './metadata.ts'
 import { percentEncoded } from './percent-encoding.ts'
 import type { CallStatus } from './status.ts'
 
-/** How an answer is sent. */
+/** The format of answers. */
 export interface AnswerFormat {
   /** The content type of answers, such as `application/grpc+proto`. */
   readonly contentType: string
 }
 
 /**
- * Makes the encoded header blocks of answers. They refer to no dynamic table, so one that
- * is made once may be sent on every connection.
+ * Encodes the header blocks of answers. They do not refer to the dynamic table, so a block can be encoded once and sent on
+ * every connection.
  */
 export class HeaderBlocks {
   readonly #head: readonly HeaderField[]
@@ -26,18 +26,18 @@ export class HeaderBlocks {
     ]
   }
 
-  /** Before the first message. `encoding`: that of the messages which say that they are compressed. */
+  /** The headers before the first message. `encoding`: the encoding of messages that are marked as compressed. */
   headers(metadata?: Metadata, encoding: typeof IDENTITY | typeof GZIP = IDENTITY): Uint8Array {
     const encoded = encoding === IDENTITY ? [] : [new HeaderField('grpc-encoding', encoding)]
     return encodeBlock([...this.#head, ...encoded, ...(metadata?.fields() ?? [])])
   }
 
-  /** After the last message. */
+  /** The trailers after the last message. */
   trailers(status: CallStatus): Uint8Array {
     return encodeBlock(statusFields(status))
   }
 
-  /** Of an answer that has neither headers nor messages ("Trailers-Only"). */
+  /** The headers of an answer without messages ("Trailers-Only"). */
   trailersOnly(status: CallStatus): Uint8Array {
     return encodeBlock([...this.#head, ...statusFields(status)])
   }

@@ -1,25 +1,25 @@
 import { GrowingBuffer } from './growing-buffer.ts'
 
-/** A byte of flags, four of length. */
+/** One byte of flags, and four bytes of length. */
 export const PREFIX_BYTES = 5
 const COMPRESSED = 1
 
-/** Why a stream of messages cannot be read on. */
+/** The reason why a stream of messages cannot be read further. */
 export type FramingProblem = 'too large' | 'unknown flag'
 
-/** Who gets the messages. */
+/** Receives the messages. */
 export interface MessageSink {
-  /** The prefix of a message has come. `length`: of the message as it is sent. */
+  /** The prefix of a message has arrived. `length`: the length of the message as it is sent. */
   announced(length: number, compressed: boolean): void
-  /** All of a message has come; its bytes are the receiver's. */
+  /** A message has arrived completely. The receiver owns its bytes. */
   received(message: Buffer, compressed: boolean): void
-  /** Nothing more is read. */
+  /** The stream is malformed; nothing more is read. */
   malformed(problem: FramingProblem): void
-  /** Whether the next message is not to be read yet. */
+  /** Whether the next message must not be read yet. */
   readonly isHeld: boolean
 }
 
-/** Length-prefixed messages in pieces as they come ("gRPC over HTTP2", Length-Prefixed-Message). */
+/** Reads length-prefixed messages from pieces as they arrive ("gRPC over HTTP2", Length-Prefixed-Message). */
 export class MessageReader {
   readonly #sink: MessageSink
   readonly #maxBytes: number
@@ -34,12 +34,15 @@ export class MessageReader {
     this.#maxBytes = maxBytes
   }
 
-  /** Whether a message has begun and not ended. */
+  /** Whether a message is incomplete. */
   get isAmidMessage(): boolean {
     return this.#prefixLength > 0
   }
 
-  /** Reads on. Answers how much of the piece was read: less than all of it where the sink holds the next message. */
+  /**
+   * Continues reading. Returns how many bytes of the piece were read. This is less than the whole piece if the sink holds the
+   * next message.
+   */
   read(piece: Buffer): number {
     let at = 0
     while (!this.#broken && !this.#sink.isHeld) {
@@ -76,7 +79,7 @@ export class MessageReader {
   }
 }
 
-/** The prefix of a message that is sent. */
+/** The prefix of an outgoing message. */
 export function prefixOf(length: number, compressed: boolean): Buffer {
   const prefix = Buffer.allocUnsafe(PREFIX_BYTES)
   prefix[0] = compressed ? COMPRESSED : 0

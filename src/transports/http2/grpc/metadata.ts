@@ -4,9 +4,9 @@ import { HeaderField } from '../hpack/header-field.ts'
 const BINARY = '-bin'
 /** "gRPC over HTTP2", Header-Name. */
 const NAME = /^[0-9a-z_.-]+$/
-/** Printable ASCII; spaces at either end would not survive. */
+/** Printable ASCII. Spaces at either end would be lost. */
 const VALUE = /^(?! )[ -~]*(?<! )$/
-/** Names that the protocols below speak with. */
+/** Names that HTTP and gRPC use themselves. */
 const RESERVED: ReadonlySet<string> = new Set([
   'content-type',
   'content-length',
@@ -20,12 +20,12 @@ const RESERVED: ReadonlySet<string> = new Set([
   'user-agent',
 ])
 
-/** Whether a name is gRPC's or HTTP's own, and no metadata of an application. */
+/** Whether a name belongs to gRPC or HTTP, and not to an application's metadata. */
 function isReserved(name: string): boolean {
   return name.startsWith('grpc-') || RESERVED.has(name)
 }
 
-/** Metadata to be sent: names and values, in order. A name may come several times. */
+/** Outgoing metadata: names and values in order. A name may occur several times. */
 export class Metadata {
   readonly #fields: HeaderField[] = []
 
@@ -48,14 +48,17 @@ export class Metadata {
   }
 }
 
-/** The values of binary metadata, whose name ends in `-bin`: several may stand in one field, separated by commas; padding may be missing. */
+/**
+ * The values of binary metadata, whose name ends in `-bin`. A field may hold several values, separated by commas. Padding may
+ * be missing.
+ */
 export function binaryValues(headers: HeaderList, name: string): readonly Buffer[] {
   return headers.getAll(name).flatMap((field) => field.split(',').map((text) => Buffer.from(text.trim(), 'base64')))
 }
 
-/** Without padding: "implementations MUST accept padded and un-padded values and should emit un-padded values". */
+/** Encodes without padding: "implementations MUST accept padded and un-padded values and should emit un-padded values". */
 function base64(bytes: Uint8Array): string {
   const padded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
-  // Six bits a character; what is left of the last four is padding.
+  // Each character encodes six bits. The rest of the last four characters is padding.
   return padded.slice(0, Math.ceil((bytes.byteLength * 4) / 3))
 }

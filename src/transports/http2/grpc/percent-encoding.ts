@@ -1,9 +1,12 @@
-/** What `grpc-message` holds as it is: printable ASCII but for the percent sign. */
+/** The characters that `grpc-message` contains unchanged: printable ASCII except the percent sign. */
 const PLAIN = /^[ -$&-~]*$/
 const HEX = '0123456789ABCDEF'
 const PERCENT = 0x25
 
-/** A status message for a header field: its UTF-8, percent-encoded where it is not printable ASCII ("gRPC over HTTP2", Percent-Encoded). */
+/**
+ * Encodes a status message for a header field: in UTF-8, with percent-encoding of all but printable ASCII ("gRPC over HTTP2",
+ * Percent-Encoded).
+ */
 export function percentEncoded(message: string): string {
   if (PLAIN.test(message)) return message
   let encoded = ''

@@ -1,24 +1,27 @@
 import type { ServerCall } from './server-call.ts'
 
-/** A call whose requests are on their way. */
+/** A call whose requests have not all arrived. */
 export interface ArrivingCall extends Pick<ServerCall, 'headers' | 'connection' | 'end'> {
-  /** Reads no more of it, until `resumeReceiving`. */
+  /** Stops reading the requests until `resumeReceiving`. */
   pauseReceiving(): void
   resumeReceiving(): void
 }
 
-/** Bounds what all calls together hold while their requests are on their way. */
+/** Limits the memory of all calls together while their requests arrive. */
 export interface ReceiveBudget {
-  /** A call has begun whose requests have not all arrived. Its headers take so many bytes. It may be paused, and ended, from then on. */
+  /**
+   * Registers a call whose requests have not all arrived. `headerBytes`: the size of its headers. From then on, the call may
+   * be paused and ended.
+   */
   open(call: ArrivingCall, headerBytes: number): ReceivingCall
 }
 
-/** What of a call is on its way. */
+/** The incoming data of a call. */
 export interface ReceivingCall {
-  /** How much its first message takes, prefix and what it may inflate to included. */
+  /** Announces the size of the first message, including its prefix and the size to which it may inflate. */
   expect(bytes: number): void
-  /** A piece has come. */
+  /** A piece has arrived. */
   received(bytes: number): void
-  /** All of it has come, or the call has ended. */
+  /** All requests have arrived, or the call has ended. */
   close(): void
 }

@@ -1,12 +1,12 @@
 import type { Http2Stream, StreamHandler } from '../application.ts'
 import type { Refusal } from '../refusals.ts'
 
-/** How long the rest of a request may take that is refused in any case. */
+/** How long the rest of a refused request may take to arrive. */
 const PATIENCE_MS = 10_000
 
 /**
- * A request that is no call of gRPC. It is refused when all of it has come, or has not
- * for long: clients of HTTP may not look at an answer before that.
+ * A request that is not a gRPC call. It is refused when it has completely arrived, or after a time limit: HTTP clients may
+ * not read an answer earlier.
  */
 export class RefusedRequest implements StreamHandler {
   readonly #stream: Http2Stream
@@ -35,7 +35,7 @@ export class RefusedRequest implements StreamHandler {
   }
 
   drained(): void {
-    // All that is sent is one sentence.
+    // The answer is only one sentence.
   }
 
   #answer(): void {

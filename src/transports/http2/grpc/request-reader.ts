@@ -6,25 +6,24 @@ import { type FramingProblem, MessageReader, type MessageSink } from './message-
 import type { ServerCall } from './server-call.ts'
 import { callStatus, StatusCode } from './status.ts'
 
-/** Who holds back the requests that come next. */
+/** The components that can hold back the next requests. */
 export const Holder = Object.freeze({ METHOD: 1, BUDGET: 2, INFLATER: 4 })
 
 /** The call whose requests are read. */
 export interface ReadCall extends Pick<ServerCall, 'end'> {
-  /** The prefix of a message has come, which may take so many bytes. */
+  /** The prefix of a message has arrived. `length`: the size of the message, in bytes. */
   messageAnnounced(length: number, compressed: boolean): void
-  /** `compressed`: whether it was when it came. */
+  /** `compressed`: whether the message was compressed when it arrived. */
   requestCame(message: Buffer, compressed: boolean): void
-  /** Nobody holds back requests any more, and all that has come is read. */
+  /** No component holds back requests any more, and all data that has arrived was read. */
   caughtUp(): void
-  /** The reader was closed while a message was inflated, and that is over. */
+  /** The reader was closed while a message was being inflated, and that inflation has ended. */
   inflatingEnded(): void
 }
 
 /**
- * Reads the requests of a call that do not come in one piece each: puts them together, inflates those that are compressed,
- * and holds them back while somebody wants it. The peer gets credit for what was read, so that what is held back is no more
- * than a window.
+ * Reads the requests of a call that do not each arrive in one piece. Assembles them, inflates compressed ones, and holds them
+ * back on demand. The peer gets credit only for bytes that were read, so at most one window is held back.
  */
 export class RequestReader implements MessageSink {
   readonly #stream: Http2Stream
@@ -34,10 +33,10 @@ export class RequestReader implements MessageSink {
   readonly #messages: MessageReader
   /** A sum of `Holder`. */
   #held = 0
-  /** What has come while the next message is held back. */
+  /** The data that arrived while the next message is held back. */
   #waiting: GrowingBuffer | null = null
   #readsWaiting = false
-  /** A message that is being inflated, or waits for it. */
+  /** A message that is being inflated, or waits for inflation. */
   #inflation: Inflation | null = null
   #closed = false
 
@@ -49,24 +48,24 @@ export class RequestReader implements MessageSink {
     this.#messages = new MessageReader(this, services.maxMessageBytes)
   }
 
-  /** Whether the next request is not to be read yet. */
+  /** Whether the next request must not be read yet. */
   get isHeld(): boolean {
     return this.#held !== 0
   }
 
-  /** Whether something has come that is not read. */
+  /** Whether data has arrived that was not read. */
   get hasMore(): boolean {
     return this.#waiting !== null && this.#waiting.length > 0
   }
 
-  /** Whether a request has begun and not ended. */
+  /** Whether a request is incomplete. */
   get isAmidMessage(): boolean {
     return this.#messages.isAmidMessage
   }
 
-  /** A piece has come: a view, which is copied where it is kept. */
+  /** Reads a piece that has arrived. The piece is a view, and is copied if it is kept. */
   read(piece: Buffer): void {
-    // What waits comes first.
+    // Waiting data comes first.
     const read = this.hasMore ? 0 : this.#messages.read(piece)
     if (read > 0) this.#stream.consumed(read)
     if (read === piece.byteLength || this.#closed) return
@@ -74,7 +73,7 @@ export class RequestReader implements MessageSink {
     this.#waiting.append(piece.subarray(read), this.#services.maxMessageBytes)
   }
 
-  /** Reads no further request, until whoever holds them back lets go. */
+  /** Stops reading requests until the holder releases them. */
   hold(holder: number): void {
     this.#held |= holder
   }
@@ -82,14 +81,14 @@ export class RequestReader implements MessageSink {
   letGo(holder: number): void {
     if ((this.#held & holder) === 0) return
     this.#held &= ~holder
-    // A method that holds the next message and lets it go while it is told of one does so amid the reading below.
+    // A method that holds and releases the next message while it handles one does so during the reading below.
     if (this.isHeld || this.#closed || this.#readsWaiting) return
     this.#readWaiting()
-    // One of the messages read may be held again.
+    // One of the messages just read may have caused another hold.
     if (!this.isHeld) this.#call.caughtUp()
   }
 
-  /** Reads nothing more. Answers whether a message is still inflated, which cannot be stopped. */
+  /** Stops reading. Returns whether a message is still being inflated, which cannot be stopped. */
   close(): boolean {
     this.#closed = true
     this.#waiting = null

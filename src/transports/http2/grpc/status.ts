@@ -21,18 +21,18 @@ export const StatusCode = Object.freeze({
   UNAUTHENTICATED: 16,
 })
 
-/** How a call ends. */
+/** The end of a call. */
 export interface CallStatus {
   readonly code: number
-  /** For people; empty: none is sent. */
+  /** A message for people; empty: none is sent. */
   readonly message: string
-  /** Sent with it in the trailers; `null`: none. */
+  /** Metadata that is sent in the trailers; `null`: none. */
   readonly metadata: Metadata | null
 }
 
 export const OK: CallStatus = Object.freeze({ code: StatusCode.OK, message: '', metadata: null })
 
-/** The end of a call that says what was wrong with it, and nothing else. */
+/** The status of a call with a message, and optionally metadata. */
 export function callStatus(code: number, message: string, metadata: Metadata | null = null): CallStatus {
   return { code, message, metadata }
 }

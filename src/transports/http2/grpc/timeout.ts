@@ -1,6 +1,6 @@
 /**
- * `TimeoutValue` has at most 8 digits, all of them ASCII, and one letter follows. Callers with Connect send what their
- * program gave, which may have a fraction.
+ * `TimeoutValue` has at most 8 ASCII digits, followed by one letter for the unit. Clients of Connect send the value of their
+ * program, which may have a fraction.
  */
 const TIMEOUT = /^(\d{1,8}(?:\.\d{1,20})?)([HMSmun])$/
 
@@ -13,10 +13,10 @@ const UNITS_MS: ReadonlyMap<string, number> = new Map([
   ['n', 0.000_001],
 ])
 
-/** What a timer can count. A deadline further away is none. */
+/** The longest delay of a timer. A deadline further away is ignored. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
-/** What `grpc-timeout` says: milliseconds, `Infinity` beyond what a timer counts (24 days), `null` where it is malformed. */
+/** The value of `grpc-timeout` in milliseconds. `Infinity` beyond the longest delay of a timer (24 days); `null` if it is malformed. */
 export function timeoutOf(text: string): number | null {
   const [, digits = '', unit = ''] = TIMEOUT.exec(text) ?? []
   const unitMs = UNITS_MS.get(unit)

@@ -1,7 +1,7 @@
 import { CompressionError } from './compression-error.ts'
 import { huffmanDecode, maxDecodedLength } from './huffman.ts'
 
-/** What no index, size or length exceeds: 28 bits after the prefix. */
+/** The limit of every index, size and length: 28 bits after the prefix. */
 const MAX_SHIFT = 21
 const HUFFMAN = 0x80
 
@@ -12,14 +12,14 @@ export class BlockReader {
   #end = 0
   #decoded: Buffer = Buffer.alloc(0)
 
-  /** Goes on with `bytes[start, end)`. */
+  /** Starts to read `bytes[start, end)`. */
   open(bytes: Buffer, start: number, end: number): void {
     this.#bytes = bytes
     this.#at = start
     this.#end = end
   }
 
-  /** Lets go of the bytes, which are others' from now on. */
+  /** Releases the bytes, which are reused. */
   close(): void {
     this.#bytes = this.#bytes.subarray(0, 0)
     this.#at = 0
@@ -30,12 +30,12 @@ export class BlockReader {
     return this.#at === this.#end
   }
 
-  /** The next byte, which is read again. */
+  /** Returns the next byte without consuming it. */
   peek(): number {
     return this.#bytes[this.#at] ?? 0
   }
 
-  /** §5.1: an integer that begins in the low bits of the next byte, which `mask` covers. */
+  /** §5.1: an integer that begins in the low bits of the next byte. `mask` selects these bits. */
   integer(mask: number): number {
     let value = this.#byte() & mask
     if (value < mask) return value
@@ -47,7 +47,7 @@ export class BlockReader {
     }
   }
 
-  /** §5.2: a string, one character for each byte. */
+  /** §5.2: a string with one character for each byte. */
   text(): string {
     const coded = this.peek() >= HUFFMAN
     const length = this.integer(0x7f)

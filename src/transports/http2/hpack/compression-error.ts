@@ -1,2 +1,2 @@
-/** A header block that breaks RFC 7541. Decoder and encoder no longer agree, so the connection cannot go on. */
+/** A header block that violates RFC 7541. The state of decoder and encoder differs, so the connection must end. */
 export class CompressionError extends Error {}

@@ -4,34 +4,34 @@ import { DynamicTable } from './dynamic-table.ts'
 import { HeaderField } from './header-field.ts'
 import { STATIC_TABLE } from './static-table.ts'
 
-/** Takes the fields of a block, one after the other. */
+/** Receives the fields of a block in order. */
 export interface FieldSink {
   field(field: HeaderField): void
 }
 
-/** RFC 9113 §6.5.2: the size of the table until SETTINGS say another. */
+/** RFC 9113 §6.5.2: the size of the table until SETTINGS change it. */
 export const INITIAL_TABLE_BYTES = 4096
 
-/** Decodes the header blocks of one peer, which must all be given to it, in order. A field of a table is handed on as it is. */
+/** Decodes the header blocks of one peer. It must get all blocks in order. A field from a table is passed on as the same object. */
 export class Decoder {
   readonly #table = new DynamicTable(INITIAL_TABLE_BYTES)
   readonly #reader: BlockReader
   #maxTableBytes = INITIAL_TABLE_BYTES
-  /** RFC 7541 §4.2: the next block must begin with an update, for the table became smaller. */
+  /** RFC 7541 §4.2: the next block must begin with a size update, because the table became smaller. */
   #awaitsUpdate = false
 
-  /** `reader` may serve several decoders: it keeps nothing between blocks. */
+  /** Several decoders may share `reader`, because it keeps no state between blocks. */
   constructor(reader = new BlockReader()) {
     this.#reader = reader
   }
 
-  /** To be called when the peer has acknowledged a SETTINGS_HEADER_TABLE_SIZE. */
+  /** Call this when the peer has acknowledged a SETTINGS_HEADER_TABLE_SIZE. */
   setMaxTableBytes(bytes: number): void {
     this.#maxTableBytes = bytes
     if (bytes < this.#table.maxBytes) this.#awaitsUpdate = true
   }
 
-  /** What the peer's fields take here, as RFC 7541 §4.1 counts it. */
+  /** The size of the dynamic table by RFC 7541 §4.1. */
   get tableBytes(): number {
     return this.#table.bytes
   }
@@ -47,14 +47,14 @@ export class Decoder {
         // §6.1: an indexed field.
         sink.field(this.#field(reader.integer(0x7f)))
       } else if (first >= 0x40) {
-        // §6.2.1: a literal that the table takes.
+        // §6.2.1: a literal that is added to the table.
         const field = new HeaderField(this.#name(reader.integer(0x3f)), reader.text())
         this.#table.add(field)
         sink.field(field)
       } else if (first >= 0x20) {
         throw new CompressionError('the size of the table changes within a header block')
       } else {
-        // §6.2.2 and §6.2.3: a literal that it does not take, and one that no table ever may.
+        // §6.2.2 and §6.2.3: a literal that is not added to the table, and one that must never be added to any table.
         sink.field(new HeaderField(this.#name(reader.integer(0x0f)), reader.text(), first >= 0x10))
       }
     }

@@ -2,9 +2,9 @@ import type { HeaderField } from './header-field.ts'
 
 const INITIAL_CAPACITY = 16
 
-/** RFC 7541 §2.3.2: the fields that came last, at most so many bytes of them. The newest has position 0. */
+/** RFC 7541 §2.3.2: the most recent fields, up to a size in bytes. The newest has position 0. */
 export class DynamicTable {
-  /** A ring, whose length is a power of two: fields are neither moved nor wrapped. */
+  /** A ring whose length is a power of two, so that fields are not moved. */
   #ring: (HeaderField | undefined)[] = []
   #newest = 0
   #length = 0
@@ -34,7 +34,7 @@ export class DynamicTable {
     return this.#ring[(this.#newest - position) & (this.#ring.length - 1)]
   }
 
-  /** RFC 7541 §4.4: the oldest give way; a field larger than the table empties it, and is not kept. */
+  /** RFC 7541 §4.4: the oldest fields are evicted. A field larger than the table empties it and is not kept. */
   add(field: HeaderField): void {
     this.#evict(this.#maxBytes - field.size)
     if (field.size > this.#maxBytes) return

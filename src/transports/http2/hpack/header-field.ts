@@ -1,16 +1,16 @@
-/** What RFC 7541 §4.1 counts for a field beside its bytes. */
+/** The overhead of a field by RFC 7541 §4.1, in bytes. */
 const OVERHEAD = 32
 
-/** A header field. Those of the tables are made once, so that a field that comes again costs no string. */
+/** A header field. The fields of the tables are reused, so a repeated field creates no string. */
 export class HeaderField {
   readonly name: string
   /** One character for each byte (ISO 8859-1). */
   readonly value: string
-  /** RFC 7541 §7.1.3: no table may hold it, here or at an intermediary. */
+  /** RFC 7541 §7.1.3: the field must not be in any table, here or at an intermediary. */
   readonly sensitive: boolean
   /** RFC 7541 §4.1. */
   readonly size: number
-  /** What the reader of the fields found out about it; 0 at first. Kept with the field, so that it is found out once. */
+  /** The kind of the field as its reader determined it; 0 at first. It is kept with the field, so that it is determined once. */
   kind = 0
 
   constructor(name: string, value: string, sensitive = false) {

@@ -1,6 +1,6 @@
 /**
- * RFC 7541 Appendix B. The code is canonical: the codes of one length follow each other in the order of their symbols, and
- * the shorter come first. So the lengths say it all. Symbol 256 ends a text (EOS), and is never sent.
+ * RFC 7541 Appendix B. The code is canonical: codes of the same length are consecutive in the order of their symbols, and
+ * shorter codes come first. The lengths therefore determine the code. Symbol 256 (EOS) ends a text, and is never sent.
  */
 const LENGTHS: readonly number[] = Object.freeze(
   `13 23 28 28 28 28 28 28 28 24 30 28 28 30 28 28 28 28 28 28 28 28 30 28 28 28 28 28 28 28 28 28
@@ -46,7 +46,7 @@ const STATE_SHIFT = 8
 /** and bits 0 to 7 the symbol, if one is complete. */
 const SYMBOL_MASK = 0xff
 const COMPLETE = 1 << 16
-/** The text may end here: what has been read of the next code is at most seven bits, all of them ones (§5.2). */
+/** The text may end here: the unread rest is at most seven bits, all of them ones (§5.2). */
 const MAY_END = 1 << 17
 /** The bits are those of EOS. */
 const INVALID = 1 << 18
@@ -89,12 +89,12 @@ function stepsOf(lengths: readonly number[], codes: readonly number[]): Int32Arr
   return steps
 }
 
-/** What a coded text of so many bytes takes at most when it is decoded. */
+/** The maximum length of a decoded text with this many encoded bytes. */
 export function maxDecodedLength(bytes: number): number {
   return Math.floor((bytes * 8) / 5)
 }
 
-/** Decodes `bytes[start, end)` into `into`, which is long enough. Answers the length, or -1 where the coding is wrong. */
+/** Decodes `bytes[start, end)` into `into`, which must be long enough. Returns the length, or -1 if the encoding is invalid. */
 export function huffmanDecode(bytes: Uint8Array, start: number, end: number, into: Uint8Array): number {
   let state = 0
   let step = MAY_END
@@ -112,14 +112,14 @@ export function huffmanDecode(bytes: Uint8Array, start: number, end: number, int
   return step & MAY_END ? length : -1
 }
 
-/** How many bytes a text of ISO 8859-1 takes when it is coded. */
+/** The number of bytes of an encoded ISO 8859-1 text. */
 export function huffmanLength(text: string): number {
   let bits = 0
   for (let at = 0; at < text.length; at += 1) bits += lengthOf(text.charCodeAt(at))
   return Math.ceil(bits / 8)
 }
 
-/** Writes a text of ISO 8859-1, coded, at `at`. Answers where it ends. */
+/** Writes an encoded ISO 8859-1 text at `at`. Returns the end position. */
 export function huffmanEncode(text: string, into: Uint8Array, at: number): number {
   let end = at
   let pending = 0
@@ -139,7 +139,7 @@ export function huffmanEncode(text: string, into: Uint8Array, at: number): numbe
       }
     }
   }
-  // §5.2: padded with the first bits of EOS.
+  // §5.2: padding with the first bits of EOS.
   if (bits > 0) into[end++] = (pending << (8 - bits)) | (0xff >>> bits)
   return end
 }

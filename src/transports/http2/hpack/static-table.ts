@@ -63,7 +63,7 @@ vary
 via
 www-authenticate`
 
-/** The field of index `i` stands at `i - 1`. */
+/** The field with index `i` is at position `i - 1`. */
 export const STATIC_TABLE: readonly HeaderField[] = Object.freeze(
   ENTRIES.split('\n').map((line) => {
     const end = line.includes(' ') ? line.indexOf(' ') : line.length
@@ -75,12 +75,12 @@ const NAMES: ReadonlyMap<string, number> = new Map(
   STATIC_TABLE.map((field, at) => [field.name, at + 1] as const).toReversed(),
 )
 
-/** The lowest index of a name; 0 where there is none. */
+/** The lowest index of a name; 0 if the name is not in the table. */
 export function staticIndexOfName(name: string): number {
   return NAMES.get(name) ?? 0
 }
 
-/** The index of a field, given the lowest of its name; 0 where there is none. */
+/** The index of a field, given the lowest index of its name; 0 if the field is not in the table. */
 export function staticIndexOfField(nameIndex: number, { name, value }: HeaderField): number {
   if (nameIndex === 0) return 0
   for (let index = nameIndex; STATIC_TABLE[index - 1]?.name === name; index += 1) {
