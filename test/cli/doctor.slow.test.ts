@@ -128,7 +128,10 @@ for (const [name, administrator] of Object.entries({
         })
         const served = await doctor(folder, server)
         expect(served.code).toBe(0)
-        expect(served.of('audit log')).toMatchObject({ state: 'ok', finding: expect.stringContaining('no privilege to change it') })
+        expect(served.of('audit log')).toMatchObject({
+          state: 'ok',
+          finding: expect.stringContaining('no privilege to change it'),
+        })
         expect(served.of('health')).toMatchObject({ state: 'ok' })
 
         // With its binary log, which is on by default, MySQL lets only administrators make triggers.
