@@ -14,7 +14,7 @@ import { CLIENT_KEYS, readKeySet, type VerificationKey } from '../crypto/key-set
 import type { Keyring } from '../crypto/keyring.ts'
 import { type CertificateThumbprint, isCertificateOf, isCurrent } from '../domain/certificate.ts'
 import { type Client, type ClientSecret, isSecretValid } from '../domain/client.ts'
-import { isIdentityOf } from '../domain/federated-identity.ts'
+import { type FederatedIdentity, isIdentityOf } from '../domain/federated-identity.ts'
 import { clientId as asClientId, type EpochMs, milliseconds, type SecretId } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
 import { type FailedResult, fail, HOLDS, RETRY_AFTER_MS, type Result, success } from '../results.ts'
@@ -130,7 +130,9 @@ export class ClientAuthenticator {
     const [named, secrets, examination] = await Promise.all([finding, lookUp, examining])
     // The bearer of the assertion gets this answer for any client, as ExchangeAssertion gives it.
     if (examination?.failed === 'issuer_keys_are_available') return keysAreUnavailable()
-    const client = named ?? (await this.#clientNamedBySubject(ctx, presentedId, examination))
+    // No await if there is nothing to look up: an unknown client must not take a turn longer than a known one.
+    const bySubject = named === null ? this.#clientNamedBySubject(ctx, presentedId, examination) : null
+    const client = bySubject === null ? named : await bySubject
     const comparison = proof.kind === 'secret' ? this.#comparisonOf(ctx.now, proof.secret, secrets, lookUp) : null
     let secretId = comparison?.match ?? null
     const imported = secretId === null ? importedSecretsOf(client, secrets, ctx.now) : []
@@ -227,13 +229,19 @@ export class ClientAuthenticator {
   }
 
   /** RFC 7521 §4.2: an assertion alone identifies its client, because its subject takes the place of the client id. */
-  async #clientNamedBySubject(
+  #clientNamedBySubject(
     ctx: AuthenticationContext,
     presentedId: string,
     examination: Examination | null,
-  ): Promise<Client | null> {
+  ): Promise<Client | null> | null {
     if (examination === null || examination.failed !== null || examination.claims.sub !== presentedId) return null
-    const name = { issuer: examination.issuer.terms.issuer, subject: presentedId }
+    return this.#ownerOf(ctx, { issuer: examination.issuer.terms.issuer, subject: presentedId })
+  }
+
+  async #ownerOf(
+    ctx: AuthenticationContext,
+    name: Pick<FederatedIdentity, 'issuer' | 'subject'>,
+  ): Promise<Client | null> {
     const [owner = null] = await this.#reads.clients.identityOwners(ctx, [name])
     return owner === null ? null : await this.#reads.clients.find(ctx, owner)
   }
