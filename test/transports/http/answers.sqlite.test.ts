@@ -1,6 +1,6 @@
 import { create, type DescField, type DescMessage, type Message, ScalarType, toJsonString } from '@bufbuild/protobuf'
 import { reflect } from '@bufbuild/protobuf/reflect'
-import { type Any, AnySchema, anyPack } from '@bufbuild/protobuf/wkt'
+import { type Any, AnySchema, anyPack, ValueSchema } from '@bufbuild/protobuf/wkt'
 import { describe, expect, it } from 'vitest'
 import { file_google_rpc_error_details } from '../../../src/gen/google/rpc/error_details_pb.ts'
 import { jsonTypes } from '../../../src/transports/http/request-handler.ts'
@@ -20,13 +20,18 @@ function filled(schema: DescMessage, depth = 0): Message {
   const into = reflect(schema, message)
   for (const field of schema.fields) {
     if (field.fieldKind === 'list') into.get(field).add(itemOf(field, depth))
-    else if (field.fieldKind === 'map') into.get(field).set('key', 'text')
+    else if (field.fieldKind === 'map') into.get(field).set('key', field.mapKind === 'message' ? jsonText() : 'text')
     else if (field.fieldKind === 'message') {
       if (depth < 4) into.set(field, reflect(field.message, messageOf(field.message, depth)))
     } else if (field.fieldKind === 'enum') into.set(field, field.enum.values.at(-1)?.number ?? 0)
     else into.set(field, scalarOf(field.scalar))
   }
   return message
+}
+
+/** The only messages in maps are the values of a `Struct`. */
+function jsonText() {
+  return reflect(ValueSchema, create(ValueSchema, { kind: { case: 'stringValue', value: 'text' } }))
 }
 
 function itemOf(field: DescField & { fieldKind: 'list' }, depth: number) {
