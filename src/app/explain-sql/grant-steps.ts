@@ -87,6 +87,17 @@ export async function issueFamily(scene: Scene): Promise<void> {
   await codeExchangeStep.run(scene)
 }
 
+/** An exchange of the service's own token. */
+function exchange(scene: Scene) {
+  return {
+    ...wanted(scene),
+    subjectToken: scene.own.get().value,
+    subjectTokenType: ACCESS_TOKEN_TYPE,
+    actorToken: null,
+    actorTokenType: null,
+  }
+}
+
 export const GRANT_STEPS: readonly Step[] = [
   clientCredentialsStep,
   flowStep(clientCredentialsBatch, {
@@ -95,23 +106,12 @@ export const GRANT_STEPS: readonly Step[] = [
   }),
   flowStep(tokenExchange, {
     caller: service,
-    input: (scene) => ({
-      ...wanted(scene),
-      subjectToken: scene.own.get().value,
-      subjectTokenType: ACCESS_TOKEN_TYPE,
-      actorToken: null,
-      actorTokenType: null,
-      requestedTokenType: null,
-    }),
+    input: (scene) => ({ ...exchange(scene), requestedTokenType: null }),
   }),
   flowStep(transactionToken, {
     caller: service,
     input: (scene) => ({
-      ...wanted(scene),
-      subjectToken: scene.own.get().value,
-      subjectTokenType: ACCESS_TOKEN_TYPE,
-      actorToken: null,
-      actorTokenType: null,
+      ...exchange(scene),
       requestedTokenType: TRANSACTION_TOKEN_TYPE,
       requestContext: null,
       requestDetails: null,
