@@ -5,7 +5,6 @@ import {
   isTimely,
   isTypedAsSvid,
   isTypedFor,
-  readAssertion,
   type UnverifiedAssertion,
   verifyAssertion,
 } from '../crypto/assertion.ts'
@@ -76,11 +75,15 @@ export class AssertionExaminer {
   }
 
   /**
-   * Verifies an assertion as of `now`, in the same way for every client. It does not mark the assertion as used. Throws
-   * `StoreError`.
+   * Verifies an assertion as of `now`, in the same way for every client. `null` stands for a text that `readAssertion`
+   * cannot parse. It does not mark the assertion as used. Throws `StoreError`.
    */
-  async examine(ctx: StoreContext, text: string, use: AssertionUse, now: EpochMs): Promise<Examination> {
-    const assertion = readAssertion(text)
+  async examine(
+    ctx: StoreContext,
+    assertion: UnverifiedAssertion | null,
+    use: AssertionUse,
+    now: EpochMs,
+  ): Promise<Examination> {
     const none = { assertion, issuer: null, keys: null, claims: null }
     if (assertion === null) return { ...none, failed: 'assertion_is_readable' }
     const issuer = await this.#issuerOf(ctx, assertion)

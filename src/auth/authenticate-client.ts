@@ -46,6 +46,7 @@ interface Evidence {
 interface Shown {
   readonly proof: ClientProof
   readonly secretId: SecretId | null
+  readonly assertion: UnverifiedAssertion | null
   readonly examination: Examination | null
 }
 
@@ -126,7 +127,8 @@ export class ClientAuthenticator {
     const clientId = asClientId(presentedId)
     const finding = this.#reads.clients.find(ctx, clientId)
     const lookUp = this.#reads.clientSecrets.ofClient(ctx, clientId)
-    const examining = proof.kind === 'assertion' ? this.#examine(ctx, presentedId, proof, authenticatedAt) : null
+    const assertion = proof.kind === 'assertion' ? readAssertion(proof.assertion) : null
+    const examining = proof.kind === 'assertion' ? this.#examine(ctx, presentedId, assertion, authenticatedAt) : null
     const [named, secrets, examination] = await Promise.all([finding, lookUp, examining])
     // The bearer of the assertion gets this answer for any client, as ExchangeAssertion gives it.
     if (examination?.failed === 'issuer_keys_are_available') return keysAreUnavailable()
@@ -145,7 +147,7 @@ export class ClientAuthenticator {
     // Awaited in each case, so that the answers to calls that arrive together leave together. A later answer would
     // reveal which case it is.
     const evidence = await (client?.enabled
-      ? this.#evidenceFor(ctx, client, { proof, secretId, examination }, authenticatedAt ?? ctx.now)
+      ? this.#evidenceFor(ctx, client, { proof, secretId, assertion, examination }, authenticatedAt ?? ctx.now)
       : null)
     if (client === null || evidence === null) return this.#refuse(ctx, attempt, client !== null)
     if (evidence.assertion !== null && authenticatedAt === null) {
@@ -202,7 +204,7 @@ export class ClientAuthenticator {
   #evidenceFor(
     ctx: AuthenticationContext,
     client: Client,
-    { proof, secretId, examination }: Shown,
+    { proof, secretId, assertion, examination }: Shown,
     moment: EpochMs,
   ): Evidence | null | Promise<Evidence | null> {
     switch (client.authenticationMethod) {
@@ -215,7 +217,7 @@ export class ClientAuthenticator {
         return certificate === null ? null : { ...NOTHING_USED, certificate }
       }
       case 'private_key_jwt':
-        return proof.kind === 'assertion' ? this.#evidenceIn(proof.assertion, client, moment) : null
+        return assertion === null ? null : this.#evidenceIn(assertion, client, moment)
       case 'federated_jwt':
         return examination === null ? null : federatedEvidence(client, examination)
       default:
@@ -223,7 +225,7 @@ export class ClientAuthenticator {
     }
   }
 
-  async #evidenceIn(assertion: string, client: Client, moment: EpochMs): Promise<Evidence | null> {
+  async #evidenceIn(assertion: UnverifiedAssertion, client: Client, moment: EpochMs): Promise<Evidence | null> {
     const verified = await this.#assertions.verify(client, assertion, moment)
     return verified === null ? null : { ...NOTHING_USED, assertion: verified }
   }
@@ -253,10 +255,10 @@ export class ClientAuthenticator {
   #examine(
     ctx: AuthenticationContext,
     presentedId: string,
-    { assertion }: Extract<ClientProof, { kind: 'assertion' }>,
+    assertion: UnverifiedAssertion | null,
     authenticatedAt: EpochMs | null,
   ): Promise<Examination> | null {
-    if (readAssertion(assertion)?.claimed.iss === presentedId) return null
+    if (assertion?.claimed.iss === presentedId) return null
     return this.#examiner.examine(ctx, assertion, 'client_authentication', authenticatedAt ?? ctx.now)
   }
 
@@ -332,9 +334,8 @@ class ClientAssertions {
    * RFC 7523 §3: verifies an assertion by which a client authenticates itself, as of `now`. `null`: it is invalid. The
    * caller checks whether it was used before.
    */
-  async verify(client: Client, text: string, now: EpochMs): Promise<SingleUse | null> {
-    const assertion = readAssertion(text)
-    if (assertion === null || !isTypedFor(assertion, 'client-authentication+jwt')) return null
+  async verify(client: Client, assertion: UnverifiedAssertion, now: EpochMs): Promise<SingleUse | null> {
+    if (!isTypedFor(assertion, 'client-authentication+jwt')) return null
     if (!speaksFor(assertion.claimed, client)) return null
     const keys = await this.#keysOf(client, assertion)
     if (keys === null) return null

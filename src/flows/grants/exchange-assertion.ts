@@ -1,6 +1,6 @@
 import { singleUseOf } from '../../auth/assertion-examiner.ts'
 import type { KnownIssuer } from '../../auth/trusted-issuers.ts'
-import type { AssertionClaims } from '../../crypto/assertion.ts'
+import { type AssertionClaims, readAssertion } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
@@ -34,7 +34,12 @@ const SHOWN = 512
  */
 const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood', async (ctx, request) => {
   const { assertionExaminer } = ctx.services
-  const examined = await assertionExaminer.examine(ctx, request.assertion, 'authorization_grant', ctx.now)
+  const examined = await assertionExaminer.examine(
+    ctx,
+    readAssertion(request.assertion),
+    'authorization_grant',
+    ctx.now,
+  )
   if (examined.failed === null) return success({ issuer: examined.issuer, claims: examined.claims })
   return examined.failed === 'issuer_keys_are_available'
     ? fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: RETRY_AFTER_MS })

@@ -5,6 +5,7 @@ import {
   type GoodAssertion,
   singleUseOf,
 } from '../../auth/assertion-examiner.ts'
+import { readAssertion } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { isIdentityOf } from '../../domain/federated-identity.ts'
 import type { JsonObject } from '../../json-object.ts'
@@ -44,7 +45,7 @@ export const testAssertion = query({
   name: 'testAssertion',
   preconditions: given<Question>(),
   answer: async (ctx, { assertion, use }): Promise<TestedAssertion> => {
-    const examined = await ctx.services.assertionExaminer.examine(ctx, assertion, use, ctx.now)
+    const examined = await ctx.services.assertionExaminer.examine(ctx, readAssertion(assertion), use, ctx.now)
     const own = ownChecks(ctx, examined, use)
     const outcome = await outcomeOf(ctx, examined, use)
     const checks = [...own, ...outcome.checks]
