@@ -31,7 +31,8 @@ function echoOn(stream: ServerHttp2Stream, headers: Readonly<Record<string, stri
   stream.on('error', () => undefined)
   stream.on('data', (chunk: Buffer) => chunks.push(chunk))
   stream.on('end', () => {
-    if (stream.destroyed) return
+    // A stream that is reset, or whose session ends, may still tell that its request has ended.
+    if (stream.destroyed || stream.closed) return
     stream.respond({ ':status': 200, 'content-type': 'text/plain' })
     stream.end(Buffer.concat([Buffer.from(`${stream.id} ${headers[':path']} `), ...chunks]))
   })
