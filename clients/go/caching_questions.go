@@ -28,23 +28,39 @@ type question struct {
 	err    error
 }
 
-// ask lets the caller wait for an answer about a token: for one of its own, or
-// for that of a question that is on its way, as long as its answer is as good as
-// one from memory would be: nothing was told since it was sent.
+// ask returns the answer to a question about a token: one that it sends, or one
+// that is on its way, as long as that answer is as good as one from memory would
+// be: nothing was told since the question was sent. A refusal is never as good: no
+// key tells that a token is active again, so a caller that joined asks once more.
 func (v *CachingVerifier) ask(ctx context.Context, token, certificate string) (*AccessClaims, error) {
 	name := questionName{token, certificate}
-	v.mu.Lock()
-	at := known{run: v.run, telling: v.facts.tellings}
-	asked := v.questions[name]
-	if asked == nil || asked.at != at || !v.isCurrent(v.time.now()) {
-		asked = &question{questionName: name, at: at, done: make(chan struct{})}
-		v.questions[name] = asked
-		go v.send(asked)
+	asked, isJoined := v.joinOrSend(name)
+	claims, err := asked.wait(ctx)
+	if isJoined && errors.Is(err, ErrInvalidToken) {
+		asked, _ = v.joinOrSend(name)
+		return asked.wait(ctx)
 	}
-	v.mu.Unlock()
+	return claims, err
+}
+
+func (v *CachingVerifier) joinOrSend(name questionName) (asked *question, isJoined bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	at := known{run: v.run, telling: v.facts.tellings}
+	asked = v.questions[name]
+	if asked != nil && asked.at == at && v.isCurrent(v.time.now()) {
+		return asked, true
+	}
+	asked = &question{questionName: name, at: at, done: make(chan struct{})}
+	v.questions[name] = asked
+	go v.send(asked)
+	return asked, false
+}
+
+func (q *question) wait(ctx context.Context) (*AccessClaims, error) {
 	select {
-	case <-asked.done:
-		return asked.claims, asked.err
+	case <-q.done:
+		return q.claims, q.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 const patience = 10 * time.Second
@@ -255,16 +256,26 @@ func (r *caseRun) use(step cachingStep) bool {
 
 func (r *caseRun) answer(step cachingStep) bool {
 	asked := r.asked[step.Answer]
-	if asked == nil || len(asked.waiting) != len(step.Results) {
+	asksAgain := step.Asks != ""
+	if asked == nil || len(asked.waiting) < len(step.Results) || !asksAgain && len(asked.waiting) > len(step.Results) {
 		r.Error("another number of uses waits")
 		return false
 	}
 	r.server.answerQuestion(asked.heldQuestion, step)
-	for index, waiting := range asked.waiting {
-		if !r.comes(waiting, step.Results[index]) {
+	for index, result := range step.Results {
+		if !r.comes(asked.waiting[index], result) {
 			return false
 		}
 	}
+	if !asksAgain {
+		return true
+	}
+	question := r.server.questions.take(patience)
+	if question == nil || !proto.Equal(question.request, asked.request) {
+		r.Error("the same was not asked again")
+		return false
+	}
+	r.asked[step.Asks] = &askedQuestion{question, asked.waiting[len(step.Results):]}
 	return true
 }
 

@@ -125,7 +125,13 @@ class Case:
             call.answer.set_result(TOKENS.answer(token, step.get("keys")))
         else:
             call.answer.set_exception({"invalid_token": INVALID_TOKEN, "unavailable": UNAVAILABLE}[step["with"]])
-        expect([outcome.result(WAIT) for outcome in outcomes], step["results"])
+        results = step["results"]
+        if "asks" in step:
+            again = self.server.questions.get(timeout=WAIT)
+            expect(again.request, call.request)
+            self.questions[step["asks"]] = (again, token, outcomes[len(results) :])
+            outcomes = outcomes[: len(results)]
+        expect([outcome.result(WAIT) for outcome in outcomes], results)
 
     def _poll(self, step: dict[str, Any]) -> None:
         request = self.poll.request

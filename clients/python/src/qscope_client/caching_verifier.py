@@ -121,7 +121,7 @@ class CachingVerifier:
         verified = (
             self._recall(digest, now)
             or self._prove(token, digest, now)
-            or self._ask(token, digest, certificate_thumbprint, now)
+            or self._ask(token, digest, certificate_thumbprint)
         )
         # At each use, and never kept as a verdict.
         return judge_use(
@@ -213,9 +213,12 @@ class CachingVerifier:
             return None
         return proved.token if self._keep(digest, proved.token, keys, noted, now) else None
 
-    def _ask(self, token: str, digest: bytes, certificate_thumbprint: str | None, now: Moment) -> VerifiedToken:
-        """Verify online, together with others who ask the same."""
+    def _ask(
+        self, token: str, digest: bytes, certificate_thumbprint: str | None, *, was_refused: bool = False
+    ) -> VerifiedToken:
+        """Verify online, together with others who ask the same; ``was_refused``: by the answer to an older question."""
         question: _Question = (digest, certificate_thumbprint)
+        now = self._clock()
         with self._lock:
             noted = self._log.number
             pending = self._pending_calls.get(question)
@@ -228,7 +231,12 @@ class CachingVerifier:
             try:
                 return pending.result()
             except CancelledError:
-                return self._ask(token, digest, certificate_thumbprint, now)
+                return self._ask(token, digest, certificate_thumbprint, was_refused=was_refused)
+            except InvalidTokenError:
+                if was_refused:
+                    raise
+                # No key tells that a token is active again: it may be, since the question was sent.
+                return self._ask(token, digest, certificate_thumbprint, was_refused=True)
         try:
             verified = self._call(token, question, pending, now)
         except Exception as error:

@@ -31,6 +31,7 @@ export interface AnswerStep {
   readonly with: 'active' | 'invalid_token' | 'unavailable'
   readonly keys?: readonly string[]
   readonly results: readonly string[]
+  readonly asks?: string
 }
 
 export interface PollStep {

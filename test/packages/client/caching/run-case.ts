@@ -99,9 +99,7 @@ class CaseRun {
     const outcome = outcomeOf(this.#verifier, step)
     if (step.result !== undefined) return expect(await outcome).toBe(step.result)
     if (step.asks !== undefined) {
-      await until(() => this.#server.questions.length > 0)
-      const [question] = this.#server.questions.splice(0, 1)
-      if (question === undefined) throw new Error('the question is gone')
+      const question = await this.#nextQuestion()
       expect(question.request).toMatchObject({ token: finished.tokens[step.use], requiredScopes: [] })
       expect(question.request.audience).toBeUndefined()
       expect(question.request.presentedCertificateSha256).toBe(thumbprint(step))
@@ -117,7 +115,20 @@ class CaseRun {
     const asked = this.#asked.get(step.answer)
     if (asked === undefined) throw new Error(`nobody asked ${step.answer}`)
     this.#server.answerQuestion(asked.question, step)
-    expect(await Promise.all(asked.waiting)).toEqual(step.results)
+    const { results, asks } = step
+    const rest = asks === undefined ? [] : asked.waiting.splice(results.length)
+    expect(await Promise.all(asked.waiting)).toEqual(results)
+    if (asks === undefined) return
+    const question = await this.#nextQuestion()
+    expect(question.request).toEqual(asked.question.request)
+    this.#asked.set(asks, { question, waiting: rest })
+  }
+
+  async #nextQuestion(): Promise<ScriptedServer['questions'][number]> {
+    await until(() => this.#server.questions.length > 0)
+    const [question] = this.#server.questions.splice(0, 1)
+    if (question === undefined) throw new Error('the question is gone')
+    return question
   }
 
   async #poll(step: PollStep): Promise<void> {

@@ -40,7 +40,8 @@ interface Question {
  * The questions to QScope that are on their way, so that callers with the same
  * token share one. A question is sent when the turn of the event loop is over.
  * From then on a caller joins it only as long as the answer is as good as one
- * from memory would be: nothing was told since.
+ * from memory would be: nothing was told since. A refusal is never as good: no key
+ * tells that a token is active again, so whoever joined asks once more.
  */
 export class Questions {
   readonly #options: QuestionsOptions
@@ -51,10 +52,17 @@ export class Questions {
     this.#options = options
   }
 
-  ask(value: string, certificate: string | null): Promise<VerifiedToken | null> {
+  async ask(value: string, certificate: string | null): Promise<VerifiedToken | null> {
+    const question = this.#joinOrSend(value, certificate)
+    const wasSentBefore = question.at !== null
+    const token = await question.answered
+    return token === null && wasSentBefore ? await this.#joinOrSend(value, certificate).answered : token
+  }
+
+  #joinOrSend(value: string, certificate: string | null): Question {
     const name = `${certificate ?? ''} ${value}`
     const latest = this.#latest.get(name)
-    if (latest !== undefined && this.#mayJoin(latest)) return latest.answered
+    if (latest !== undefined && this.#mayJoin(latest)) return latest
     const { ask, onAnswer, now } = this.#options
     const question: Question = {
       at: null,
@@ -70,7 +78,7 @@ export class Questions {
       }),
     }
     this.#latest.set(name, question)
-    return question.answered
+    return question
   }
 
   #mayJoin({ at }: Question): boolean {

@@ -131,7 +131,7 @@ public final class CachingVerifier implements TokenVerifier, AutoCloseable {
       verified = prove(token, digest, now);
     }
     if (verified == null) {
-      verified = ask(token, new Question(digest, Optional.ofNullable(presented.certificateThumbprint())), now);
+      verified = ask(token, new Question(digest, Optional.ofNullable(presented.certificateThumbprint())), false);
     }
     // At each use, and never kept as a verdict.
     PresentedUse.judge(verified, presented, audience);
@@ -210,8 +210,9 @@ public final class CachingVerifier implements TokenVerifier, AutoCloseable {
     return keep(digest, proved.token(), keys, noted, now) ? proved.token() : null;
   }
 
-  /** Verifies online, together with others who ask the same. */
-  private VerifiedToken ask(String token, Question question, Moment now) throws InvalidTokenException {
+  /** Verifies online, together with others who ask the same; {@code wasRefused}: by the answer to an older question. */
+  private VerifiedToken ask(String token, Question question, boolean wasRefused) throws InvalidTokenException {
+    var now = clock.get();
     PendingCall pending;
     boolean isMine;
     synchronized (pendingCalls) {
@@ -226,8 +227,16 @@ public final class CachingVerifier implements TokenVerifier, AutoCloseable {
       }
     }
     if (!isMine) {
-      var answer = awaitAnswer(pending);
-      return answer.isPresent() ? answer.get() : ask(token, question, now);
+      try {
+        var answer = awaitAnswer(pending);
+        return answer.isPresent() ? answer.get() : ask(token, question, wasRefused);
+      } catch (InvalidTokenException refused) {
+        if (wasRefused) {
+          throw refused;
+        }
+        // No key tells that a token is active again: it may be, since the question was sent.
+        return ask(token, question, true);
+      }
     }
     try {
       var verified = call(token, question, pending, now);
