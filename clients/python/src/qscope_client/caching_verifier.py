@@ -224,7 +224,7 @@ class CachingVerifier:
             pending = self._pending_calls.get(question)
             # Who comes after a telling wants an answer that was asked for after it. Where the log is not current, there
             # may have been tellings that are not known.
-            is_old = pending is None or pending.cancelled() or pending.noted != noted or not self._log.is_current(now)
+            is_old = pending is None or pending.done() or pending.noted != noted or not self._log.is_current(now)
             if pending is None or is_old:
                 pending = self._pending_calls[question] = _PendingCall(noted)
         if not is_old:
