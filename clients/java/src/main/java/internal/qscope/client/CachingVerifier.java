@@ -227,9 +227,9 @@ public final class CachingVerifier implements TokenVerifier, AutoCloseable {
       }
     }
     if (!isMine) {
+      Optional<VerifiedToken> answer;
       try {
-        var answer = awaitAnswer(pending);
-        return answer.isPresent() ? answer.get() : ask(token, question, wasRefused);
+        answer = awaitAnswer(pending);
       } catch (InvalidTokenException refused) {
         if (wasRefused) {
           throw refused;
@@ -237,6 +237,7 @@ public final class CachingVerifier implements TokenVerifier, AutoCloseable {
         // No key tells that a token is active again: it may be, since the question was sent.
         return ask(token, question, true);
       }
+      return answer.isPresent() ? answer.get() : ask(token, question, wasRefused);
     }
     try {
       var verified = call(token, question, pending, now);
