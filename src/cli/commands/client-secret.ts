@@ -74,8 +74,8 @@ interface RotateOwnOptions extends ConnectionOptions {
 /** The calling client rotates its own secret. It is identified as in every other command. */
 function rotateOwnCommand(): Command {
   const command = withConnection(new Command('rotate-own'))
-    .description('as a client: draw one more secret for yourself and print it, once; those at hand stay valid')
-    .option('--lifetime <duration>', 'end it after so long, 1h to 365d (default: it does not end by itself)', duration)
+    .description('as a client: create another secret for yourself and print it (shown once); current secrets stay valid')
+    .option('--lifetime <duration>', 'lifetime of the secret, 1h to 365d (default: unlimited)', duration)
     .action(async (options: RotateOwnOptions) => {
       await withCalls(options, async (calls, output) => {
         const { lifetime } = options
