@@ -85,7 +85,7 @@ function listCommand(): Command {
 function getCommand(): Command {
   return withConnection(new Command('get'))
     .description('show an audit event')
-    .argument('<event-id>', 'as qscope audit list -o name prints it')
+    .argument('<event-id>', 'id of the event, as qscope audit list -o name prints it')
     .action(async (eventId: string, options: ConnectionOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(AuditService.method.getAuditEvent, { eventId })

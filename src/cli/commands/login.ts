@@ -28,7 +28,7 @@ export function loginCommand(): Command {
   return withOutput(new Command('login'))
     .description('log in to the server of a context with your browser, and keep the tokens in the context')
     .option('--context <name>', 'log in to this context (or QSCOPE_CONTEXT)')
-    .option('--client-id <id>', "the client that gets the tokens (default: that of the last login, or of the context)")
+    .option('--client-id <id>', 'the client that gets the tokens (default: that of the last login, or of the context)')
     .option('--client-secret <secret>', 'its secret, if it has one; - prompts, or reads standard input')
     .addOption(repeated('--scope <scope>', 'requested scope (default: all scopes of the client)'))
     .addOption(repeated('--audience <audience>', 'requested audience'))

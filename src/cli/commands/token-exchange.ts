@@ -48,9 +48,14 @@ export function exchangeCommand(): Command {
   const command = withConnection(new Command('exchange'))
     .description('exchange an access token for one of the same subject, to call the next service')
     .argument('<subject-token>', 'the token, or - to read standard input')
-    .option('--actor-token <token>', 'access token of the actor, or - to read standard input (default: the client itself)')
+    .option(
+      '--actor-token <token>',
+      'access token of the actor, or - to read standard input (default: the client itself)',
+    )
     .option('--actor-token-file <path>', 'the same, in a file')
-    .addOption(repeated('--scope <scope>', 'requested scope (default: all that both the subject token and the client have)'))
+    .addOption(
+      repeated('--scope <scope>', 'requested scope (default: all that both the subject token and the client have)'),
+    )
     .addOption(repeated('--audience <audience>', 'requested audience'))
     .action(async (text: string, options: ExchangeOptions) => {
       const subjectToken = await readSecretArgument(text, 'subject token')
