@@ -85,7 +85,7 @@ describe('a workload that has only the token of its platform', () => {
     expect(JSON.parse(verified).claims).toMatchObject({ clientId: caller.clientId, scopes: ['orders.read'] })
     expect(await ok('client', 'list', '-o', 'name', ...to)).toContain(`${caller.clientId}\n`)
     // Two permissions, and so two tokens.
-    const { clientId } = await server.registerClient()
+    const { clientId } = await server.registerClient({})
     await ok('client', 'update', clientId, '--add-scope', 'more', ...to)
     expect(await ok('token', 'header', '--scope', 'orders.read', ...to)).toMatch(/^authorization: Bearer qat_/)
     writeFileSync(file, await caller.assertion({ aud: ['elsewhere'] }))
