@@ -84,8 +84,9 @@ export async function startTourServer(folder: string, issuers: Awaited<ReturnTyp
 async function namedWorkload(server: TestServer, file: string) {
   const platform = await jwtPlatform(server, { singleUse: true })
   const { clientId, assertion } = await workload(server, platform)
-  writeFileSync(file, `${await assertion({ jti: 'first' })}\n`)
-  return { client_id: clientId, assertion_file: file, next_assertion: await assertion({ jti: 'next' }) }
+  const told = (jti: string) => assertion({ aud: [ISSUER], jti })
+  writeFileSync(file, `${await told('first')}\n`)
+  return { client_id: clientId, assertion_file: file, next_assertion: await told('next') }
 }
 
 async function registerAll(server: TestServer) {
