@@ -11,18 +11,18 @@ import {
   spiffeIssuer,
 } from './trusted-issuer.ts'
 
-/** RFC 7519 §2, StringOrURI: compared character by character, so that what cannot be seen is a mistake. */
+/** RFC 7519 §2, StringOrURI. Names are compared character by character, so invisible characters are rejected. */
 export const ISSUER_NAME = /^[^\s\p{Cc}\p{Cf}]+$/u
 const NAME_PROBLEM = 'must be a text without white space, control characters and characters that cannot be seen'
 
 const LONGEST_SCOPE = 128
 
-/** Whether a token for an assertion may have a scope: RFC 6749 §3.3, and none of those of this server. */
+/** Whether a token for an assertion may have this scope: valid by RFC 6749 §3.3, and not a permission of this server. */
 export function isIssuableForAssertion(scope: string): boolean {
   return scope.length <= LONGEST_SCOPE && isScopeToken(scope) && !isReservedScope(scope)
 }
 
-/** Everything about an issuer that does not fit together, apart from its keys and expressions. `ownIssuer`: of this server. */
+/** All inconsistencies of an issuer, except for its keys and expressions. `ownIssuer`: this server's issuer. */
 export function issuerProblems(issuer: IssuerRegistration, ownIssuer: string): readonly RegistrationProblem[] {
   return [
     ...nameProblems(issuer, ownIssuer),
@@ -65,7 +65,7 @@ function audienceProblems({ audience }: IssuerRegistration): RegistrationProblem
   return holdsSecret(audience) ? [{ field: 'audience', description: HOLDS_SECRET }] : []
 }
 
-/** `place`: where the rule stands. A client that does not exist is none: it may be registered later. */
+/** `place`: the path of the rule. A missing client is not a problem, because it may be registered later. */
 function ruleProblems(rule: AssertionRule, place: string): RegistrationProblem[] {
   const problems: RegistrationProblem[] = []
   if (rule.claims.length === 0 && rule.condition === null) {
