@@ -45,21 +45,24 @@ describe('a keyring file', () => {
     expect(readdirSync(join(folder, 'sub'))).toEqual(['keyring.json'])
   })
 
-  test.each([0o000, 0o022, 0o077, 0o277])('and its folders are accessible only to their owner under umask %o', async (umask) => {
-    const folder = join(newFolder(), 'one', 'two')
-    const path = join(folder, 'keyring.json')
-    const modeOf = (file: string) => statSync(file).mode & 0o777
-    const before = process.umask(umask)
-    try {
-      createKeyringFile(path, drawKeyMaterial())
-      expect([modeOf(path), modeOf(folder), modeOf(join(folder, '..'))]).toEqual([0o600, 0o700, 0o700])
-      await changeKeyringFile(path, (material) => material)
-      expect(modeOf(path)).toBe(0o600)
-      expect(readdirSync(folder)).toEqual(['keyring.json'])
-    } finally {
-      process.umask(before)
-    }
-  })
+  test.each([0o000, 0o022, 0o077, 0o277])(
+    'and its folders are private to their owner under umask %o',
+    async (umask) => {
+      const folder = join(newFolder(), 'one', 'two')
+      const path = join(folder, 'keyring.json')
+      const modeOf = (file: string) => statSync(file).mode & 0o777
+      const before = process.umask(umask)
+      try {
+        createKeyringFile(path, drawKeyMaterial())
+        expect([modeOf(path), modeOf(folder), modeOf(join(folder, '..'))]).toEqual([0o600, 0o700, 0o700])
+        await changeKeyringFile(path, (material) => material)
+        expect(modeOf(path)).toBe(0o600)
+        expect(readdirSync(folder)).toEqual(['keyring.json'])
+      } finally {
+        process.umask(before)
+      }
+    },
+  )
 
   test('is absent as null', () => {
     expect(readKeyringFile(join(newFolder(), 'none.json'))).toBeNull()
