@@ -78,7 +78,8 @@ const ISSUER = z
             token_claims: z.record(z.string(), expression).default({}),
           })
           .refine((rule) => rule.claims.length > 0 || rule.condition !== undefined, {
-            error: 'should have claims, a condition or both: a rule without them would apply to every assertion',
+            error:
+              'should have claims, a condition or both, because a rule without them would apply to every assertion',
           }),
       )
       .min(1),

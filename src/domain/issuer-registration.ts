@@ -13,7 +13,7 @@ import {
 
 /** RFC 7519 §2, StringOrURI. Names are compared character by character, so invisible characters are rejected. */
 export const ISSUER_NAME = /^[^\s\p{Cc}\p{Cf}]+$/u
-const NAME_PROBLEM = 'must be a text without white space, control characters and characters that cannot be seen'
+const NAME_PROBLEM = 'must not be empty or contain white space, control characters or invisible characters'
 
 const LONGEST_SCOPE = 128
 
@@ -42,7 +42,8 @@ function nameProblems({ issuer, kind, trustDomain, keys }: IssuerRegistration, o
     const problems: RegistrationProblem[] = []
     if (isSpiffeName(issuer))
       problems.push({ field, description: 'names a SPIFFE trust domain: the kind must be SPIFFE' })
-    if (trustDomain !== null) problems.push({ field: 'trust_domain', description: 'goes with the kind SPIFFE' })
+    if (trustDomain !== null)
+      problems.push({ field: 'trust_domain', description: 'is allowed only for the kind SPIFFE' })
     return problems
   }
   if (trustDomain === null || !isTrustDomain(trustDomain)) {
@@ -50,7 +51,7 @@ function nameProblems({ issuer, kind, trustDomain, keys }: IssuerRegistration, o
   }
   const problems: RegistrationProblem[] = []
   if (issuer !== spiffeIssuer(trustDomain)) {
-    problems.push({ field, description: 'must be spiffe:// and the trust domain, without anything behind it' })
+    problems.push({ field, description: 'must be spiffe:// followed by only the trust domain' })
   }
   if (keys.kind === 'discovery') {
     const description = 'goes with the kind JWT: a trust domain has a bundle, in jwks or at jwks_uri'
@@ -79,7 +80,10 @@ function ruleProblems(rule: AssertionRule, place: string): RegistrationProblem[]
   }
   for (const [index, scope] of rule.scopes.entries()) {
     if (isIssuableForAssertion(scope)) continue
-    problems.push({ field: `${place}.scopes[${index}]`, description: 'must be a scope, and none under qscope:' })
+    problems.push({
+      field: `${place}.scopes[${index}]`,
+      description: 'must be a scope that does not begin with qscope:',
+    })
   }
   const texts = [
     ...rule.claims.flatMap((pattern) => [pattern.name, patternText(pattern)].map((text) => ['claims', text] as const)),

@@ -80,13 +80,13 @@ function authenticationProblems(registration: ClientRegistration): RegistrationP
 /** RFC 7591 §2: the keys are in `jwks` or at `jwks_uri`, not in both. */
 function keyProblems({ authenticationMethod, jwks, jwksUri }: ClientRegistration): RegistrationProblem[] {
   if (authenticationMethod !== 'private_key_jwt') {
-    const description = 'must be absent with other methods than PRIVATE_KEY_JWT'
+    const description = 'must be absent with methods other than PRIVATE_KEY_JWT'
     return [
       ...(jwks === null ? [] : [{ field: 'jwks', description }]),
       ...(jwksUri === null ? [] : [{ field: 'jwks_uri', description }]),
     ]
   }
-  if (jwks !== null && jwksUri !== null) return [{ field: 'jwks_uri', description: 'must be absent beside jwks' }]
+  if (jwks !== null && jwksUri !== null) return [{ field: 'jwks_uri', description: 'must be absent if jwks is set' }]
   if (jwks === null && jwksUri === null) {
     return [{ field: 'jwks', description: 'is required with the method PRIVATE_KEY_JWT, or jwks_uri instead' }]
   }

@@ -99,8 +99,8 @@ describe('the file of trusted issuers', () => {
       token_claims: { sub: '1', team: 'claims.team' },
     }
     expect(read({ issuers: [{ ...ISSUER, rules: [rule] }] }).problems).toEqual([
-      expect.stringMatching(/^issuers\[0\]\.rules\[0\]\.condition: at line 1, column \d+: is no CEL/),
-      'issuers[0].rules[0].scopes_expression: must give list(string), and gives string',
+      expect.stringMatching(/^issuers\[0\]\.rules\[0\]\.condition: at line 1, column \d+: is not valid CEL/),
+      'issuers[0].rules[0].scopes_expression: must return list(string), but returns string',
       'issuers[0].rules[0].token_claims["sub"]: is reserved',
     ])
     const good = {

@@ -190,15 +190,15 @@ onEveryBackend(
             { claims: { sub: 'x' }, clientId: 'no client', scopes: ['qscope:consent', 'a"b', 'qscope:unknown', 'ok'] },
           ],
         })
-        const name = 'must be a text without white space, control characters and characters that cannot be seen'
+        const name = 'must not be empty or contain white space, control characters or invisible characters'
         expect(await violationsOf(wrong)).toEqual([
           `trusted_issuer.issuer ${name}`,
           `trusted_issuer.audience ${name}`,
           'trusted_issuer.rules[0] needs claims, a condition or both: without any it holds for everybody',
           'trusted_issuer.rules[1].client_id must be the id of a client',
-          'trusted_issuer.rules[1].scopes[0] must be a scope, and none under qscope:',
-          'trusted_issuer.rules[1].scopes[1] must be a scope, and none under qscope:',
-          'trusted_issuer.rules[1].scopes[2] must be a scope, and none under qscope:',
+          'trusted_issuer.rules[1].scopes[0] must be a scope that does not begin with qscope:',
+          'trusted_issuer.rules[1].scopes[1] must be a scope that does not begin with qscope:',
+          'trusted_issuer.rules[1].scopes[2] must be a scope that does not begin with qscope:',
         ])
       })
 
@@ -275,10 +275,10 @@ onEveryBackend(
           'trusted_issuer.issuer names a SPIFFE trust domain: the kind must be SPIFFE',
         ])
         expect(await violationsOf(create({ trustDomain: domain }))).toEqual([
-          'trusted_issuer.trust_domain goes with the kind SPIFFE',
+          'trusted_issuer.trust_domain is allowed only for the kind SPIFFE',
         ])
         expect(await violationsOf(spiffe({ trustDomain: 'other.example' }))).toEqual([
-          'trusted_issuer.issuer must be spiffe:// and the trust domain, without anything behind it',
+          'trusted_issuer.issuer must be spiffe:// followed by only the trust domain',
         ])
         expect(await violationsOf(spiffe({ issuer: `https://${domain}` }))).toHaveLength(1)
         expect(await violationsOf(spiffe({ issuer: `spiffe://${domain}/workload` }))).toHaveLength(1)
