@@ -27,8 +27,7 @@ export interface CheckText<Facts extends object> {
   readonly name: string
   /** The result. The texts of a refusal are added to it. */
   readonly detail: (facts: Readonly<Partial<Facts>>, passed: boolean) => string
-  /** The remedy, for all refusals or by the facts. */
-  readonly fix: string | ((facts: Readonly<Partial<Facts>>) => string)
+  readonly fix: string
 }
 
 /** By condition name. */
@@ -48,8 +47,7 @@ export function toCheck<Facts extends object>(
   const found = text.detail(facts, decision.ok)
   if (decision.ok) return { name: text.name, passed: true, detail: found, fix: '' }
   const detail = [found, refusalText(decision)].filter((part) => part !== '').join('; ')
-  const fix = typeof text.fix === 'string' ? text.fix : text.fix(facts)
-  return { name: text.name, passed: false, detail, fix }
+  return { name: text.name, passed: false, detail, fix: text.fix }
 }
 
 /** The key of a condition's text: `grantIsAllowed(refresh_token)` uses the text of `grantIsAllowed`. */
