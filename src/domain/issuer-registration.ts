@@ -54,7 +54,7 @@ function nameProblems({ issuer, kind, trustDomain, keys }: IssuerRegistration, o
     problems.push({ field, description: 'must be spiffe:// followed by only the trust domain' })
   }
   if (keys.kind === 'discovery') {
-    const description = 'goes with the kind JWT: a trust domain has a bundle, in jwks or at jwks_uri'
+    const description = 'is allowed only for the kind JWT: a trust domain has a bundle, in jwks or at jwks_uri'
     problems.push({ field: 'discovery', description })
   }
   return problems

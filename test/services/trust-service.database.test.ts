@@ -206,7 +206,7 @@ onEveryBackend(
         for (const character of ['\u0000', '\u0007', '\t', '\u007f', '\u200b', '\u202e', '\ufeff', '\u00a0']) {
           const [violation] = await violationsOf(create({ issuer: `https://a${character}.example` }))
           expect(violation).toMatch(
-            /^trusted_issuer.issuer (must be a text without white space|contains the character U)/,
+            /^trusted_issuer.issuer (must not be empty or contain white space|contains the character U)/,
           )
         }
         expect(await violationsOf(create({ issuer: '' }))).toHaveLength(1)
@@ -283,7 +283,7 @@ onEveryBackend(
         expect(await violationsOf(spiffe({ issuer: `https://${domain}` }))).toHaveLength(1)
         expect(await violationsOf(spiffe({ issuer: `spiffe://${domain}/workload` }))).toHaveLength(1)
         const [discovered] = await violationsOf(spiffe({ keys: { case: 'discovery', value: true } }))
-        expect(discovered).toMatch(/^trusted_issuer.discovery goes with the kind JWT/)
+        expect(discovered).toMatch(/^trusted_issuer.discovery is allowed only for the kind JWT/)
         // The trust domain follows from the name.
         expect(await spiffe({})).toMatchObject({ trustDomain: domain, kind })
       })
