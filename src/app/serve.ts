@@ -19,6 +19,7 @@ import { exitOnUncaughtException, ignoreOtherSignals, onHangUp, stopSignal } fro
 import { printAdminSecret, printStartupBanner } from './startup-banner.ts'
 import { assertIssuerKeyFiles } from './trust/issuer-problems.ts'
 import { assertUsable, readTlsFiles, TlsFiles } from './trust/tls-files.ts'
+import { prepareSockets } from './unix-sockets.ts'
 
 const WORKER_ENTRY = neighbour(import.meta.url, 'worker-process')
 
@@ -40,6 +41,7 @@ export async function serve(config: Config, log: Log, seeding: Pick<ServerDepend
     ...config.http,
     listen: await assertPortFree('QSCOPE_HTTP_LISTEN', config.http.listen),
   }
+  await prepareSockets(config.sockets)
   const tls = config.tls === null ? null : await TlsFiles.open(config.tls, log)
   await assertIssuerKeyFiles(config)
   const keyring = await namingVariable('QSCOPE_DATABASE_URL', () => openKeyring(config, log))
