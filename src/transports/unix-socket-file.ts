@@ -1,7 +1,6 @@
 import { accessSync, constants, lstatSync, type Stats, statSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-import type { Config } from '../config/config.ts'
 
 /** What lies at the path of a Unix domain socket. */
 export type SocketPath =
@@ -42,18 +41,11 @@ export async function inspectSocketPath(path: string): Promise<SocketPath> {
   }
 }
 
-/** Makes the paths of all sockets free, and keeps the sockets closed to all who their mode excludes. Throws as `claimSocketPath`. */
-export async function prepareSockets({ grpc, http }: Config['sockets']): Promise<void> {
-  if (grpc !== null) await claimSocketPath('QSCOPE_GRPC_SOCKET', grpc.path)
-  if (http !== null) await claimSocketPath('QSCOPE_HTTP_SOCKET', http.path)
-  for (const socket of [grpc, http]) if (socket !== null) narrowUmask(socket.mode)
-}
-
 /**
  * Makes the path of a socket free: removes a socket that nobody answers, and no other file. Throws an error of one line if
  * nobody can listen there.
  */
-async function claimSocketPath(variable: 'QSCOPE_GRPC_SOCKET' | 'QSCOPE_HTTP_SOCKET', path: string): Promise<void> {
+export async function claimSocketPath(path: string): Promise<void> {
   const found = await inspectSocketPath(path)
   switch (found.state) {
     case 'free':
@@ -65,20 +57,12 @@ async function claimSocketPath(variable: 'QSCOPE_GRPC_SOCKET' | 'QSCOPE_HTTP_SOC
       return
     }
     case 'taken':
-      throw new Error(`${variable}: a server answers at ${path} already; stop it, or choose another path`)
+      throw new Error(`a server answers at ${path} already; stop it, or choose another path`)
     case 'unusable':
-      throw new Error(`${variable}: ${found.problem}; ${found.remedy}`)
+      throw new Error(`${found.problem}; ${found.remedy}`)
     default:
       found satisfies never
   }
-}
-
-/**
- * Lets this process, and those that it starts, make no file that others may read or write who may not do so with a socket.
- * So nobody connects between `bind` and `chmod` who may not.
- */
-function narrowUmask(mode: number): void {
-  process.umask(process.umask() | (0o666 & ~mode))
 }
 
 function directoryProblem(directory: string): SocketPath | null {
