@@ -6,10 +6,13 @@ import { ErrorReason, ErrorReasonSchema } from '../../src/gen/qscope/v1/error_re
 import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
 import { KeyService } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
+import { jwksOf } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
 import { errorToldBy, toldOf } from '../setup/explained-refusals.ts'
+import { jwtPlatform, workload } from '../setup/federated.ts'
 
 const {
   disableClient,
@@ -21,6 +24,7 @@ const {
   updateClient,
 } = ClientService.method
 const { mintToken, revokeTokens } = TokenService.method
+const { createTrustedIssuer, deleteTrustedIssuer } = TrustService.method
 type Wish = Omit<Exclude<MessageInitShape<typeof ExplainMintRequestSchema>, { $typeName: string }>, 'clientId'>
 type Asked = { readonly clientId: string; readonly client: object; readonly wish?: Wish }
 
@@ -81,6 +85,27 @@ onEveryBackend(
         },
         'client_can_authenticate',
         /RotateClientSecret/,
+      ],
+      'a client whose platforms are all untrusted': [
+        async () => {
+          const issuers = [await jwtPlatform(server), await jwtPlatform(server)] as const
+          for (const { issuer } of issuers) await server.call(deleteTrustedIssuer, { issuer }, admin())
+          const [platform, other] = issuers
+          const subject = server.unique('system:serviceaccount:shop:')
+          const federatedIdentities = issuers.map(({ issuer }) => ({ issuer, subject }))
+          const { clientId, assertion, proof } = await workload(server, other, { subject, federatedIdentities })
+          // One of its platforms is enough. It proves itself by the token of that one.
+          const client = proof(await assertion())
+          const mend = async () => {
+            const keys = { case: 'jwks' as const, value: jwksOf(other.pair) }
+            await server.call(createTrustedIssuer, { trustedIssuer: { issuer: other.issuer, keys } }, admin())
+            return {}
+          }
+          expect((await explain(clientId)).checks.at(-1)?.detail).toContain(platform.issuer)
+          return { clientId, client, mend }
+        },
+        'client_can_authenticate',
+        /CreateTrustedIssuer \(qscope trust create\), or .* QSCOPE_TRUSTED_ISSUERS_FILE/,
       ],
       'a grant that is not registered': [
         async () => {
