@@ -143,6 +143,7 @@ export class App {
   /** Compares this machine's clock with the database's; `null`: the database is embedded, and goes by the same clock. */
   readonly clock: ClockWatch | null
   /** Whose assertions stand for clients. */
+  readonly keySets: KeySets
   readonly trustedIssuers: TrustedIssuerSet
   readonly revocationKeyUse: RevocationKeyUse
   /** Deletes expired rows. */
@@ -187,7 +188,8 @@ export class App {
     this.clock = config.database.embedded
       ? null
       : new ClockWatch({ databaseTime: () => backend.clock(), allowed: milliseconds(config.maxClockSkewMs), log })
-    const keySets = new KeySets({ now, log, reader: keyReaderOf(config) })
+    this.keySets = new KeySets({ now, log, reader: keyReaderOf(config), observer: observers?.keys })
+    const { keySets } = this
     this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { keySets, reads: backend.reads.trustedIssuers })
     const { issuer, signingAlgorithm, limits } = config
     const { reads } = backend

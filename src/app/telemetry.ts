@@ -1,4 +1,5 @@
 import manifest from '../../package.json' with { type: 'json' }
+import type { KeySource } from '../auth/key-sources.ts'
 import type { Config } from '../config/config.ts'
 import { backgroundContext, type Logger } from '../context.ts'
 import { uuidV7 } from '../crypto/random.ts'
@@ -56,6 +57,10 @@ export class AppState implements ServerState {
   clockAheadMs(): number | null {
     const { clock } = this.#app
     return clock === null ? 0 : clock.aheadMs
+  }
+
+  keyAges(): ReadonlyMap<KeySource, number> {
+    return this.#app.keySets.ages()
   }
 
   /** A database that cannot be asked must not hide the other metrics; its own metrics show the failure. */

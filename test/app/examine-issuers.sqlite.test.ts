@@ -114,7 +114,9 @@ describe('an issuer of the database', () => {
       const { trustedIssuers, backend } = server.app
       const config = configOf({ jwks_file: 'good.json' })
       const found = await registeredIssuerFindings(trustedIssuers, backend, config, quiet)
+      expect(found.map(({ state }) => state)).toEqual(['ok', 'warning', 'warning'])
       expect(found.map(({ finding }) => finding)).toEqual([
+        'the keys of 1 issuer of the database can be used',
         expect.stringMatching(/^the jwks_url of https:\/\/silent.example cannot be used: /),
         'https://hidden.example of the database does not count: QSCOPE_TRUSTED_ISSUERS_FILE names it, too',
       ])

@@ -11,6 +11,7 @@ import { KeySets } from '../../src/app/trust/key-sets.ts'
 import { readAssertion } from '../../src/crypto/assertion.ts'
 import { type EpochMs, epochMs } from '../../src/domain/ids.ts'
 import type { IssuerKind, KeyLocation } from '../../src/domain/trusted-issuer.ts'
+import { KeyMetrics } from '../../src/telemetry/key-metrics.ts'
 import { jwksOf, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
 import { keyServer } from '../setup/trusted-issuers.ts'
 
@@ -36,13 +37,24 @@ function open(keys: KeyLocation, kind: IssuerKind = 'jwt') {
     error: nothing,
   }
   const fetcher = new DocumentFetcher({ privateHosts: { names: [], networks: [] } })
-  const source = new KeySets({ now: (): EpochMs => now, log, reader: new KeyReader(fetcher) })
+  const observer = new KeyMetrics()
+  const source = new KeySets({ now: (): EpochMs => now, log, reader: new KeyReader(fetcher), observer })
   const holder = { issuer: 'https://i.example', kind, origin: 'file', keys } as const
   const find = async (pair: SigningPair) => await source.keysFor(holder, await assertionOf(pair))
   return {
     warnings,
     infos,
     find,
+    source,
+    /** How many attempts ended how, such as `url ok`. */
+    reads: async () => {
+      const [counted] = await Promise.all(observer.metrics.map((metric) => metric.samples()))
+      return Object.fromEntries(
+        (counted ?? [])
+          .filter(({ value }) => value > 0)
+          .map(({ labels: { source: from, outcome }, value }) => [`${from} ${outcome}`, value]),
+      )
+    },
     later: (seconds: number) => {
       now = epochMs(now + seconds * 1_000)
     },
@@ -217,6 +229,67 @@ describe('the keys of a trusted issuer', () => {
     expect(await keys.kids(old)).toBeNull()
     expect(keys.warnings).toHaveLength(1)
     host.close()
+  })
+
+  it('are counted by their source and by how each attempt ended', async () => {
+    const server = await keyServer(jwksOf(old))
+    const keys = atUrl(server.url)
+    await keys.kids(old)
+    await keys.kids(old)
+    server.answer = 503
+    keys.later(300)
+    await keys.kids(old)
+    server.answer = '{}'
+    keys.later(5)
+    await keys.kids(old)
+    expect(await keys.reads()).toEqual({ 'jwks_uri ok': 1, 'jwks_uri unavailable': 1, 'jwks_uri unusable': 1 })
+
+    const bundle = open({ kind: 'url', url: server.url, ca: null }, 'spiffe')
+    await bundle.kids(old)
+    expect(await bundle.reads()).toEqual({ 'bundle unusable': 1 })
+    const file = open({ kind: 'file', path: join(folder, 'missing.json') })
+    await file.kids(old)
+    expect(await file.reads()).toEqual({ 'file unavailable': 1 })
+    const discovered = open({ kind: 'discovery', ca: null })
+    await discovered.kids(old)
+    expect(await discovered.reads()).toEqual({ 'discovery unavailable': 1 })
+    const given = open({ kind: 'inline', jwks: jwksOf(old) })
+    expect(await given.kids(old)).toEqual([old.kid])
+    expect(await given.reads()).toEqual({})
+    // Of a client: it may not lead to this machine.
+    await given.source.keysAt(server.url, await assertionOf(old))
+    expect(await given.reads()).toEqual({ 'client_jwks_uri unavailable': 1 })
+  })
+
+  it('have an age while they are needed, since they were last read well, or first needed', async () => {
+    const server = await keyServer(jwksOf(old))
+    const keys = atUrl(server.url)
+    const age = () => keys.source.ages().get('jwks_uri')
+    expect(age()).toBeUndefined()
+    await keys.kids(old)
+    keys.later(59)
+    expect(age()).toBe(59_000)
+    keys.later(1)
+    expect(age()).toBeUndefined()
+    server.answer = 503
+    for (let times = 0; times < 5; times += 1) {
+      keys.later(60)
+      await keys.kids(old)
+    }
+    expect(age()).toBe(360_000)
+    server.answer = jwksOf(old)
+    keys.later(5)
+    await keys.kids(old)
+    expect(age()).toBe(0)
+
+    const never = atUrl(server.url)
+    server.answer = 503
+    await never.kids(old)
+    keys.later(30)
+    never.later(30)
+    await never.kids(old)
+    expect(never.source.ages().get('jwks_uri')).toBe(30_000)
+    expect(age()).toBe(30_000)
   })
 
   it('leave out what cannot be used here', async () => {

@@ -102,6 +102,32 @@ describe('a context', () => {
     })
   })
 
+  test('of a client with qscope:tokens.read sees the tokens of others, and of one without it only its own', async () => {
+    const audience = 'https://warehouse.internal'
+    const orders = await server.registerClient({ clientId: server.unique('orders-'), audiences: [audience] })
+    const asOrders = ['--client-id', orders.clientId, '--client-secret', orders.clientSecret]
+    const billing = await server.registerClient({ clientId: server.unique('billing-') })
+    // Without the grant client_credentials, a client cannot ask for a permission at all.
+    const warehouse = await server.registerClient({
+      clientId: server.unique('warehouse-'),
+      grantTypes: [],
+      resourceAudiences: [audience],
+    })
+    const json = async (...args: string[]) => JSON.parse(await ok(...args, '--server', server.address, '--json'))
+    const { token } = await json('token', 'mint', ...asOrders, '--audience', audience)
+    const seenBy = async (...as: string[]) => {
+      const { verdict } = await json('why', token.accessToken, ...as)
+      const { active } = await json('token', 'introspect', token.accessToken, ...as)
+      return { verdict, active }
+    }
+    const seen = { verdict: 'VERDICT_ACCEPTED', active: true }
+    expect(await seenBy(...admin())).toEqual(seen)
+    expect(await seenBy(...asOrders)).toEqual(seen)
+    expect(await seenBy('--client-id', warehouse.clientId, '--client-secret', warehouse.clientSecret)).toEqual(seen)
+    const asBilling = ['--client-id', billing.clientId, '--client-secret', billing.clientSecret]
+    expect(await seenBy(...asBilling)).toEqual({ verdict: 'VERDICT_UNKNOWN', active: false })
+  })
+
   test('gives way to --local, and then the database is named', async () => {
     await ok('context', 'set', 'dev', '--server', server.address, ...admin())
     expect((await runHere(['client', 'list', '--local'])).stderr).toContain('there is no database')
@@ -202,7 +228,7 @@ describe('a context', () => {
     [['context', 'set', 'dev', '--server', 'qscope.example:443'], 'be sent to it in plaintext'],
     [
       ['context', 'set', 'dev', '--server', '127.0.0.1:1', '--client-secret', 'x'],
-      'a client secret requires --client-id',
+      'a client secret or assertion requires --client-id',
     ],
   ])('is refused where it could not be used: %j', async (args, reason) => {
     expect(await runHere(args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(reason) })

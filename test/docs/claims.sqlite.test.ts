@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { ASSERTION_ALGORITHMS } from '../../src/crypto/key-set.ts'
+import { PERMISSIONS } from '../../src/domain/scopes.ts'
 import { KeyService, SigningAlgorithm } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { DEFAULT_HTTP_LIMITS } from '../../src/transports/http/server.ts'
 import { REQUIREMENTS } from '../conformance/requirements.ts'
@@ -32,6 +33,14 @@ const listOf = (value: unknown): string[] => {
   return value.map(String)
 }
 
+describe('docs/concepts.md', () => {
+  it('lists each permission, and no other', () => {
+    const rows = page('concepts.md').match(/^\| `qscope:.* \|$/gm) ?? []
+    const listed = rows.flatMap((row) => row.match(/qscope:[a-z.]+/g) ?? [])
+    expect(listed).toEqual(PERMISSIONS)
+  })
+})
+
 describe('docs/http.md', () => {
   const text = page('http.md')
   const paths = [...text.matchAll(/^\| `GET (\/\S+)` \|/gm)].map(([, path = '']) => path)
@@ -47,6 +56,7 @@ describe('docs/http.md', () => {
         '/.well-known/openid-configuration',
         '/.well-known/jwks.json',
         '/console/',
+        '/console/device',
         '/docs/errors',
         '/healthz',
         '/metrics',

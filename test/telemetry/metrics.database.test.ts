@@ -8,12 +8,14 @@ import { AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'
 import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
 import { reasonOf } from '../../src/rpc/rpc-status.ts'
 import { expose } from '../../src/telemetry/metrics.ts'
 import { useEveryGrant } from '../attacks/every-grant.ts'
 import { LIMITS_OFF } from '../attacks/limits-off.ts'
 import { Needles } from '../attacks/needles.ts'
 import { anotherInstance } from '../setup/another-instance.ts'
+import { inSeconds, signed } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { suiteFolder } from '../setup/certificates.ts'
 import { connect, refusalOf } from '../setup/client.ts'
@@ -193,6 +195,30 @@ onEveryBackend(
       watching.cancel()
       await expect.poll(async () => (await own()).value('qscope_audit_watches'), PATIENCE).toBe(0)
       expect((await own()).value('qscope_audit_queries_total')).toBeGreaterThan(0)
+    })
+
+    it('counts how keys of issuers are read, and tells how old they are, but neither issuer nor URL', async () => {
+      const name = server.unique('platform-')
+      const issuer = `https://${name}.example`
+      const keys = { case: 'jwksUri' as const, value: `https://127.0.0.1:1/${name}` }
+      const bearer = { bearer: server.admin.token }
+      await server.call(TrustService.method.createTrustedIssuer, { trustedIssuer: { issuer, keys } }, bearer)
+      const claims = { iss: issuer, sub: name, aud: server.issuer, exp: inSeconds(3_600) }
+      const assertion = await signed(issuers.ci, claims)
+      const ask = () => refusalOf(server.call(TokenService.method.exchangeAssertion, { assertion }))
+      const source = { source: 'jwks_uri' }
+      const grew = await growth(async () => expect((await ask()).reason).toBe('OAUTH_TEMPORARILY_UNAVAILABLE'))
+      expect(grew('qscope_key_set_reads_total', { ...source, outcome: 'unavailable' })).toBe(1)
+      expect(grew('qscope_key_set_reads_total', { ...source, outcome: 'ok' })).toBe(0)
+      expect(grew('qscope_key_set_read_duration_seconds_count', source)).toBe(1)
+      const AHEAD_S = 301
+      server.clock.advance(AHEAD_S * 1_000)
+      await ask()
+      expect((await page()).value('qscope_key_set_age_seconds', source)).toBeGreaterThanOrEqual(AHEAD_S)
+      expect((await server.telemetry.metrics()).text).not.toContain(name)
+      // What nobody needs is not read, so that its age says nothing.
+      server.clock.advance(61_000)
+      expect((await page()).value('qscope_key_set_age_seconds', source)).toBeUndefined()
     })
 
     it('shows the age of the signing keys', async () => {

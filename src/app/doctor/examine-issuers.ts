@@ -26,7 +26,7 @@ export async function issuerKeyFindings({ trustedIssuers, trustPrivateHosts }: C
 /** So many key sets are fetched at once. */
 const FETCHED_TOGETHER = 8
 
-/** Whether the keys of issuers of the database can be used, and whether the file hides one of them. Silent of what is well. */
+/** Whether the keys of issuers of the database can be used, with one finding for all that can, and whether the file hides one of them. */
 export async function registeredIssuerFindings(
   trustedIssuers: TrustedIssuerSet,
   backend: Pick<Backend, 'reads'>,
@@ -49,6 +49,11 @@ export async function registeredIssuerFindings(
         ),
       )
     }
+  }
+  const usable = registered.length - findings.length
+  if (usable > 0) {
+    const issuers = usable === 1 ? '1 issuer' : `${usable} issuers`
+    findings.unshift(ok(CHECK, `the keys of ${issuers} of the database can be used`))
   }
   const names = [...trustedIssuers.ofFile.keys()]
   const hidden = await Promise.all(names.map((issuer) => backend.reads.trustedIssuers.find(ctx, issuer)))

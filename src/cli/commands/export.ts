@@ -27,7 +27,7 @@ export function exportCommand(): Command {
   return withConnection(new Command('export'))
     .description('print clients, trusted issuers and users as documents for apply, in YAML or JSON, without secrets')
     .addOption(new Option('--kind <kind>', 'only this kind (default: all)').choices(KIND_NAMES))
-    .option('--owner <name>', 'only what belongs to this owner')
+    .option('--owner <name>', 'only objects of this owner')
     .action(async (options: ExportOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const documents: WrittenDocument[] = []

@@ -21,7 +21,7 @@ const SOURCES: Readonly<
 
 export function importCommand(): Command {
   const command = new Command('import').description(
-    'convert the export of another server to documents for apply; clients keep their secrets, which documents hold as hashes',
+    'convert the export of another server to documents for apply, with hashes of the secrets, so that clients keep them',
   )
   for (const [name, { what, read }] of Object.entries(SOURCES)) {
     command.addCommand(

@@ -16,8 +16,8 @@ interface MetadataOptions extends ConnectionOptions {
 /** RFC 8414 and RFC 9728, which anyone may read. */
 export function metadataCommand(): Command {
   const command = withConnection(new Command('metadata'))
-    .description('tell what a server supports and where, as other programs discover it')
-    .option('--resource <url>', 'tell who issues the tokens for this audience instead, and how they are shown to it')
+    .description('print the metadata with which programs discover a server')
+    .option('--resource <url>', 'print the metadata of this resource server instead')
     .action(async (options: MetadataOptions) => {
       const { resource } = options
       const print = resource === undefined ? printServer : printResource(resource)
