@@ -71,7 +71,7 @@ export function refuseWhileDraining({ info }: Call, { isDraining }: StageService
  * headers that tell of certificates are not read.
  */
 export function readForwardedCertificate(call: Call, { trustedProxies }: StageServices): FailedResult | null {
-  if (trustedProxies === null || !trustedProxies.include(call.info.certificate, call.now)) return null
+  if (trustedProxies === null || !trustedProxies.include(call.info, call.now)) return null
   const found = trustedProxies.certificateBehind(call.info, call)
   call.forwardedCertificate = found.ok ? found.value : null
   return found.ok ? null : found
