@@ -8,6 +8,7 @@ import type { Log } from '../log/create-log.ts'
 import { messageOf } from '../message-of.ts'
 import { neighbour } from '../neighbour.ts'
 import { drawFingerprintKey } from '../rate-limits/counter-sync.ts'
+import { claimSocketPath } from '../transports/unix-socket-file.ts'
 import type { Lifecycle, Reload, ReloadedPart, StartReport } from './cluster/lifecycle.ts'
 import type { ProcessMetrics } from './cluster/metrics-aggregation.ts'
 import { WorkerPool } from './cluster/worker-pool.ts'
@@ -39,6 +40,7 @@ export async function serve(config: Config, log: Log, seeding: Pick<ServerDepend
     ...config.http,
     listen: await assertPortFree('QSCOPE_HTTP_LISTEN', config.http.listen),
   }
+  await prepareSockets(config.sockets)
   const tls = config.tls === null ? null : await TlsFiles.open(config.tls, log)
   await assertIssuerKeyFiles(config)
   const keyring = await namingVariable('QSCOPE_DATABASE_URL', () => openKeyring(config, log))
@@ -50,6 +52,24 @@ export async function serve(config: Config, log: Log, seeding: Pick<ServerDepend
     tls?.stop()
     await serveThroughWorkers(bound, log, setup)
   } else await runServer(bound, log, new StandaloneLifecycle(bound, log), { tls, keyring, setup, ...seeding })
+}
+
+/**
+ * Makes the paths of the sockets free, and keeps the sockets closed to all whom their mode excludes. Throws an error of one
+ * line if nobody can listen there.
+ */
+async function prepareSockets({ grpc, http }: Config['sockets']): Promise<void> {
+  if (grpc !== null) await namingVariable('QSCOPE_GRPC_SOCKET', () => claimSocketPath(grpc.path))
+  if (http !== null) await namingVariable('QSCOPE_HTTP_SOCKET', () => claimSocketPath(http.path))
+  for (const socket of [grpc, http]) if (socket !== null) narrowUmask(socket.mode)
+}
+
+/**
+ * Lets this process, and those that it starts, make no file that others may read or write who may not do so with a socket.
+ * So nobody connects between `bind` and `chmod` who may not.
+ */
+function narrowUmask(mode: number): void {
+  process.umask(process.umask() | (0o666 & ~mode))
 }
 
 /** A server in one process, started and stopped by its operator. */

@@ -56,6 +56,7 @@ export async function runServer(
   const admin = setup.created ? setup.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
   const server = new GrpcServer({
     listen: config.grpcListen,
+    socket: config.sockets.grpc,
     transport: await loadTransport(config.grpcTransport),
     pipeline: app.pipeline,
     state: app.state,

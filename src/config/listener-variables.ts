@@ -1,4 +1,5 @@
-import { address, choice, duration, onOff, origin, origins, path, peerNames } from './value-types.ts'
+import { peerNames } from './peer-names.ts'
+import { address, choice, duration, fileMode, onOff, origin, origins, path, socketPath } from './value-types.ts'
 import { Variable } from './variable.ts'
 
 /** The HTTP port. */
@@ -36,6 +37,24 @@ export const HTTP_VARIABLES = {
   }),
 }
 
+/** Unix domain sockets in addition to the ports, for proxies on the same machine. */
+export const SOCKET_VARIABLES = {
+  grpc: new Variable('QSCOPE_GRPC_SOCKET', socketPath('a Unix domain socket'), {
+    default: null,
+    unset: 'no socket',
+    does: 'Serves gRPC at this Unix domain socket too, in plaintext, beside QSCOPE_GRPC_LISTEN.',
+  }),
+  http: new Variable('QSCOPE_HTTP_SOCKET', socketPath('a Unix domain socket'), {
+    default: null,
+    unset: 'no socket',
+    does: 'Serves what the HTTP port serves at this Unix domain socket too, in plaintext, beside QSCOPE_HTTP_LISTEN.',
+  }),
+  mode: new Variable('QSCOPE_SOCKET_MODE', fileMode(), {
+    default: '0660',
+    does: 'Sets the permissions of both socket files. Whoever may write to a file, and search its directory, may connect.',
+  }),
+}
+
 /** Envoy's external authorization, on the gRPC port. */
 export const EXT_AUTHZ_VARIABLES = {
   on: new Variable('QSCOPE_EXT_AUTHZ', onOff(), {
@@ -45,12 +64,12 @@ export const EXT_AUTHZ_VARIABLES = {
   peers: new Variable(
     'QSCOPE_EXT_AUTHZ_PEERS',
     peerNames(
-      'DNS names and URIs of client certificates, separated by commas, such as envoy.internal,spiffe://mesh/envoy, or the word loopback',
+      'DNS names and URIs of client certificates, unix: with the path of QSCOPE_GRPC_SOCKET, or the word loopback, separated by commas, such as envoy.internal,spiffe://mesh/envoy',
     ),
     {
       default: null,
       unset: 'nobody',
-      does: 'Sets who may call external authorization. A name matches if the client certificate, issued by the client CA, has exactly this name. loopback allows callers on the same host.',
+      does: 'Sets who may call external authorization. A name matches if the client certificate, issued by the client CA, has exactly this name. unix: allows callers at the socket, loopback those who come by TCP from the same host.',
     },
   ),
 }

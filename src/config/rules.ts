@@ -7,6 +7,8 @@ import { messageOf } from '../message-of.ts'
 import { below } from '../url.ts'
 import { type Address, formatAddress, isLoopback } from './address.ts'
 import { type DatabaseTarget, describeParameters } from './database-url.ts'
+import { namesOf } from './peer-names.ts'
+import { extAuthzPeersOf, type ProvenPeers, type Sockets, socketsOf, trustedProxiesOf } from './peer-rules.ts'
 import type { Problems } from './problems.ts'
 import { masked, notValue } from './quoted.ts'
 import { readTrustedIssuers } from './trusted-issuers.ts'
@@ -31,14 +33,15 @@ export interface Derived {
   readonly connections: Connections
   /** `null`: no HTTP port. */
   readonly http: HttpConfig | null
+  readonly sockets: Sockets
   /** `null`: Envoy's external authorization is not served. */
   readonly extAuthz: ExtAuthzConfig | null
   /** The number of serving processes. 1: only this one. */
   readonly workers: number
   /** `null`: plaintext. */
   readonly tls: TlsConfig | null
-  /** The certificate names of proxies that may forward their callers' certificates. Empty: none. */
-  readonly trustedProxies: readonly string[]
+  /** The proxies that may forward their callers' certificates. Empty: none. */
+  readonly trustedProxies: ProvenPeers
   /** The issuers whose assertions authenticate clients. Empty: none. */
   readonly trustedIssuers: readonly TrustedIssuer[]
   readonly issuer: string
@@ -66,13 +69,16 @@ export function derive(values: Values, problems: Problems, { terminal, usesKeyri
   const issuer = issuerOf(values, tls !== null, problems)
   const http = httpOf(values, problems)
   const trustedIssuers = trustedIssuersOf(values, issuer, problems)
+  const hasClientCa = tls !== null && tls.clientCaFile !== null
+  const peers = extAuthzPeersOf(values, hasClientCa, problems)
   const derived: Derived = {
     connections: connectionsOf(values, problems),
     http,
-    extAuthz: extAuthzOf(values, tls, problems),
+    sockets: socketsOf(values, problems),
+    extAuthz: peers === null ? null : Object.freeze({ peers }),
     workers: workersOf(values, problems),
     tls,
-    trustedProxies: trustedProxiesOf(values, tls, problems),
+    trustedProxies: trustedProxiesOf(values, hasClientCa, problems),
     trustedIssuers,
     issuer,
     deviceVerificationUri: values.deviceVerificationUri ?? below(issuer, 'device'),
@@ -110,7 +116,7 @@ export function effectiveValues(values: Values, derived: Derived): Partial<Recor
     QSCOPE_TLS_CLIENT_AUTH: derived.tls?.clientAuth ?? 'none',
     QSCOPE_TLS_RELOAD_INTERVAL:
       derived.tls === null ? '(plaintext)' : tls.reloadIntervalMs.type.format(derived.tls.reloadIntervalMs),
-    QSCOPE_TRUSTED_PROXIES: SERVER_VARIABLES.trustedProxies.type.format(derived.trustedProxies) || '(nobody)',
+    QSCOPE_TRUSTED_PROXIES: namesOf(derived.trustedProxies).join(',') || '(nobody)',
     QSCOPE_ISSUER: derived.issuer,
     QSCOPE_DEVICE_VERIFICATION_URI: derived.deviceVerificationUri,
     QSCOPE_ERROR_DOCS_URL: values.errorDocsUrl ?? (derived.http === null ? '(none)' : '(the HTTP port)'),
@@ -218,49 +224,6 @@ function tlsOf({ tls }: Values, problems: Problems): TlsConfig | null {
     problems.add('QSCOPE_TLS_CLIENT_AUTH', 'should be request or require, because QSCOPE_TLS_CLIENT_CA_FILE is set')
   }
   return Object.freeze({ ...tls, certFile: certFile ?? '', keyFile: keyFile ?? '', clientAuth })
-}
-
-/** Without names, every caller would be refused. Without a CA, certificate names prove nothing. */
-function extAuthzOf({ extAuthz }: Values, tls: TlsConfig | null, problems: Problems): ExtAuthzConfig | null {
-  const { on, peers } = extAuthz
-  if (!on) {
-    if (problems.isSet('QSCOPE_EXT_AUTHZ_PEERS')) problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'requires QSCOPE_EXT_AUTHZ=on')
-    return null
-  }
-  if (peers === null) {
-    if (!problems.isBroken('QSCOPE_EXT_AUTHZ_PEERS'))
-      problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'should be set, because QSCOPE_EXT_AUTHZ is on')
-    return null
-  }
-  if (peers.alternativeNames.length > 0 && (tls === null || tls.clientCaFile === null))
-    problems.add(
-      'QSCOPE_EXT_AUTHZ_PEERS',
-      'requires QSCOPE_TLS_CLIENT_CA_FILE to verify the certificates with these names',
-    )
-  return Object.freeze({ peers })
-}
-
-/** The CA for clients must issue the proxies' certificates and the forwarded ones. */
-function trustedProxiesOf(
-  { trustedProxies, extAuthz }: Values,
-  tls: TlsConfig | null,
-  problems: Problems,
-): readonly string[] {
-  if (trustedProxies === null) return []
-  if (tls === null || tls.clientCaFile === null) {
-    problems.add(
-      'QSCOPE_TRUSTED_PROXIES',
-      'needs QSCOPE_TLS_CLIENT_CA_FILE, to verify the certificates of proxies and their callers',
-    )
-  }
-  const both = trustedProxies.find((name) => extAuthz.peers?.alternativeNames.includes(name))
-  if (both !== undefined) {
-    problems.add(
-      'QSCOPE_TRUSTED_PROXIES',
-      `should not have ${both.slice(both.indexOf(':') + 1)}, which QSCOPE_EXT_AUTHZ_PEERS has too: calls that come through a proxy never count as its own; give it another certificate for one of the two`,
-    )
-  }
-  return trustedProxies
 }
 
 /** Variables that have no effect without the HTTP port. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { parseTlsClientSubject } from '../domain/certificate.ts'
+import { LONGEST_SOCKET_PATH, socketPathProblem } from '../domain/unix-socket.ts'
 import { checkUrl, type UrlParts } from '../url.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
 import { type DatabaseTarget, maskUrl, parseDatabaseUrl } from './database-url.ts'
@@ -97,6 +97,26 @@ export function bearerToken(of: string): ValueType<string> {
 /** A path, used as written. `of`: what it leads to. */
 export function path(of: string): ValueType<string> {
   return text(`the path of ${of}`)
+}
+
+/** The absolute path of a Unix domain socket. */
+export function socketPath(of: string): ValueType<string> {
+  const schema = z.string().transform((path, context): string => {
+    const problem = socketPathProblem(path)
+    if (problem === null) return path
+    context.addIssue({ code: 'custom', message: problem })
+    return z.NEVER
+  })
+  return new ValueType(schema, `the absolute path of ${of}, at most ${LONGEST_SOCKET_PATH} bytes`)
+}
+
+/** The permissions of a file as `chmod` takes them in octal, such as `0660`. */
+export function fileMode(): ValueType<number> {
+  const schema = z
+    .string()
+    .regex(/^0?[0-7]{3}$/)
+    .transform((digits) => Number.parseInt(digits, 8))
+  return new ValueType(schema, 'permissions in octal, such as 0660', (mode) => `0${mode.toString(8).padStart(3, '0')}`)
 }
 
 /** `unit`: such as `of bytes`. */
@@ -226,45 +246,6 @@ export function origins(shouldBe: string): ValueType<readonly string[]> {
   return new ValueType(schema, shouldBe, (list) => list.join(','))
 }
 
-/** Callers by address or by a name in their certificate. */
-export interface PeerNames {
-  /** Whether callers on the same host are included. */
-  readonly loopback: boolean
-  /** In the grammar of `parseTlsClientSubject`: `dns:…` and `uri:…`. */
-  readonly alternativeNames: readonly string[]
-}
-
-/** Certificate names and the word `loopback`, separated by commas and optional spaces. */
-export function peerNames(shouldBe: string): ValueType<PeerNames> {
-  const schema = z.string().transform((list, context): PeerNames => {
-    const each = list.split(',').map((one) => trimSpaces(one))
-    const names = each
-      .filter((one) => one !== 'loopback')
-      .map((one) => parseTlsClientSubject(`${one.includes(':') ? 'uri' : 'dns'}:${one}`))
-    const alternativeNames = names.filter((name) => name !== null)
-    if (alternativeNames.length === names.length) {
-      return Object.freeze({ loopback: each.includes('loopback'), alternativeNames: Object.freeze(alternativeNames) })
-    }
-    context.addIssue({ code: 'custom', message: 'has an item that is neither a DNS name nor a URI' })
-    return z.NEVER
-  })
-  const bare = (name: string) => name.slice(name.indexOf(':') + 1)
-  return new ValueType(schema, shouldBe, ({ loopback, alternativeNames }) =>
-    [...(loopback ? ['loopback'] : []), ...alternativeNames.map(bare)].join(','),
-  )
-}
-
-/** Certificate names, separated by commas and optional spaces. */
-export function certificateNames(shouldBe: string): ValueType<readonly string[]> {
-  const peers = peerNames(shouldBe)
-  const names = peers.schema.transform(({ loopback, alternativeNames }, context): readonly string[] => {
-    if (!loopback) return alternativeNames
-    context.addIssue({ code: 'custom', message: 'has the word loopback: an address is no proof' })
-    return z.NEVER
-  })
-  return new ValueType(names, shouldBe, (alternativeNames) => peers.format({ loopback: false, alternativeNames }))
-}
-
 /** Hosts outside of the public internet: names and networks. */
 export interface PrivateHosts {
   /** In lower case, as in URLs. */
@@ -321,7 +302,8 @@ function parseHostName(text: string): string | null {
   return isName ? url.hostname : null
 }
 
-function trimSpaces(written: string): string {
+/** Without the spaces at both ends. */
+export function trimSpaces(written: string): string {
   let [from, to] = [0, written.length]
   while (from < to && written[from] === ' ') from += 1
   while (to > from && written[to - 1] === ' ') to -= 1

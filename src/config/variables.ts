@@ -3,11 +3,11 @@ import { MOST_CLOCK_SKEW } from '../domain/revocation.ts'
 import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts'
 import { formatDuration } from './duration.ts'
 import { LIMIT_VARIABLES } from './limit-variables.ts'
-import { EXT_AUTHZ_VARIABLES, HTTP_VARIABLES, TLS_VARIABLES } from './listener-variables.ts'
+import { EXT_AUTHZ_VARIABLES, HTTP_VARIABLES, SOCKET_VARIABLES, TLS_VARIABLES } from './listener-variables.ts'
+import { proxyNames } from './peer-names.ts'
 import {
   address,
   bearerToken,
-  certificateNames,
   choice,
   choices,
   databaseUrl,
@@ -123,6 +123,7 @@ export const SERVER_VARIABLES = {
     },
   ),
   http: HTTP_VARIABLES,
+  sockets: SOCKET_VARIABLES,
   extAuthz: EXT_AUTHZ_VARIABLES,
   workers: new Variable('QSCOPE_WORKERS', processes(64), {
     default: '1',
@@ -131,13 +132,13 @@ export const SERVER_VARIABLES = {
   tls: TLS_VARIABLES,
   trustedProxies: new Variable(
     'QSCOPE_TRUSTED_PROXIES',
-    certificateNames(
-      'DNS names and URIs of client certificates, separated by commas, such as edge.internal,spiffe://mesh/edge',
+    proxyNames(
+      'DNS names and URIs of client certificates, or unix: with the path of a socket of this server, separated by commas, such as edge.internal,spiffe://mesh/edge or unix:/run/qscope/grpc.sock',
     ),
     {
       default: null,
       unset: 'nobody',
-      does: 'Sets the proxies whose header x-forwarded-client-cert or client-cert counts as the certificate of the caller. A name matches if the client certificate, issued by the client CA, has exactly this name.',
+      does: 'Sets the proxies whose header x-forwarded-client-cert or client-cert counts as the certificate of the caller. A name matches if the client certificate, issued by the client CA, has exactly this name. unix: makes everyone who connects to the socket one of them.',
     },
   ),
   /** `null`: no other issuers are trusted. */

@@ -1,9 +1,12 @@
+import { isSocketName } from './unix-socket.ts'
+
 /**
  * The key for the limits of a caller's address. An IPv4 address is one peer. A /64 of IPv6 is one peer, because one host can
- * use all its addresses (RFC 6177). Other texts, such as `local`, are keys themselves.
+ * use all its addresses (RFC 6177). Other texts, such as `local` or the
+ * name of a Unix domain socket, are keys themselves.
  */
 export function peerKey(peer: string): string {
-  if (!peer.includes(':')) return peer
+  if (!peer.includes(':') || isSocketName(peer)) return peer
   const [address = ''] = peer.split('%', 1)
   const [head = '', tail] = address.split('::', 2)
   const groups = head === '' ? [] : head.split(':')

@@ -69,7 +69,7 @@ export function refuseWhileDraining({ info }: Call, { isDraining }: StageService
  * headers of any other peer are ignored.
  */
 export function readForwardedCertificate(call: Call, { trustedProxies }: StageServices): FailedResult | null {
-  if (trustedProxies === null || !trustedProxies.include(call.info.certificate, call.now)) return null
+  if (trustedProxies === null || !trustedProxies.include(call.info, call.now)) return null
   const found = trustedProxies.certificateBehind(call.info, call)
   call.forwardedCertificate = found.ok ? found.value : null
   return found.ok ? null : found

@@ -21,7 +21,7 @@ describe('external authorization', () => {
     expect(parse({})).toBeNull()
     expect(parse({ QSCOPE_EXT_AUTHZ: 'off' })).toBeNull()
     expect(parse({ QSCOPE_EXT_AUTHZ: 'on', QSCOPE_EXT_AUTHZ_PEERS: 'loopback' })).toEqual({
-      peers: { loopback: true, alternativeNames: [] },
+      peers: { loopback: true, sockets: [], alternativeNames: [] },
     })
   })
 

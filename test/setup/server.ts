@@ -86,6 +86,7 @@ export async function startServer(
   telemetry.watch(new AppState(app, log))
   const server = new GrpcServer({
     listen: { host: '127.0.0.1', port: 0 },
+    socket: config.sockets.grpc,
     transport: await testedTransport(),
     pipeline: app.pipeline,
     state: app.state,
