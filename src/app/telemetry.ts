@@ -17,7 +17,7 @@ export async function openConfiguredTelemetry({ tracing, database }: Config, log
   return await openTelemetry({ tracing, databaseUrl: database.url, version, instanceId: uuidV7(), log })
 }
 
-/** What telemetry shows of a running application. */
+/** The state of a running application for telemetry. */
 export class AppState implements ServerState {
   readonly #app: App
   readonly #log: Logger
@@ -63,7 +63,7 @@ export class AppState implements ServerState {
     return this.#app.keySets.ages()
   }
 
-  /** A database that cannot be asked must not hide the other metrics; its own metrics show the failure. */
+  /** An unreachable database must not hide the other metrics. Its own metrics show the failure. */
   async signingKeys(): Promise<readonly KeyState[]> {
     const ctx = backgroundContext('metrics', this.#log)
     try {

@@ -2,7 +2,7 @@ import { peerNames } from './peer-names.ts'
 import { address, choice, duration, fileMode, onOff, origin, origins, path, socketPath } from './value-types.ts'
 import { Variable } from './variable.ts'
 
-/** The port for HTTP. */
+/** The HTTP port. */
 export const HTTP_VARIABLES = {
   listen: new Variable(
     'QSCOPE_HTTP_LISTEN',
@@ -12,7 +12,7 @@ export const HTTP_VARIABLES = {
       does: 'Opens the HTTP port: Connect, gRPC-Web, JSON, OAuth forms, the well-known documents, health and metrics.',
     },
   ),
-  /** `null`: at the address itself, whichever port that gets. */
+  /** `null`: the address itself, with its actual port. */
   url: new Variable('QSCOPE_HTTP_URL', origin('the URL, without a path, at which callers reach QSCOPE_HTTP_LISTEN'), {
     default: null,
     unset: 'the origin of QSCOPE_ISSUER if that is set and is not the gRPC port, else the address itself',
@@ -37,7 +37,7 @@ export const HTTP_VARIABLES = {
   }),
 }
 
-/** Unix domain sockets beside the ports, for proxies on the same machine. */
+/** Unix domain sockets in addition to the ports, for proxies on the same machine. */
 export const SOCKET_VARIABLES = {
   grpc: new Variable('QSCOPE_GRPC_SOCKET', socketPath('a Unix domain socket'), {
     default: null,
@@ -55,7 +55,7 @@ export const SOCKET_VARIABLES = {
   }),
 }
 
-/** External authorization for Envoy, on the port for gRPC. */
+/** Envoy's external authorization, on the gRPC port. */
 export const EXT_AUTHZ_VARIABLES = {
   on: new Variable('QSCOPE_EXT_AUTHZ', onOff(), {
     default: 'off',
@@ -74,7 +74,7 @@ export const EXT_AUTHZ_VARIABLES = {
   ),
 }
 
-/** TLS on both ports. The files are read when the server starts, and again when they change. */
+/** TLS on both ports. The files are read at the start and when they change. */
 export const TLS_VARIABLES = {
   certFile: new Variable(
     'QSCOPE_TLS_CERT_FILE',
@@ -86,7 +86,7 @@ export const TLS_VARIABLES = {
     unset: 'plaintext',
     does: 'Sets the private key of QSCOPE_TLS_CERT_FILE. It must not be encrypted.',
   }),
-  /** `null`: nobody issues certificates of clients, and only a thumbprint tells one client from another. */
+  /** `null`: there is no CA for client certificates, so only thumbprints identify clients. */
   clientCaFile: new Variable(
     'QSCOPE_TLS_CLIENT_CA_FILE',
     path('the certificates in PEM of the CA that issues those of clients'),
@@ -96,7 +96,7 @@ export const TLS_VARIABLES = {
       does: 'Sets the authorities whose client certificates are trusted, for clients that authenticate with one (RFC 8705).',
     },
   ),
-  /** `request`: callers may show a certificate, whoever issued it. `require`: without one from the CA no connection. */
+  /** `request`: callers may present a certificate of any issuer. `require`: callers must present a certificate of the CA. */
   clientAuth: new Variable(
     'QSCOPE_TLS_CLIENT_AUTH',
     choice(

@@ -69,7 +69,7 @@ function open(keys: KeyLocation, kind: IssuerKind = 'jwt') {
 const atUrl = (url: string) => open({ kind: 'url', url, ca: null })
 
 describe('the keys of a trusted issuer', () => {
-  it('are fetched once for many calls, and renewed after a minute while they go on being used', async () => {
+  it('are fetched once for many calls, and renewed after a minute in the background', async () => {
     const server = await keyServer(jwksOf(old, next))
     const keys = atUrl(server.url)
     const found = await Promise.all(Array.from({ length: 20 }, () => keys.kids(old)))
@@ -87,7 +87,7 @@ describe('the keys of a trusted issuer', () => {
     expect(server.asked).toBe(3)
   })
 
-  it('are used no more after five minutes without renewal, so that a withdrawn key is refused', async () => {
+  it('are not used after five minutes without renewal, so that a withdrawn key is rejected', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     await keys.kids(old)
@@ -96,7 +96,7 @@ describe('the keys of a trusted issuer', () => {
     expect(await keys.kids(old)).toEqual([next.kid])
   })
 
-  it('are looked for at once when a name is not known, and then once a minute at the most', async () => {
+  it('are fetched at once for an unknown key id, and then at most once a minute', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     await keys.kids(old)
@@ -113,7 +113,7 @@ describe('the keys of a trusted issuer', () => {
     expect(server.asked).toBeLessThanOrEqual(4)
   })
 
-  it('go on being used while the issuer is down, and no longer than five minutes', async () => {
+  it('are used while the issuer is down, for at most five minutes', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     await keys.kids(old)
@@ -132,7 +132,7 @@ describe('the keys of a trusted issuer', () => {
     expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
   })
 
-  it('end at once when the issuer publishes what must not be published', async () => {
+  it('are dropped at once when the issuer publishes a private key', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     await keys.kids(old)
@@ -146,13 +146,13 @@ describe('the keys of a trusted issuer', () => {
   it.each<[string, Readonly<Record<string, unknown>>, RegExp]>([
     ['a symmetric key', { kty: 'oct', k: 'c2VjcmV0', kid: 'a' }, /keys\[1\] is a secret or private key/],
     ['two keys of one name', { ...next.publicJwk, kid: old.kid }, /has two keys with the same kid/],
-  ])('are none when the issuer publishes %s', async (_what, jwk, why) => {
+  ])('are unavailable when the issuer publishes %s', async (_what, jwk, why) => {
     const server = await keyServer(JSON.stringify({ keys: [old.publicJwk, jwk] }))
     const found = await atUrl(server.url).find(old)
     expect(found).toMatchObject({ ok: false, problem: expect.stringMatching(why) })
   })
 
-  it('leave out those for encryption and those that are too short, and tell why', async () => {
+  it('skip encryption keys and short keys, and report why', async () => {
     const short = generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' })
     const set = { keys: [{ ...next.publicJwk, use: 'enc' }, { ...short, kid: 'short' }, old.publicJwk] }
     const found = await atUrl((await keyServer(JSON.stringify(set))).url).find(old)
@@ -166,7 +166,7 @@ describe('the keys of a trusted issuer', () => {
     })
   })
 
-  it('of a SPIFFE trust domain are those for JWT-SVIDs, and the one that the token names', async () => {
+  it('of a SPIFFE trust domain are those for JWT-SVIDs, selected by the token', async () => {
     const other = signingPair('ES256')
     const bundle = {
       spiffe_sequence: 3,
@@ -199,7 +199,7 @@ describe('the keys of a trusted issuer', () => {
     ['nothing of use', '{"keys":[]}', {}],
     ['private keys', JSON.stringify({ keys: [{ ...old.privateKey.export({ format: 'jwk' }) }] }), {}],
     ['too much', `{"keys":[],"x":"${'x'.repeat(300_000)}"}`, {}],
-  ])('cannot be had from %s, which is not asked again at once', async (_what, answer, headers) => {
+  ])('cannot be fetched from %s, which is not retried at once', async (_what, answer, headers) => {
     const server = await keyServer('')
     Object.assign(server, { answer, headers })
     const keys = atUrl(server.url)
@@ -219,7 +219,7 @@ describe('the keys of a trusted issuer', () => {
     ['sends nonsense after its headers', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nnonsense\r\n'],
     ['sends endless headers', `HTTP/1.1 200 OK\r\nx: ${'x'.repeat(100_000)}`],
     ['refuses and hangs up', 'HTTP/1.1 503 No\r\ncontent-length: 100\r\n\r\nno'],
-  ])('cannot be had from a host that %s, which does no harm', async (_what, said) => {
+  ])('cannot be fetched from a host that %s, without harm', async (_what, said) => {
     const host = createServer((socket) => {
       socket.on('error', () => undefined)
       socket.once('data', () => socket.write(said, () => socket.destroy()))
@@ -231,7 +231,7 @@ describe('the keys of a trusted issuer', () => {
     host.close()
   })
 
-  it('are counted by their source and by how each attempt ended', async () => {
+  it('are counted by source and outcome of each attempt', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     await keys.kids(old)
@@ -261,7 +261,7 @@ describe('the keys of a trusted issuer', () => {
     expect(await given.reads()).toEqual({ 'client_jwks_uri unavailable': 1 })
   })
 
-  it('have an age while they are needed, since they were last read well, or first needed', async () => {
+  it('have an age while they are needed, from the last successful or the first read', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     const age = () => keys.source.ages().get('jwks_uri')
@@ -292,12 +292,12 @@ describe('the keys of a trusted issuer', () => {
     expect(age()).toBe(30_000)
   })
 
-  it('leave out what cannot be used here', async () => {
+  it('skip keys that are not usable', async () => {
     const set = JSON.stringify({ keys: [{ kty: 'EC', crv: 'P-384', x: 'a', y: 'b' }, old.publicJwk, { kty: 'new' }] })
     expect(await atUrl((await keyServer(set)).url).kids(old)).toEqual([old.kid])
   })
 
-  it('are read from a file, and again soon after it changed', async () => {
+  it('are read from a file, and again after it changed', async () => {
     const path = join(folder, 'keys.json')
     writeFileSync(path, jwksOf(old))
     const keys = open({ kind: 'file', path })

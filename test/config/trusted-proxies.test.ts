@@ -23,7 +23,7 @@ function problemsOf(variables: Readonly<Record<string, string>>): readonly strin
 }
 
 describe('trusted proxies', () => {
-  it('are nobody unless they are named', () => {
+  it('are empty by default', () => {
     expect(parse({}).trustedProxies).toEqual({ sockets: [], alternativeNames: [] })
     const { trustedProxies, settings } = parse({
       ...TLS,

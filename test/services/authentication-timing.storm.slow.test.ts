@@ -20,7 +20,7 @@ const variables = {
 }
 
 const suite = (server: TestServer) => {
-  it(`takes as long for an unknown client as for a wrong secret and a disabled client (${ROUNDS} calls each)`, async () => {
+  it(`takes the same time for an unknown client, a wrong secret and a disabled client (${ROUNDS} calls each)`, async () => {
     const known = await server.registerClient({})
     const disabled = await server.registerClient({})
     const { clientId } = disabled

@@ -18,8 +18,8 @@ const FREE_WARNING = 256 * MEBIBYTE
 const CONNECT_MS = 1_000
 
 /**
- * Examines a configuration and what it names, in the order in which a start meets it. Changes nothing. `database`
- * examines the database; `listeners`: whether its ports are looked at, which a running server holds itself.
+ * Examines a configuration and everything that it names, in the order of a start. Changes nothing. `database` examines the
+ * database. `listeners`: whether to check the ports, which a running server uses itself.
  */
 export async function examine(
   config: Config,

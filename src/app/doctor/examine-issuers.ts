@@ -7,7 +7,7 @@ import { type Finding, ok, problem, warning } from './finding.ts'
 
 const CHECK = 'trusted issuers'
 
-/** Whether the keys of each trusted issuer can be fetched, wherever they are. */
+/** Whether the keys of each trusted issuer can be fetched, at any location. */
 export async function issuerKeyFindings({ trustedIssuers, trustPrivateHosts }: Config): Promise<readonly Finding[]> {
   const reader = keyReaderOf({ trustPrivateHosts })
   return await Promise.all(
