@@ -77,7 +77,7 @@ const CREDENTIALS: readonly (readonly [string, (server: TestServer) => Promise<K
 
 const suite = (server: TestServer) => {
   it.each(CREDENTIALS)(
-    `takes as long for an unknown client as for one that %s does not prove, and a disabled one (${ROUNDS} calls each)`,
+    `takes the same time for an unknown client, one that %s does not prove, and a disabled client (${ROUNDS} calls each)`,
     async (_, given) => {
       const kinds = await given(server)
       const spread = await calmest(MAX_SPREAD, async () => {
