@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { FlowMetrics } from '../src/telemetry/flow-metrics.ts'
+import { KeyMetrics } from '../src/telemetry/key-metrics.ts'
 import type { Metric } from '../src/telemetry/metric.ts'
 import { CallMetrics } from '../src/telemetry/observe-calls.ts'
 import { StoreMetrics } from '../src/telemetry/observe-stores.ts'
@@ -22,6 +23,7 @@ const NO_SERVER = {
   polls: nobody,
   audit: nobody,
   clockAheadMs: nobody,
+  keyAges: nobody,
   signingKeys: nobody,
 }
 
@@ -100,6 +102,13 @@ its batch, which waited longest.
 
 ${tableOf(new StoreMetrics().metrics)}
 
+### Keys of trusted issuers and clients
+
+\`source\` is \`file\`, \`jwks_uri\`, \`discovery\`, \`bundle\` (a SPIFFE trust domain) or \`client_jwks_uri\`. The log names the issuer or the URL.
+Keys are read when a call needs them, at most once a minute for each place while all is well ([how keys are fetched](workload-identity.md#how-keys-are-fetched)).
+
+${tableOf(new KeyMetrics().metrics)}
+
 ### Server
 
 ${tableOf(stateMetrics(NO_SERVER, ''))}
@@ -124,6 +133,8 @@ Import \`deploy/grafana/qscope.json\` into Grafana. Choose the data source and t
 - **Database**: batches grow with the load, which keeps look-ups cheap. If waits grow but the database's own time does not, the process is
   busy. If both grow, the database is.
 - **Maintenance**: the purge backlog and its age, and the age of signing keys.
+- **Trust**: how the keys of trusted issuers and clients are read. Attempts that fail, or an age beyond a minute or two, are the beginning of an
+  outage: beyond five minutes assertions are refused.
 - **Process**: an event loop that uses nearly a full core cannot take more load. Add workers or instances.
 
 A test parses every query of dashboard and alerts with Prometheus' own grammar, and compares names, labels and values with the metrics of a server

@@ -16,7 +16,7 @@ interface ExportOptions extends ConnectionOptions {
   readonly owner?: string
 }
 
-/** An object as apply takes it. */
+/** An object in the format of `apply`. */
 export interface WrittenDocument {
   readonly kind: KindName
   readonly name: string
@@ -44,7 +44,7 @@ async function* exported(calls: Calls, { kind: only, owner = '' }: ExportOptions
   }
 }
 
-/** Prints documents: as a stream of YAML, unless another form is asked for. */
+/** Prints documents as a stream of YAML, or in the requested format. */
 export function writeDocuments(output: Output, documents: readonly WrittenDocument[]): void {
   const plain = documents.map(({ kind, spec }) => ({ kind, spec }))
   output.answer({

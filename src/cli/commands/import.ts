@@ -11,7 +11,7 @@ import { Output } from '../output/output.ts'
 import { writeError } from '../output/terminal.ts'
 import { writeDocuments } from './export.ts'
 
-/** The servers whose exports are read, and how. */
+/** The supported servers and the readers of their exports. */
 const SOURCES: Readonly<
   Record<string, { readonly what: string; readonly read: (exported: unknown) => Promise<Import> }>
 > = Object.freeze({
