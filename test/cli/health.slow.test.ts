@@ -101,7 +101,7 @@ test('checks a server by its address over TLS, and prints only the answer', asyn
   expect(answer).toEqual({ code: 0, stdout: 'SERVING\n', stderr: '' })
 })
 
-test('reports a random port, and an invalid environment', async () => {
+test('rejects an environment with port 0, and an invalid one', async () => {
   const directory = await temporaryDirectory()
   const open = await run(directory, ['health'], { QSCOPE_GRPC_LISTEN: '127.0.0.1:0' })
   expect(open).toMatchObject({ code: 2, stderr: expect.stringContaining('--server') })
