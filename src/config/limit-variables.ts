@@ -1,7 +1,7 @@
 import { rate, wholeNumber } from './value-types.ts'
 import { Variable } from './variable.ts'
 
-/** What clients and addresses may use up, of each process; `null`: as much as they like. */
+/** The limits for clients and addresses, for each process. `null`: no limit. */
 export const LIMIT_VARIABLES = {
   mintRate: new Variable('QSCOPE_MINT_RATE', rate('100/s', 500).note('for the tokens of each client').orOff(), {
     default: '10000/s:20000',
@@ -57,6 +57,14 @@ export const LIMIT_VARIABLES = {
     {
       default: '100',
       does: 'Limits the pending device authorizations that one address started, so that it cannot use up those of others.',
+    },
+  ),
+  maxTrustedIssuers: new Variable(
+    'QSCOPE_MAX_TRUSTED_ISSUERS',
+    wholeNumber(1, 100_000).note('in the database; those of the file do not count'),
+    {
+      default: '1000',
+      does: 'Limits the trusted issuers that can be created through the API.',
     },
   ),
   maxWatchesPerPeer: new Variable('QSCOPE_MAX_WATCHES_PER_PEER', wholeNumber(1, 1_000_000).note('for each address'), {

@@ -27,7 +27,8 @@ export interface CheckText<Facts extends object> {
   readonly name: string
   /** The result. The texts of a refusal are added to it. */
   readonly detail: (facts: Readonly<Partial<Facts>>, passed: boolean) => string
-  readonly fix: string
+  /** The remedy, for all refusals or by the facts. */
+  readonly fix: string | ((facts: Readonly<Partial<Facts>>) => string)
 }
 
 /** By condition name. */
@@ -47,7 +48,8 @@ export function toCheck<Facts extends object>(
   const found = text.detail(facts, decision.ok)
   if (decision.ok) return { name: text.name, passed: true, detail: found, fix: '' }
   const detail = [found, refusalText(decision)].filter((part) => part !== '').join('; ')
-  return { name: text.name, passed: false, detail, fix: text.fix }
+  const fix = typeof text.fix === 'string' ? text.fix : text.fix(facts)
+  return { name: text.name, passed: false, detail, fix }
 }
 
 /** The key of a condition's text: `grantIsAllowed(refresh_token)` uses the text of `grantIsAllowed`. */

@@ -73,7 +73,7 @@ describe('on a terminal', () => {
     expect(shown).toContain('\u001b[32myes\u001b[0m')
   })
 
-  test('values are continued below where they begin', async () => {
+  test('continued lines of values are aligned', async () => {
     const { lines } = await typed(['client', 'get', server.admin.clientId])
     const scopes = lines.findIndex((line) => line.startsWith('scopes'))
     expect(lines[scopes + 1]).toMatch(/^ {10,}qscope:/)
@@ -86,7 +86,7 @@ describe('on a terminal', () => {
     expect(shown).not.toContain(COLOUR)
   })
 
-  test('-o wide is not cut, and documents have no colours', async () => {
+  test('-o wide is not truncated, and documents have no colours', async () => {
     const [wide, json] = [await typed(['client', 'list', '-o', 'wide']), await typed(['client', 'list', '-o', 'json'])]
     expect(wide.shown).not.toContain('…')
     expect(wide.lines[0]).toContain('TYPE')
@@ -94,7 +94,7 @@ describe('on a terminal', () => {
     expect(JSON.parse(json.shown)).toHaveProperty('clients')
   })
 
-  test('a secret is asked for, and not shown', async () => {
+  test('a secret is requested, and not shown', async () => {
     const args = [
       'context',
       'set',
@@ -113,7 +113,7 @@ describe('on a terminal', () => {
     expect(JSON.parse(kept)).toMatchObject({ clientId: 'orders', clientSecret: 'TYPED-SECRET' })
   })
 
-  test('what cannot be undone is asked about, and done only upon a yes', async () => {
+  test('irreversible commands ask for confirmation', async () => {
     const { clientId } = await server.registerClient({ clientId: server.unique('doomed-') })
     const refused = await typed(['client', 'delete', clientId], { answers: { 'Continue? [y/N] ': 'n' } })
     expect(refused).toMatchObject({ code: 1, shown: expect.stringContaining('nothing was changed') })

@@ -6,11 +6,13 @@ import { ClientService, type ExplainMintRequestSchema } from '../../src/gen/qsco
 import { ErrorReason, ErrorReasonSchema } from '../../src/gen/qscope/v1/error_reason_pb.ts'
 import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
 import { inSeconds, signed } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { suiteFolder } from '../setup/certificates.ts'
 import { refusalOf } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
+import { jwtPlatform } from '../setup/federated.ts'
 import { grantsOn, REDIRECT_URI, tokensOf } from '../setup/grants.ts'
 import type { TestServer } from '../setup/server.ts'
 import { AUDIENCE, CI, CLUSTER, trustedIssuers } from '../setup/trusted-issuers.ts'
@@ -18,6 +20,7 @@ import { AUDIENCE, CI, CLUSTER, trustedIssuers } from '../setup/trusted-issuers.
 const { disableClient, enableClient, explainMint, rotateClientSecret, updateClient } = ClientService.method
 const { listClientSecrets, revokeClientSecret } = ClientService.method
 const { createAuthorizationCode, exchangeAssertion } = TokenService.method
+const { updateTrustedIssuer } = TrustService.method
 const issuers = await trustedIssuers(suiteFolder())
 type Wish = Omit<Exclude<MessageInitShape<typeof ExplainMintRequestSchema>, { $typeName: string }>, 'clientId'>
 
@@ -208,6 +211,23 @@ onEveryBackend(
         'grant_is_allowed',
         /UpdateClient/,
       ],
+      'an assertion of an issuer without a rule for the client': [
+        async () => {
+          const { issuer, pair } = await jwtPlatform(server)
+          const { clientId } = await registered({ grantTypes: [GrantType.JWT_BEARER] })
+          const claims = { iss: issuer, sub: 'night', aud: server.issuer, exp: inSeconds(300) }
+          const ask = async (wish: Wish) => await exchanged(await signed(pair, claims), wish)
+          const mend = async () => {
+            const rules = [{ claims: { sub: 'night' }, clientId, scopes: ['a'] }]
+            await server.call(updateTrustedIssuer, { trustedIssuer: { issuer, rules } }, admin())
+            return undefined
+          }
+          return { clientId, ask, mend }
+        },
+        GrantType.JWT_BEARER,
+        'some_rule_names_client',
+        /UpdateTrustedIssuer \(qscope trust update\)/,
+      ],
       'an assertion for a scope beyond the rule’s': [
         async () => ({
           clientId: 'orders',
@@ -232,7 +252,7 @@ onEveryBackend(
     }
 
     it.each(Object.entries(cases))(
-      'names the check that fails, spends and writes nothing, and is right about the mend: %s',
+      'names the failing check and a working remedy, without spending or writing anything: %s',
       async (_title, [make, grantType, name, fix]) => {
         const { clientId, wish = {}, ask, mend }: Case = await make()
         const refused = await refusalOf(ask(wish))
@@ -251,7 +271,7 @@ onEveryBackend(
       },
     )
 
-    it('says that no rule names a client for which no assertion stands', async () => {
+    it('reports a client that no rule of an issuer names', async () => {
       const { clientId, client } = await registered({ grantTypes: [GrantType.JWT_BEARER] })
       const refused = await refusalOf(exchanged(await orders(), {}, client))
       const { checks, errorReason } = await explain(clientId, { grantType: GrantType.JWT_BEARER })
@@ -260,7 +280,7 @@ onEveryBackend(
       expect(checks.at(-1)?.fix).toContain('QSCOPE_TRUSTED_ISSUERS_FILE')
     })
 
-    it('leaves a code, a device code, a refresh token and an assertion that is used once to be spent', async () => {
+    it('does not spend a code, a device code, a refresh token or a single-use assertion', async () => {
       const web = await grants.webClient()
       const device = await grants.deviceClient()
       const code = await grants.createCode(web)
@@ -300,7 +320,7 @@ onEveryBackend(
     ]
 
     it.each(asked)(
-      'accepts grant %i of a client that is registered for it, and refuses the permissions of this server',
+      'accepts grant %i for a client registered for it, and refuses the permissions of this server',
       async (grantType) => {
         const { clientId } = await registered({
           ...userGrants,
@@ -313,7 +333,7 @@ onEveryBackend(
       },
     )
 
-    it.each(asked)('refuses grant %i of a client that is not registered for it', async (grantType) => {
+    it.each(asked)('refuses grant %i for a client not registered for it', async (grantType) => {
       const { checks, errorReason } = await explain((await registered()).clientId, { grantType })
       expect(errorReason).toBe(ErrorReason.OAUTH_UNAUTHORIZED_CLIENT)
       expect(checks.at(-1)).toMatchObject({ name: 'grant_is_allowed', passed: false })
@@ -371,7 +391,7 @@ onEveryBackend('ExplainMint where no issuer is trusted', (server) => {
   const { admin, explain, registered } = explanations(server)
   const explainAssertion = (clientId: string) => explain(clientId, { grantType: GrantType.JWT_BEARER })
 
-  it('says so before anything of the client, as ExchangeAssertion does', async () => {
+  it('reports this before problems of the client, like ExchangeAssertion', async () => {
     const { clientId } = await registered({ grantTypes: [GrantType.JWT_BEARER] })
     const refused = await refusalOf(server.call(exchangeAssertion, { assertion: 'a.b.c' }))
     const told = async () => {
@@ -382,5 +402,13 @@ onEveryBackend('ExplainMint where no issuer is trusted', (server) => {
     expect(await told()).toBe(refused.reason)
     await server.call(disableClient, { clientId }, admin())
     expect(await told()).toBe(refused.reason)
+  })
+
+  it('names both ways to trust an issuer, and an issuer in the database passes the check', async () => {
+    const { clientId } = await registered({ grantTypes: [GrantType.JWT_BEARER] })
+    const fix = (await explainAssertion(clientId)).checks.at(-1)?.fix
+    expect(fix).toMatch(/CreateTrustedIssuer \(qscope trust create\), or .* QSCOPE_TRUSTED_ISSUERS_FILE/)
+    await jwtPlatform(server)
+    expect((await explainAssertion(clientId)).checks.at(-1)?.name).toBe('some_rule_names_client')
   })
 })

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { formatAddress } from '../../config/address.ts'
+import { hasProof, type ProofOptions } from '../connection/credentials.ts'
 import { endpointForCredentials } from '../connection/endpoint.ts'
 import { chosenContext } from '../connection/target.ts'
 import {
@@ -22,7 +23,7 @@ import { contextJson, contextView } from '../views/context.ts'
 
 export function contextCommand(): Command {
   return new Command('context')
-    .description('servers that you call, and who you are there; kept in your configuration directory')
+    .description('manage contexts: servers that you call, with your credentials; kept in your configuration directory')
     .addCommand(setCommand())
     .addCommand(useCommand())
     .addCommand(listCommand())
@@ -31,32 +32,26 @@ export function contextCommand(): Command {
 }
 
 type SetOptions = OutputOptions &
-  Pick<
-    ConnectionOptions,
-    | 'server'
-    | 'tls'
-    | 'plaintext'
-    | 'caFile'
-    | 'certFile'
-    | 'keyFile'
-    | 'clientId'
-    | 'clientSecret'
-    | 'clientSecretFile'
-  >
+  ProofOptions &
+  Pick<ConnectionOptions, 'server' | 'tls' | 'plaintext' | 'caFile' | 'certFile' | 'keyFile' | 'clientId'>
 
 function setCommand(): Command {
   return withOutput(new Command('set'))
-    .description('make a context, or change what is given of one; the first is put to use')
+    .description('create a context, or change the given settings of one; the first becomes the current one')
     .argument('<name>')
-    .option('--server <host:port>', 'where the server is', address)
-    .option('--tls', 'over TLS, with a certificate that this machine trusts')
-    .option('--ca-file <path>', 'over TLS, with a certificate that this CA issued')
+    .option('--server <host:port>', 'address of the server', address)
+    .option('--tls', 'use TLS, with a certificate that this machine trusts')
+    .option('--ca-file <path>', 'use TLS, with a certificate of this CA')
     .option('--cert-file <path>', 'the certificate to show to the server')
     .option('--key-file <path>', 'its private key')
-    .option('--plaintext', 'send credentials unencrypted to another machine; loopback needs no such leave')
+    .option('--plaintext', 'allow plaintext credentials to another machine')
     .option('--client-id <id>', 'call as this client')
-    .option('--client-secret <secret>', 'its secret, which is kept; - asks for it, or reads standard input')
-    .option('--client-secret-file <path>', 'a file that holds its secret; only the path is kept')
+    .option('--client-secret <secret>', 'its secret, which the context keeps; - prompts, or reads standard input')
+    .option('--client-secret-file <path>', 'file with its secret; the context keeps only the path')
+    .option(
+      '--client-assertion-file <path>',
+      'file with the token of its platform (federated_jwt); the context keeps only the path',
+    )
     .action(async (name: string, options: SetOptions) => {
       if (!isContextName(name))
         throw new UsageError('a name must be 1 to 64 characters of A-Z a-z 0-9 . _ - and must not begin with . or -')
@@ -81,19 +76,15 @@ function setCommand(): Command {
 function changed(before: Context | null, options: SetOptions, secret: string | null): Context {
   const server = options.server === undefined ? before?.server : formatAddress(options.server)
   if (server === undefined) throw new UsageError('a new context requires --server')
-  if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
-    throw new UsageError('give --client-secret or --client-secret-file, not both')
-  }
-  if (before !== null && before.server !== server) refuseToMoveSecret(before, server, options)
+  const isProved = hasProof(options)
+  if (before !== null && before.server !== server && !isProved) refuseToMoveSecret(before, server, options)
   const clientId = options.clientId ?? before?.clientId
-  if (clientId === undefined && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
-    throw new UsageError('a client secret requires --client-id')
-  }
+  if (clientId === undefined && isProved) throw new UsageError('a client secret or assertion requires --client-id')
   const context = {
     ...newContext(server),
     ...securityFrom(options, before?.server === server ? before : withoutLeave(before)),
     ...(clientId !== undefined && { clientId }),
-    ...secretFrom(options, before, secret),
+    ...proofFrom(options, before, secret),
     // Tokens belong to the server that issued them.
     ...(before?.login !== undefined && before.server === server && { login: before.login }),
   }
@@ -102,15 +93,19 @@ function changed(before: Context | null, options: SetOptions, secret: string | n
 }
 
 /**
- * A secret belongs to the server of the context and is sent to no other. It may be the only copy, so it is not deleted.
+ * A secret, or the token of a platform, is for the server of the context and is sent to no other. A secret may be the only
+ * copy, so it is not deleted.
  */
 function refuseToMoveSecret(before: Context, server: string, options: SetOptions): void {
-  const { clientId, clientSecret, clientSecretFile } = before
-  if ((clientSecret ?? clientSecretFile) === undefined) return
-  if ((options.clientSecret ?? options.clientSecretFile) !== undefined) return
+  const { clientId, clientAssertionFile } = before
+  if (!hasProof(before)) return
   if (options.clientId !== undefined && options.clientId !== clientId) return
+  const [held, other] =
+    clientAssertionFile === undefined
+      ? ['the secret', 'the secret for it with --client-secret - or --client-secret-file']
+      : ['the assertion file', 'that for it with --client-assertion-file']
   throw new UsageError(
-    `the context contains the secret of ${clientId} for ${before.server}, which is not sent to ${server}: give the secret for ${server} with --client-secret - or --client-secret-file, or create another context for ${server}`,
+    `the context contains ${held} of ${clientId} for ${before.server}, which is not sent to ${server}: give ${other}, or create another context for ${server}`,
   )
 }
 
@@ -134,20 +129,22 @@ function securityFrom(options: SetOptions, before: Context | null): ContextSecur
   return Object.keys(given).length > 0 || before === null ? given : securityOf(before)
 }
 
-/** The given secret, or the previous one if the client is the same. */
-function secretFrom(options: SetOptions, before: Context | null, secret: string | null): Partial<Context> {
+/** The given secret or assertion file, or the previous one if the client is the same. */
+function proofFrom(options: SetOptions, before: Context | null, secret: string | null): Partial<Context> {
+  if (options.clientAssertionFile !== undefined) return { clientAssertionFile: resolve(options.clientAssertionFile) }
   if (options.clientSecretFile !== undefined) return { clientSecretFile: resolve(options.clientSecretFile) }
   if (secret !== null) return { clientSecret: secret }
   if (before === null || (options.clientId !== undefined && options.clientId !== before.clientId)) return {}
   return {
     ...(before.clientSecret !== undefined && { clientSecret: before.clientSecret }),
     ...(before.clientSecretFile !== undefined && { clientSecretFile: before.clientSecretFile }),
+    ...(before.clientAssertionFile !== undefined && { clientAssertionFile: before.clientAssertionFile }),
   }
 }
 
 function useCommand(): Command {
   return withOutput(new Command('use'))
-    .description('use a context for all commands from now on; without a name, none')
+    .description('make a context the current one; without a name, none is')
     .argument('[name]')
     .action((name: string | undefined, options: OutputOptions) => {
       const store = ContextStore.ofUser(process.env)
@@ -174,7 +171,7 @@ function listCommand(): Command {
 
 function showCommand(): Command {
   return withOutput(new Command('show'))
-    .description('show a context, its secrets masked; without a name, the one in use')
+    .description('show a context, its secrets masked (default: the current one)')
     .argument('[name]')
     .action((name: string | undefined, options: OutputOptions) => {
       const chosen = chosenContext(name === undefined ? {} : { context: name })
@@ -185,7 +182,7 @@ function showCommand(): Command {
 
 function deleteCommand(): Command {
   return withConfirmation(withOutput(new Command('delete')))
-    .description('forget a context and the secrets in it; qscope logout revokes the tokens of a login before')
+    .description('delete a context and its secrets; to revoke the tokens of a login, run qscope logout first')
     .argument('<name>')
     .action(async (name: string, options: OutputOptions & ConfirmationOptions) => {
       const store = ContextStore.ofUser(process.env)

@@ -21,6 +21,14 @@ export type StreamMethod<
   Output extends DescMessage = DescMessage,
 > = DescMethodServerStreaming<Input, Output>
 
+export interface CallOptions {
+  /**
+   * For a method that takes a permission or a client: whether a client that has the permission uses it. Bearers of the
+   * permission see the tokens of all clients.
+   */
+  readonly prefersPermission?: boolean
+}
+
 /**
  * Calls an RPC, either in this process on the database, or on a server. Commands are written once against this
  * interface.
@@ -30,6 +38,7 @@ export interface Calls {
   call<Input extends DescMessage, Output extends DescMessage>(
     method: UnaryMethod<Input, Output>,
     request: MessageInitShape<Input>,
+    options?: CallOptions,
   ): Promise<MessageShape<Output>>
   /**
    * The answers of a stream as they come, until it ends or `signal` is aborted, with client credentials as above; throws

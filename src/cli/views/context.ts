@@ -5,7 +5,7 @@ import { omitUndefined } from '../options/options.ts'
 import { type Cell, state, yesNo } from '../output/cell.ts'
 import { listText, type View } from '../output/output.ts'
 
-/** A context, and whether it is the one in use. */
+/** A context, and whether it is in use. */
 export interface ShownContext extends NamedContext {
   readonly inUse: boolean
 }
@@ -30,6 +30,7 @@ export const contextView: View<ShownContext> = {
     ['key file', context.keyFile],
     ['client id', context.clientId],
     ['client secret', secretOf(context)],
+    ['assertion file', context.clientAssertionFile],
     ['login', context.login?.clientId],
     ['login scopes', listText(context.login?.scopes ?? [])],
     ['access token expires', expiryOf(context.login)],
@@ -37,15 +38,15 @@ export const contextView: View<ShownContext> = {
   ],
 }
 
-/** What may be shown of a context: no secret and no token. */
+/** The printable properties of a context: no secrets and no tokens. */
 export function contextJson({ name, context, inUse }: ShownContext): JsonValue {
-  const { server, clientId, clientSecret, clientSecretFile, login } = context
+  const { server, clientId, clientSecret, clientSecretFile, clientAssertionFile, login } = context
   return {
     name,
     inUse,
     server,
     ...securityOf(context),
-    ...omitUndefined({ clientId, clientSecretFile }),
+    ...omitUndefined({ clientId, clientSecretFile, clientAssertionFile }),
     hasClientSecret: clientSecret !== undefined,
     ...(login !== undefined && {
       login: {

@@ -1,6 +1,6 @@
-import { type Client, type ClientSecret, type GrantType, isSecretValid } from '../../domain/client.ts'
+import { type Client, type GrantType, isSecretValid } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
-import { type FailedResult, fail, HOLDS, invalidRequest, success } from '../../results.ts'
+import { type FailedResult, fail, HOLDS, invalidRequest } from '../../results.ts'
 import { clockIsRight } from '../clock.ts'
 import { type ConditionChain, condition, type EvaluatedCondition, given } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
@@ -33,17 +33,31 @@ const clientIsEnabled = condition<Pick<Question, 'client' | 'grantType'>>(
   (_ctx, { client, grantType }) => (client.enabled ? HOLDS : refuseClient(grantType)),
 )
 
-/** RFC 6749 §2.3: the client has a valid secret. The secret that it would present is unknown here. */
-const clientCanAuthenticate = condition<{ readonly client: Client }, { readonly secrets: readonly ClientSecret[] }>(
+/**
+ * RFC 6749 §2.3: the client has a valid secret, or an identity at a trusted issuer. What it would present is unknown
+ * here.
+ */
+const clientCanAuthenticate = condition<{ readonly client: Client }>(
   'clientCanAuthenticate',
-  async (ctx, { client }) => {
-    if (client.authenticationMethod !== 'client_secret') return success({ secrets: [] })
-    const secrets = await ctx.stores.clientSecrets.ofClient(ctx, client.clientId)
-    return secrets.some((secret) => isSecretValid(secret, ctx.now))
-      ? success({ secrets })
-      : fail('oauth.invalid_client')
-  },
+  async (ctx, { client }) => ((await hasCredential(ctx, client)) ? HOLDS : fail('oauth.invalid_client')),
 )
+
+async function hasCredential(ctx: FlowContext, client: Client): Promise<boolean> {
+  switch (client.authenticationMethod) {
+    case 'client_secret': {
+      const secrets = await ctx.stores.clientSecrets.ofClient(ctx, client.clientId)
+      return secrets.some((secret) => isSecretValid(secret, ctx.now))
+    }
+    case 'federated_jwt': {
+      const { trustedIssuers, issuer: ownIssuer } = ctx.services
+      const names = client.federatedIdentities.map(({ issuer }) => issuer).filter((name) => name !== ownIssuer)
+      const found = await Promise.all(names.map((name) => trustedIssuers.find(ctx, name)))
+      return found.some((issuer) => issuer !== null)
+    }
+    default:
+      return true
+  }
+}
 
 const PROVED = given<Question>().and(clientIsEnabled).and(clientCanAuthenticate)
 

@@ -1,4 +1,4 @@
-import type { Client, ClientSecret } from '../../domain/client.ts'
+import type { Client } from '../../domain/client.ts'
 import type { AssertionRule } from '../../domain/trusted-issuer.ts'
 import type { TokenRequest } from '../conditions/request.ts'
 import { type Check, type CheckTexts, listed } from '../explanation.ts'
@@ -16,10 +16,11 @@ type Facts = TokenRequest & {
   readonly client: Client
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
-  readonly secrets: readonly ClientSecret[]
   readonly rules: readonly AssertionRule[]
 }
 
+const TRUST_ISSUER =
+  'Trust the issuer: CreateTrustedIssuer (qscope trust create), or have the operator add it to QSCOPE_TRUSTED_ISSUERS_FILE.'
 const grants: CheckTexts<Facts>[string] = {
   name: 'grant_is_allowed',
   detail: ({ client }) => `its grants: ${listed(client?.grantTypes)}`,
@@ -47,12 +48,18 @@ export const MINT_CHECKS: CheckTexts<Facts> = Object.freeze({
   },
   clientCanAuthenticate: {
     name: 'client_can_authenticate',
-    detail: ({ client, secrets }) => {
+    detail: ({ client }, passed) => {
       const method = `it authenticates by ${client?.authenticationMethod.toUpperCase()}`
-      if (client?.authenticationMethod !== 'client_secret') return method
-      return secrets === undefined ? `${method}; none of its secrets is valid` : method
+      if (client?.authenticationMethod === 'federated_jwt') {
+        const issuers = listed([...new Set(client.federatedIdentities.map(({ issuer }) => issuer))])
+        return `${method}; issuers of its identities: ${issuers}; ${passed ? 'at least one' : 'none of them'} is trusted`
+      }
+      return passed ? method : `${method}; none of its secrets is valid`
     },
-    fix: 'RotateClientSecret draws a new secret. ListClientSecrets tells when the others ended.',
+    fix: ({ client }) =>
+      client?.authenticationMethod === 'federated_jwt'
+        ? `${TRUST_ISSUER} Or UpdateClient with federated_identities of an issuer that is trusted. The own tokens of this server prove no client.`
+        : 'RotateClientSecret draws a new secret. ListClientSecrets tells when the others ended.',
   },
   clockIsRight: {
     name: 'clock_is_right',
@@ -65,13 +72,13 @@ export const MINT_CHECKS: CheckTexts<Facts> = Object.freeze({
   someIssuerIsTrusted: {
     name: 'some_issuer_is_trusted',
     detail: (_facts, passed) =>
-      passed ? 'issuers of assertions are configured' : 'no issuer of assertions is configured on this server',
-    fix: 'Have the operator set QSCOPE_TRUSTED_ISSUERS_FILE.',
+      passed ? 'this server trusts issuers of assertions' : 'this server trusts no issuer of assertions',
+    fix: TRUST_ISSUER,
   },
   someRuleNamesClient: {
     name: 'some_rule_names_client',
     detail: ({ rules }) => `rules of trusted issuers that name it: ${rules?.length ?? 0}`,
-    fix: 'Have the operator add a rule with its client_id to an issuer in QSCOPE_TRUSTED_ISSUERS_FILE.',
+    fix: 'Add a rule with its client_id to a trusted issuer: UpdateTrustedIssuer (qscope trust update), or have the operator change the issuer in QSCOPE_TRUSTED_ISSUERS_FILE.',
   },
   anotherDeviceMayBePending: {
     name: 'pending_devices_are_within_cap',
@@ -82,7 +89,7 @@ export const MINT_CHECKS: CheckTexts<Facts> = Object.freeze({
     name: 'scopes_are_allowed',
     detail: ({ client, rules, requestedScopes }) =>
       `its scopes: ${listed(client?.scopes)}; those of its rules: ${listed(rules?.flatMap((rule) => rule.scopes))}; asked for: ${listed(requestedScopes)}`,
-    fix: 'Ask for scopes that the client and a rule for it both have. UpdateClient with scopes adds to the client, the operator to the rule. Permissions (qscope:) are minted by CLIENT_CREDENTIALS alone.',
+    fix: 'Ask for scopes that the client and a rule for it both have. UpdateClient with scopes adds to the client, UpdateTrustedIssuer to the rule; rules of QSCOPE_TRUSTED_ISSUERS_FILE are changed by the operator. Permissions (qscope:) are minted by CLIENT_CREDENTIALS alone.',
   },
   scopesAreAllowed: scopes,
   delegatedScopesAreAllowed: scopes,

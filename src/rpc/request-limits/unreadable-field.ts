@@ -5,8 +5,8 @@ import { shownName } from './json-scan.ts'
 import { inside, refusal } from './scan.ts'
 
 /**
- * Finds the first field that makes JSON unreadable as a message. The decoder names only some fields, none by its path, and its
- * words repeat what was sent. `null`: each field can be read by itself.
+ * Finds the first field that makes JSON invalid for a message. The decoder names only some fields, none by its path, and its
+ * message repeats the input. `null`: each field is valid by itself.
  */
 export function unreadableField(schema: DescMessage, json: JsonValue): FieldViolation | null {
   if (!isObject(json)) return null
