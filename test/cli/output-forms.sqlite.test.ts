@@ -340,7 +340,7 @@ describe('every command that prints objects', () => {
     expect(Object.keys(parse(printed.get('yaml') ?? ''))).toEqual(Object.keys(document))
     for (const form of ['table', 'wide']) expect(printed.get(form)?.trim()).not.toBe('')
     expect(printed.get('name')).toMatch(/^(?:\S+\n)*$/)
-    for (const text of printed.values()) expect(text).not.toMatch(/undefined|\[object|NaN/)
+    for (const text of printed.values()) expect(text).not.toMatch(/\bundefined\b|\[object|\bNaN\b/)
     const called = new Set(server.lines.slice(before).map(({ method }) => String(method).replace(/^.*\//, '')))
     const [...rpcs] = RPCS_OF_COMMANDS[name] ?? []
     // Where there are several, the arguments choose one.

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -119,5 +119,40 @@ describe('on a terminal', () => {
     expect(refused).toMatchObject({ code: 1, shown: expect.stringContaining('nothing was changed') })
     const agreed = await typed(['client', 'delete', clientId], { answers: { 'Continue? [y/N] ': 'y' } })
     expect(agreed).toMatchObject({ code: 0, shown: expect.stringContaining(`deleted ${clientId}`) })
+  })
+
+  test('a message fits, is not broken within words, and is no message of its own from its second line on', async () => {
+    const { code, lines } = await typed(['client', 'create', '--id', '!', '--grant', 'client_credentials'])
+    expect(code).toBe(1)
+    expect(lines.filter((line) => line.length > COLUMNS)).toEqual([])
+    const [first = '', ...rest] = lines.filter((line) => line !== '')
+    expect(first).toMatch(/^qscope: OAUTH_INVALID_REQUEST: /)
+    expect(rest.length).toBeGreaterThan(2)
+    expect(rest.filter((line) => !/^ {2}\S/.test(line))).toEqual([])
+    const joined = [first, ...rest.map((line) => line.trimStart())].join(' ')
+    expect(joined).toMatch(/client_id must consist of A-Z a-z 0-9 \. _ -\. Correct the request\. \(ray id [\w-]{36}\)$/)
+  })
+
+  test('a plan fits, and is not broken within words', async () => {
+    const { clientId } = await server.registerClient({ clientId: server.unique('planned-'), scopes: ['orders.read'] })
+    const scopes = ['orders.read', 'orders.write', 'orders.cancel', 'orders.refund']
+    const spec = { clientId, type: 'CLIENT_TYPE_CONFIDENTIAL', grantTypes: ['GRANT_TYPE_CLIENT_CREDENTIALS'], scopes }
+    writeFileSync(join(folder, 'plan.json'), JSON.stringify({ kind: 'Client', spec }))
+    const { code, lines } = await typed(['diff', '-f', 'plan.json', '--adopt'])
+    expect(code).toBe(1)
+    expect(lines.filter((line) => line.length > COLUMNS)).toEqual([])
+    for (const scope of scopes)
+      expect(
+        lines.some((line) => line.includes(`"${scope}"`)),
+        scope,
+      ).toBe(true)
+  })
+
+  test('a login says which client it needs, where that of the context is none', async () => {
+    const { code, lines } = await typed(['login'])
+    expect(code).toBe(1)
+    expect(lines.map((line) => line.trimStart()).join(' ')).toMatch(
+      /needs a client with the grant device_code: name one by --client-id/,
+    )
   })
 })

@@ -186,7 +186,10 @@ interface Report {
 function print(output: Output, { dryRun, changes, secrets }: Report): void {
   output.answer({
     document: () => ({ dryRun, changes: planJson(changes), secretFiles: [...secrets] }),
-    text: () => [describePlan(changes), ...secrets.map((file) => `secret written to ${file}`)].join('\n'),
+    text: () =>
+      [...describePlan(changes), ...secrets.map((file) => `secret written to ${file}`)]
+        .map((line) => output.wrapped(line, '      '))
+        .join('\n'),
     names: () => changes.filter(({ action }) => action !== 'none').map(({ kind, name }) => `${kind}/${name}`),
   })
 }

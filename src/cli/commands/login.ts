@@ -126,6 +126,18 @@ async function end(chosen: NamedContext, { isRevoked }: { readonly isRevoked: bo
   return ended
 }
 
+/** Says which client a login needs: the context may name one that never logs anybody in. */
+async function startedBy<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await start()
+  } catch (error) {
+    if (!(error instanceof CallFailure) || error.refusal.reason !== 'OAUTH_UNAUTHORIZED_CLIENT') throw error
+    throw new Error(`${error.message}. A login needs a client with the grant device_code: name one by --client-id`, {
+      cause: error,
+    })
+  }
+}
+
 interface Wanted {
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
@@ -134,7 +146,7 @@ interface Wanted {
 /** Starts a device authorization, shows the user the URL, and polls until it is decided. */
 async function authorize(calls: Calls, { scopes, audiences }: Wanted): Promise<IssuedToken> {
   const method = DeviceService.method.startDeviceAuthorization
-  const started = await calls.call(method, { scopes: [...scopes], audiences: [...audiences] })
+  const started = await startedBy(() => calls.call(method, { scopes: [...scopes], audiences: [...audiences] }))
   writeNotice(
     [
       `Open ${started.verificationUri} in a browser, and enter the code ${started.userCode}`,

@@ -34,7 +34,7 @@ import { revocationsCommand, revokeLeakedCommand } from './token-revocations.ts'
 
 export function tokenCommand(): Command {
   return new Command('token')
-    .description('tokens')
+    .description('mint, verify, list and revoke tokens')
     .addCommand(mintCommand())
     .addCommand(refreshCommand())
     .addCommand(exchangeCommand())

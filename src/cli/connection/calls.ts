@@ -113,13 +113,13 @@ export class CallFailure extends Error {
   }
 }
 
-/** One line: reason, description, the fields that it does not name, and ray id. */
+/** One line: reason, description, what of the details it does not say, and ray id. */
 function describeRefusal({ reason, status, description, violations, metadata, rayId }: Refusal): string {
   const fields = violations
     .map((violation) => `${violation.field} ${violation.description}`)
     .filter((text) => !description.includes(text))
   const values = Object.entries(metadata)
-    .filter(([name]) => name !== 'oauth_error')
+    .filter(([name, value]) => name !== 'oauth_error' && !description.includes(value))
     .map(([name, value]) => `${name}: ${value}`)
   const details = [...fields, ...values].join('; ')
   return `${reason ?? status}: ${description}${details === '' ? '' : ` [${details}]`}${rayId === null ? '' : ` (ray id ${rayId})`}`

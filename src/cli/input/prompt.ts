@@ -21,7 +21,7 @@ export async function confirm({ yes }: ConfirmationOptions, what: string): Promi
   if (yes) return
   if (!isInteractive())
     throw new UsageError(`${lowerFirst(what)}, and there is no terminal to confirm it: give --yes to confirm`)
-  const answer = await ask(`${what}. Continue? [y/N] `)
+  const answer = await ask(`${what}.\nContinue? [y/N] `)
   if (!/^y(es)?$/i.test(answer.trim())) throw new Error('cancelled; nothing was changed')
 }
 

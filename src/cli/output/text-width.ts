@@ -49,6 +49,11 @@ export function wrapTo(
   return [...lines, line]
 }
 
+/** A line, continued below its beginning at an indent where it is longer than a width; `null`: one line. */
+export function hangingLines(text: string, width: number | null, indent: string): string {
+  return wrapTo(text, width === null ? null : width - indent.length).join(`\n${indent}`)
+}
+
 function piecesOf(word: string, width: number): readonly string[] {
   const pieces = ['']
   for (const grapheme of graphemesOf(word)) {

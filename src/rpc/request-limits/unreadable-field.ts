@@ -1,6 +1,7 @@
 import { type DescField, type DescMessage, fromJson, type JsonValue } from '@bufbuild/protobuf'
 import type { FieldViolation } from '../../errors/registry.ts'
 import { jsonExpectation } from './json-expectation.ts'
+import { shownName } from './json-scan.ts'
 import { inside, refusal } from './scan.ts'
 
 /**
@@ -11,7 +12,8 @@ export function unreadableField(schema: DescMessage, json: JsonValue): FieldViol
   if (!isObject(json)) return null
   for (const [name, value] of Object.entries(json)) {
     const field = schema.fields.find((each) => each.name === name || each.jsonName === name)
-    if (field !== undefined && !isReadable(schema, name, value)) return violationOf(schema, name, field, value)
+    if (field === undefined) return refusal(shownName(name), 'is not a field')
+    if (!isReadable(schema, name, value)) return violationOf(schema, name, field, value)
   }
   return null
 }
