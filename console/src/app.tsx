@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks'
 import { Api } from './api/api.ts'
 import { type Revocation, type Session, signOut } from './api/session.ts'
-import type { ArrivedCode } from './arrived-code.ts'
+import type { ArrivedCode } from './hooks/arrived-code.ts'
 import { SessionContext } from './hooks/session.ts'
 import { SignIn } from './pages/sign-in.tsx'
 import { Shell } from './shell.tsx'

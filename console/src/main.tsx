@@ -1,6 +1,6 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
-import { ArrivedCode } from './arrived-code.ts'
+import { ArrivedCode } from './hooks/arrived-code.ts'
 import './style.css'
 
 const root = document.getElementById('app')

@@ -3,7 +3,7 @@ import { useContext } from 'preact/hooks'
 import type { Api } from '../api/api.ts'
 import type { Permission } from '../api/permissions.ts'
 import type { Session } from '../api/session.ts'
-import type { ArrivedCode } from '../arrived-code.ts'
+import type { ArrivedCode } from './arrived-code.ts'
 
 export interface SignedIn {
   readonly session: Session

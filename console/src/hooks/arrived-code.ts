@@ -1,4 +1,4 @@
-import { linkTo, routeOf } from './route.ts'
+import { linkTo, routeOf } from '../route.ts'
 
 const USER_CODE = 'user_code'
 
