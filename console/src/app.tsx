@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks'
 import { Api } from './api/api.ts'
 import { type Revocation, type Session, signOut } from './api/session.ts'
+import type { ArrivedCode } from './arrived-code.ts'
 import { SessionContext } from './hooks/session.ts'
 import { SignIn } from './pages/sign-in.tsx'
 import { Shell } from './shell.tsx'
@@ -23,15 +24,15 @@ interface State {
 }
 
 /** The console: a sign-in, then the pages, until the session ends. Whatever was shown goes with it. */
-export function App() {
+export function App({ arrivedCode }: { readonly arrivedCode: ArrivedCode }) {
   const [{ session, notice }, setState] = useState<State>({ session: null, notice: null })
   const signedIn = useMemo(() => {
     if (session === null) return null
     // A late answer to one session says nothing about the next.
     const end = (reason: string) =>
       setState((current) => (current.session === session ? { session: null, notice: reason } : current))
-    return { session, end, api: new Api(session.token, () => end(REJECTED)) }
-  }, [session])
+    return { session, end, arrivedCode, api: new Api(session.token, () => end(REJECTED)) }
+  }, [session, arrivedCode])
   if (signedIn === null) {
     return <SignIn notice={notice} onSignedIn={(next) => setState({ session: next, notice: null })} />
   }

@@ -401,6 +401,7 @@ function flowLimits(limits: Config['limits'], { reads }: Backend, counterSync: C
     liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, reads.accessTokens, counterSync),
     userCodeAttempts: new UserCodeAttempts(counterSync),
     pendingDeviceAuthorizations: maxPendingDeviceAuthorizations,
+    trustedIssuers: limits.maxTrustedIssuers,
     publicDeviceStarts: new RateLimiter(limits.deviceStartRate, { counterSync, name: 'public-device-starts' }),
     publicDevices: new PendingDeviceQuota(
       { perClient: maxPendingDeviceAuthorizations, perPeer: limits.maxPendingDeviceAuthorizationsPerPeer },

@@ -59,6 +59,14 @@ export const LIMIT_VARIABLES = {
       does: 'Limits the pending device authorizations that one address started, so that it cannot use up those of others.',
     },
   ),
+  maxTrustedIssuers: new Variable(
+    'QSCOPE_MAX_TRUSTED_ISSUERS',
+    wholeNumber(1, 100_000).note('in the database; those of the file do not count'),
+    {
+      default: '1000',
+      does: 'Limits the trusted issuers that can be created through the API.',
+    },
+  ),
   maxWatchesPerPeer: new Variable('QSCOPE_MAX_WATCHES_PER_PEER', wholeNumber(1, 1_000_000).note('for each address'), {
     default: '1000',
     does: 'Limits the open WatchDeviceAuthorization streams of one address.',

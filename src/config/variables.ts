@@ -349,7 +349,7 @@ export const CLIENT_VARIABLES = byName({
   clientId: new Variable('QSCOPE_CLIENT_ID', text('the id of the calling client'), {
     default: null,
     unset: 'no client',
-    does: 'Authenticates the command line as this client, together with QSCOPE_CLIENT_SECRET.',
+    does: 'Authenticates the command line as this client, together with QSCOPE_CLIENT_SECRET or QSCOPE_CLIENT_ASSERTION_FILE.',
   }),
   clientSecret: new Variable('QSCOPE_CLIENT_SECRET', secret('the secret of the calling client'), {
     default: null,
@@ -357,6 +357,15 @@ export const CLIENT_VARIABLES = byName({
     does: 'Authenticates the command line as QSCOPE_CLIENT_ID.',
     secret: true,
   }),
+  clientAssertionFile: new Variable(
+    'QSCOPE_CLIENT_ASSERTION_FILE',
+    path("a file with the token of the calling client's platform"),
+    {
+      default: null,
+      unset: 'no assertion',
+      does: 'Authenticates the command line as QSCOPE_CLIENT_ID by the token of its platform (federated_jwt), instead of a secret. The file is read anew for each call.',
+    },
+  ),
 })
 export type ClientVariableName = keyof typeof CLIENT_VARIABLES
 

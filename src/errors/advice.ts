@@ -145,7 +145,7 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
       'With `true`, repeat the call. With `false`, check first whether it took effect. A refresh may be repeated within its replay window. After a code or device code, start the grant again.',
   },
   'limit.exceeded': {
-    when: 'A quota or rate limit was reached: for minting, failed authentications, live tokens, pending device authorizations, watches, user codes, secrets or signing keys.',
+    when: 'A quota or rate limit was reached: for minting, failed authentications, live tokens, pending device authorizations, watches, user codes, secrets, signing keys or trusted issuers.',
     details: '`QuotaFailure`: the subject and the limit; `RetryInfo`',
     advice:
       'Repeat the call after the delay. If this happens often, reuse each token until shortly before it expires; see [limits.md](limits.md).',

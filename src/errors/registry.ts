@@ -18,7 +18,10 @@ export type StatusName =
   | 'INTERNAL'
   | 'UNAVAILABLE'
 
-/** One field of a request and what is wrong with it; `field` is a proto path. */
+/**
+ * One field of a request and what is wrong with it. `field` is a proto path, empty for the request itself. `description` is
+ * the predicate of a sentence about the field, without a value of the request.
+ */
 export interface FieldViolation {
   readonly field: string
   readonly description: string
@@ -220,7 +223,7 @@ export const registry = Object.freeze({
     http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description:
-      'A parameter of the request is missing, malformed or in conflict with another. Correct the parameters that the field violations name.',
+      'A parameter of the request is missing, malformed or in conflict with another: {violations}. Correct the request.',
     retryable: false,
     challenge: 'Bearer',
   }),
@@ -382,7 +385,7 @@ export const registry = Object.freeze({
     rfc: 'RFC 7591 §3.2.2',
     http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
-    description: 'A redirect URI is not allowed. The field violations say which one and why.',
+    description: 'A redirect URI is not allowed: {violations}. Correct the registration.',
     retryable: false,
   }),
   'registration.invalid_client_metadata': row<Violations>({
@@ -391,7 +394,7 @@ export const registry = Object.freeze({
     http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description:
-      'The client registration is inconsistent or uses something that this server does not support. Correct the fields that the field violations name.',
+      'The client registration is inconsistent or uses something that this server does not support: {violations}. Correct the registration.',
     retryable: false,
   }),
   'registration.client_identifier_conflict': row<Resource>({

@@ -48,6 +48,8 @@ export interface FlowLimits {
   readonly userCodeAttempts: UserCodeAttempts
   /** Undecided device authorizations of one client. */
   readonly pendingDeviceAuthorizations: number
+  /** Issuers in the database. */
+  readonly trustedIssuers: number
   /** Device authorizations that public clients start, by address. */
   readonly publicDeviceStarts: RateLimiter
   /** Pending device authorizations of public clients, by address and client. */

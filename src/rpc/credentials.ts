@@ -29,11 +29,11 @@ export function findCredentials(
 ): Result<Credentials> {
   const [header] = authorization
   if (header !== undefined && authorization.length > 1) {
-    return refusal(['authorization'], 'carries more than one value')
+    return refusal(['authorization'], 'must have only one value')
   }
   if (client === null) return header === undefined ? NONE : success(parseAuthorization(header))
   if (header !== undefined && client.method.case !== undefined) {
-    return refusal([fieldName, 'authorization'], 'authenticates the call beside another way in')
+    return refusal([fieldName, 'authorization'], 'is a second way to authenticate the call; send only one')
   }
   const violations = validator.validate(ClientAuthenticationSchema, client)
   if (violations.length > 0) {
@@ -51,9 +51,9 @@ function besideClientId(clientId: string, header: string, fieldName: string): Re
     case 'client':
       return credentials.clientId === clientId
         ? success(credentials)
-        : refusal([`${fieldName}.client_id`, 'authorization'], 'names another client')
+        : refusal([`${fieldName}.client_id`, 'authorization'], 'does not name the same client as the other')
     case 'bearer':
-      return refusal([fieldName, 'authorization'], 'authenticates the call beside another way in')
+      return refusal([fieldName, 'authorization'], 'is a second way to authenticate the call; send only one')
     case 'malformed':
     case 'none':
       return success(credentials)

@@ -108,7 +108,7 @@ function violationSentence(violation: Violation): string {
 /** What only the field itself tells: the names of an enum or of a oneof. */
 function ofField({ ruleId, field }: Violation): string | null {
   const last = field.at(-1)
-  if (last?.kind === 'oneof') return `exactly one of ${last.fields.map(({ name }) => name).join(', ')} must be set`
+  if (last?.kind === 'oneof') return `must be set by exactly one of ${last.fields.map(({ name }) => name).join(', ')}`
   if (!ruleId.startsWith('enum.')) return null
   const owner = field.findLast((step) => step.kind === 'field')
   const type = owner?.kind === 'field' ? owner.enum : undefined

@@ -1,7 +1,7 @@
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf'
 import { anyPack, durationFromMs } from '@bufbuild/protobuf/wkt'
 import { withoutSecrets } from '../domain/secret-text.ts'
-import { type ErrorCode, type ErrorDetails, type ErrorRow, registry } from '../errors/registry.ts'
+import { type ErrorCode, type ErrorDetails, type ErrorRow, type FieldViolation, registry } from '../errors/registry.ts'
 import { Code } from '../gen/google/rpc/code_pb.ts'
 import {
   BadRequestSchema,
@@ -23,6 +23,8 @@ const MAX_METADATA_VALUE = 1024
 const MAX_QUOTED = 200
 /** How many violations of a request are reported. */
 export const MAX_VIOLATIONS = 16
+/** How many of them the sentence names. The details hold the others. */
+const MAX_NAMED_VIOLATIONS = 3
 
 const PLACEHOLDER = /\{(\w+)\}/g
 
@@ -82,8 +84,10 @@ export function sentenceOf({ code, details }: FailedResult): string {
     : sentence
 }
 
-function placeholderValue(placeholder: string, { resource, quota, metadata }: ErrorDetails): string {
+function placeholderValue(placeholder: string, { violations, resource, quota, metadata }: ErrorDetails): string {
   switch (placeholder) {
+    case 'violations':
+      return violationsText(violations ?? [])
     case 'type':
       return resource?.type.replaceAll('_', ' ') ?? 'resource'
     case 'name':
@@ -93,6 +97,17 @@ function placeholderValue(placeholder: string, { resource, quota, metadata }: Er
     default:
       return quoted(metadata?.[placeholder] ?? '')
   }
+}
+
+function violationsText(violations: readonly FieldViolation[]): string {
+  const named = violations.slice(0, MAX_NAMED_VIOLATIONS).map((violation) => quoted(violationText(violation)))
+  const others = violations.length - named.length
+  return [...named, ...(others > 0 ? [`${others} more`] : [])].join('; ')
+}
+
+/** What is wrong with a field, in words: `scopes must not be empty`. */
+export function violationText({ field, description }: FieldViolation): string {
+  return `${field === '' ? 'the request' : field} ${description}`
 }
 
 /** The caller's own words, without what is secret in them. */

@@ -202,7 +202,7 @@ describe('a context', () => {
     [['context', 'set', 'dev', '--server', 'qscope.example:443'], 'be sent to it in plaintext'],
     [
       ['context', 'set', 'dev', '--server', '127.0.0.1:1', '--client-secret', 'x'],
-      'a client secret requires --client-id',
+      'a client secret or assertion requires --client-id',
     ],
   ])('is refused where it could not be used: %j', async (args, reason) => {
     expect(await runHere(args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(reason) })

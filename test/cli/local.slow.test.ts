@@ -141,7 +141,7 @@ describe('the command line on an embedded database', () => {
         /^qscope: OAUTH_INVALID_CLIENT: Client authentication failed\. [^(]* \(ray id [\w-]+\)\n$/,
       )
       const invalid = await qscope(folder, ['client', 'create', '--id', '!', '--grant', 'client_credentials'])
-      expect(invalid.stderr).toMatch(/^qscope: OAUTH_INVALID_REQUEST: .*\[client_id: .*\] \(ray id [\w-]+\)\n$/)
+      expect(invalid.stderr).toMatch(/^qscope: OAUTH_INVALID_REQUEST: [^[]*: client_id must [^[]* \(ray id [\w-]+\)\n$/)
     },
     TIMEOUT,
   )

@@ -25,6 +25,7 @@ async function startWithConsole() {
   const server = await startServer(database.url, undefined, undefined, {
     QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
     QSCOPE_CONSOLE: 'on',
+    QSCOPE_DEVICE_VERIFICATION_URI: 'https://auth.example/console/device',
   })
   const close = async () => {
     await server.stop()

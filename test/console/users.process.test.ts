@@ -168,6 +168,39 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     expect(tab.complaints).toEqual([])
   })
 
+  it('fills in the code of verification_uri_complete, which leaves the address at once and is in no log', async () => {
+    const { userCode, verificationUri, verificationUriComplete } = await startDevice()
+    expect(verificationUriComplete).toBe(`${verificationUri}?user_code=${userCode}`)
+    const here = (uri: string) => uri.replace(new URL(uri).origin, suite.server.httpUrl)
+    const console = `${suite.server.httpUrl}/console/`
+    const spellings = [
+      here(verificationUriComplete),
+      `${console}?user_code=${userCode}`,
+      `${console}#/devices?user_code=${userCode}`,
+    ]
+    for (const address of spellings) {
+      const tab = await suite.openTab()
+      const { page, requests } = tab
+      await page.goto('about:blank')
+      await page.goto(address)
+      await page.getByRole('heading', { name: 'QScope console' }).waitFor()
+      await expect.poll(() => page.url()).toBe(`${console}#/devices`)
+      await signIn(tab, suite.server, ['consent'])
+      expect(await page.getByLabel('User code').inputValue()).toBe(userCode)
+      expect(requests.filter((each) => /DeviceService/.test(each))).toEqual([])
+      await page.getByRole('button', { name: 'Look up' }).click()
+      await page.getByText('not decided', { exact: true }).waitFor()
+      await visit(tab, 'Users')
+      await visit(tab, 'Device approvals')
+      expect(await page.getByLabel('User code').inputValue()).toBe('')
+      await page.goBack()
+      await page.goBack()
+      expect(page.url()).not.toContain(userCode)
+      expect(tab.complaints).toEqual([])
+    }
+    expect(JSON.stringify(suite.server.lines)).not.toContain(userCode)
+  })
+
   it('shows what a session that only reads may not do', async () => {
     await consentOf('erin')
     const tab = await suite.openTab()

@@ -27,6 +27,7 @@ const PAGES: readonly [page: string, folder: string, env: (folder: string) => Re
     (folder) => ({
       QSCOPE_DATABASE_URL: `sqlite:${join(folder, 'qscope.db')}`,
       QSCOPE_TRUSTED_ISSUERS_FILE: join(folder, 'issuers.json'),
+      QSCOPE_ISSUER: 'https://qscope.example',
     }),
   ],
 ]
@@ -41,8 +42,8 @@ test.each(PAGES)(
     const folder = await temporaryDirectory()
     await runShell([making?.text ?? ''], { [variable]: folder })
     const variables = env(folder)
-    for (const [name, path] of Object.entries(variables)) {
-      expect(start?.text).toContain(`${name}=${path.replace(folder, `$${variable}`)}`)
+    for (const [name, value] of Object.entries(variables)) {
+      expect(start?.text).toContain(`${name}=${value.replace(folder, `$${variable}`)}`)
     }
     const server = qscope(await temporaryDirectory(), ['serve'], { QSCOPE_GRPC_LISTEN: '127.0.0.1:0', ...variables })
     const [, address = ''] = await server.until(/listens on (\S+)/)

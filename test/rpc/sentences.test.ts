@@ -61,8 +61,8 @@ describe('what a violated rule asks for', () => {
     [RotateClientSecretRequestSchema, { clientId: 'abc', overlap: '-1s' }, { overlap: 'must be from 0s to 30d' }],
     [RevokeSigningKeyRequestSchema, {}, { key_id: 'must be set to a UUID' }],
     [GetUserRequestSchema, { userId: 'x' }, { user_id: UUID }],
-    [GetUserRequestSchema, {}, { id: 'exactly one of user_id, external_id must be set' }],
-    [RevokeTokensRequestSchema, {}, { target: 'exactly one of token_id, client_id, user_id, grant_id must be set' }],
+    [GetUserRequestSchema, {}, { id: 'must be set by exactly one of user_id, external_id' }],
+    [RevokeTokensRequestSchema, {}, { target: 'must be set by exactly one of token_id, client_id, user_id, grant_id' }],
     [BatchMintTokensRequestSchema, {}, { requests: 'must not be empty' }],
     [MintTokenRequestSchema, { scopes: [''] }, {}],
     [ListAuditEventsRequestSchema, { rayId: '!' }, { ray_id: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ -' }],
@@ -108,6 +108,20 @@ describe('what a refusal says', () => {
       fail('limit.exceeded', { quota: { subject: 's', description: 'too many wrong user codes' }, retryAfterMs: 1 }),
       /^A limit was reached: too many wrong user codes\./,
     ],
+    [
+      fail('oauth.invalid_request', {
+        violations: ['', 'b', 'c', 'd', 'e'].map((field) => ({ field, description: 'is odd' })),
+      }),
+      /: the request is odd; b is odd; c is odd; 2 more\. Correct the request\.$/,
+    ],
+    [
+      fail('registration.invalid_redirect_uri', { violations: [{ field: 'redirect_uris[0]', description: 'is odd' }] }),
+      /not allowed: redirect_uris\[0\] is odd\. Correct/,
+    ],
+    [
+      fail('registration.invalid_client_metadata', { violations: [{ field: 'type', description: 'is odd' }] }),
+      /not support: type is odd\. Correct/,
+    ],
     [fail('registration.client_identifier_conflict', { resource: { type: 'client', name: 'a' } }), /"a" is in use/],
     [fail('oauth.invalid_scope', { metadata: { rejected_scopes: '{name} $& x' } }), /allowed: \{name\} \$& x\./],
   ])('names what it is about: %j', (failed, sentence) => {
@@ -120,5 +134,9 @@ describe('what a refusal says', () => {
     expect(sentenceOf(fail('resource.not_found', { resource: { type: 'user', name } }))).not.toContain(name)
     const metadata = { rejected_scopes: 'x '.repeat(10_000) }
     expect(sentenceOf(fail('oauth.invalid_scope', { metadata })).length).toBeLessThan(500)
+    const violations = Array.from({ length: 16 }, () => ({ field: 'x', description: `${name} ${'y'.repeat(1_000)}` }))
+    const sentence = sentenceOf(fail('oauth.invalid_request', { violations }))
+    expect(sentence).not.toContain(name)
+    expect(sentence.length).toBeLessThan(900)
   })
 })

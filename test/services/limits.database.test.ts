@@ -3,7 +3,8 @@ import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceAuthorizationState as State } from '../../src/gen/qscope/v1/device_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { inSeconds, signed } from '../setup/assertions.ts'
+import { TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
+import { inSeconds, jwksOf, signed, signingPair } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { suiteFolder } from '../setup/certificates.ts'
 import { type Refused, refusalOf } from '../setup/client.ts'
@@ -12,6 +13,7 @@ import type { TestServer } from '../setup/server.ts'
 import { CI, trustedIssuers } from '../setup/trusted-issuers.ts'
 
 const { mintToken, batchMintTokens, exchangeAssertion, revokeTokens } = TokenService.method
+const { createTrustedIssuer, deleteTrustedIssuer, listTrustedIssuers, updateTrustedIssuer } = TrustService.method
 const issuers = await trustedIssuers(suiteFolder())
 
 /** What every refusal of a limit says: whose it is, which, and when to come back. */
@@ -251,6 +253,46 @@ onEveryBackend('device authorizations', devices, {
     QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS_PER_PEER: '100',
     QSCOPE_MAX_WATCHES_PER_PEER: '3',
   },
+})
+
+const trust = (server: TestServer) => {
+  const admin = () => ({ bearer: server.admin.token })
+  const jwks = jwksOf(signingPair('ES256'))
+  const create = (issuer: string, more: object = {}) =>
+    server.call(
+      createTrustedIssuer,
+      { trustedIssuer: { issuer, keys: { case: 'jwks', value: jwks } }, ...more },
+      admin(),
+    )
+  const TOO_MANY = /at most 5 trusted issuers may be in the database/
+
+  it('are created up to the cap, by calls at the same time too, and again after one is deleted', async () => {
+    const names = Array.from({ length: 12 }, () => `https://${server.unique('issuer-')}.example`)
+    const ends = await Promise.allSettled(names.map((name) => create(name)))
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(5)
+    const refused = ends.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+    for (const each of refused) expectLimit(each, 'trusted_issuers', TOO_MANY)
+    const { trustedIssuers: stored } = await server.call(listTrustedIssuers, {}, admin())
+    // Those of the file do not count.
+    expect(stored.filter(({ readOnly }) => !readOnly)).toHaveLength(5)
+    expect(stored.filter(({ readOnly }) => readOnly)).not.toEqual([])
+
+    const [first] = stored.filter(({ readOnly }) => !readOnly)
+    const issuer = first?.issuer ?? ''
+    expectLimit(
+      await refusalOf(create('https://one-more.example', { validateOnly: true })),
+      'trusted_issuers',
+      TOO_MANY,
+    )
+    expect((await refusalOf(create(issuer))).reason).toBe('RESOURCE_CONFLICT')
+    await server.call(updateTrustedIssuer, { trustedIssuer: { issuer, displayName: 'renamed' } }, admin())
+    await server.call(deleteTrustedIssuer, { issuer }, admin())
+    await create('https://one-more.example')
+    expectLimit(await refusalOf(create(issuer)), 'trusted_issuers', TOO_MANY)
+  })
+}
+onEveryBackend('trusted issuers', trust, {
+  variables: { QSCOPE_MAX_TRUSTED_ISSUERS: '5', QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file },
 })
 
 const messages = (server: TestServer) => {

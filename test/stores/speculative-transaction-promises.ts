@@ -1,10 +1,27 @@
 import { beforeAll, expect, test } from 'vitest'
-import { clientId } from '../../src/domain/ids.ts'
+import { randomBytes } from '../../src/crypto/random.ts'
+import { clientId, epochMs } from '../../src/domain/ids.ts'
 import type { TransactionStores } from '../../src/stores/contract/backend.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import { eventsInIntactChains } from './chains-intact.ts'
 import type { Subject } from './contract.ts'
-import { aClient, anEvent, aToken, aUser, change, context, inTransaction, mint, options, register } from './given.ts'
+import {
+  aClient,
+  aGrant,
+  anEvent,
+  aRefreshToken,
+  aToken,
+  aUser,
+  change,
+  consent,
+  context,
+  enroll,
+  inTransaction,
+  mint,
+  NOW,
+  options,
+  register,
+} from './given.ts'
 
 export function speculativeTransactionPromises(subject: () => Subject): void {
   beforeAll(() => register(subject().backend, aClient('decider')))
@@ -78,6 +95,79 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     }
     expect(await Promise.all(deciding)).toEqual(deciding.map((_, turn) => !isLost(turn)))
     expect(await eventsInIntactChains(backend())).toBe(before + 36)
+  })
+
+  /** Families of one grant each, whose second refresh token is about to be spent. */
+  async function families(count: number) {
+    const user = await enroll(backend(), aUser())
+    const all = Array.from({ length: count }, (_, at) => {
+      const grant = aGrant('decider', user)
+      const predecessor = aRefreshToken(grant, {
+        consumedAt: epochMs(NOW - 1),
+        replay: { answer: randomBytes(100), until: epochMs(NOW + 1_000) },
+      })
+      const spent = aRefreshToken(grant, { predecessorId: predecessor.tokenId })
+      const next = aRefreshToken(grant, { predecessorId: spent.tokenId })
+      const replay = at % 3 === 0 ? null : { answer: randomBytes(1 + at), until: epochMs(NOW + at) }
+      return { grant, predecessor, spent, next, token: aToken('decider'), replay, at: epochMs(NOW + 100 + at) }
+    })
+    await consent(backend(), ...all.map(({ grant }) => grant))
+    await inTransaction(backend(), async (stores) => {
+      for (const { predecessor, spent } of all) {
+        await stores.refreshTokens.insert(predecessor)
+        await stores.refreshTokens.insert(spent)
+      }
+    })
+    return all
+  }
+
+  type Family = Awaited<ReturnType<typeof families>>[number]
+
+  /** Every fifth as after the first refresh of a family: there is no answer to erase. */
+  function rotate({ grant, predecessor, spent, next, token, replay, at }: Family): Promise<boolean> {
+    return backend().transaction(context(), async (stores) => {
+      const isOurs =
+        (await stores.grants.lock(grant.grantId, epochMs(grant.tokensUntil + at - NOW))) &&
+        (await stores.refreshTokens.consume(spent.tokenId, at, { successorId: next.tokenId, replay }))
+      if (!isOurs) return { commit: false, value: false }
+      if (at % 5 !== 0) await stores.refreshTokens.eraseReplay(predecessor.tokenId)
+      await stores.accessTokens.insert(token)
+      await stores.refreshTokens.insert(next)
+      await stores.auditLog.append(anEvent())
+      return { commit: true, value: true }
+    })
+  }
+
+  async function expectRotated({ grant, predecessor, spent, next, token, replay, at }: Family) {
+    const found = async ({ tokenId }: typeof spent) => await backend().reads.refreshTokens.findById(context(), tokenId)
+    const stored = await found(spent)
+    expect(stored?.token).toEqual({ ...spent, consumedAt: at, successorId: next.tokenId, replay })
+    expect(stored?.grant.tokensUntil).toBe(grant.tokensUntil + at - NOW)
+    expect((await found(predecessor))?.token.replay).toEqual(at % 5 === 0 ? predecessor.replay : null)
+    expect((await found(next))?.token).toEqual(next)
+    expect((await storedToken(token))?.token).toEqual(token)
+  }
+
+  test('give each row its own values where many of one kind meet', async () => {
+    const all = await families(45)
+    expect(await Promise.all(all.map(rotate))).not.toContain(false)
+    for (const family of all) await expectRotated(family)
+  })
+
+  test('give each row its own values beside those of one kind that come too late', async () => {
+    const [revoked, raced, ...others] = await families(25)
+    if (revoked === undefined || raced === undefined) throw new Error('there are families')
+    const gone = { grantId: revoked.grant.grantId, expiresAt: revoked.grant.expiresAt }
+    expect(await transact((stores) => stores.grants.revoke(gone, 'test', change))).toBe(true)
+    const twin = { ...raced, next: aRefreshToken(raced.grant), token: aToken('decider') }
+    const all = [revoked, ...others, raced, twin]
+    const rotated = await Promise.all(all.map(rotate))
+    expect(rotated.slice(0, -2)).toEqual([false, ...others.map(() => true)])
+    expect(rotated.slice(-2).filter(Boolean)).toHaveLength(1)
+    for (const [at, family] of all.entries()) if (rotated[at] === true) await expectRotated(family)
+    expect((await backend().reads.refreshTokens.findById(context(), revoked.spent.tokenId))?.token).toEqual(
+      revoked.spent,
+    )
   })
 
   test('stand beside each other, long ones and those that write nothing too', async () => {

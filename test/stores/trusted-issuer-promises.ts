@@ -136,6 +136,19 @@ export function trustedIssuerPromises(subject: () => Subject): void {
     expect((await reads().page(context(), { owner: null }, { after: null, limit: 1_000 })).length).toBeGreaterThan(7)
   })
 
+  test('are counted, in a transaction with those that it creates and deletes', async () => {
+    const before = await reads().count(context())
+    const issuer = await insert(anIssuer())
+    expect(await reads().count(context())).toBe(before + 1)
+    const counted = await inside(async ({ trustedIssuers }) => {
+      await trustedIssuers.insert(anIssuer())
+      const more = await trustedIssuers.count(context())
+      await trustedIssuers.delete(issuer.issuer, issuer.revision)
+      return [more, await trustedIssuers.count(context())]
+    })
+    expect(counted).toEqual([before + 2, before + 1])
+  })
+
   test('are changed by one transaction at a time, where it takes the lock', async () => {
     const { backend } = subject()
     const [first] = [await insert(anIssuer({ displayName: '0' }))]

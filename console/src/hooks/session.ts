@@ -3,10 +3,13 @@ import { useContext } from 'preact/hooks'
 import type { Api } from '../api/api.ts'
 import type { Permission } from '../api/permissions.ts'
 import type { Session } from '../api/session.ts'
+import type { ArrivedCode } from '../arrived-code.ts'
 
 export interface SignedIn {
   readonly session: Session
   readonly api: Api
+  /** The code of a device that the console was opened with. */
+  readonly arrivedCode: ArrivedCode
 }
 
 export const SessionContext = createContext<SignedIn | null>(null)

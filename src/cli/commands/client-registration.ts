@@ -1,3 +1,4 @@
+import { create, fromJsonString } from '@bufbuild/protobuf'
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import { type Command, InvalidArgumentError } from 'commander'
 import { PERMISSIONS } from '../../domain/scopes.ts'
@@ -8,9 +9,12 @@ import {
   AuthenticationMethodSchema,
   ClientType,
   ClientTypeSchema,
+  type FederatedIdentity,
+  FederatedIdentitySchema,
   GrantType,
   GrantTypeSchema,
 } from '../../gen/qscope/v1/client_pb.ts'
+import { messageOf } from '../../message-of.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -33,19 +37,28 @@ export function withDryRun(command: Command): Command {
   return command.option('--dry-run', 'validate and print the result; write nothing')
 }
 
-/** The name of a client at an issuer. */
-export interface IdentityOption {
-  readonly issuer: string
-  readonly subject: string
+/** Parses `issuer=…,subject=…`, where the subject is the rest of the text, or the JSON of an identity with required claims. */
+function federatedIdentity(
+  text: string,
+  before: readonly FederatedIdentity[] | undefined,
+): readonly FederatedIdentity[] {
+  return [...(before ?? []), text.startsWith('{') ? identityOfJson(text) : identityOfPair(text)]
 }
 
-/** Parses `issuer=…,subject=…`. The subject is the rest of the text. */
-function federatedIdentity(text: string, before: readonly IdentityOption[] | undefined): readonly IdentityOption[] {
+function identityOfPair(text: string): FederatedIdentity {
   const [, issuer, subject] = /^issuer=(.+?),subject=(.+)$/.exec(text) ?? []
   if (issuer === undefined || subject === undefined) {
-    throw new InvalidArgumentError('It should be issuer=…,subject=….')
+    throw new InvalidArgumentError('It should be issuer=…,subject=…, or the JSON of an identity.')
   }
-  return [...(before ?? []), { issuer, subject }]
+  return create(FederatedIdentitySchema, { issuer, subject })
+}
+
+function identityOfJson(text: string): FederatedIdentity {
+  try {
+    return fromJsonString(FederatedIdentitySchema, text)
+  } catch (error) {
+    throw new InvalidArgumentError(`It should be the JSON of an identity: ${messageOf(error)}`)
+  }
 }
 
 /** The options of `client create`. */
@@ -62,7 +75,7 @@ export interface ClientFieldOptions extends ConnectionOptions, DryRunOption {
   readonly jwks?: string
   readonly jwksUri?: string
   readonly tlsClientSubject?: string
-  readonly federatedIdentity?: IdentityOption[]
+  readonly federatedIdentity?: FederatedIdentity[]
   readonly grant?: GrantType[]
   readonly scope?: string[]
   readonly audience?: string[]
@@ -127,7 +140,7 @@ export function withClientFields(command: Command): Command {
     .option('--tls-client-subject <name>', 'dns:…, uri:…, ip:…, email:… or x5t#S256:…, for tls_client')
     .option(
       '--federated-identity <identity>',
-      'issuer=…,subject=… that its platform calls it, for federated_jwt (may be repeated)',
+      'how its platform calls it, for federated_jwt: issuer=…,subject=… or {"issuer": …, "subject": …, "requiredClaims": {…}} (may be repeated)',
       federatedIdentity,
     )
     .addOption(choices('--grant <grant>', 'allowed grant', GrantTypeSchema))

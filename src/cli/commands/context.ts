@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { formatAddress } from '../../config/address.ts'
+import { hasProof, type ProofOptions } from '../connection/credentials.ts'
 import { endpointForCredentials } from '../connection/endpoint.ts'
 import { chosenContext } from '../connection/target.ts'
 import {
@@ -31,18 +32,8 @@ export function contextCommand(): Command {
 }
 
 type SetOptions = OutputOptions &
-  Pick<
-    ConnectionOptions,
-    | 'server'
-    | 'tls'
-    | 'plaintext'
-    | 'caFile'
-    | 'certFile'
-    | 'keyFile'
-    | 'clientId'
-    | 'clientSecret'
-    | 'clientSecretFile'
-  >
+  ProofOptions &
+  Pick<ConnectionOptions, 'server' | 'tls' | 'plaintext' | 'caFile' | 'certFile' | 'keyFile' | 'clientId'>
 
 function setCommand(): Command {
   return withOutput(new Command('set'))
@@ -57,6 +48,10 @@ function setCommand(): Command {
     .option('--client-id <id>', 'call as this client')
     .option('--client-secret <secret>', 'its secret, which is kept; - asks for it, or reads standard input')
     .option('--client-secret-file <path>', 'a file that holds its secret; only the path is kept')
+    .option(
+      '--client-assertion-file <path>',
+      'a file with the token of its platform (federated_jwt); only the path is kept',
+    )
     .action(async (name: string, options: SetOptions) => {
       if (!isContextName(name))
         throw new UsageError('a name must be 1 to 64 characters of A-Z a-z 0-9 . _ - and must not begin with . or -')
@@ -81,19 +76,15 @@ function setCommand(): Command {
 function changed(before: Context | null, options: SetOptions, secret: string | null): Context {
   const server = options.server === undefined ? before?.server : formatAddress(options.server)
   if (server === undefined) throw new UsageError('a new context requires --server')
-  if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
-    throw new UsageError('give --client-secret or --client-secret-file, not both')
-  }
-  if (before !== null && before.server !== server) refuseToMoveSecret(before, server, options)
+  const isProved = hasProof(options)
+  if (before !== null && before.server !== server && !isProved) refuseToMoveSecret(before, server, options)
   const clientId = options.clientId ?? before?.clientId
-  if (clientId === undefined && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
-    throw new UsageError('a client secret requires --client-id')
-  }
+  if (clientId === undefined && isProved) throw new UsageError('a client secret or assertion requires --client-id')
   const context = {
     ...newContext(server),
     ...securityFrom(options, before?.server === server ? before : withoutLeave(before)),
     ...(clientId !== undefined && { clientId }),
-    ...secretFrom(options, before, secret),
+    ...proofFrom(options, before, secret),
     // Tokens belong to the server that issued them.
     ...(before?.login !== undefined && before.server === server && { login: before.login }),
   }
@@ -102,15 +93,19 @@ function changed(before: Context | null, options: SetOptions, secret: string | n
 }
 
 /**
- * A secret belongs to the server of the context and is sent to no other. It may be the only copy, so it is not deleted.
+ * A secret, or the token of a platform, is for the server of the context and is sent to no other. A secret may be the only
+ * copy, so it is not deleted.
  */
 function refuseToMoveSecret(before: Context, server: string, options: SetOptions): void {
-  const { clientId, clientSecret, clientSecretFile } = before
-  if ((clientSecret ?? clientSecretFile) === undefined) return
-  if ((options.clientSecret ?? options.clientSecretFile) !== undefined) return
+  const { clientId, clientAssertionFile } = before
+  if (!hasProof(before)) return
   if (options.clientId !== undefined && options.clientId !== clientId) return
+  const [held, other] =
+    clientAssertionFile === undefined
+      ? ['the secret', 'the secret for it with --client-secret - or --client-secret-file']
+      : ['the assertion file', 'that for it with --client-assertion-file']
   throw new UsageError(
-    `the context contains the secret of ${clientId} for ${before.server}, which is not sent to ${server}: give the secret for ${server} with --client-secret - or --client-secret-file, or create another context for ${server}`,
+    `the context contains ${held} of ${clientId} for ${before.server}, which is not sent to ${server}: give ${other}, or create another context for ${server}`,
   )
 }
 
@@ -134,14 +129,16 @@ function securityFrom(options: SetOptions, before: Context | null): ContextSecur
   return Object.keys(given).length > 0 || before === null ? given : securityOf(before)
 }
 
-/** The given secret, or the previous one if the client is the same. */
-function secretFrom(options: SetOptions, before: Context | null, secret: string | null): Partial<Context> {
+/** The given secret or assertion file, or the previous one if the client is the same. */
+function proofFrom(options: SetOptions, before: Context | null, secret: string | null): Partial<Context> {
+  if (options.clientAssertionFile !== undefined) return { clientAssertionFile: resolve(options.clientAssertionFile) }
   if (options.clientSecretFile !== undefined) return { clientSecretFile: resolve(options.clientSecretFile) }
   if (secret !== null) return { clientSecret: secret }
   if (before === null || (options.clientId !== undefined && options.clientId !== before.clientId)) return {}
   return {
     ...(before.clientSecret !== undefined && { clientSecret: before.clientSecret }),
     ...(before.clientSecretFile !== undefined && { clientSecretFile: before.clientSecretFile }),
+    ...(before.clientAssertionFile !== undefined && { clientAssertionFile: before.clientAssertionFile }),
   }
 }
 

@@ -40,7 +40,9 @@ async function tokenFor(calls: Calls, { scope = [], audience = [], lifetime }: H
   const asks = scope.length + audience.length > 0 || lifetime !== undefined
   if (!asks && calls.bearer !== null) return calls.bearer
   if (!calls.hasClient) {
-    throw new UsageError('there is no token: run qscope login, or give --client-id and --client-secret, or --token')
+    throw new UsageError(
+      'there is no token: run qscope login, or give --token, or --client-id with --client-secret or --client-assertion-file',
+    )
   }
   const request = { scopes: scope, audiences: audience, ...omitUndefined({ lifetime }) }
   const { token } = await calls.call(TokenService.method.mintToken, request)

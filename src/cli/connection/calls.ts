@@ -104,9 +104,11 @@ export class CallFailure extends Error {
   }
 }
 
-/** One line: reason, description, fields and ray id. */
+/** One line: reason, description, the fields that it does not name, and ray id. */
 function describeRefusal({ reason, status, description, violations, metadata, rayId }: Refusal): string {
-  const fields = violations.map((violation) => `${violation.field}: ${violation.description}`)
+  const fields = violations
+    .map((violation) => `${violation.field} ${violation.description}`)
+    .filter((text) => !description.includes(text))
   const values = Object.entries(metadata)
     .filter(([name]) => name !== 'oauth_error')
     .map(([name, value]) => `${name}: ${value}`)

@@ -11,12 +11,17 @@ import type { ServerTarget } from './target.ts'
 const BEARER = /^[A-Za-z0-9\-._~+/]+=*$/
 
 /** The variables for credentials. */
-const CREDENTIALS = ['QSCOPE_TOKEN', 'QSCOPE_CLIENT_ID', 'QSCOPE_CLIENT_SECRET'] as const
+const CREDENTIALS = [
+  'QSCOPE_TOKEN',
+  'QSCOPE_CLIENT_ID',
+  'QSCOPE_CLIENT_SECRET',
+  'QSCOPE_CLIENT_ASSERTION_FILE',
+] as const
 
-type CredentialOptions = Pick<
-  ConnectionOptions,
-  'token' | 'clientId' | 'clientSecret' | 'clientSecretFile' | 'clientAssertionFile'
->
+/** What proves the client to the server. */
+export type ProofOptions = Pick<ConnectionOptions, 'clientSecret' | 'clientSecretFile' | 'clientAssertionFile'>
+type CredentialOptions = ProofOptions & Pick<ConnectionOptions, 'token' | 'clientId'>
+type CallingClient = NonNullable<CallCredentials['client']>
 
 /** The credentials of a command: its options, then the environment, then the context. `target`: `null` for the database. */
 export async function readCredentials(
@@ -25,18 +30,8 @@ export async function readCredentials(
 ): Promise<CallCredentials> {
   const context = target?.context?.context ?? null
   const environment = lentEnvironment(options, target)
-  if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
-    throw new UsageError('give --client-secret or --client-secret-file, not both')
-  }
-  const { clientAssertionFile } = options
-  if (clientAssertionFile !== undefined && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
-    throw new UsageError('give a client secret or --client-assertion-file, not both')
-  }
-  const ofEnvironment = variable(environment, 'QSCOPE_CLIENT_ID')
-  const clientId = options.clientId ?? ofEnvironment
-  if (clientId === null && (options.clientSecret ?? options.clientSecretFile ?? clientAssertionFile) !== undefined) {
-    throw new UsageError('a client secret or assertion requires --client-id')
-  }
+  const clientId = options.clientId ?? variable(environment, 'QSCOPE_CLIENT_ID')
+  if (hasProof(options) && clientId === null) throw new UsageError('a client secret or assertion requires --client-id')
   const bearer =
     (await readSecret(options.token, 'bearer token')) ??
     (options.clientId === undefined ? variable(environment, 'QSCOPE_TOKEN') : null)
@@ -47,20 +42,53 @@ export async function readCredentials(
     )
   }
   if (clientId === null) return { client: clientOf(context), bearer }
-  if (clientAssertionFile !== undefined) {
-    const clientAssertion = () => readSecretFile(clientAssertionFile)
-    return { client: { clientId, clientSecret: null, clientAssertion }, bearer }
+  const client =
+    (await clientOfOptions(clientId, options)) ??
+    clientOfEnvironment(clientId, environment) ??
+    (context?.clientId === clientId ? clientOf(context) : null)
+  return { client: client ?? { clientId, clientSecret: null }, bearer }
+}
+
+/** Whether options, or a context, have a secret or an assertion. Throws if they have several. */
+export function hasProof({
+  clientSecret,
+  clientSecretFile,
+  clientAssertionFile,
+}: { readonly [Name in keyof ProofOptions]: ProofOptions[Name] | undefined }): boolean {
+  const given = [
+    ['--client-secret', clientSecret],
+    ['--client-secret-file', clientSecretFile],
+    ['--client-assertion-file', clientAssertionFile],
+  ].filter(([, value]) => value !== undefined)
+  if (given.length > 1) throw new UsageError(`give only one of ${given.map(([name]) => name).join(' and ')}`)
+  return given.length > 0
+}
+
+/** `null`: the options have no proof. */
+async function clientOfOptions(clientId: string, options: ProofOptions): Promise<CallingClient | null> {
+  const { clientSecret, clientSecretFile, clientAssertionFile } = options
+  if (clientAssertionFile !== undefined) return withAssertion(clientId, clientAssertionFile)
+  if (clientSecretFile !== undefined) return { clientId, clientSecret: readSecretFile(clientSecretFile) }
+  const secret = await readSecret(clientSecret, `secret of ${clientId}`)
+  return secret === null ? null : { clientId, clientSecret: secret }
+}
+
+/** `null`: the environment has no proof, or that of another client than the options name. */
+function clientOfEnvironment(clientId: string, environment: Environment): CallingClient | null {
+  const ofEnvironment = variable(environment, 'QSCOPE_CLIENT_ID')
+  if (ofEnvironment !== null && ofEnvironment !== clientId) return null
+  const secret = variable(environment, 'QSCOPE_CLIENT_SECRET')
+  const assertionFile = variable(environment, 'QSCOPE_CLIENT_ASSERTION_FILE')
+  if (secret !== null && assertionFile !== null) {
+    throw new UsageError('set only one of QSCOPE_CLIENT_SECRET and QSCOPE_CLIENT_ASSERTION_FILE')
   }
-  const given =
-    options.clientSecretFile === undefined
-      ? await readSecret(options.clientSecret, `secret of ${clientId}`)
-      : readSecretFile(options.clientSecretFile)
-  // A secret from the environment or a context is not used for a client named in the options.
-  const set =
-    ofEnvironment === null || ofEnvironment === clientId ? variable(environment, 'QSCOPE_CLIENT_SECRET') : null
-  const kept = context?.clientId === clientId ? clientOf(context) : null
-  const clientSecret = given ?? set ?? kept?.clientSecret ?? null
-  return { client: { clientId, clientSecret }, bearer }
+  if (assertionFile !== null) return withAssertion(clientId, assertionFile)
+  return secret === null ? null : { clientId, clientSecret: secret }
+}
+
+/** The file is read for each call, because the platform renews the token. */
+function withAssertion(clientId: string, file: string): CallingClient {
+  return { clientId, clientSecret: null, clientAssertion: () => readSecretFile(file, 'assertion') }
 }
 
 /**
@@ -76,8 +104,7 @@ function lentEnvironment(options: CredentialOptions, target: ServerTarget | null
   if (target.environmentIsFor === null) return environment
   const held = CREDENTIALS.filter((name) => variable(environment, name) !== null)
   const context = target.context?.context
-  const isTold =
-    (options.token ?? options.clientSecret ?? options.clientSecretFile ?? options.clientAssertionFile) !== undefined
+  const isTold = options.token !== undefined || hasProof(options)
   if (held.length > 0 && !isTold && context?.clientId === undefined && context?.login === undefined) {
     const server = formatAddress(target.endpoint.address)
     writeNotice(
@@ -89,7 +116,8 @@ function lentEnvironment(options: CredentialOptions, target: ServerTarget | null
 
 function clientOf(context: Context | null): CallCredentials['client'] {
   if (context?.clientId === undefined) return null
-  const { clientId, clientSecret, clientSecretFile } = context
+  const { clientId, clientSecret, clientSecretFile, clientAssertionFile } = context
+  if (clientAssertionFile !== undefined) return withAssertion(clientId, clientAssertionFile)
   const fromFile = clientSecretFile === undefined ? null : readSecretFile(clientSecretFile)
   return { clientId, clientSecret: clientSecret ?? fromFile }
 }

@@ -34,7 +34,8 @@ import { MintedTokens } from './minted-tokens.ts'
 const DEADLINE_MS = 30_000
 const MANAGEMENT_TOKEN_SECONDS = 60n
 const STATUS_DETAILS_KEY = 'grpc-status-details-bin'
-const CLIENT_IS_MISSING = 'this call authenticates a client: give --client-id and --client-secret'
+const CLIENT_IS_MISSING =
+  'this call authenticates a client: give --client-id, and --client-secret or --client-assertion-file'
 
 /** Calls a server over gRPC. */
 export class RemoteCalls implements Calls {
@@ -120,7 +121,7 @@ export class RemoteCalls implements Calls {
     if (bearer !== null) return bearer
     if (client !== null) return await this.#managementToken(permission)
     throw new UsageError(
-      `this command requires the permission ${permission}: give --token, or --client-id and --client-secret`,
+      `this command requires the permission ${permission}: give --token, or --client-id with --client-secret or --client-assertion-file`,
     )
   }
 

@@ -22,13 +22,15 @@ const Context = z.strictObject({
   server: z.string().refine((text) => parseAddress(text) !== null),
   tls: z.literal(true).optional(),
   plaintext: z.literal(true).optional(),
-  /** Absolute paths. */
+  /** Paths are absolute, here and below. */
   caFile: z.string().optional(),
   certFile: z.string().optional(),
   keyFile: z.string().optional(),
   clientId: z.string().optional(),
   clientSecret: z.string().optional(),
   clientSecretFile: z.string().optional(),
+  /** Where the platform of the client puts its token. */
+  clientAssertionFile: z.string().optional(),
   login: Login.optional(),
 })
 

@@ -30,10 +30,17 @@ async function readPiped(): Promise<string> {
   return (await readAll(process.stdin)).trim()
 }
 
-export function readSecretFile(file: string): string {
+/** Throws `UsageError` where the file cannot be read, or is empty. */
+export function readSecretFile(file: string, what = 'secret'): string {
+  const secret = textOf(file, what).trim()
+  if (secret === '') throw new UsageError(`the file of the ${what} is empty`)
+  return secret
+}
+
+function textOf(file: string, what: string): string {
   try {
-    return readFileSync(file, 'utf8').trim()
+    return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new UsageError(`the file of the secret cannot be read: ${whyUnreadable(error)}`)
+    throw new UsageError(`the file of the ${what} cannot be read: ${whyUnreadable(error)}`)
   }
 }

@@ -30,6 +30,7 @@ export const contextView: View<ShownContext> = {
     ['key file', context.keyFile],
     ['client id', context.clientId],
     ['client secret', secretOf(context)],
+    ['assertion file', context.clientAssertionFile],
     ['login', context.login?.clientId],
     ['login scopes', listText(context.login?.scopes ?? [])],
     ['access token expires', expiryOf(context.login)],
@@ -39,13 +40,13 @@ export const contextView: View<ShownContext> = {
 
 /** What may be shown of a context: no secret and no token. */
 export function contextJson({ name, context, inUse }: ShownContext): JsonValue {
-  const { server, clientId, clientSecret, clientSecretFile, login } = context
+  const { server, clientId, clientSecret, clientSecretFile, clientAssertionFile, login } = context
   return {
     name,
     inUse,
     server,
     ...securityOf(context),
-    ...omitUndefined({ clientId, clientSecretFile }),
+    ...omitUndefined({ clientId, clientSecretFile, clientAssertionFile }),
     hasClientSecret: clientSecret !== undefined,
     ...(login !== undefined && {
       login: {

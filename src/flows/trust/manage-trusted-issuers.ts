@@ -3,11 +3,12 @@ import { actorOf } from '../../context.ts'
 import { uuidV7At } from '../../crypto/random.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
 import type { IssuerRegistration, RegisteredIssuer, TrustedIssuer } from '../../domain/trusted-issuer.ts'
-import { fail, HOLDS, success } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract/backend.ts'
+import { fail, HOLDS, type Result, success } from '../../results.ts'
+import type { ReadStores, TransactionStores } from '../../stores/contract/backend.ts'
 import type { TrustedIssuerFilter } from '../../stores/contract/trusted-issuers.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
+import type { LaneContext } from '../context.ts'
 import { defineFlow, query } from '../flow.ts'
 import { pagedList } from '../paged-list.ts'
 import {
@@ -78,6 +79,35 @@ const issuerIsNew = condition<Creating>('issuerIsNew', async (ctx, { issuer }) =
     : fail('resource.conflict', { because: 'issuer_exists' }),
 )
 
+/** Nobody knows when an issuer will be deleted. */
+const CAP_RETRY_AFTER_MS = 60_000
+
+interface Capped {
+  readonly mostIssuers: number
+}
+
+async function evaluateCap(
+  ctx: LaneContext<Pick<ReadStores, 'trustedIssuers'>>,
+  { mostIssuers }: Capped,
+): Promise<Result<object>> {
+  if ((await ctx.stores.trustedIssuers.count(ctx)) < mostIssuers) return HOLDS
+  const description = `at most ${mostIssuers} trusted issuers may be in the database`
+  return fail('limit.exceeded', {
+    quota: { subject: 'trusted_issuers', description },
+    retryAfterMs: CAP_RETRY_AFTER_MS,
+  })
+}
+
+/** A bearer of `qscope:trust.write` cannot fill the table, which some calls read as a whole. */
+const issuersAreFew = condition<object, Capped>('issuersAreFew', async (ctx) => {
+  const capped = { mostIssuers: ctx.services.limits.trustedIssuers }
+  const evaluated = await evaluateCap(ctx, capped)
+  return evaluated.ok ? success(capped) : evaluated
+})
+
+/** The same count again inside the transaction. Creates run one after the other, so the cap holds. */
+const issuersAreStillFew = postcondition<Capped, TransactionStores>('issuersAreStillFew', evaluateCap)
+
 /** The database decides which of two calls creates an issuer. */
 const issuerIsStored = postcondition<{ readonly issued: RegisteredIssuer }, TransactionStores>(
   'issuerIsStored',
@@ -98,7 +128,8 @@ export const createTrustedIssuer = defineFlow({
     .and(permissionsOfProvedAreAtStake)
     .and(callerHoldsPermissionsAtStake)
     .and(issuerIsNotOfFile)
-    .and(issuerIsNew),
+    .and(issuerIsNew)
+    .and(issuersAreFew),
   run: (ctx, { after }): RegisteredIssuer => {
     const by = actorOf(ctx)
     const revision = uuidV7At(ctx.now)
@@ -111,7 +142,7 @@ export const createTrustedIssuer = defineFlow({
       updatedBy: by,
     })
   },
-  postconditions: [permissionsOfProvedAreHeld, issuerIsStored],
+  postconditions: [permissionsOfProvedAreHeld, issuersAreStillFew, issuerIsStored],
 })
 
 interface DeleteRequest {

@@ -214,7 +214,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   async revokeTokens(ctx: CallContext, request: Request<'revokeTokens'>): Answer<'revokeTokens'> {
     const target = fromRevocationTarget(request)
     if (target === null) {
-      return invalidRequest('target', 'exactly one must be set')
+      return invalidRequest('target', 'must be set by exactly one of token_id, client_id, user_id, grant_id')
     }
     const revoked = await this.#runner.execute(revokeTokens, ctx, { target, reason: withoutSecrets(request.reason) })
     return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))
@@ -223,7 +223,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   async pollRevocations(ctx: CallContext, request: Request<'pollRevocations'>): Answer<'pollRevocations'> {
     const wanted = fromPollRequest(request)
     if (wanted === null) {
-      return invalidRequest('from', 'exactly one must be set')
+      return invalidRequest('from', 'must be set by exactly one of start, cursor')
     }
     return mapResult(await this.#options.polls.poll(ctx, wanted), (polled) => this.#pollAnswers.of(polled))
   }

@@ -28,7 +28,7 @@ const MAX_UNKNOWN_FIELDS = 1_000
 const NOTHING = new Uint8Array()
 
 const BROKEN = Object.freeze(refusal('', 'is not a valid encoding'))
-const TOO_MANY_UNKNOWN = Object.freeze(refusal('', 'the message has too many unknown fields'))
+const TOO_MANY_UNKNOWN = Object.freeze(refusal('', 'has too many unknown fields'))
 
 /**
  * Scans an encoded request before it is decoded. It refuses a message that exceeds the limits of the schema, and every

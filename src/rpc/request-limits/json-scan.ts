@@ -24,8 +24,8 @@ const DURATION = /^-?[0-9]{1,12}(?:\.[0-9]{1,9})?s$/
 const MAX_DURATION_BYTES = 24
 
 const NOTHING = Buffer.alloc(0)
-const BROKEN = Object.freeze(refusal('', 'is not a valid JSON encoding of the request'))
-const broken = (name: string) => refusal(name, BROKEN.description)
+const BROKEN = Object.freeze(refusal('', 'must be a valid JSON object'))
+const broken = ({ name, jsonExpectation }: FieldLimits) => refusal(name, jsonExpectation)
 
 /**
  * The same as the scan of the binary encoding for a request in JSON, before `JSON.parse`: one pass over the bytes, along the
@@ -70,7 +70,7 @@ export class JsonScan extends Scan {
         const field = name === null ? undefined : limits.byName.get(name)
         // A secret in the wrong place is still a secret.
         if (field === undefined) return refusal(shown(name), 'is not a field of the request')
-        if (!this.#colon()) return broken(field.name)
+        if (!this.#colon()) return broken(field)
         if (this.counts.add(base + field.jsonSlot, 1) > 1) return refusal(field.name, 'is set more than once')
         const violation = this.#field(field, depth)
         if (violation !== null) return violation
@@ -109,7 +109,7 @@ export class JsonScan extends Scan {
       if (violation !== null) return violation
       this.#space()
     } while (this.#take(COMMA))
-    if (!this.#take(CLOSE_LIST)) return broken(field.name)
+    if (!this.#take(CLOSE_LIST)) return broken(field)
     this.values += count
     if (depth === 0) this.items += count
     return null
@@ -117,7 +117,7 @@ export class JsonScan extends Scan {
 
   #map(field: FieldLimits, depth: number): FieldViolation | null {
     const [, value] = field.message?.fields ?? []
-    if (value === undefined) return broken(field.name)
+    if (value === undefined) return broken(field)
     this.#at += 1
     this.#space()
     if (this.#take(CLOSE_OBJECT)) return null
@@ -128,17 +128,17 @@ export class JsonScan extends Scan {
       count += 1
       if (count > field.max) return excessOf(field)
       this.#space()
-      if (!this.#string()) return broken(field.name)
+      if (!this.#string()) return broken(field)
       const key = this.#decoded()
-      if (key === null) return broken(field.name)
+      if (key === null) return broken(field)
       if (this.#nul || key.includes('\0')) return nulIn(field.name)
       if (!this.counts.addKey(place, key)) return repeatedKeyIn(field.name)
-      if (!this.#colon()) return broken(field.name)
+      if (!this.#colon()) return broken(field)
       const violation = this.#value(value, depth)
       if (violation !== null) return refusal(field.name, violation.description)
       this.#space()
     } while (this.#take(COMMA))
-    if (!this.#take(CLOSE_OBJECT)) return broken(field.name)
+    if (!this.#take(CLOSE_OBJECT)) return broken(field)
     this.counts.leave(place)
     this.values += count
     return null
@@ -159,10 +159,10 @@ export class JsonScan extends Scan {
       return null
     }
     if (first !== QUOTE) return this.#word(field, field.message !== null)
-    if (field.json === 'any' || field.json === 'message' || !this.#string()) return broken(field.name)
+    if (field.json === 'any' || field.json === 'message' || !this.#string()) return broken(field)
     const length = this.#to - this.#from
-    if (field.json === 'short' && length > MAX_SHORT_BYTES) return broken(field.name)
-    if (field.json === 'duration' && !this.#isDuration()) return broken(field.name)
+    if (field.json === 'short' && length > MAX_SHORT_BYTES) return broken(field)
+    if (field.json === 'duration' && !this.#isDuration()) return broken(field)
     if (field.json === 'mask') return this.#mask(field)
     if (field.message !== null) this.messages += 1
     return field.refusesNul && this.#nul ? nulIn(field.name) : null
@@ -170,7 +170,7 @@ export class JsonScan extends Scan {
 
   /** Its commas must be told apart from what is in the paths, so they come as they are. */
   #mask(field: FieldLimits): FieldViolation | null {
-    if (this.#escapes) return broken(field.name)
+    if (this.#escapes) return broken(field)
     let count = this.#to === this.#from ? 0 : 1
     for (let at = this.#from; at < this.#to; at += 1) if (this.#bytes[at] === COMMA) count += 1
     const [paths] = field.message?.fields ?? []
@@ -195,9 +195,9 @@ export class JsonScan extends Scan {
     const from = this.#at
     while (isOfWord(this.#bytes[this.#at])) this.#at += 1
     const length = this.#at - from
-    if (length === 0 || length > MAX_SHORT_BYTES) return broken(field.name)
+    if (length === 0 || length > MAX_SHORT_BYTES) return broken(field)
     const isNull = length === NULL.length && this.#bytes.toString('latin1', from, this.#at) === NULL
-    if (onlyNull && !isNull) return broken(field.name)
+    if (onlyNull && !isNull) return broken(field)
     return null
   }
 

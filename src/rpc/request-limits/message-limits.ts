@@ -1,6 +1,7 @@
 import { type DescField, type DescMessage, type DescOneof, getOption, hasOption, ScalarType } from '@bufbuild/protobuf'
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { field as fieldRules, type StringRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
+import { jsonExpectation } from './json-expectation.ts'
 
 /** All paths of a mask together, in bytes; those of every field there is take a few hundred. */
 export const MAX_MASK_BYTES = 65_536
@@ -45,6 +46,8 @@ export interface FieldLimits {
   /** Several values may come in one occurrence (packed). */
   readonly packable: boolean
   readonly json: JsonForm
+  /** What is said of it if its value in JSON is of another type or format. */
+  readonly jsonExpectation: string
   /** A text in which U+0000 is refused: it may be stored or looked up, and not every database can hold it. */
   readonly refusesNul: boolean
   /** The key of an entry of a map. */
@@ -109,6 +112,7 @@ function fieldLimits(
     encoding,
     packable: kind === 'list' && encoding !== BYTES,
     json: jsonFormOf(field),
+    jsonExpectation: jsonExpectation(field),
     refusesNul: field.scalar === ScalarType.STRING && field.fieldKind !== 'map' && !isPresentedSecret(field),
     isKey: false,
     message:
@@ -131,6 +135,7 @@ function entryLimits(field: DescField & { fieldKind: 'map' }, known: Map<DescMes
     slot: 0,
     encoding: BYTES,
     json: 'text',
+    jsonExpectation: 'must be a string',
     refusesNul: true,
     isKey: true,
     message: null,
@@ -142,6 +147,7 @@ function entryLimits(field: DescField & { fieldKind: 'map' }, known: Map<DescMes
     slot: 1,
     encoding: field.mapKind === 'message' ? BYTES : field.mapKind === 'enum' ? VARINT : encodingOfScalar(field.scalar),
     json: jsonFormOf(field),
+    jsonExpectation: jsonExpectation(field),
     refusesNul: field.scalar === ScalarType.STRING,
     isKey: false,
     message: field.message === undefined ? null : messageLimits(field.message, known),

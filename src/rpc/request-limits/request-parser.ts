@@ -12,6 +12,7 @@ import { BinaryScan } from './binary-scan.ts'
 import { EmptyFields } from './empty-fields.ts'
 import { JsonScan } from './json-scan.ts'
 import { messageLimits } from './message-limits.ts'
+import { unreadableField } from './unreadable-field.ts'
 
 /** A request in protobuf's JSON, still encoded as it came. */
 export class JsonRequest {
@@ -109,30 +110,41 @@ class Decoder<D extends DescMessage> {
   }
 
   decode(bytes: Uint8Array, isJson: boolean): Result<MessageShape<D>> {
+    const decoded = isJson ? this.#decodeJson(bytes) : this.#decodeBinary(bytes)
+    if (decoded.ok) this.#empty?.omit(decoded.value)
+    return decoded
+  }
+
+  /** The decoder's own words would repeat what was sent, secrets too: only the field is named. */
+  #decodeBinary(bytes: Uint8Array): Result<MessageShape<D>> {
     try {
-      const message = isJson
-        ? fromJson(this.#schema, this.#parsed(bytes))
-        : fromBinary(this.#schema, bytes, BINARY_OPTIONS)
-      this.#empty?.omit(message)
-      return success(message)
+      return success(fromBinary(this.#schema, bytes, BINARY_OPTIONS))
     } catch (error) {
-      return unreadable(error, isJson)
+      const cause = error instanceof Error ? error.cause : null
+      return invalidRequest(isFieldError(cause) ? cause.field().name : '', 'is not a valid encoding')
     }
   }
 
-  #parsed(bytes: Uint8Array): JsonValue {
-    const value: JsonValue = JSON.parse(utf8.decode(bytes))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) this.#empty?.omitFromJson(value)
-    return value
+  #decodeJson(bytes: Uint8Array): Result<MessageShape<D>> {
+    const value = parsedJson(bytes)
+    if (value === null) return INVALID_JSON
+    if (typeof value === 'object' && !Array.isArray(value)) this.#empty?.omitFromJson(value)
+    try {
+      return success(fromJson(this.#schema, value))
+    } catch {
+      const violation = unreadableField(this.#schema, value)
+      return violation === null ? INVALID_JSON : invalidRequest(violation.field, violation.description)
+    }
   }
 }
 
-/** The decoder's own words would repeat what was sent, secrets too: only the field is named. */
-function unreadable(error: unknown, isJson: boolean): FailedResult {
-  const cause = error instanceof Error ? error.cause : null
-  const field = isFieldError(cause) ? cause.field().name : ''
-  const encoding = isJson
-    ? 'is not a valid JSON encoding of the request'
-    : 'the message is not a valid encoding of the request'
-  return invalidRequest(field, encoding)
+const INVALID_JSON: FailedResult = Object.freeze(invalidRequest('', 'must be a valid JSON object in UTF-8'))
+
+/** `null`: the bytes are not JSON, or they are the JSON `null`, which is no message either. */
+function parsedJson(bytes: Uint8Array): JsonValue {
+  try {
+    return JSON.parse(utf8.decode(bytes))
+  } catch {
+    return null
+  }
 }

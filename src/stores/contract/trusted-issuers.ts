@@ -11,6 +11,8 @@ export interface TrustedIssuerReads {
   find(ctx: StoreContext, issuer: string): Promise<RegisteredIssuer | null>
   /** Whether any trusted issuer exists. */
   isAny(ctx: StoreContext): Promise<boolean>
+  /** The number of trusted issuers. */
+  count(ctx: StoreContext): Promise<number>
   /** In ascending byte order of the names. */
   page(ctx: StoreContext, filter: TrustedIssuerFilter, page: PageRequest<string>): Promise<readonly RegisteredIssuer[]>
 }

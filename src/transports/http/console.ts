@@ -43,7 +43,7 @@ const ASK_AGAIN = 'no-cache'
 /** Creates one endpoint for each file. Only these exact paths exist, so no spelling of a path reaches another file. */
 export function consoleEndpoints(files: readonly ConsoleFile[]): readonly Endpoint[] {
   if (files.length === 0) return []
-  return [...files.map((file) => new ConsoleFileEndpoint(file)), new ConsoleRedirect()]
+  return [...files.map((file) => new ConsoleFileEndpoint(file)), new ConsoleRedirect(), new DevicePageRedirect()]
 }
 
 class ConsoleFileEndpoint implements Endpoint {
@@ -78,6 +78,21 @@ class ConsoleRedirect implements Endpoint {
 
   answer(): Answer {
     return { status: 308, contentType: null, headers: { ...HEADERS, location: CONSOLE_PATH }, body: '' }
+  }
+}
+
+/**
+ * The verification URI of a server whose users enter device codes in the console (RFC 8628 §3.3). A user code in the
+ * query (§3.3.1) moves behind `#`, which browsers send to no server and the page removes from the address.
+ */
+class DevicePageRedirect implements Endpoint {
+  readonly path = `${CONSOLE_PATH}device`
+
+  answer({ query }: HttpCallInfo): Answer {
+    const userCode = query.get('user_code')
+    const parameters = userCode === null ? '' : `?${new URLSearchParams({ user_code: userCode })}`
+    const location = `${CONSOLE_PATH}#/devices${parameters}`
+    return { status: 303, contentType: null, headers: { ...HEADERS, location }, body: '' }
   }
 }
 

@@ -99,6 +99,24 @@ describe('the console over HTTP', () => {
   })
 
   it.each([
+    ['', ''],
+    ['?user_code=BCDF-GHJK', '?user_code=BCDF-GHJK'],
+    ['?user_code=BCDF-GHJK&user_code=X&next=//h.example', '?user_code=BCDF-GHJK'],
+    ['?user_code=%0d%0aset-cookie:a%23/clients?', '?user_code=%0D%0Aset-cookie%3Aa%23%2Fclients%3F'],
+  ])('leads from the address that devices show, with %j, to a page with the code behind #', async (query, behind) => {
+    const { url } = await startHttp([], { consoleFiles: FILES })
+    const { status, headers, body } = await ask(url, `/console/device${query}`)
+    expect([status, headers['location'], headers['cache-control'], headers['referrer-policy'], body.length]).toEqual([
+      303,
+      `/console/#/devices${behind}`,
+      'no-store',
+      'no-referrer',
+      0,
+    ])
+    expect(headers['set-cookie']).toBeUndefined()
+  })
+
+  it.each([
     '/console/index.html',
     '/console/assets/',
     '/console/assets/index-1a2b3c4d.js.br',
@@ -116,7 +134,7 @@ describe('the console over HTTP', () => {
 
   it('is not there unless it is turned on', async () => {
     const { url } = await startHttp([])
-    for (const path of ['/console', '/console/']) expect((await ask(url, path)).status).toBe(404)
+    for (const path of ['/console', '/console/', '/console/device']) expect((await ask(url, path)).status).toBe(404)
   })
 })
 

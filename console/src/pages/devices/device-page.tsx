@@ -19,7 +19,7 @@ export function DevicePage({ route }: { readonly route: Route }) {
         the server takes your word for who consented.
       </p>
       <Permitted permission="qscope:consent">
-        <DeviceApproval prefilled={route.parameters.get('user_code') ?? ''} />
+        <DeviceApproval linked={route.parameters.get('user_code')} />
       </Permitted>
     </>
   )
@@ -30,10 +30,13 @@ interface Found {
   readonly authorization: DeviceAuthorization
 }
 
-/** A code that came with the address is only written into the field: to look it up and to decide are up to the reader. */
-function DeviceApproval({ prefilled }: { readonly prefilled: string }) {
-  const { api, session } = useSession()
-  const [userCode, setUserCode] = useState(prefilled)
+/**
+ * A code that came with the address is only written into the field: to look it up and to decide are up to the reader.
+ * `linked`: the code of a link that was opened during the session.
+ */
+function DeviceApproval({ linked }: { readonly linked: string | null }) {
+  const { api, session, arrivedCode } = useSession()
+  const [userCode, setUserCode] = useState(() => linked ?? arrivedCode.take())
   const [isBusy, setBusy] = useState(false)
   const [found, setFound] = useState<Found | null>(null)
   const [refusal, setRefusal] = useState<Refusal | null>(null)

@@ -708,7 +708,8 @@ export const TrustService: GenService<{
    * CreateTrustedIssuer begins to trust an issuer. Needs `qscope:trust.write`.
    * Errors: OAUTH_INVALID_REQUEST for keys, rules or expressions that cannot be
    * used, with each violation; RESOURCE_CONFLICT when the issuer is known already;
-   * OAUTH_INSUFFICIENT_SCOPE. Not idempotent: after a lost answer, look with
+   * OAUTH_INSUFFICIENT_SCOPE; LIMIT_EXCEEDED when the database has as many issuers as
+   * may be created (`QSCOPE_MAX_TRUSTED_ISSUERS`). Not idempotent: after a lost answer, look with
    * GetTrustedIssuer.
    *
    * @generated from rpc qscope.v1.TrustService.CreateTrustedIssuer

@@ -15,11 +15,28 @@ import type { StoredInt } from './schema.ts'
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
 
 /** The same as Kysely compiles it. */
-export type Query = Pick<CompiledQuery, 'sql' | 'parameters' | 'query'>
+export interface Query extends Pick<CompiledQuery, 'sql' | 'parameters' | 'query'> {
+  readonly rowWrite?: RowWrite
+}
 
 /** A statement of a recorded transaction, and how many rows it must write for the transaction to stand. */
 export interface RecordedStatement extends Statement {
   readonly affects: number
+  readonly rowWrite?: RowWrite
+}
+
+/** What a statement writes that writes one row, found by its primary key. */
+export interface RowWrite {
+  /** Names the row among those of all tables. */
+  readonly row: string
+  readonly values: object
+  readonly statements: MultiRowStatements
+}
+
+/** Statements of the same text that write one row each, put as fewer statements of many rows. */
+export interface MultiRowStatements {
+  /** `values`: those of each row. No row is named twice. */
+  together(values: readonly object[]): readonly RecordedStatement[]
 }
 
 export interface StatementResult {

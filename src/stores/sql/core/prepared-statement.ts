@@ -1,5 +1,5 @@
 import type { Compilable, CompiledQuery, QueryResult } from 'kysely'
-import type { BatchForm, RepeatedStatement } from './dialect.ts'
+import type { BatchForm, MultiRowStatements, Query, RecordedStatement, RepeatedStatement } from './dialect.ts'
 
 /** Stands for a value that is not known yet. */
 class Placeholder {
@@ -73,6 +73,17 @@ export class KeyedQuery<Key, Row> {
   }
 }
 
+/** Slices of 1, 2, 4, … of them, the largest first and none above `most`, a power of two. */
+export function inPowersOfTwo<T>(all: readonly T[], most: number): readonly (readonly T[])[] {
+  const slices: (readonly T[])[] = []
+  for (let from = 0; from < all.length; ) {
+    const size = Math.min(most, 2 ** Math.floor(Math.log2(all.length - from)))
+    slices.push(all.slice(from, from + size))
+    from += size
+  }
+  return slices
+}
+
 /** 256 rows of 21 columns stay far below every database's limit of parameters. */
 const LARGEST_INSERT = 256
 
@@ -80,12 +91,29 @@ const LARGEST_INSERT = 256
  * Inserts of any number of rows as statements of 1, 2, 4, … rows, each compiled
  * once. The rows must come from one function, so that their keys are in one order.
  */
-export class InsertStatements<Row extends object> {
+export class InsertStatements<Row extends object> implements MultiRowStatements {
   readonly #compile: (rows: readonly Row[]) => CompiledQuery
+  readonly #rowName: ((row: Row) => string) | null
   readonly #compiled = new Map<number, CompiledQuery>()
 
-  constructor(compile: (rows: readonly Row[]) => CompiledQuery) {
+  /** `rowName` names a row among those of all tables: then inserts of different transactions can be put together. */
+  constructor(compile: (rows: readonly Row[]) => CompiledQuery, rowName: ((row: Row) => string) | null = null) {
     this.#compile = compile
+    this.#rowName = rowName
+  }
+
+  /** Inserts one row. */
+  one(row: Row): CompiledQuery & Query {
+    const statement = this.#statement([row])
+    if (this.#rowName === null) return statement
+    return { ...statement, rowWrite: { row: this.#rowName(row), values: row, statements: this } }
+  }
+
+  together(rows: readonly Row[]): readonly RecordedStatement[] {
+    return inPowersOfTwo(rows, LARGEST_INSERT).map((slice) => {
+      const { sql, parameters } = this.#statement(slice)
+      return { sql, parameters, affects: slice.length }
+    })
   }
 
   /** As a pipeline wants them: one row at a time, which saves binding hundreds of parameters, or as `of` puts them. */
@@ -99,13 +127,7 @@ export class InsertStatements<Row extends object> {
   }
 
   of(rows: readonly Row[]): readonly CompiledQuery[] {
-    const statements: CompiledQuery[] = []
-    for (let from = 0; from < rows.length; ) {
-      const size = Math.min(LARGEST_INSERT, 2 ** Math.floor(Math.log2(rows.length - from)))
-      statements.push(this.#statement(rows.slice(from, from + size)))
-      from += size
-    }
-    return statements
+    return inPowersOfTwo(rows, LARGEST_INSERT).map((slice) => this.#statement(slice))
   }
 
   #statement(rows: readonly Row[]): CompiledQuery {

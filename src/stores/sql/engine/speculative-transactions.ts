@@ -58,13 +58,13 @@ class TransactionRecorder {
 
   constructor(dialect: Pick<Dialect, 'kysely'>) {
     const db = kyselyOver<Database>(dialect.kysely, {
-      execute: async ({ sql, parameters, query }) => {
+      execute: async ({ sql, parameters, query, rowWrite }) => {
         const affects = rowsWritten(query)
         if (affects === null) {
           this.#asked = true
           throw new NeedsAnAnswer()
         }
-        this.#statements.push({ sql, parameters, affects })
+        this.#statements.push({ sql, parameters, affects, ...(rowWrite !== undefined && { rowWrite }) })
         return { rows: [], affected: affects }
       },
     })

@@ -1,5 +1,6 @@
 import type { DatabaseError } from '../core/database-error.ts'
 import { orRollBack, type RecordedStatement } from '../core/dialect.ts'
+import type { CombinedStatements } from './combined-statements.ts'
 import type { Written } from './driver.ts'
 
 /** So often a batch is sent again without those that failed; after that, those behind them are rejected, too. */
@@ -18,19 +19,37 @@ interface BatchWriter {
  * Runs all recorded transactions in one round trip. The server does not look at
  * what each of them wrote, so where one did not go as recorded the transaction is
  * rolled back, and begun again without it. Tells of each whether it stands.
+ *
+ * `combined`: they are first run in fewer statements. If one of them did not go as recorded, that does not show which:
+ * they are then run statement by statement.
  */
 export async function beginRecorded(
   writer: BatchWriter,
   recorded: readonly RecordedTransaction[],
+  combined: CombinedStatements | null,
 ): Promise<readonly boolean[]> {
   const accepted = new Set(recorded)
-  for (let round = 1; ; round += 1) {
+  const fewer = combined?.of(recorded) ?? []
+  const isCombined = fewer.length > 0 && fewer.length < recorded.flat().length
+  if (isCombined) {
+    await writer.begin()
+    if (await orRollBack(writer, () => goAsRecorded(writer, fewer))) return recorded.map(() => true)
+    await writer.rollback()
+  }
+  for (let round = isCombined ? 2 : 1; ; round += 1) {
     await writer.begin()
     const rejected = await orRollBack(writer, () => rejectedOf(writer, [...accepted], round < MAX_ROUNDS))
     if (rejected.length === 0) return recorded.map((one) => accepted.has(one))
     await writer.rollback()
     for (const one of rejected) accepted.delete(one)
   }
+}
+
+/** Whether each statement wrote as many rows as it must; throws what is the database's fault. */
+async function goAsRecorded(writer: BatchWriter, statements: readonly RecordedStatement[]): Promise<boolean> {
+  const { affected, failure } = await writer.writeAll(statements)
+  if (failure !== null && !isOfOneTransaction(failure)) throw failure
+  return statements.every(({ affects }, at) => affected[at] === affects)
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   type StatementResult,
   type Writer,
 } from '../core/dialect.ts'
+import { CombinedStatements } from './combined-statements.ts'
 import type { Written } from './driver.ts'
 import { beginRecorded } from './recorded-rounds.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
@@ -16,6 +17,7 @@ import { ServerPipeline, unconfirmed } from './server-pipeline.ts'
 export class ServerWriter implements Writer {
   readonly pipeline: ServerPipeline | null
   readonly runsRecorded: boolean
+  readonly #combined = new CombinedStatements()
   readonly #connection: ServerConnection
   readonly #probe: string
   readonly #log: Logger
@@ -86,7 +88,7 @@ export class ServerWriter implements Writer {
   }
 
   beginRecorded(recorded: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]> {
-    return beginRecorded(this, recorded)
+    return beginRecorded(this, recorded, this.#combined)
   }
 
   /** Runs statements in one round trip, up to the first that the server refuses. */

@@ -20,7 +20,8 @@ import type {
 } from '../../contract/access-tokens.ts'
 import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
 import type { BatchForm, RepeatedStatement } from '../core/dialect.ts'
-import { InsertStatements, isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
+import { KeyedUpdate } from '../core/keyed-update.ts'
+import { InsertStatements, isOneRow } from '../core/prepared-statement.ts'
 import {
   hash32,
   hashKey,
@@ -138,7 +139,7 @@ export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTo
   readonly #db: Kysely<Database>
   readonly #last: LastRowsCollector
   readonly #inserts: AccessTokenInserts
-  readonly #revoking: PreparedStatement<Change & { readonly id: TokenId; readonly reason: string }>
+  readonly #revoking: KeyedUpdate<Change & { readonly id: TokenId; readonly reason: string }>
 
   constructor(source: ReadSource, last: LastRowsCollector) {
     super(source)
@@ -146,22 +147,26 @@ export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTo
     this.#db = db
     this.#last = last
     this.#inserts = new AccessTokenInserts(db)
-    this.#revoking = new PreparedStatement((value) =>
-      db
-        .updateTable('oauth_access_tokens')
-        .set({
-          revoked_at: value('at'),
-          revocation_reason: value('reason'),
-          updated_at: value('at'),
-          updated_by: value('by'),
-        })
-        .where('token_id', '=', value('id'))
-        .where('revoked_at', 'is', null),
-    )
+    this.#revoking = new KeyedUpdate<Change & { readonly id: TokenId; readonly reason: string }>({
+      table: 'oauth_access_tokens',
+      key: 'id',
+      columns: { id: 'token_id', at: 'revoked_at', reason: 'revocation_reason', by: 'updated_by' },
+      build: (value, isRow) =>
+        db
+          .updateTable('oauth_access_tokens')
+          .set({
+            revoked_at: value('at'),
+            revocation_reason: value('reason'),
+            updated_at: value('at'),
+            updated_by: value('by'),
+          })
+          .where(isRow)
+          .where('revoked_at', 'is', null),
+    })
   }
 
   async insert(token: AccessToken): Promise<void> {
-    for (const statement of this.#inserts.of([token])) await this.#db.executeQuery(statement)
+    await this.#db.executeQuery(this.#inserts.one(token))
   }
 
   async revoke({ tokenId, expiresAt }: EndingToken, reason: string, { at, by }: Change): Promise<boolean> {
@@ -259,11 +264,16 @@ export class AccessTokenInserts {
 
   constructor(db: Kysely<Database>) {
     const inserts = () =>
-      new InsertStatements<Insertable<AccessTokenTable>>((rows) =>
-        db.insertInto('oauth_access_tokens').values(rows).compile(),
+      new InsertStatements<Insertable<AccessTokenTable>>(
+        (rows) => db.insertInto('oauth_access_tokens').values(rows).compile(),
+        (row) => `oauth_access_tokens ${row.token_id}`,
       )
     this.#plain = inserts()
     this.#withExtra = inserts()
+  }
+
+  one(token: AccessToken): CompiledQuery {
+    return token.extra === null ? this.#plain.one(accessTokenRow(token)) : this.#withExtra.one(rowWithExtra(token))
   }
 
   of(tokens: readonly AccessToken[]): readonly CompiledQuery[] {

@@ -3,7 +3,8 @@ import type { Grant, GrantStatus } from '../../../domain/grant.ts'
 import { clientId, type EpochMs, epochMs, type GrantId, grantId, userId } from '../../../domain/ids.ts'
 import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
 import type { EndingGrant, GrantFilter, GrantReads, GrantStore } from '../../contract/grants.ts'
-import { isOneRow, PreparedStatement, padded } from '../core/prepared-statement.ts'
+import { KeyedUpdate } from '../core/keyed-update.ts'
+import { isOneRow, padded } from '../core/prepared-statement.ts'
 import { integer, moment, momentOrNull, stringList, words } from '../core/rows.ts'
 import type { Database, StoredInt } from '../core/schema.ts'
 import type { LastRowsCollector } from './last-rows.ts'
@@ -104,23 +105,28 @@ function pageIds(db: Kysely<Database>, { clientId, userId, activeAt }: GrantFilt
 export class SqlGrantStore extends SqlGrantReads implements GrantStore {
   readonly #db: Kysely<Database>
   readonly #last: LastRowsCollector
-  readonly #locking: PreparedStatement<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>
+  readonly #locking: KeyedUpdate<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>
 
   constructor(source: Pick<ReadSource, 'db' | 'lists'>, last: LastRowsCollector) {
     super(source)
     const { db } = source
     this.#db = db
     this.#last = last
-    this.#locking = new PreparedStatement((value) => {
-      const until = value('tokensUntil')
-      return db
-        .updateTable('oauth_grants')
-        .set({
-          lock_version: sql<number>`lock_version + 1`,
-          tokens_until: sql<number>`case when tokens_until < ${until} then ${until} else tokens_until end`,
-        })
-        .where('grant_id', '=', value('id'))
-        .where('revoked_at', 'is', null)
+    this.#locking = new KeyedUpdate<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>({
+      table: 'oauth_grants',
+      key: 'id',
+      columns: { id: 'grant_id', tokensUntil: 'tokens_until' },
+      build: (value, isRow) => {
+        const until = value('tokensUntil')
+        return db
+          .updateTable('oauth_grants')
+          .set({
+            lock_version: sql<number>`lock_version + 1`,
+            tokens_until: sql<number>`case when tokens_until < ${until} then ${until} else tokens_until end`,
+          })
+          .where(isRow)
+          .where('revoked_at', 'is', null)
+      },
     })
   }
 

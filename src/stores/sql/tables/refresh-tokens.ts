@@ -15,7 +15,8 @@ import {
 import type { AccessTokenFilter } from '../../contract/access-tokens.ts'
 import type { PageRequest, StoreContext } from '../../contract/context.ts'
 import type { EndingGrant, RefreshTokenReads, RefreshTokenStore, Rotation } from '../../contract/grants.ts'
-import { InsertStatements, isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
+import { KeyedUpdate } from '../core/keyed-update.ts'
+import { InsertStatements, isOneRow } from '../core/prepared-statement.ts'
 import { bytes, hash32, hashKey, moment, momentOrNull } from '../core/rows.ts'
 import type { Database, RefreshTokenTable } from '../core/schema.ts'
 import { GRANT_STATUS, type GrantStatusRow, grantStatusOf } from './grants.ts'
@@ -88,38 +89,52 @@ interface Spending {
 export class SqlRefreshTokenStore extends SqlRefreshTokenReads implements RefreshTokenStore {
   readonly #db: Kysely<Database>
   readonly #inserts: InsertStatements<Insertable<RefreshTokenTable>>
-  readonly #spending: PreparedStatement<Spending>
-  readonly #erasing: PreparedStatement<{ readonly id: TokenId }>
+  readonly #spending: KeyedUpdate<Spending>
+  readonly #erasing: KeyedUpdate<{ readonly id: TokenId }>
 
   constructor(source: ReadSource) {
     super(source)
     const { db } = source
     this.#db = db
-    this.#inserts = new InsertStatements((rows) => db.insertInto('oauth_refresh_tokens').values(rows).compile())
-    this.#spending = new PreparedStatement((value) =>
-      db
-        .updateTable('oauth_refresh_tokens')
-        .set((row) => ({
-          consumed_at: value('at'),
-          successor_id: value('successorId'),
-          replay_answer: value('answer'),
-          replay_until: value('until'),
-          updated_at: value('at'),
-          updated_by: row.ref('client_id'),
-        }))
-        .where('token_id', '=', value('id'))
-        .where('consumed_at', 'is', null),
+    this.#inserts = new InsertStatements(
+      (rows) => db.insertInto('oauth_refresh_tokens').values(rows).compile(),
+      (row) => `oauth_refresh_tokens ${row.token_id}`,
     )
-    this.#erasing = new PreparedStatement((value) =>
-      db
-        .updateTable('oauth_refresh_tokens')
-        .set({ replay_answer: null, replay_until: null })
-        .where('token_id', '=', value('id')),
-    )
+    this.#spending = new KeyedUpdate<Spending>({
+      table: 'oauth_refresh_tokens',
+      key: 'id',
+      columns: {
+        id: 'token_id',
+        at: 'consumed_at',
+        successorId: 'successor_id',
+        answer: 'replay_answer',
+        until: 'replay_until',
+      },
+      build: (value, isRow) =>
+        db
+          .updateTable('oauth_refresh_tokens')
+          .set((row) => ({
+            consumed_at: value('at'),
+            successor_id: value('successorId'),
+            replay_answer: value('answer'),
+            replay_until: value('until'),
+            updated_at: value('at'),
+            updated_by: row.ref('client_id'),
+          }))
+          .where(isRow)
+          .where('consumed_at', 'is', null),
+    })
+    this.#erasing = new KeyedUpdate<{ readonly id: TokenId }>({
+      table: 'oauth_refresh_tokens',
+      key: 'id',
+      columns: { id: 'token_id' },
+      build: (_value, isRow) =>
+        db.updateTable('oauth_refresh_tokens').set({ replay_answer: null, replay_until: null }).where(isRow),
+    })
   }
 
   async insert(token: RefreshToken): Promise<void> {
-    for (const statement of this.#inserts.of([refreshTokenRow(token)])) await this.#db.executeQuery(statement)
+    await this.#db.executeQuery(this.#inserts.one(refreshTokenRow(token)))
   }
 
   async consume(id: TokenId, at: EpochMs, { successorId, replay }: Rotation): Promise<boolean> {

@@ -54,6 +54,14 @@ export class SqlTrustedIssuerReads implements TrustedIssuerReads {
     return this.#any.find(ANY, span)
   }
 
+  async count(): Promise<number> {
+    const row = await this.#lists
+      .selectFrom('oauth_trusted_issuers')
+      .select((rows) => rows.fn.countAll<number>().as('issuers'))
+      .executeTakeFirstOrThrow()
+    return integer(row.issuers, 'issuers')
+  }
+
   async page(
     _ctx: StoreContext,
     { owner }: TrustedIssuerFilter,

@@ -46,6 +46,13 @@ export class HttpCallInfo implements CallInfo {
     return pathOf(this.#exchange.request)
   }
 
+  /** The parameters of the address; empty where there is no query. */
+  get query(): URLSearchParams {
+    const { url = '' } = this.#exchange.request
+    const start = url.indexOf('?')
+    return new URLSearchParams(start < 0 ? '' : url.slice(start))
+  }
+
   get certificate(): PeerCertificate | null {
     const { certificates, request } = this.#exchange
     return certificates.on(request.socket)

@@ -29,11 +29,8 @@ export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationI
   const assertionType = form.text('client_assertion_type')
   if (secret !== undefined && (assertion !== undefined || assertionType !== undefined)) {
     const description = 'is a second way to authenticate the client; send only one'
-    const violations = [secret, assertion ?? assertionType].map((_, at) => ({
-      field: at === 0 ? 'client_secret' : 'client_assertion',
-      description,
-    }))
-    return fail('oauth.invalid_request', { violations })
+    const others = ['client_secret', assertion === undefined ? 'client_assertion_type' : 'client_assertion']
+    return fail('oauth.invalid_request', { violations: others.map((field) => ({ field, description })) })
   }
   if (secret !== undefined) {
     if (clientId === undefined) return invalidRequest('client_id', 'is required with client_secret')

@@ -44,15 +44,22 @@ export function parseForm(body: Uint8Array): Result<Form> {
     const equals = pair.indexOf('=')
     const name = formDecoded(equals < 0 ? pair : pair.slice(0, equals))
     const value = formDecoded(equals < 0 ? '' : pair.slice(equals + 1))
-    if (name === null || value === null) return invalidRequest('', 'is not encoded in UTF-8')
+    if (name === null || value === null) {
+      return invalidRequest(shownName(name), 'must be form-encoded UTF-8 (RFC 6749 Appendix B)')
+    }
     const repeated = seen.has(name)
     if (repeated && !REPEATABLE.has(name)) {
-      return invalidRequest(NAME.test(name) ? name : '', 'must not occur more than once')
+      return invalidRequest(shownName(name), 'must not occur more than once')
     }
     seen.add(name)
     if (value !== '') values.set(name, repeated ? [...(values.get(name) ?? NONE), value] : [value])
   }
   return success(new Form(values))
+}
+
+/** A parameter's name for an answer; empty, as for the request itself, if it may not be repeated there. */
+export function shownName(name: string | null | undefined): string {
+  return name && NAME.test(name) ? name : ''
 }
 
 function decoded(body: Uint8Array): string | null {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { GrantType } from '../../../domain/grant-type-names.ts'
 import { jsonObject } from '../../../json-object.ts'
 import { type FailedResult, invalidRequest, type Result, success } from '../../../results.ts'
-import { Form, parseForm, REPEATABLE } from './form.ts'
+import { Form, parseForm, REPEATABLE, shownName } from './form.ts'
 
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 /** RFC 9110 §8.3.1: the parameters of a media type. Only `charset` has a meaning here. */
@@ -19,7 +19,10 @@ export function bodyFormatOf(request: IncomingMessage, mayBeJson: boolean): Resu
   const { url = '', headersDistinct } = request
   const query = url.indexOf('?')
   if (query >= 0 && query < url.length - 1) {
-    return invalidRequest('', 'has parameters in the URL; send them in the body')
+    return invalidRequest(
+      shownName(url.slice(query + 1).split(/[=&]/, 1)[0]),
+      'must be sent in the body, not in the URL',
+    )
   }
   const [coding = 'identity', ...codings] = headersDistinct['content-encoding'] ?? []
   if (codings.length > 0 || !/^(?:identity)?$/i.test(coding.trim())) {
@@ -57,7 +60,7 @@ function exchangeInJson(body: Uint8Array): Result<Form> {
   for (const [name, value] of Object.entries(members)) {
     const each: unknown[] = Array.isArray(value) && REPEATABLE.has(name) ? value : [value]
     const texts = each.filter((item) => typeof item === 'string')
-    if (texts.length < each.length) return invalidRequest('', 'has a member that is not a string')
+    if (texts.length < each.length) return invalidRequest(shownName(name), 'must be a string')
     const given = texts.filter((text) => text !== '')
     if (given.length > 0) values.set(name, given)
   }

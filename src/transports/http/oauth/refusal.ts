@@ -11,7 +11,7 @@ export const NOT_STORED = Object.freeze({ 'cache-control': 'no-store', pragma: '
 const PARAMETERS: ReadonlyMap<string, string> = new Map([
   ['scopes', 'scope'],
   ['audiences', 'audience'],
-  ['client', 'the form'],
+  ['client', 'The client in the form'],
 ])
 
 /**
@@ -27,7 +27,7 @@ export function toOAuthRefusal(
 ): Answer {
   const { http, oauthError, challenge }: ErrorRow<ErrorDetails> = registry[failed.code]
   const { retryAfterMs, violations = [] } = failed.details
-  // The sentence of the registry refers to the field violations. Here the violations replace it.
+  // A form has other names for some fields, so that the violations replace the sentence of the registry.
   const sentences =
     violations.length === 0 ? [sentenceOf(failed)] : violations.slice(0, MAX_VIOLATIONS).map(sentenceOfViolation)
   const body = {
@@ -59,7 +59,7 @@ function sentenceOfViolation({ field, description }: FieldViolation): string {
       .split('.')
       .at(-1)
       ?.replace(/\[\d+\]$/, '') ?? ''
-  return name === '' ? `It ${description}.` : `${PARAMETERS.get(name) ?? name} ${description}.`
+  return name === '' ? `The request ${description}.` : `${PARAMETERS.get(name) ?? name} ${description}.`
 }
 
 /** RFC 6749 §5.2: `error_description` is ASCII without quotation marks and backslashes. */

@@ -102,7 +102,7 @@ export class RemoteWriter implements Writer {
   }
 
   beginRecorded(recorded: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]> {
-    return beginRecorded(this, recorded)
+    return beginRecorded(this, recorded, null)
   }
 
   async commitAfter(statements: readonly Statement[]): Promise<void> {
