@@ -1,9 +1,7 @@
 /**
- * `npm run bench:builds -- <before/main.js> <after/main.js> [cells]` measures two
- * builds of the server side by side and prints what the second does for each call
- * of the first: calls a second, and calls for each second of processor time. 1.03
- * is three percent more. Without cells: introspection, verification, minting and
- * refreshing on SQLite. See docs/benchmarks/README.md.
+ * `npm run bench:builds -- <before/main.js> <after/main.js> [cells]` measures two builds of the server side by side. It
+ * prints the ratio of the second to the first for calls a second, and for calls per second of processor time. 1.03 is three
+ * percent more. Default cells: introspection, verification, minting and refreshing on SQLite. See docs/benchmarks/README.md.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -45,7 +43,7 @@ const load = new LoadGenerator()
 const stops: (() => Promise<void> | void)[] = [() => load.stop()]
 try {
   const grounds = { before: await openBuild('before'), after: await openBuild('after') }
-  // Before and after of a cell take turns, so that what else the machine does hits both alike.
+  // The builds alternate for each cell, so that other load on the machine affects both equally.
   const contestants = cells.flatMap((cell) => BUILDS.map((build) => contestantOf(build, cell, grounds[build])))
   const outcomes = await roundTable(contestants, load, pace, tell)
   process.stdout.write(`${machineLine(thisMachine())}\n`)
@@ -62,7 +60,7 @@ try {
   for (const stop of stops.toReversed()) await stop()
 }
 
-/** Each build has databases of its own, so that neither finds what the other wrote. */
+/** Each build has its own databases, so that it does not find rows of the other. */
 async function openBuild(build: (typeof BUILDS)[number]): Promise<ReadonlyMap<string, OpenGround>> {
   const entry = entries[build]
   const root = join(cacheRoot(), build)

@@ -1,6 +1,6 @@
 /**
- * A cell is one measurement of QScope, named `database/row/tokens/in-flight/workers/transport`,
- * such as `sqlite/introspect/1m/32/1w/grpc-js`. The transport is named where it is not the default.
+ * A cell is one measurement of QScope, named `database/row/tokens/in-flight/workers/transport`, such as
+ * `sqlite/introspect/1m/32/1w/grpc-js`. The default transport is omitted.
  */
 export const DATABASES = Object.freeze(['sqlite', 'mysql', 'mariadb', 'postgres'] as const)
 export type DatabaseName = (typeof DATABASES)[number]
@@ -18,22 +18,22 @@ export const ROWS = Object.freeze([
 ] as const)
 export type RowName = (typeof ROWS)[number]
 
-/** Measured in ways of their own, and only when named: how long a start takes, how memory holds for ten minutes. */
+/** Special measurements that run only if named: the duration of a start, and memory over ten minutes. */
 export const TRIALS = Object.freeze(['start', 'soak'] as const)
 export type TrialName = (typeof TRIALS)[number]
 
 export const SIZES = Object.freeze([10_000, 1_000_000, 10_000_000])
 export const IN_FLIGHT = Object.freeze([1, 32, 128])
 export const WORKERS = Object.freeze([1, 2])
-/** The first is the server's default. */
+/** The first one is the server's default. */
 export const TRANSPORTS = Object.freeze(['native', 'grpc-js'] as const)
 export type TransportName = (typeof TRANSPORTS)[number]
 const [DEFAULT_TRANSPORT] = TRANSPORTS
 
-/** Where a cell runs: cells of one ground share a server. */
+/** The server of a cell. Cells with the same ground share a server. */
 export interface Ground {
   readonly database: DatabaseName
-  /** In the table. */
+  /** The number of tokens in the table. */
   readonly tokens: number
   readonly workers: number
   readonly transport: TransportName
@@ -66,7 +66,7 @@ function suffixOf(transport: TransportName): string {
   return transport === DEFAULT_TRANSPORT ? '' : `/${transport}`
 }
 
-/** One cell by its name; throws an error of one line. */
+/** Parses the name of one cell. Throws an error of one line. */
 export function cellOf(name: string): Cell {
   const [cell, ...more] = parseCells([name])
   if (cell === undefined || more.length > 0) throw new Error(`${name} should name one cell`)
@@ -74,9 +74,8 @@ export function cellOf(name: string): Cell {
 }
 
 /**
- * Reads patterns: each part may be a list (`mint,refresh`) or `*`; parts left out
- * at the end are `1m`, `32`, `1w` and `native`. Without patterns: every cell there is.
- * Throws an error of one line.
+ * Parses patterns. Each part may be a list (`mint,refresh`) or `*`. Omitted parts at the end are `1m`, `32`, `1w` and
+ * `native`. Without patterns, returns all cells. Throws an error of one line.
  */
 export function parseCells(patterns: readonly string[]): readonly Cell[] {
   const cells = (patterns.length === 0 ? ['*/*/*/*/*'] : patterns).flatMap(cellsOf)

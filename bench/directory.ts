@@ -1,17 +1,17 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Where databases are kept from run to run; never in git. */
+/** The databases that are kept between runs. Not in git. */
 const ROOT = join(import.meta.dirname, '..', '.bench')
 
-/** `QSCOPE_BENCH_DIRECTORY` puts the cache elsewhere: the disk under it is the one that is measured. */
+/** `QSCOPE_BENCH_DIRECTORY` selects another directory, and therefore the measured disk. */
 export function cacheRoot(): string {
   return process.env['QSCOPE_BENCH_DIRECTORY'] ?? ROOT
 }
 
-/** A directory of the cache, made if it is absent; for nobody else to read, as it may hold secrets. */
+/** Creates a directory of the cache if it is missing. Only the owner can read it, because it may contain secrets. */
 export function benchDirectory(root: string, name: string): string {
-  // A database server may run as somebody else, and has to get through to its own.
+  // A database server may run as another user and must be able to enter its directory.
   mkdirSync(root, { recursive: true, mode: 0o755 })
   const path = join(root, name)
   mkdirSync(path, { recursive: true, mode: 0o700 })

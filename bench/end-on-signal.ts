@@ -1,4 +1,4 @@
-/** A signal would end the process without a word to the servers it started; an exit tells them. */
+/** Exits on a signal, so that the exit handlers stop the started servers. */
 export function endOnSignal(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 }

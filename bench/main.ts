@@ -1,7 +1,4 @@
-/**
- * `node bench/main.ts` measures what the targets are about; `full <cells>` any
- * cells; see docs/benchmarks/README.md.
- */
+/** `node bench/main.ts` measures the cells with targets. `full <cells>` measures any cells. See docs/benchmarks/README.md. */
 import { parseArgs } from 'node:util'
 import { parseCells } from './cells.ts'
 import { cacheRoot } from './directory.ts'
@@ -44,7 +41,7 @@ const outcome = await Bench.run(plan, {
   pace: { rounds, durationMs: seconds * 1_000, warmUpMs: WARM_UP_MS },
   trials: { starts: STARTS, soakMs: Number(values['soak-seconds']) * 1_000 },
   nodeArgs: values['node-args'].split(' ').filter(Boolean),
-  // Standard output is for the results.
+  // Standard output is for results only.
   tell: (line) => void process.stderr.write(`${line}\n`),
 })
 const results: Results = {

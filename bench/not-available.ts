@@ -1,4 +1,4 @@
-/** Something that cannot be measured here, and why. */
+/** A measurement that is not possible here, with the reason. */
 export class NotAvailable extends Error {
   constructor(reason: string) {
     super(reason)

@@ -1,11 +1,11 @@
 import { type Cell, DATABASES, type DatabaseName, groundName, isTrial, parseCells, type TrialName } from './cells.ts'
 
-/** Cells that are measured side by side, round by round, with the yardsticks. */
+/** Cells that are measured side by side in rounds, with the reference servers. */
 export interface Group {
   readonly title: string
   readonly inFlight: number
   readonly cells: readonly Cell[]
-  /** Whether oidc-provider takes part. */
+  /** Whether oidc-provider is measured, too. */
   readonly withPeers: boolean
 }
 
@@ -19,7 +19,7 @@ export interface Plan {
 const IN_FLIGHT = 32
 const TARGET_ROWS = 'introspect,verify,batch-introspect,mint,mint-jwt,refresh'
 
-/** What the targets are about, in some minutes. */
+/** The cells with targets. Takes some minutes. */
 export function standardPlan(): Plan {
   const onOne = (database: DatabaseName): Group => ({
     title: `${database}, 1 million tokens, one worker`,
@@ -54,7 +54,10 @@ export function standardPlan(): Plan {
   }
 }
 
-/** Any cells: those of one ground, on either transport, and with as many calls in flight go together, with oidc-provider if wanted. */
+/**
+ * Any cells. Cells with the same ground and the same number of calls in progress form a group, on either transport.
+ * `withPeers`: measures oidc-provider, too.
+ */
 export function planOf(cells: readonly Cell[], withPeers = false): Plan {
   const titleOf = (cell: Cell) => `${groundName({ ...cell, transport: 'native' })}, ${cell.inFlight} in flight`
   const groups = [

@@ -4,13 +4,13 @@ import type { GroupResult } from './report/results.ts'
 import type { Measured } from './run/measured.ts'
 import type { TrialResult } from './run/trials.ts'
 
-/** How a result compares with what was promised. */
+/** A result compared with its target. */
 export interface Verdict {
   readonly target: string
   readonly sense: 'at least' | 'at most'
   readonly wanted: number
   readonly unit: string
-  /** `null`: it was not measured. */
+  /** `null`: not measured. */
   readonly measured: number | null
   readonly met: boolean | null
 }
@@ -24,7 +24,7 @@ type Target = Pick<Verdict, 'target' | 'sense' | 'wanted' | 'unit'> & { readonly
 
 const RATIO = '× echo'
 
-/** The two databases that have targets, with the wanted value of each. */
+/** The target of each of the two databases. */
 type Wanted = readonly [sqlite: number, mariadb: number]
 
 const RATES: readonly (readonly [row: string, wanted: Wanted])[] = [
@@ -35,7 +35,7 @@ const RATES: readonly (readonly [row: string, wanted: Wanted])[] = [
   ['refresh', [0.2, 0.12]],
   ['batch-introspect', [4, 3]],
 ]
-/** A batch is a hundred tokens: its time is another matter. */
+/** A batch has a hundred tokens, so its time has no target. */
 const P99: readonly (readonly [row: string, wanted: Wanted])[] = [
   ['introspect', [1, 1]],
   ['verify', [1, 1]],
@@ -43,7 +43,7 @@ const P99: readonly (readonly [row: string, wanted: Wanted])[] = [
   ['mint-jwt', [3, 4]],
   ['refresh', [3, 4]],
 ]
-/** One call at a time: batches must not make a lonely call wait. */
+/** One call at a time: batching must not delay a single call. */
 const ALONE: readonly (readonly [row: string, wanted: number])[] = [
   ['introspect', 1.5],
   ['mint', 2.5],
@@ -125,7 +125,7 @@ function atMost(target: string, wanted: number, unit: string, find: Target['find
   return { target, sense: 'at most', wanted, unit, find }
 }
 
-/** The first group that has it: what is measured twice is compared inside its own group by `quotient`. */
+/** The first group with the cell. `quotient` compares cells inside a group. */
 function measuredOf({ groups }: Pick<Found, 'groups'>, name: string): Measured | null {
   for (const { results } of groups) {
     for (const result of results) if (result.kind === 'measured' && result.name === name) return result
@@ -133,7 +133,7 @@ function measuredOf({ groups }: Pick<Found, 'groups'>, name: string): Measured |
   return null
 }
 
-/** Of one group. */
+/** Within one group. */
 function p50ToEcho({ groups }: Found, name: string): number | null {
   for (const group of groups) {
     const [cell, echo] = [name, ECHO].map((each) => measuredOf({ groups: [group] }, each))
@@ -142,7 +142,7 @@ function p50ToEcho({ groups }: Found, name: string): number | null {
   return null
 }
 
-/** Of two rates of one group, or, measured apart, of their ratios to the echo. */
+/** The ratio of two rates of one group. In different groups: the ratio of their ratios to the echo. */
 function quotient(found: Found, name: string, other: string): number | null {
   for (const group of found.groups) {
     const [a, b] = [name, other].map((each) => measuredOf({ groups: [group] }, each))

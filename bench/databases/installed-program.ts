@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Debian keeps each version of PostgreSQL in a directory of its own. */
+/** Debian installs each version of PostgreSQL in its own directory. */
 const POSTGRES = '/usr/lib/postgresql'
 
-/** Where a program of a database server is; `null` if nowhere. */
+/** The path of a database server's program. `null`: not found. */
 export function installedProgram(...names: readonly string[]): string | null {
   const versions = existsSync(POSTGRES) ? readdirSync(POSTGRES).toSorted((a, b) => Number(b) - Number(a)) : []
   const directories = [

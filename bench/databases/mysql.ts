@@ -14,34 +14,34 @@ import { startDatabaseServer } from './server-process.ts'
 const USER = 'qscope_bench'
 const PASSWORD = 'qscope_bench'
 
-/** Of both: with a pool that holds what one machine usually gives, and a flush at every commit, as in production. */
+/** For both: a buffer pool for one ordinary machine, and a flush at every commit, as in production. */
 const COMMON_SETTINGS = Object.freeze([
   '--bind-address=127.0.0.1',
   '--skip-name-resolve',
   '--innodb-buffer-pool-size=1G',
   '--innodb-flush-log-at-trx-commit=1',
-  // Of indexes that are built: for the seed.
+  // For building indexes in the seed.
   '--innodb-sort-buffer-size=64M',
   '--max-connections=300',
 ])
 
-/** In what MySQL and MariaDB differ here. */
+/** The differences between MySQL and MariaDB. */
 interface Product {
   readonly name: 'mysql' | 'mariadb'
   readonly label: string
   readonly program: string
   readonly settings: readonly string[]
-  /** Makes an empty data directory. */
+  /** Creates an empty data directory. */
   readonly install: (options: readonly string[]) => void
-  /** Rows of whole numbers, without the last. */
+  /** Rows of integers, without the last. */
   readonly numbers: TokenSql['numbers']
-  /** Whether an index that a foreign key needs may be dropped, where keys are not checked. */
+  /** Whether an index of a foreign key may be dropped while keys are not checked. */
   readonly dropsIndexesOfKeys: boolean
-  /** Run first on a connection that seeds. */
+  /** Runs first on a seeding connection. */
   readonly beforeSeed: readonly string[]
 }
 
-/** A MariaDB server of the benchmark's own; throws `NotAvailable` where none is installed. */
+/** Starts a MariaDB server for the benchmark. Throws `NotAvailable` if it is not installed. */
 export async function openMariaDb(root: string): Promise<BenchDatabase> {
   const program = installedProgram('mariadbd')
   const installer = installedProgram('mariadb-install-db')
@@ -61,7 +61,7 @@ export async function openMariaDb(root: string): Promise<BenchDatabase> {
   })
 }
 
-/** The same of MySQL, whose binary log is on and flushed at every commit, as by default. */
+/** The same for MySQL, with the binary log on and flushed at every commit, as by default. */
 export async function openMysql(root: string): Promise<BenchDatabase> {
   const program = mysqlProgram('mysqld')
   if (program === null) throw new NotAvailable('MySQL is not installed: run scripts/install-mysql.sh')
@@ -158,7 +158,7 @@ async function bulkConnection(
   }
 }
 
-/** As `show create table` writes them: `UNIQUE KEY `name` (`column`)`. The primary key stays. */
+/** As `show create table` prints them: `UNIQUE KEY `name` (`column`)`. The primary key stays. */
 async function dropIndexes(
   connection: Connection,
   table: string,
@@ -172,6 +172,6 @@ async function dropIndexes(
     .map(([, definition = '', name = '']) => ({ definition, name }))
   if (parts.length === 0) return []
   await connection.query(`alter table ${table} ${parts.map(({ name }) => `drop index ${name}`).join(', ')}`)
-  // One at a time: each is sorted by itself, in less memory.
+  // One at a time, because each sort then takes less memory.
   return parts.map(({ definition }) => `alter table ${table} add ${definition}`)
 }

@@ -13,7 +13,7 @@ const OPEN = Object.freeze({
   postgres: openPostgres,
 } satisfies Record<DatabaseName, (root: string) => Promise<BenchDatabase>>)
 
-/** The databases of a run, each started when it is first needed. */
+/** The databases of a run, each started on demand. */
 export class Databases {
   readonly #root: string
   readonly #abilities: Abilities
@@ -24,7 +24,7 @@ export class Databases {
     this.#abilities = abilities
   }
 
-  /** Throws `NotAvailable` where there is no such database here, or the server knows none. */
+  /** Throws `NotAvailable` if the database is not installed, or the server does not support it. */
   async open(name: DatabaseName): Promise<BenchDatabase> {
     if (name === 'postgres' && !this.#abilities.postgres) throw new NotAvailable('this server knows no PostgreSQL')
     const opened = this.#opened.get(name) ?? OPEN[name](this.#root)

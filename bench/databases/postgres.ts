@@ -12,7 +12,7 @@ import { startDatabaseServer } from './server-process.ts'
 
 const USER = 'qscope_bench'
 
-/** Flushes at every commit, as it does unless told otherwise. */
+/** Flushes at every commit, which is the default. */
 const SETTINGS = Object.freeze({
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -28,13 +28,13 @@ const tokenSql: TokenSql = Object.freeze({
   text: (expression: string) => `(${expression})::text`,
 })
 
-/** A PostgreSQL server of the benchmark's own; throws `NotAvailable` where none is installed. */
+/** Starts a PostgreSQL server for the benchmark. Throws `NotAvailable` if it is not installed. */
 export async function openPostgres(root: string): Promise<BenchDatabase> {
   const found = installedProgram('postgres')
   if (found === null) throw new NotAvailable('PostgreSQL is not installed')
   const program = realpathSync(found)
   const directory = benchDirectory(root, 'postgres')
-  // It refuses to run as root.
+  // PostgreSQL does not run as root.
   const account = accountInsteadOfRoot()
   if (account !== null) chownSync(directory, account.uid, account.gid)
   const data = join(directory, 'data')
@@ -50,7 +50,7 @@ export async function openPostgres(root: string): Promise<BenchDatabase> {
     args: ['-D', data, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])],
     directory,
     account,
-    // Not SIGTERM, which waits until everybody has left.
+    // SIGTERM would wait for all clients to disconnect.
     stopSignal: 'SIGINT',
     probe: async () => (await connected(urlOf('postgres'))).end(),
   })
@@ -83,7 +83,7 @@ async function connected(url: string): Promise<Client> {
 async function bulkConnection(url: string): Promise<BulkConnection> {
   const client = await connected(url)
   await client.query('set synchronous_commit = off')
-  // Foreign keys are triggers, which a replica leaves to where its rows came from.
+  // Foreign keys are triggers, which do not fire on a replica.
   await client.query('set session_replication_role = replica')
   return {
     tokenSql,
@@ -105,7 +105,7 @@ async function bulkConnection(url: string): Promise<BulkConnection> {
       return rows.map((row) => row.sql)
     },
     close: async () => {
-      // The planner and the visibility map, as a running database has them after a while.
+      // Updates the planner's statistics and the visibility map, as in a database that has run for a while.
       await client.query('vacuum analyze')
       await client.end()
     },

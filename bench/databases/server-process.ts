@@ -8,24 +8,24 @@ const POLL_MS = 100
 
 export interface ServerProcess {
   readonly pid: number
-  /** Ends it in good order; its data stays. */
+  /** Shuts it down. Its data stays. */
   stop(): Promise<void>
 }
 
 interface Program {
   readonly program: string
   readonly args: readonly string[]
-  /** Of its files. */
+  /** The directory of its files. */
   readonly directory: string
-  /** Whom it runs as instead of root. */
+  /** The account if the benchmark runs as root. */
   readonly account: { readonly uid: number; readonly gid: number } | null
-  /** Asks it to end, whoever is connected. */
+  /** Shuts it down even with connected clients. */
   readonly stopSignal: NodeJS.Signals
   /** Throws until it answers. */
   readonly probe: () => Promise<void>
 }
 
-/** Starts a database server on data that is kept. */
+/** Starts a database server on existing data. */
 export async function startDatabaseServer(options: Program): Promise<ServerProcess> {
   const log = join(options.directory, 'server.log')
   const output = openSync(log, 'w')

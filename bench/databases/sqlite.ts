@@ -65,7 +65,7 @@ function bulkConnection(file: string, purpose: BulkPurpose): BulkConnection {
       database.pragma('journal_mode = wal')
       database.pragma('wal_checkpoint(truncate)')
       database.close()
-      // Else the first measurements would share the disk with what was seeded.
+      // Otherwise the first measurements would share the disk with writes of the seed.
       const descriptor = openSync(file, 'r')
       fsyncSync(descriptor)
       closeSync(descriptor)

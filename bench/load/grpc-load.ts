@@ -5,10 +5,10 @@ import { type RequestSource, requestSource } from './request-source.ts'
 import { Tally } from './tally.ts'
 
 const PREFIX_BYTES = 5
-/** How long those under way at the end may take. */
+/** The time limit for calls in progress at the end. */
 const GRACE_MS = 5_000
 
-/** Keeps so many calls under way, each lane beginning its next when the one before is answered. */
+/** Keeps a number of calls in progress. Each lane starts the next call after the previous answer. */
 export async function runGrpcLoad(job: GrpcJob, begun: () => void): Promise<LoadResult> {
   const source = requestSource(job.requests)
   const opened = Array.from({ length: job.connections }, () => GrpcConnection.open(job.port, job.path))
@@ -33,13 +33,13 @@ interface Lane {
   readonly expected: Expected
 }
 
-/** Ends when the time is over, the requests are used up, or the connection is gone. */
+/** Ends when the time is over, the requests are used up, or the connection is lost. */
 function runLane({ lane, connection, source, tally, expected }: Lane): Promise<void> {
   return new Promise((done) => {
     const next = () => {
       const data = tally.isOpen ? source.next(lane) : null
       if (data === null) {
-        // Where requests are used up, the first lane to find out ends the measurement.
+        // When the requests are used up, the first lane that notices ends the measurement.
         if (tally.isOpen) tally.close()
         done()
         return

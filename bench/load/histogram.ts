@@ -1,8 +1,8 @@
-/** Steps for each doubling: neighbours differ by about 1 %. */
+/** Steps for each doubling. Adjacent steps differ by about 1 %. */
 const PER_OCTAVE = 64
 const OCTAVES = 32
 
-/** Latencies in microseconds, from 1 µs to over an hour, at a precision of 1 % and in constant memory. */
+/** Latencies in microseconds, from 1 µs to over an hour, with a precision of 1 % and constant memory. */
 export class Histogram {
   readonly #counts = new Uint32Array(PER_OCTAVE * OCTAVES)
   #total = 0
@@ -17,7 +17,7 @@ export class Histogram {
     this.#total += 1
   }
 
-  /** The latency that a share of the calls stayed below; `null` where nothing was recorded. */
+  /** The latency below which a share of the calls stayed. `null`: no calls were recorded. */
   quantile(share: number): number | null {
     let left = Math.ceil(this.#total * share)
     for (const [slot, count] of this.#counts.entries()) {

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 import type { Http1Job, LoadResult } from './job.ts'
 import { Tally } from './tally.ts'
 
-/** The same for HTTP/1.1, over connections that are kept. */
+/** The same for HTTP/1.1 with keep-alive connections. */
 export async function runHttp1Load(job: Http1Job, begun: () => void): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: job.inFlight })
   let used = 0
@@ -23,7 +23,7 @@ export async function runHttp1Load(job: Http1Job, begun: () => void): Promise<Lo
   return tally.close()
 }
 
-/** What is wrong with the answer, if anything. */
+/** The problem of the answer. `null`: none. */
 function postForm({ port, path, authorization, contains }: Http1Job, agent: Agent, body: string) {
   const headers = {
     authorization,

@@ -1,20 +1,20 @@
-/** What a load process is asked to do, and what it answers; both travel between processes. */
+/** A job for a load process and its result. Both are sent between processes. */
 
-/** Where requests come from. Messages are encoded already, without a gRPC prefix. */
+/** The source of requests. Messages are encoded, without a gRPC prefix. */
 export type Requests =
-  /** Over and over. */
+  /** Repeatedly. */
   | { readonly kind: 'cycle'; readonly messages: readonly Uint8Array[] }
-  /** Each once; the measurement ends when they are used up. */
+  /** Each once. The measurement ends when they are used up. */
   | { readonly kind: 'once'; readonly messages: readonly Uint8Array[] }
-  /** One a lane; the refresh token of each answer replaces the one at `tokenAt`. */
+  /** One for each lane. The refresh token of each answer replaces the one at `tokenAt`. */
   | { readonly kind: 'rotate'; readonly messages: readonly Uint8Array[]; readonly tokenAt: number }
 
-/** What a right answer looks like; anything else is counted as an error. */
+/** The expected answer. Others count as errors. */
 export type Expected = 'some bytes' | 'no bytes' | 'anything'
 
 interface Pace {
   readonly connections: number
-  /** Calls under way at once, over all connections. */
+  /** The number of calls in progress over all connections. */
   readonly inFlight: number
   readonly durationMs: number
 }
@@ -28,27 +28,27 @@ export interface GrpcJob extends Pace {
   readonly expected: Expected
 }
 
-/** POST of form bodies over HTTP/1.1, one connection for each call in flight. */
+/** POST requests with form bodies over HTTP/1.1. Each call in progress has its own connection. */
 export interface Http1Job extends Pace {
   readonly protocol: 'http1'
   readonly port: number
   readonly path: string
   readonly authorization: string
-  /** Over and over. */
+  /** Repeatedly. */
   readonly bodies: readonly string[]
-  /** What a right answer contains. */
+  /** A text that a correct answer contains. */
   readonly contains: string
 }
 
 export type Job = GrpcJob | Http1Job
 
 export interface LoadResult {
-  /** Answered rightly, while it was measured. */
+  /** The number of correct answers during the measurement. */
   readonly calls: number
   readonly seconds: number
   readonly p50Ms: number | null
   readonly p99Ms: number | null
-  /** Calls that failed, by gRPC status, or by a name of ours where there was none. */
+  /** The number of failed calls by gRPC status, or by another name if there was none. */
   readonly errors: Readonly<Record<string, number>>
   readonly cpuSeconds: number
 }

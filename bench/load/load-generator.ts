@@ -4,16 +4,16 @@ import type { Job, LoadMessage, LoadResult } from './job.ts'
 
 const PROCESS = join(import.meta.dirname, 'process.ts')
 
-/** The load process, from outside. */
+/** The parent's side of the load process. */
 export class LoadGenerator {
   readonly #child: ChildProcess
 
   constructor() {
-    // Buffers travel as they are.
+    // Transfers buffers without conversion.
     this.#child = fork(PROCESS, { serialization: 'advanced' })
   }
 
-  /** `begun` is called when the connections are open and the clock starts. */
+  /** `begun` is called when the connections are open and the time starts. */
   run(job: Job, begun: () => void): Promise<LoadResult> {
     return new Promise((resolve, reject) => {
       const gone = () => settle(() => reject(new Error('the load process ended')))

@@ -1,4 +1,4 @@
-/** The process that makes the load, one job after the other: it shares no core with what it measures, if there are two. */
+/** The load process. It runs jobs one after another, and on another core than the server if there are two. */
 import { runGrpcLoad } from './grpc-load.ts'
 import { runHttp1Load } from './http1-load.ts'
 import type { Job, LoadMessage, LoadResult } from './job.ts'

@@ -1,11 +1,11 @@
 import { grpcData, MESSAGE_AT } from './http2/frames.ts'
 import type { Requests } from './job.ts'
 
-/** Hands each lane its next request, framed. */
+/** Provides the next framed request of each lane. */
 export interface RequestSource {
-  /** `null`: there are no more. A lane waits for its answer before it asks again. */
+  /** `null`: there are no more. A lane calls this again only after its answer. */
   next(lane: number): Buffer | null
-  /** Shown every right answer. */
+  /** Called with every correct answer. */
   learn(lane: number, body: readonly Buffer[]): void
 }
 
@@ -19,7 +19,7 @@ export function requestSource(requests: Requests): RequestSource {
       return {
         next: () => {
           used += 1
-          // One request may be under way twice: the stream's number is written into a copy.
+          // The same request may be in progress twice, so the stream id is written into a copy.
           const frame = frames[used % frames.length]
           return frame === undefined ? null : Buffer.from(frame)
         },

@@ -1,7 +1,7 @@
 import { Histogram } from './histogram.ts'
 import type { LoadResult } from './job.ts'
 
-/** Counts what comes back until the time is over. */
+/** Counts answers until the time is over. */
 export class Tally {
   readonly #latencies = new Histogram()
   readonly #errors: Record<string, number> = {}
@@ -14,19 +14,19 @@ export class Tally {
     this.#end = this.#begun + durationMs
   }
 
-  /** Whether another call may begin. */
+  /** Whether another call may start. */
   get isOpen(): boolean {
     return this.#result === null && performance.now() < this.#end
   }
 
-  /** `error`: `null` for a right answer; `begun` as `performance.now` said. Who answers late does not count. */
+  /** `error`: `null` for a correct answer. `begun`: the time of `performance.now`. Late answers do not count. */
   note(begun: number, error: string | null): void {
     if (this.#result !== null) return
     if (error !== null) this.#errors[error] = (this.#errors[error] ?? 0) + 1
     else if (performance.now() <= this.#end) this.#latencies.record((performance.now() - begun) * 1_000)
   }
 
-  /** Ends the measurement; the first call says when. */
+  /** Ends the measurement at the first call. */
   close(): LoadResult {
     this.#result ??= this.#sum()
     return this.#result

@@ -1,4 +1,4 @@
-/** The yardstick: grpc-js with QScope's own options, which sends a message back as it came. */
+/** The reference: a grpc-js server with QScope's options that returns each message unchanged. */
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { type BytesValue, BytesValueSchema } from '@bufbuild/protobuf/wkt'
 import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js'

@@ -1,4 +1,4 @@
-/** The floor: node:http2 with nothing behind it, which answers every request with the same gRPC frame. */
+/** The lower bound: node:http2 without a handler. Answers every request with the same gRPC frame. */
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 

@@ -1,4 +1,4 @@
-/** The echo on HTTP/2 of our own: what the transport costs by itself. It decodes and encodes as the echo on grpc-js does. */
+/** The echo on QScope's own HTTP/2 transport, which shows the transport's cost. It decodes and encodes like the grpc-js echo. */
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { BytesValueSchema } from '@bufbuild/protobuf/wkt'
 import { DEFAULT_LIMITS } from '../../src/transports/grpc/limits.ts'

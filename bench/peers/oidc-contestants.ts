@@ -11,10 +11,10 @@ export const OIDC_MEMORY_MINT = 'oidc-provider in memory: minting'
 export const OIDC_SQLITE_MINT = 'oidc-provider on SQLite: minting'
 
 const MINT_BODY = 'grant_type=client_credentials'
-/** Fewer than its own store in memory holds. */
+/** Fewer than its in-memory store holds. */
 const INTROSPECTED = 200
 
-/** oidc-provider with its own store in memory, and with a durable one; throws `NotAvailable`. */
+/** Starts oidc-provider with its in-memory store and with a durable one. Throws `NotAvailable`. */
 export async function startOidcProviders(root: string, inFlight: number): Promise<Peers> {
   const file = join(benchDirectory(root, 'oidc-provider'), 'oidc.db')
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true })
@@ -41,7 +41,7 @@ export async function startOidcProviders(root: string, inFlight: number): Promis
     name: OIDC_MEMORY_INTROSPECT,
     tokensPerCall: 1,
     watched: { server: memory.pid, database: null },
-    // Drawn anew each time: what is minted meanwhile pushes older tokens out of its store.
+    // Generated for each job, because mints evict older tokens from its store.
     job: async (durationMs) => {
       const tokens = await Promise.all(Array.from({ length: INTROSPECTED }, () => mintToken(memory.port)))
       const bodies = tokens.map((token) => `token=${token}`)

@@ -1,4 +1,4 @@
-/** As much of oidc-provider as benchmark and tests use; the package has no types of its own. */
+/** The parts of oidc-provider that benchmark and tests use. The package has no types. */
 declare module 'oidc-provider' {
   import type { RequestListener } from 'node:http'
 

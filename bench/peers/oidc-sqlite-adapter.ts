@@ -1,13 +1,13 @@
 import Sqlite from 'better-sqlite3'
 
-/** What oidc-provider wants of a store, as far as client credentials and introspection use it. */
+/** The part of oidc-provider's store interface for client credentials and introspection. */
 export interface OidcAdapter {
   upsert(id: string, payload: object, expiresIn: number): Promise<void>
   find(id: string): Promise<object | undefined>
   destroy(id: string): Promise<void>
 }
 
-/** A durable store of a few lines: one commit a token, each flushed. */
+/** A durable store in a few lines, with one flushed commit for each token. */
 export function oidcSqliteAdapter(file: string): new (model: string) => OidcAdapter {
   const database = new Sqlite(file)
   database.pragma('journal_mode = wal')

@@ -8,10 +8,10 @@ export interface PeerProcess {
   stop(): Promise<void>
 }
 
-/** What a peer tells when it listens, or why it cannot. */
+/** A peer's message when it listens, or why it cannot. */
 export type PeerMessage = { readonly port: number } | { readonly unavailable: string }
 
-/** Starts a server to compare with, in a process of its own; throws `NotAvailable`. */
+/** Starts a server for comparison in its own process. Throws `NotAvailable`. */
 export async function startPeer(file: string, args: readonly string[] = []): Promise<PeerProcess> {
   const child = fork(join(import.meta.dirname, file), args, {
     env: { ...process.env, NODE_ENV: 'production' },

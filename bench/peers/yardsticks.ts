@@ -12,7 +12,7 @@ export interface Peers {
   stop(): Promise<void>
 }
 
-/** The floor, the echo that everything is a ratio to, and the echo on the transport of our own. */
+/** The lower bound, the echo to which all ratios refer, and the echo on QScope's own transport. */
 export async function startYardsticks(inFlight: number): Promise<Peers> {
   const floor = await startPeer('http2-floor.ts')
   const echo = await startPeer('grpc-echo.ts')

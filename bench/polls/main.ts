@@ -1,9 +1,7 @@
 /**
- * Measures what verifiers that wait cost a server, and how soon they hear: `npm run
- * bench:polls`. So many verifiers, 1,000 unless the first argument says otherwise,
- * each hold a `PollRevocations` that waits. First nothing is revoked; then a token
- * at a time, and the time counts from the answer of `RevokeToken` until a verifier
- * has the key.
+ * Measures the load of waiting verifiers on a server, and how soon they learn of a revocation: `npm run bench:polls`. 1,000
+ * verifiers, or the number in the first argument, each wait in a `PollRevocations` call. At first nothing is revoked. Then
+ * one token at a time is revoked. The time counts from the answer of `RevokeToken` until a verifier has the key.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RevocationStart, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
@@ -25,7 +23,7 @@ const httpListen = `127.0.0.1:${await freePort()}`
 const given = await givenServer(100, { QSCOPE_HTTP_LISTEN: httpListen, QSCOPE_LOG_LEVEL: 'warn' })
 const client = clientField(given.warehouse)
 const connections: Connection[] = []
-/** When each verifier had heard of the revocation under way. */
+/** The times at which verifiers learned of the current revocation. */
 let heard: number[] = []
 let isOver = false
 
@@ -47,7 +45,7 @@ async function metric(name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(page)?.[1] ?? Number.NaN)
 }
 
-/** What the server used meanwhile, in milliseconds of a core for each second, and its queries for each second. */
+/** The server's load during `work`: milliseconds of a core per second, and queries per second. */
 async function during(work: () => Promise<void>): Promise<string> {
   const before = { usage: usageOf(given.pid), queries: await metric('qscope_revocation_queries_total') }
   const begun = performance.now()

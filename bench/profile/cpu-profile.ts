@@ -1,4 +1,4 @@
-/** What `--cpu-prof` writes (Chrome DevTools Protocol, `Profiler.Profile`), as far as it is read here. */
+/** The used parts of the output of `--cpu-prof` (Chrome DevTools Protocol, `Profiler.Profile`). */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number
@@ -6,7 +6,7 @@ export interface CpuProfile {
   }[]
   /** Microseconds of the monotonic clock. */
   readonly startTime: number
-  /** A node for each sample, and the time since the one before. */
+  /** The node of each sample, and the time since the previous one. */
   readonly samples: readonly number[]
   readonly timeDeltas: readonly number[]
 }
@@ -17,7 +17,7 @@ export interface SelfTime {
   readonly microseconds: number
 }
 
-/** The self time of each function inside a span of the monotonic clock, the most costly first; idling left out. */
+/** The self time of each function in a span of the monotonic clock, the longest first, without idle time. */
 export function selfTimes(profile: CpuProfile, from: number, until: number): readonly SelfTime[] {
   const functions = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]))
   const times = new Map<string, SelfTime>()

@@ -1,4 +1,7 @@
-/** `node bench/profile/main.ts <cell>`: where the server's time goes while one cell is measured. It runs from its sources, which name their functions' places. */
+/**
+ * `node bench/profile/main.ts <cell>`: the processor time of the server's functions while a cell is measured. The server runs
+ * from its sources, so that places of functions are known.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,14 +37,14 @@ try {
     nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-interval=${SAMPLE_EVERY_US}`],
     tell: (line) => {
       process.stderr.write(`${line}\n`)
-      // The start and the warm-up are not what is asked about.
+      // Excludes the start and the warm-up.
       if (line.includes('round 1')) begun = process.hrtime.bigint()
     },
   })
   for (const result of outcome.groups.flatMap(({ results }) => results)) {
     if (result.kind === 'not available') throw new Error(`${result.name} is not available: ${result.reason}`)
   }
-  // Of each process its event loop; the thread that writes SQLite is started without Node's arguments.
+  // Profiles the event loop of each process. The SQLite writer thread is started without Node's arguments.
   for (const file of readdirSync(directory)) {
     const profile = JSON.parse(readFileSync(join(directory, file), 'utf8')) as CpuProfile
     print(file, selfTimes(profile, Number(begun / 1_000n), Number.POSITIVE_INFINITY))

@@ -7,20 +7,20 @@ export type CellResult =
   | ({ readonly kind: 'measured' } & Measured)
   | { readonly kind: 'not available'; readonly name: string; readonly reason: string }
 
-/** What was measured side by side. */
+/** The results of one group. */
 export interface GroupResult {
   readonly title: string
   readonly results: readonly CellResult[]
 }
 
-/** Everything that a run found out. */
+/** All results of a run. */
 export interface Results {
   /** ISO 8601. */
   readonly date: string
   readonly machine: Machine
   readonly databases: readonly string[]
   readonly rounds: number
-  /** Of one measurement. */
+  /** The duration of one measurement. */
   readonly seconds: number
   readonly groups: readonly GroupResult[]
   readonly trials: readonly TrialResult[]

@@ -6,7 +6,7 @@ import { reportText } from './text.ts'
 
 const DIRECTORY = join(import.meta.dirname, '..', '..', 'docs', 'benchmarks')
 
-/** Writes what the documentation shows: the numbers, a table, a picture. */
+/** Writes the files of the documentation: the numbers, a table and a picture. */
 export function saveResults(results: Results): void {
   mkdirSync(DIRECTORY, { recursive: true })
   writeFileSync(join(DIRECTORY, 'results.json'), `${JSON.stringify(results, null, 2)}\n`)

@@ -16,7 +16,7 @@ const FOOT = 56
 
 interface Bar {
   readonly label: string
-  /** Of a cell or of a peer. */
+  /** The name of a cell or peer. */
   readonly name: string
   readonly style: 'qscope' | 'other'
 }
@@ -26,7 +26,7 @@ interface Panel {
   readonly bars: readonly Bar[]
 }
 
-/** Panels whose bars have one scale. */
+/** The panels of a figure share a scale. */
 const FIGURES: readonly (readonly Panel[])[] = Object.freeze([
   [
     {
@@ -51,7 +51,7 @@ const FIGURES: readonly (readonly Panel[])[] = Object.freeze([
   ],
 ])
 
-/** It has a ground of its own, so that it can be read on any page. */
+/** It has its own background, so that it is readable on any page. */
 const STYLE = `
   .ground { fill: #ffffff; stroke: #d0d7de }
   text { font: 13px -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif; fill: #1f2328 }
@@ -66,11 +66,14 @@ const STYLE = `
     .qscope { fill: #4493f8 } .other { fill: #656c76 }
   }`
 
-/** Bars of calls a second, as an SVG: QScope beside oidc-provider, and the empty call on both transports. What was not measured is left out. */
+/**
+ * Bars of calls a second as SVG: QScope and oidc-provider, and the empty call on both transports. Without cells that were not
+ * measured.
+ */
 export function resultsPicture(results: Results): string {
   const rates = new Map<string, number>()
   for (const { results: cells } of results.groups) {
-    // What several groups measured: the first has it.
+    // If several groups measured a cell, the first one counts.
     for (const cell of cells)
       if (cell.kind === 'measured' && !rates.has(cell.name)) rates.set(cell.name, cell.perSecond)
   }

@@ -4,10 +4,10 @@ import { machineLine } from './machine.ts'
 import type { CellResult, GroupResult, Results } from './results.ts'
 
 const HEADINGS = ['', 'tokens/s', '× echo', 'p50 ms', 'p99 ms', '× echo', 'CPU s/l/d', 'MB', 'errors']
-/** Above this the load may be what was measured. */
+/** Above this, the load process may have been the bottleneck. */
 const BUSY_LOAD = 0.85
 
-/** The whole run as Markdown, which is as well read on a terminal. */
+/** The whole run as Markdown, which is also readable on a terminal. */
 export function reportText(results: Results): string {
   const { machine, databases, rounds, seconds, date } = results
   const lines = [
@@ -61,7 +61,7 @@ function trialLine(trial: TrialResult): string {
   }
 }
 
-/** Nothing, where no target was touched. */
+/** Empty if no target was measured. */
 function targetLines(targets: readonly Verdict[]): readonly string[] {
   const measured = targets.filter(({ met }) => met !== null)
   if (measured.length === 0) return []
@@ -71,7 +71,7 @@ function targetLines(targets: readonly Verdict[]): readonly string[] {
     '## Targets',
     '',
     ...table(['target', 'wanted', 'measured', ''], measured.map(verdictRow)),
-    // A run of a few cells leaves most targets alone, and need not say so.
+    // A run of a few cells measures few targets, so the others are not listed.
     ...(others.length === 0 || others.length > measured.length
       ? []
       : ['', `Not measured: ${others.map(({ target }) => target).join('; ')}.`]),

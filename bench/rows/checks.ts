@@ -13,10 +13,10 @@ import type { Site } from './site.ts'
 
 const BATCH = 100
 const BATCHES = 200
-/** Of a token's shape, but with a checksum that does not fit. */
+/** In the form of a token, but with a wrong checksum. */
 const GARBAGE = `qat_${'0'.repeat(49)}`
 
-/** RFC 7662: the resource server asks about the tokens it is handed. */
+/** RFC 7662: the resource server introspects the tokens that it receives. */
 function introspection(
   expected: Row['expected'],
   tokensOf: (known: Site['dataset']['known']) => readonly string[],
@@ -34,7 +34,7 @@ function introspection(
 }
 
 export const introspect = introspection('some bytes', ({ active }) => active)
-/** An inactive token is an empty message. */
+/** The answer for an inactive token is an empty message. */
 export const introspectRevoked = introspection('no bytes', ({ revoked }) => revoked)
 export const introspectGarbage = introspection('no bytes', () => [GARBAGE])
 

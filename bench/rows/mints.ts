@@ -5,7 +5,7 @@ import { encode, pathOf } from './encode.ts'
 import type { Row } from './row.ts'
 import type { Site } from './site.ts'
 
-/** RFC 6749 §4.4: a token for the next call, answered when it and its audit event are durable. */
+/** RFC 6749 §4.4: mints a token. The answer comes when the token and its audit event are durable. */
 function minting(minterOf: (site: Site) => Promise<ClientCredentials>): Row {
   return {
     path: pathOf(TokenService.method.mintToken),

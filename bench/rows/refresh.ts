@@ -6,7 +6,7 @@ import { encode, pathOf } from './encode.ts'
 import type { Row } from './row.ts'
 import { REDIRECT_URI, type Site } from './site.ts'
 
-/** RFC 6749 §6, RFC 9700 §4.14: each lane has a user of its own, and presents what it was given last. */
+/** RFC 6749 §6, RFC 9700 §4.14: each lane has its own user and presents its latest token. */
 export const refresh: Row = {
   path: pathOf(TokenService.method.refreshToken),
   expected: 'some bytes',
@@ -20,7 +20,7 @@ export const refresh: Row = {
   },
 }
 
-/** A new user consents, and the client redeems the code: the first refresh token of a family. */
+/** A new user consents and the client redeems the code, which returns the first refresh token of a family. */
 async function signIn({ connection, bearer, web }: Site): Promise<string> {
   const { code } = await connection.call(
     TokenService.method.createAuthorizationCode,

@@ -4,12 +4,12 @@ import { encode, pathOf } from './encode.ts'
 import type { Row } from './row.ts'
 import type { Site } from './site.ts'
 
-/** More than any server gets through; one that does ends the measurement early. */
+/** More than any server reaches. A faster one ends the measurement early. */
 const REVOCATIONS_PER_SECOND = 5_000
 const BATCH = 100
 const BATCHES_AT_ONCE = 8
 
-/** RFC 7009: each call ends a token that was active. */
+/** RFC 7009: each call revokes an active token. */
 export const revoke: Row = {
   path: pathOf(TokenService.method.revokeToken),
   expected: 'no bytes',

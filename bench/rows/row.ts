@@ -1,7 +1,7 @@
 import type { Expected, Requests } from '../load/job.ts'
 import type { Site } from './site.ts'
 
-/** What will be asked of the prepared requests. */
+/** The expected load of the prepared requests. */
 export interface Wanted {
   readonly inFlight: number
   readonly durationMs: number
@@ -11,8 +11,8 @@ export interface Wanted {
 export interface Row {
   readonly path: string
   readonly expected: Expected
-  /** How many tokens a call is about; rates are told in tokens. */
+  /** The number of tokens in a call. Rates are in tokens. */
   readonly tokensPerCall: number
-  /** Makes the requests of one measurement; throws `NotAvailable`. */
+  /** Prepares the requests of one measurement. Throws `NotAvailable`. */
   prepare(site: Site, wanted: Wanted): Promise<Requests>
 }

@@ -20,7 +20,7 @@ export interface Site {
   readonly minter: ClientCredentials
   /** Has users, codes and refresh tokens. */
   readonly web: ClientCredentials
-  /** Mints JWTs; throws `NotAvailable` where the server has none. */
+  /** Mints JWTs. Throws `NotAvailable` if the server does not support them. */
   jwtMinter(): Promise<ClientCredentials>
   close(): void
 }

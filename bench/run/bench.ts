@@ -17,12 +17,12 @@ import { runTrial, type TrialResult, type TrialSettings } from './trials.ts'
 
 export interface BenchOptions {
   readonly entry: string
-  /** Where databases are kept. */
+  /** The directory of the databases. */
   readonly root: string
   readonly fresh: boolean
   readonly pace: Pace
   readonly trials: TrialSettings
-  /** For the server's Node. */
+  /** Arguments for the server's Node. */
   readonly nodeArgs?: readonly string[]
   readonly tell: (line: string) => void
 }
@@ -30,11 +30,11 @@ export interface BenchOptions {
 export interface BenchOutcome {
   readonly groups: readonly GroupResult[]
   readonly trials: readonly TrialResult[]
-  /** The versions of the databases that took part. */
+  /** The versions of the databases in the run. */
   readonly databases: readonly string[]
 }
 
-/** Everything of one run that is shared by its groups. */
+/** The state that the groups of a run share. */
 export class Bench {
   readonly #options: BenchOptions
   readonly #abilities: Abilities
@@ -112,7 +112,7 @@ export class Bench {
     }
   }
 
-  /** Starts the server of a ground; throws `NotAvailable`. */
+  /** Starts the server of a ground. Throws `NotAvailable`. */
   async #open(ground: Ground): Promise<OpenGround> {
     if (ground.workers > 1 && !this.#abilities.workers) throw new NotAvailable('this server has no QSCOPE_WORKERS')
     const database = await this.#databases.open(ground.database)
@@ -121,7 +121,7 @@ export class Bench {
     return await openGround(ground, database, await this.#dataset(database, ground.tokens), { entry, nodeArgs })
   }
 
-  /** Opened once a run: opening tidies up, which nobody wants under a running server. */
+  /** Opened once for each run, because opening also cleans up, which must not happen under a running server. */
   #dataset(database: BenchDatabase, tokens: number): Promise<OpenedDataset> {
     const key = `${database.name} ${tokens}`
     const opened = this.#datasets.get(key) ?? openDataset(database, tokens, this.#options)
@@ -130,7 +130,7 @@ export class Bench {
   }
 }
 
-/** Of anything else that went wrong, the run ends. */
+/** Any other error ends the run. */
 function notAvailable(name: string, error: unknown): CellResult {
   if (!(error instanceof NotAvailable)) throw error
   return { kind: 'not available', name, reason: error.message }

@@ -6,7 +6,7 @@ import type { OpenedDataset } from '../seed/dataset.ts'
 import { type QScopeServer, type ServerSettings, startQScope } from '../server/qscope-server.ts'
 import { type Contestant, connectionsFor } from './contestant.ts'
 
-/** A running server, and all that its cells need. */
+/** A running server with everything that its cells need. */
 export interface OpenGround {
   readonly server: QScopeServer
   contestant(cell: Cell): Contestant

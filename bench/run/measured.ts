@@ -1,26 +1,26 @@
 import type { Sample } from './sample.ts'
 
-/** A contestant's rounds summed up: medians, save where it says otherwise. */
+/** The summary of a server's rounds. Medians unless stated otherwise. */
 export interface Measured {
   readonly name: string
-  /** Tokens a second: calls, times the tokens that one is about. */
+  /** Tokens a second: calls times tokens for each call. */
   readonly perSecond: number
-  /** To the calls of the echo in the same round. */
+  /** The ratio to the echo's calls in the same round. */
   readonly ratioToEcho: number
   readonly p50Ms: number
   readonly p99Ms: number
   readonly p99ToEcho: number
   /** In cores. */
   readonly cpu: { readonly server: number | null; readonly load: number; readonly database: number | null }
-  /** The highest, of one process of the server. */
+  /** The peak of one server process. */
   readonly residentMb: number | null
-  /** In all rounds. */
+  /** The total of all rounds. */
   readonly calls: number
-  /** In all rounds, by gRPC status. */
+  /** The total of all rounds by gRPC status. */
   readonly errors: Readonly<Record<string, number>>
 }
 
-/** Sums up; each round is compared with the echo of its own. */
+/** Summarizes rounds. Each is compared with the echo of the same round. */
 export function summarise(
   name: string,
   tokensPerCall: number,
@@ -55,7 +55,7 @@ export function summarise(
   }
 }
 
-/** Of what is a number; NaN of nothing. */
+/** The median of the numbers. NaN for none. */
 export function median(values: readonly (number | null)[]): number {
   const sorted = values
     .filter((value) => value !== null && !Number.isNaN(value))

@@ -1,18 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Linux counts a process' time in hundredths of a second (`sysconf(_SC_CLK_TCK)`). */
+/** Linux counts a process's time in hundredths of a second (`sysconf(_SC_CLK_TCK)`). */
 const TICKS_PER_SECOND = 100
 const UTIME = 11
 const STIME = 12
 
-/** What a process and its children have used. */
+/** The resource usage of a process and its children. */
 export interface Usage {
   readonly cpuSeconds: number
-  /** Of each process, in bytes. */
+  /** Of each process in bytes. */
   readonly resident: readonly number[]
 }
 
-/** `null` where there is no `/proc` to read it from. */
+/** `null`: there is no `/proc`. */
 export function usageOf(pid: number): Usage | null {
   try {
     const all = [pid, ...descendants(pid)].map((each) => ({ cpu: cpuSeconds(each), resident: residentBytes(each) }))
@@ -21,7 +21,7 @@ export function usageOf(pid: number): Usage | null {
       resident: all.map((each) => each.resident),
     }
   } catch {
-    // Another system, or the process has just ended: the measurement goes on without.
+    // Another operating system, or the process has just ended. The measurement continues without it.
     return null
   }
 }
@@ -34,7 +34,7 @@ function descendants(pid: number): readonly number[] {
 }
 
 function cpuSeconds(pid: number): number {
-  // The name in parentheses may hold spaces; the fields after it are counted.
+  // The name in parentheses may contain spaces. The fields follow it.
   const [, fields = ''] = /\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
   const numbers = fields.split(' ').map(Number)
   return ((numbers[UTIME] ?? 0) + (numbers[STIME] ?? 0)) / TICKS_PER_SECOND

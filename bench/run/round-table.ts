@@ -7,19 +7,16 @@ export interface Pace {
   readonly rounds: number
   /** Of one measurement. */
   readonly durationMs: number
-  /** Of each contestant, before the rounds. */
+  /** For each server before the rounds. */
   readonly warmUpMs: number
 }
 
-/** A contestant's samples, one a round, or why there are none. */
+/** The samples of a server, one for each round, or why there are none. */
 export type Outcome =
   | { readonly kind: 'measured'; readonly samples: readonly Sample[] }
   | { readonly kind: 'not available'; readonly reason: string }
 
-/**
- * Measures all in turn, round by round (A B C A B C …), so that what else the
- * machine does hits all alike.
- */
+/** Measures all servers in turn, round by round (A B C A B C …), so that other load on the machine affects all equally. */
 export async function roundTable(
   contestants: readonly Contestant[],
   load: LoadGenerator,

@@ -2,7 +2,7 @@ import type { Job } from '../load/job.ts'
 import type { LoadGenerator } from '../load/load-generator.ts'
 import { usageOf } from './process-usage.ts'
 
-/** One measurement. CPU shares are of one core: 1.3 is a core and a third. */
+/** One measurement. CPU shares are relative to one core: 1.3 is a core and a third. */
 export interface Sample {
   readonly callsPerSecond: number
   readonly calls: number
@@ -10,11 +10,11 @@ export interface Sample {
   readonly p99Ms: number | null
   readonly errors: Readonly<Record<string, number>>
   readonly cpu: { readonly server: number | null; readonly load: number; readonly database: number | null }
-  /** Of the largest process of the server, at its highest; so of one worker. */
+  /** The peak of the largest server process, which is one worker. */
   readonly residentBytes: number | null
 }
 
-/** Whose usage is watched. */
+/** The process whose usage is measured. */
 export interface Watched {
   readonly server: number
   readonly database: number | null
@@ -22,7 +22,7 @@ export interface Watched {
 
 const WATCH_EVERY_MS = 250
 
-/** Runs a job and watches the processes that answer it. */
+/** Runs a job and measures the processes that answer it. */
 export async function takeSample(load: LoadGenerator, job: Job, watched: Watched): Promise<Sample> {
   const usages = () => ({
     server: usageOf(watched.server),

@@ -7,7 +7,7 @@ import { median } from './measured.ts'
 import { takeSample } from './sample.ts'
 
 export interface TrialSettings {
-  /** How often a server is started. */
+  /** The number of server starts. */
   readonly starts: number
   readonly soakMs: number
 }
@@ -21,7 +21,7 @@ export type TrialResult =
       /** Resident memory of the largest process, after each slice of the load. */
       readonly residentMb: readonly number[]
       readonly highestMb: number
-      /** The mean of the last fifth, to that of the second fifth: the first is warming up. */
+      /** The ratio of the mean of the last fifth to that of the second fifth. The first fifth is the warm-up. */
       readonly growth: number
       readonly errors: Readonly<Record<string, number>>
     }
@@ -32,7 +32,7 @@ interface Options {
   readonly tell: (line: string) => void
 }
 
-/** Runs what is not measured in rounds. `open` starts a server of the trial's ground. */
+/** Runs a measurement without rounds. `open` starts a server of the trial's ground. */
 export async function runTrial(
   trial: Trial,
   open: () => Promise<OpenGround>,
@@ -66,7 +66,7 @@ async function measureStart(trial: Trial, open: () => Promise<OpenGround>, { tri
 }
 
 const SLICES = 60
-/** What the load is made of, slice by slice: mostly checks. */
+/** The mix of the load in slices, mostly checks. */
 const MIX = Object.freeze(['introspect', 'verify', 'introspect', 'mint', 'refresh'] as const)
 
 async function soak(

@@ -13,12 +13,12 @@ import { type TokenFill, tokenIdOf } from './token-columns.ts'
 const DAY = 86_400_000
 const FAR = 3_650 * DAY
 
-/** A seeded database, and what the load must know of it. */
+/** A seeded database and the values that the load needs. */
 export interface Dataset {
   readonly fingerprint: string
   readonly fill: TokenFill
   readonly admin: ClientCredentials
-  /** The resource server that the tokens are for. */
+  /** The resource server of the tokens. */
   readonly caller: ClientCredentials
   readonly known: KnownTokens
 }
@@ -31,12 +31,12 @@ export interface OpenedDataset extends Dataset {
 export interface DatasetOptions {
   readonly root: string
   readonly entry: string
-  /** Seed anew even if it is there. */
+  /** Seeds again even if the database exists. */
   readonly fresh: boolean
   readonly tell: (line: string) => void
 }
 
-/** The database of so many tokens: seeded if it is not there yet, else rid of what earlier runs left in it. */
+/** Opens the database with this number of tokens. Seeds it if it is missing, and otherwise removes the rows of earlier runs. */
 export async function openDataset(
   database: BenchDatabase,
   tokens: number,
@@ -67,7 +67,7 @@ export async function openDataset(
   return { ...dataset, ...place }
 }
 
-/** `null` where there is none of this schema. */
+/** `null`: there is none with this schema. */
 function readDataset(file: string, fingerprint: string): Dataset | null {
   if (!existsSync(file)) return null
   // Written by `openDataset`.
@@ -75,7 +75,7 @@ function readDataset(file: string, fingerprint: string): Dataset | null {
   return dataset.fingerprint === fingerprint ? dataset : null
 }
 
-/** Every run begins with the same tables. The audit log keeps what happened: nobody deletes from it. */
+/** Gives every run the same tables. The audit log keeps its events, because it is append-only. */
 async function tidy(database: BenchDatabase, name: string, { fill }: Dataset): Promise<void> {
   const connection = await database.connect(name, 'tidy')
   const last = tokenIdOf(fill, fill.tokens - 1)

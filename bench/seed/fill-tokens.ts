@@ -6,9 +6,8 @@ const TABLE = 'oauth_access_tokens'
 const ROWS_AT_ONCE = 200_000
 
 /**
- * Fills the table in the order of its clustered key, as use would have done,
- * with hashes in no order; the other indexes are built afterwards, each in one
- * sort. Closes the connection.
+ * Fills the table in the order of its clustered key, as in real use, with random hashes. The other indexes are built
+ * afterwards, each in one sort. Closes the connection.
  */
 export async function fillTokens(
   connection: BulkConnection,

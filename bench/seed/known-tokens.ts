@@ -2,9 +2,9 @@ import { drawToken, hashToken } from '../../src/crypto/token.ts'
 import type { SqlValue } from '../databases/bench-database.ts'
 import { type TokenFill, tokenIdOf } from './token-columns.ts'
 
-/** Enough that a run meets pages all over the tables. */
+/** Enough to access pages all over the tables. */
 const MOST_KNOWN = 20_000
-/** One in so many of the known ones is revoked. */
+/** One in this many known tokens is revoked. */
 const REVOKED_EVERY = 10
 
 /** Tokens of the database whose values the load knows. */
@@ -13,11 +13,11 @@ export interface KnownTokens {
   readonly revoked: readonly string[]
 }
 
-/** How the rows of known tokens are made of generated ones. */
+/** Turns generated rows into known tokens. */
 export const ADOPT_TOKEN =
   'update oauth_access_tokens set token_hash = ?, revoked_at = ?, revocation_reason = ? where token_id = ?'
 
-/** Draws known tokens, spread evenly over all, with the values of `ADOPT_TOKEN`. */
+/** Generates known tokens, spread evenly over all rows, with the values of `ADOPT_TOKEN`. */
 export function drawKnownTokens(fill: TokenFill): {
   readonly known: KnownTokens
   readonly rows: readonly (readonly SqlValue[])[]

@@ -7,7 +7,7 @@ import { AUDIENCE, OWNER_PREFIX, OWNERS, SCOPES } from './token-columns.ts'
 const ADMIN_ID = 'bench-admin'
 const CALLER_ID = 'bench-resource-server'
 
-/** Makes the schema and the clients, each as an operator would: by command and by call. */
+/** Creates the schema and the clients with the command line and the API, like an operator. */
 export async function setUpClients(settings: ServerSettings): Promise<{
   readonly admin: ClientCredentials
   readonly caller: ClientCredentials
@@ -19,7 +19,7 @@ export async function setUpClients(settings: ServerSettings): Promise<{
     ['client', 'create', '--admin', '--id', ADMIN_ID, '--json'],
     variables,
   )
-  // The command promises this shape.
+  // The command's documented output.
   const { clientSecret } = JSON.parse(printed) as { readonly clientSecret: string }
   const admin = { clientId: ADMIN_ID, clientSecret }
   const server = await startQScope(settings)

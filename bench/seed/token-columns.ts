@@ -1,34 +1,34 @@
 import type { AccessTokenTable } from '../../src/stores/sql/core/schema.ts'
 
-/** How one database spells what a generated token is made of. `||` joins text in all of them. */
+/** The SQL expressions of generated tokens in one database. `||` concatenates texts in all of them. */
 export interface TokenSql {
-  /** A number in hexadecimal digits, padded with zeros. */
+  /** A number in hexadecimal, padded with zeros. */
   hex(expression: string, digits: number): string
   /** 32 random bytes. */
   readonly hash: string
-  /** A table of the numbers `i` from one up to but without another. */
+  /** A table of the numbers `i` from `from` up to but not including `to`. */
   numbers(from: number, to: number): string
   /** A number as text. */
   text(expression: string): string
 }
 
-/** What all generated tokens have in common. */
+/** The common properties of generated tokens. */
 export interface TokenFill {
-  /** How many tokens there are in all. */
+  /** The total number of tokens. */
   readonly tokens: number
-  /** The moment of the last one; the others came one each millisecond before it. Epoch milliseconds. */
+  /** The time of the last token in epoch milliseconds. The others precede it by one millisecond each. */
   readonly until: number
   readonly expiresAt: number
 }
 
-/** The clients that generated tokens were issued to, in turn. */
+/** The number of clients to which generated tokens were issued, in turn. */
 export const OWNERS = 20
 export const OWNER_PREFIX = 'bench-owner-'
-/** Whom they are for. */
+/** The audience of the tokens. */
 export const AUDIENCE = 'https://orders.bench.internal'
 export const SCOPES = 'orders.read orders.write'
 
-/** The handle of a token, a UUIDv7 (RFC 9562 §5.7) of its moment and number; `insertTokens` makes the same. */
+/** The id of a token: a UUIDv7 (RFC 9562 §5.7) of its time and number. `insertTokens` computes the same. */
 export function tokenIdOf({ tokens, until }: TokenFill, i: number): string {
   const at = until - tokens + i
   const high = Math.floor(at / 65_536)
@@ -39,7 +39,7 @@ function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, '0')
 }
 
-/** Inserts tokens by number, in the order of the clustered key; the database itself makes them up. */
+/** Inserts tokens by number in the order of the clustered key. The database generates the values. */
 export function insertTokens(sql: TokenSql, fill: TokenFill, from: number, to: number): string {
   const at = `(${fill.until - fill.tokens} + i)`
   const handle = [sql.hex(`${at} >> 16`, 8), sql.hex(`${at} & 65535`, 4), sql.hex('i', 12)]
@@ -70,7 +70,7 @@ export function insertTokens(sql: TokenSql, fill: TokenFill, from: number, to: n
     created_by: owner,
     updated_at: 'null',
     updated_by: 'null',
-    // A column that is added to the table does not compile until it is filled here.
+    // A new column of the table does not compile until it is filled here.
   } satisfies Record<keyof AccessTokenTable, string>
   const names = Object.keys(columns).join(', ')
   const values = Object.values(columns).join(', ')

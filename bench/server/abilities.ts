@@ -1,8 +1,8 @@
 import { runQScope } from './run-command.ts'
 
-/** What the server under test can do, as it says itself. */
+/** The features that the server under test reports. */
 export interface Abilities {
-  /** Whether `QSCOPE_WORKERS` is a variable of it. */
+  /** Whether it has the variable `QSCOPE_WORKERS`. */
   readonly workers: boolean
   readonly postgres: boolean
 }

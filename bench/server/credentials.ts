@@ -9,7 +9,7 @@ export interface ClientCredentials {
   readonly clientSecret: string
 }
 
-/** A client's credentials as the messages carry them. */
+/** A client's credentials in a message. */
 export function clientField({ clientId, clientSecret }: ClientCredentials) {
   return { clientId, method: { case: 'clientSecret' as const, value: clientSecret } }
 }
@@ -20,7 +20,7 @@ export async function adminToken(connection: Connection, admin: ClientCredential
   return token?.accessToken ?? ''
 }
 
-/** Registers a confidential client for client credentials, unless told otherwise. */
+/** Registers a confidential client, by default for client credentials. */
 export async function registerClient(
   connection: Connection,
   bearer: string,

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 
 const DIST = join(import.meta.dirname, '..', '..', 'dist', 'main.js')
 
-/** The bundled server unless told; `QSCOPE_BENCH_SERVER` names another build. */
+/** The bundled server by default. `QSCOPE_BENCH_SERVER` selects another build. */
 export function qscopeEntry(standard: string = DIST): string {
   const entry = process.env['QSCOPE_BENCH_SERVER'] ?? standard
   if (!existsSync(entry)) throw new Error(`${entry} is not there: run npm run build`)
   return entry
 }
 
-/** What the first line of the entry gives to the process and to Node: a server that is installed runs with it. */
+/** The settings for the process and for Node in the first line of the entry. An installed server runs with them. */
 export function ownLaunch(entry: string): {
   readonly variables: Readonly<Record<string, string>>
   readonly nodeArgs: readonly string[]

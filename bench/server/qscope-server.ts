@@ -8,30 +8,30 @@ import { plainEnvironment, runQScope } from './run-command.ts'
 const START_MS = 60_000
 const LISTENS = /listens on [^\s]*:(\d+)/
 
-/** Which server to run, on which database. */
+/** The server to run and its database. */
 export interface ServerSettings {
   readonly entry: string
   readonly databaseUrl: string
   readonly keyringFile: string
   readonly workers: number
-  /** The default if not given. */
+  /** Default: the server's. */
   readonly transport?: TransportName
-  /** For Node itself, such as `--cpu-prof`. */
+  /** Arguments for Node, such as `--cpu-prof`. */
   readonly nodeArgs?: readonly string[]
-  /** More of the environment. */
+  /** Additional environment variables. */
   readonly variables?: Readonly<Record<string, string>>
 }
 
 export interface QScopeServer {
   readonly port: number
   readonly pid: number
-  /** From the start of the process until health said SERVING. */
+  /** From the start of the process until health reported SERVING. */
   readonly startMs: number
-  /** Asks it to drain, and waits until it is gone. */
+  /** Drains the server and waits until it ends. */
   stop(): Promise<void>
 }
 
-/** The server's variables; all others have their defaults, the level of the log too. */
+/** The server's variables. All others have their defaults, including the log level. */
 export function serverVariables(settings: ServerSettings): Readonly<Record<string, string>> {
   return {
     QSCOPE_DATABASE_URL: settings.databaseUrl,
@@ -44,7 +44,7 @@ export function serverVariables(settings: ServerSettings): Readonly<Record<strin
   }
 }
 
-/** Starts `qscope serve` and waits until it is SERVING. Its log is written, but to nowhere. */
+/** Starts `qscope serve` and waits until it is SERVING. Its log output is discarded. */
 export async function startQScope(settings: ServerSettings): Promise<QScopeServer> {
   const begun = performance.now()
   const { variables, nodeArgs } = ownLaunch(settings.entry)
@@ -74,7 +74,7 @@ export async function startQScope(settings: ServerSettings): Promise<QScopeServe
   }
 }
 
-/** The port that it tells on standard output. */
+/** The port in its standard output. */
 function listening(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     let text = ''

@@ -6,7 +6,7 @@ export interface CommandOutcome {
   readonly stderr: string
 }
 
-/** Runs `qscope <args>` to its end, with no QSCOPE_ variables but those given. */
+/** Runs `qscope <args>` to completion, with only the given QSCOPE_ variables. */
 export function runQScope(
   entry: string,
   args: readonly string[],
@@ -26,14 +26,14 @@ export function runQScope(
   })
 }
 
-/** Runs a command that must work. */
+/** Runs a command that must succeed. */
 export async function mustRunQScope(...call: Parameters<typeof runQScope>): Promise<string> {
   const { code, stdout, stderr } = await runQScope(...call)
   if (code !== 0) throw new Error(`qscope ${call[1].join(' ')} failed:\n${stderr}`)
   return stdout
 }
 
-/** Ours without what would configure the server behind the benchmark's back. */
+/** The own environment without variables that would configure the server. */
 export function plainEnvironment(variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('QSCOPE_'))
   return { ...Object.fromEntries(own), ...variables }

@@ -13,12 +13,12 @@ export const ISSUER = 'https://qscope.internal'
 export const AUDIENCE = 'https://warehouse.internal'
 const AT_ONCE = 100
 
-/** A server on SQLite, the resource server that verifies, and tokens for it. */
+/** A server on SQLite, the verifying resource server, and tokens for it. */
 export interface GivenServer {
   readonly address: string
   readonly pid: number
   readonly warehouse: ClientCredentials
-  /** Who was issued the opaque tokens. */
+  /** The client of the opaque tokens. */
   readonly orders: ClientCredentials
   readonly opaque: readonly string[]
   readonly jwts: readonly string[]
@@ -35,7 +35,7 @@ export async function givenServer(tokens: number, more: Readonly<Record<string, 
   const server = await startQScope({ entry, ...place, workers: 1, variables: { QSCOPE_ISSUER: ISSUER, ...more } })
   const address = `127.0.0.1:${server.port}`
   const connection = connect(address)
-  // What the command line printed.
+  // The command's output.
   const { client, clientSecret } = JSON.parse(made) as { client: { clientId: string }; clientSecret: string }
   const bearer = await adminToken(connection, { clientId: client.clientId, clientSecret })
   const warehouse = await registerClient(connection, bearer, { clientId: 'warehouse', resourceAudiences: [AUDIENCE] })

@@ -1,11 +1,8 @@
 /**
- * Measures verification from memory against a real server: `npm run bench:verifier`.
- * Beside each row stands the look-up of the same token in a map that does nothing
- * else, and the verifiers that keep nothing. Each token is a new string at each
- * use, as it is when it comes in a call. Rates are for each second that passed, and
- * for each second of one core that this process used, which is the same on a
- * machine that does nothing else; what the server uses when it is asked is beside
- * that.
+ * Measures verification from memory with a real server: `npm run bench:verifier`. For comparison, it also measures the
+ * look-up of the same token in a plain map, and the verifiers without a cache. Each use of a token creates a new string, as
+ * in a call. Rates are per second of elapsed time, and per second of one core that this process used. On an idle machine both
+ * are the same. The server's usage is reported separately.
  */
 import { credentials } from '@grpc/grpc-js'
 import { grpcJsChannel } from '../../packages/client/src/grpc-js/channel.ts'
@@ -27,7 +24,7 @@ interface Rate {
   readonly perCoreSecond: number
 }
 
-/** Verifies so many tokens, the next ones each time. */
+/** Verifies this number of further tokens. */
 type Work = (count: number) => Promise<void> | void
 
 const given = await givenServer(TOKENS)
@@ -37,7 +34,7 @@ const verifier = new CachingVerifier(channel, {
   audience: AUDIENCE,
   issuer: ISSUER,
   maxAnswers: 3 * TOKENS,
-  // A machine that measures is late for its polls.
+  // A busy machine polls late.
   boundMs: 120_000,
 })
 while (!verifier.state.acceptsOffline) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -99,7 +96,7 @@ function mustBeGood(token: object | null | undefined): void {
   if (token === null || token === undefined) throw new Error('a good token was refused')
 }
 
-/** The tokens one after the other, each as a string that was not there before. */
+/** Returns the tokens in turn, each as a new string. */
 function circle(tokens: readonly string[]): () => string {
   const bytes = tokens.map((token) => Buffer.from(token, 'latin1'))
   let at = 0
@@ -110,7 +107,7 @@ function circle(tokens: readonly string[]): () => string {
   }
 }
 
-/** The medians of some rounds. */
+/** The medians of several rounds. */
 async function measure(work: Work): Promise<Rate> {
   const rates: Rate[] = []
   for (let batch = 64; rates.length < ROUNDS + 1; ) {
@@ -121,7 +118,7 @@ async function measure(work: Work): Promise<Rate> {
       await work(batch)
       done += batch
       if (performance.now() - batchBegun < ROUND_MS / 20) batch *= 2
-      // Lets the poll be answered.
+      // Allows the poll to be answered.
       await new Promise((resolve) => setImmediate(resolve))
     }
     const { user, system } = process.cpuUsage(used)

@@ -25,7 +25,7 @@ func WithoutSecret(clientID string) *qscopev1.ClientAuthentication {
 // WithAssertionFile proves a FEDERATED_JWT client by the token that its platform
 // puts into a file (RFC 7523 §2.2), such as a projected Kubernetes service
 // account token for the audience of QScope's issuer. The platform replaces it
-// before it ends: read it for each call, as a Mint of NewTokenSourceOf does.
+// before it ends: read it for each call, as NewFederatedTokenSource does.
 func WithAssertionFile(clientID, path string) (*qscopev1.ClientAuthentication, error) {
 	assertion, err := os.ReadFile(path)
 	if err != nil {

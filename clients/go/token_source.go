@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	qscopev1 "qscope.internal/client/gen/qscope/v1"
 )
 
@@ -54,6 +56,24 @@ type flight struct {
 func NewTokenSource(tokens qscopev1.TokenServiceClient, request *qscopev1.MintTokenRequest) *TokenSource {
 	return NewTokenSourceOf(func(ctx context.Context) (*qscopev1.IssuedToken, error) {
 		answer, err := tokens.MintToken(ctx, request)
+		return answer.GetToken(), err
+	})
+}
+
+// NewFederatedTokenSource mints for a FEDERATED_JWT client, which is proved by the
+// token that its platform puts into a file (WithAssertionFile). The file is read
+// for each mint; the client of the request is not used, and may be left out.
+func NewFederatedTokenSource(
+	tokens qscopev1.TokenServiceClient, clientID, assertionFile string, request *qscopev1.MintTokenRequest,
+) *TokenSource {
+	return NewTokenSourceOf(func(ctx context.Context) (*qscopev1.IssuedToken, error) {
+		client, err := WithAssertionFile(clientID, assertionFile)
+		if err != nil {
+			return nil, err
+		}
+		proved := proto.CloneOf(request)
+		proved.Client = client
+		answer, err := tokens.MintToken(ctx, proved)
 		return answer.GetToken(), err
 	})
 }

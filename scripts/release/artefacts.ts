@@ -24,6 +24,16 @@ function run(program: string, args: readonly string[], { cwd, bin }: RunOptions)
   execFileSync(program, [...args], { cwd, env: { ...process.env, PATH }, stdio: ['ignore', 'inherit', 'inherit'] })
 }
 
+/** Whether a program is on the machine, or was built by `scripts/install-go-tools.sh`. */
+export function isInstalled(program: string, root: string): boolean {
+  const folders = [builtTools(root), ...(process.env['PATH'] ?? '').split(delimiter)]
+  return folders.some((folder) => existsSync(join(folder, program)))
+}
+
+function builtTools(root: string): string {
+  return join(root, '.cache', 'bin')
+}
+
 /** The server and the client for TypeScript, as npm packs them; each compiles itself before. */
 export function packNpm({ root, to }: ReleaseFolder): void {
   for (const folder of [root, join(root, 'packages', 'client')]) {
@@ -72,8 +82,7 @@ export function packMaven({ root, to }: ReleaseFolder): void {
 
 /** The Helm chart as an archive. */
 export function packHelm({ root, to }: ReleaseFolder): void {
-  const built = join(root, '.cache', 'bin')
-  run('helm', ['package', join(root, 'deploy', 'helm'), '--destination', to], { cwd: root, bin: built })
+  run('helm', ['package', join(root, 'deploy', 'helm'), '--destination', to], { cwd: root, bin: builtTools(root) })
 }
 
 function generateStubs(root: string, language: string, bin?: string): void {

@@ -5,21 +5,27 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
-import { packGo, packHelm, packMaven, packNpm, packPython, type ReleaseFolder } from './artefacts.ts'
+import { isInstalled, packGo, packHelm, packMaven, packNpm, packPython, type ReleaseFolder } from './artefacts.ts'
 import { writeBillOfMaterials } from './bill-of-materials.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const RELEASE = join(ROOT, 'release')
 const CHECKSUMS = 'SHA256SUMS'
 
+interface Part {
+  readonly make: (folder: ReleaseFolder) => void
+  /** The program that it needs beside Node and npm. */
+  readonly program?: string
+}
+
 /** By the folder that each fills. */
-const PARTS: Readonly<Record<string, (folder: ReleaseFolder) => void>> = {
-  npm: packNpm,
-  go: packGo,
-  python: packPython,
-  maven: packMaven,
-  helm: packHelm,
-  sbom: writeBillOfMaterials,
+const PARTS: Readonly<Record<string, Part>> = {
+  npm: { make: packNpm },
+  go: { make: packGo, program: 'go' },
+  python: { make: packPython, program: 'python3' },
+  maven: { make: packMaven, program: 'mvn' },
+  helm: { make: packHelm, program: 'helm' },
+  sbom: { make: writeBillOfMaterials },
 }
 
 /** As `sha256sum --check` reads them. */
@@ -41,10 +47,16 @@ if (unknown.length > 0) {
   console.error(`no part of a release: ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`)
   process.exit(2)
 }
+const parts = Object.entries(PARTS).filter(([name]) => asked.length === 0 || asked.includes(name))
+const unmet = parts.filter(([, { program }]) => program !== undefined && !isInstalled(program, ROOT))
+if (unmet.length > 0) {
+  for (const [name, { program }] of unmet) console.error(`the part ${name} needs ${program}, which is not installed`)
+  console.error('name the parts to make, such as npm run release -- npm')
+  process.exit(1)
+}
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-for (const [part, make] of Object.entries(PARTS)) {
-  if (asked.length > 0 && !asked.includes(part)) continue
-  const to = join(RELEASE, part)
+for (const [name, { make }] of parts) {
+  const to = join(RELEASE, name)
   rmSync(to, { recursive: true, force: true })
   mkdirSync(to, { recursive: true })
   make({ root: ROOT, to, version })

@@ -76,7 +76,7 @@ import { keyReaderOf } from './trust/issuer-problems.ts'
 import { KeySets } from './trust/key-sets.ts'
 import { TrustedIssuerSet } from './trust/trusted-issuers.ts'
 
-/** One device that polls too fast; what comes on top is answered alike, but not noted. */
+/** The limit of one device that polls too fast. Further polls get the same answer, but are not recorded. */
 const DEVICE_POLLS = Object.freeze({ burst: 60, perMinute: 60 })
 
 const SERVICES = Object.freeze([
@@ -93,19 +93,19 @@ const SERVICES = Object.freeze([
 
 export interface AppOptions {
   readonly now?: () => EpochMs
-  /** Shares what is counted with other processes; this one counts alone if not given. */
+  /** Shares counts with other processes. Default: this process counts alone. */
   readonly counterSync?: CounterSync
   readonly observers?: Observers
-  /** Those who may tell of the certificates of others; nobody if not given. */
+  /** The proxies that may forward certificates. Default: none. */
   readonly trustedProxies?: TrustedProxies | null
-  /** How the configured database is opened; `openConfiguredBackend` if not given. */
+  /** Opens the configured database. Default: `openConfiguredBackend`. */
   readonly openDatabase?: typeof openConfiguredBackend
 }
 
-/** An embedded database goes by the clock of its machine. */
+/** An embedded database uses the clock of its machine. */
 const ALWAYS_RIGHT: IssuingClock = Object.freeze({ isRight: () => true })
 
-/** Joins the layers on an open keyring. The database may still be unusable; `backend.check` tells. */
+/** Connects the layers on an open keyring. The database may still be unusable: see `backend.check`. */
 export async function openApp(config: Config, log: Logger, keyring: Keyring, options: AppOptions = {}): Promise<App> {
   const scheduler = new BatchScheduler()
   const { openDatabase = openConfiguredBackend } = options
@@ -125,38 +125,39 @@ interface AppParts extends AppOptions {
   readonly validator: RequestValidator
 }
 
-/** Everything that answers calls, joined together. */
+/** The connected parts that answer calls. */
 export class App {
   readonly backend: Backend
-  /** Lets calls begin together, and their look-ups travel together. */
+  /** Starts calls together, so that their look-ups are batched. */
   readonly scheduler: BatchScheduler
   readonly runner: FlowRunner
-  /** What flows share. */
+  /** The services that flows share. */
   readonly services: FlowServices
-  /** Decides who may call. */
+  /** Authorizes calls. */
   readonly authorizer: CallAuthorizer
   readonly pipeline: Pipeline
   readonly state: ServingState
-  /** What messages on their way may take, whichever port they come by. */
+  /** The memory budget of incoming messages on all ports. */
   readonly incoming: IncomingMessages
   readonly keyring: Keyring
-  /** Compares this machine's clock with the database's; `null`: the database is embedded, and goes by the same clock. */
+  /** Compares this machine's clock with the database's. `null`: the database is embedded and uses the same clock. */
   readonly clock: ClockWatch | null
-  /** Whose assertions stand for clients. */
+  /** The keys of trusted issuers. */
+  readonly keySets: KeySets
   readonly trustedIssuers: TrustedIssuerSet
   readonly revocationKeyUse: RevocationKeyUse
   /** Deletes expired rows. */
   readonly purge: Purge
-  /** Tells verifiers what is revoked: the feed that all who wait share, those who wait, and how they are answered. */
+  /** Publishes revocations to verifiers: the feed shared by all waiting calls, their quota, and their answers. */
   readonly revocationFeed: RevocationFeed
   readonly pollQuota: WaitingQuota
   readonly revocationPolls: RevocationPolls
-  /** Follows the audit log, for all who watch it in this process. */
+  /** Follows the audit log for all watches in this process. */
   readonly auditFeed: AuditFeed
   readonly auditWatches: AuditWatches
-  /** Deliver audit events to the sinks that are configured. */
+  /** Deliver audit events to the configured sinks. */
   readonly auditFollowers: readonly AuditFollower[]
-  /** Replaces the signing key in time. */
+  /** Replaces the signing key on schedule. */
   readonly keyRotation: KeyRotation
   readonly #config: Config
   readonly #log: Logger
@@ -187,7 +188,8 @@ export class App {
     this.clock = config.database.embedded
       ? null
       : new ClockWatch({ databaseTime: () => backend.clock(), allowed: milliseconds(config.maxClockSkewMs), log })
-    const keySets = new KeySets({ now, log, reader: keyReaderOf(config) })
+    this.keySets = new KeySets({ now, log, reader: keyReaderOf(config), observer: observers?.keys })
+    const { keySets } = this
     this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { keySets, reads: backend.reads.trustedIssuers })
     const { issuer, signingAlgorithm, limits } = config
     const { reads } = backend
@@ -248,7 +250,7 @@ export class App {
     const perProcess = limits.maxAuditWatches
     this.auditWatches = new AuditWatches({
       feed: this.auditFeed,
-      // One client leaves places to the others.
+      // Leaves places for other clients.
       quota: new WaitingQuota(
         { perClient: Math.ceil(perProcess / 2), perPeer: perProcess, perProcess },
         'streams of audit events',
@@ -314,7 +316,7 @@ export class App {
     assertKeysPresent(this.keyring, await keyReferences(this.backend, this.#log), this.#config)
   }
 
-  /** Begins the work that a server does in the background. */
+  /** Starts the background jobs of a server. */
   startJobs(): void {
     this.purge.start()
     this.keyRotation.start()
@@ -322,7 +324,7 @@ export class App {
     for (const follower of this.auditFollowers) follower.start()
   }
 
-  /** Begins no more work in the background. */
+  /** Stops the background jobs. */
   stopJobs(): void {
     this.purge.stop()
     this.keyRotation.stop()
@@ -330,7 +332,7 @@ export class App {
     for (const follower of this.auditFollowers) void follower.stop()
   }
 
-  /** Writes out what waits in the background. */
+  /** Waits for background writes. */
   async flush(): Promise<void> {
     await this.#secretUsage.flush()
   }

@@ -22,11 +22,9 @@ const RECORDS_A_PAGE = 500
 const HEADS_A_PAGE = 500
 
 /**
- * Writes the log as JSON lines: chain by chain in the order the writers joined,
- * each in its own order; last a line with the head up to which it went. `after`
- * is the head of an earlier export, whose events are left out. Returns how many
- * events were written. The export verifies nothing: what was tampered with is
- * exported as it is.
+ * Writes the log as JSON lines: the chains in the order in which the writers were registered, each in its own order, and a
+ * last line with the head of the export. `after`: the head of an earlier export, whose events are omitted. Returns the number
+ * of events. The export does not verify anything: modified rows are exported unchanged.
  */
 export async function exportAuditLog(app: App, log: Logger, after: string | null, output: Writable): Promise<number> {
   const ctx = backgroundContext('audit-export', log)
@@ -59,7 +57,7 @@ export async function exportAuditLog(app: App, log: Logger, after: string | null
   return events
 }
 
-/** Waits for whoever reads, which may be a terminal. */
+/** Waits for the reader, which may be a terminal. */
 async function write(output: Writable, text: string): Promise<void> {
   if (text !== '' && !output.write(printableLines(text))) await once(output, 'drain')
 }
@@ -68,14 +66,13 @@ export interface ExportVerification {
   readonly chains: number
   readonly events: number
   readonly breaks: readonly ChainBreak[]
-  /** Whether the export goes on after an earlier one whose head was not given: its beginning is not verified. */
+  /** Whether the export continues an earlier one whose head was not given. Its beginning is then not verified. */
   readonly startsUnproved: boolean
 }
 
 /**
- * Checks an export with the keyring alone, line by line: the chains from where
- * they begin (`after`: the head of the earlier export, if there was one) to the
- * head in the last line. Throws if the lines are no export.
+ * Verifies an export line by line, with only the keyring: the chains from their start (`after`: the head of the earlier
+ * export, if any) to the head in the last line. Throws if the lines are not an export.
  */
 export async function verifyExport(
   keyring: Keyring,
@@ -128,7 +125,7 @@ export async function verifyExport(
   return { chains, events, breaks: [...broken.values()], startsUnproved }
 }
 
-/** Where the earlier export ended; a chain that is new to it begins at its first place. */
+/** The end of the earlier export. A new chain starts at its first place. */
 function startOf(sequence: number, earlier: ChainEnd | undefined) {
   if (earlier !== undefined) return earlier
   return sequence === 1 ? CHAIN_START : { sequence: sequence - 1, hash: null }

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
 import type { ConsoleFile } from '../transports/http/console.ts'
 
-/** Beside the bundled server; seen from the sources, where `npm run build:console` puts it. */
+/** Next to the bundled server. From the sources: the output folder of `npm run build:console`. */
 const FOLDERS = [join(import.meta.dirname, 'console'), join(import.meta.dirname, '..', '..', 'dist', 'console')]
 const INDEX = 'index.html'
 

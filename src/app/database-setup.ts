@@ -14,12 +14,12 @@ import type { App } from './app.ts'
 import { openConfiguredMigrations } from './database.ts'
 
 export type DatabaseSetup =
-  /** The database had something in it, or is on a server: it is left as it is. */
+  /** The database was not empty, or is on a server. It is unchanged. */
   | { readonly created: false }
-  /** `admin` is in it, if one was wanted. */
+  /** It contains `admin`, if one was requested. */
   | { readonly created: true; readonly admin: FirstAdmin | null }
 
-/** Creates the schema in an embedded database that is still empty, together with its first admin client if wanted. */
+/** Creates the schema in an empty embedded database, with its first admin client if requested. */
 export async function setUpDatabase(
   config: Config,
   log: Logger,
@@ -38,7 +38,7 @@ export async function setUpDatabase(
   }
 }
 
-/** A database in memory is new with every process, and has its schema from the start. */
+/** An in-memory database is new in every process and already has its schema. */
 export async function seedInMemory(app: App, log: Logger): Promise<FirstAdmin> {
   const admin = new FirstAdmin(app.keyring)
   await app.backend.transaction(backgroundContext('database-setup', log), async (stores) => {
@@ -48,7 +48,7 @@ export async function seedInMemory(app: App, log: Logger): Promise<FirstAdmin> {
   return admin
 }
 
-/** What a migration writes into a database that has never had a client. */
+/** The rows that a migration writes into a database that has never had a client. */
 export function seedOf(admin: FirstAdmin, keyring: Keyring): Seed {
   return { seal: new ActiveAuditSeal(keyring), newId: uuidV7, fill: (stores) => admin.store(stores) }
 }
@@ -64,7 +64,7 @@ export class FirstAdmin {
   readonly #registration: Parameters<typeof storeRegisteredClient>[1]
   readonly #event: Parameters<typeof storeRegisteredClient>[2]
 
-  /** Draws the secret of the client. */
+  /** Generates the client's secret. */
   constructor(keyring: Keyring) {
     const ctx = { caller: OPERATOR, peer: 'local', now: epochMs(Date.now()), rayId: uuidV7(), services: { keyring } }
     const client = draftClient(ctx, adminRegistration())
@@ -75,14 +75,14 @@ export class FirstAdmin {
     this.#event = registrationEvent(ctx, client)
   }
 
-  /** Stores the client, in the transaction that creates the tables or in one of its own. */
+  /** Stores the client in the transaction that creates the tables, or in its own. */
   async store(stores: TransactionStores): Promise<void> {
     const stored = await storeRegisteredClient(stores, this.#registration, this.#event)
     if (!stored) throw new Error('the new database already has an admin client')
   }
 }
 
-/** What a client that administers QScope is registered as: it mints tokens with every permission. */
+/** The registration of a client that administers QScope: it mints tokens with every permission. */
 function adminRegistration(): ClientRegistration {
   return Object.freeze<ClientRegistration>({
     clientId: clientId(FIRST_ADMIN_ID),

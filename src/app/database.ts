@@ -21,12 +21,12 @@ export async function openConfiguredBackend(
   return await openBackend(database.url, parts)
 }
 
-/** What a backend writes by the keys of the keyring. */
+/** The parts of a backend that use the keyring. */
 function sealedBy(keyring: Keyring): Pick<BackendOptions, 'seal' | 'telling'> {
   return { seal: new ActiveAuditSeal(keyring), telling: new RevocationKeys(keyring) }
 }
 
-/** The same, on which nothing stays: what is done is rolled back when it is closed. `statements` is told each statement. */
+/** The same, but all changes are rolled back at the end. `statements` receives each statement. */
 export async function openConfiguredRolledBack(
   { database, connections, maxQueuedCalls }: Config,
   log: Logger,
@@ -37,12 +37,12 @@ export async function openConfiguredRolledBack(
   return await openRolledBack(database.url, options, statements)
 }
 
-/** Opens the configured database to change its schema, or to ask where it stands. */
+/** Opens the configured database to change its schema or to read its state. */
 export async function openConfiguredMigrations({ database, connections }: Config, log: Logger): Promise<Migrations> {
   return await openMigrations(database.url, log, connections)
 }
 
-/** For commands: only `serve` and `migrate` create a database. Throws an error of one line where there is none. */
+/** For commands: only `serve` and `migrate` create a database. Throws an error of one line if there is none. */
 export function assertDatabaseExists({ database: { file } }: Config): void {
   if (file === null || existsSync(file)) return
   throw new Error(

@@ -15,12 +15,12 @@ import {
 import type { Finding } from './doctor/finding.ts'
 import { openKeyring } from './keyring.ts'
 
-/** Examines what a server with this configuration would meet. Changes nothing. */
+/** Examines what a server with this configuration would find. Changes nothing. */
 export async function examineConfigured(config: Config, log: Logger): Promise<readonly Finding[]> {
   return await examine(config, { database: () => examineConfiguredDatabase(config, log), listeners: true })
 }
 
-/** The database from the outside in: how it is reached, its schema, what it tells of itself, what is in it. */
+/** Examines the database: the connection, the schema, its diagnostics, and its content. */
 async function examineConfiguredDatabase(config: Config, log: Logger): Promise<readonly Finding[]> {
   const { file } = config.database
   if (file !== null && !existsSync(file)) return missingDatabaseFindings(file)

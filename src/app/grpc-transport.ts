@@ -1,7 +1,7 @@
 import type { GrpcTransportName } from '../config/variables.ts'
 import type { OpenTransport } from '../transports/grpc/transport.ts'
 
-/** The transport of that name; of the others nothing is loaded. */
+/** Loads only the transport of that name. */
 export async function loadTransport(name: GrpcTransportName): Promise<OpenTransport> {
   switch (name) {
     case 'native': {

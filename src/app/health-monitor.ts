@@ -4,34 +4,31 @@ import type { App } from './app.ts'
 import { issuerRuleProblems } from './trust/issuer-problems.ts'
 
 /**
- * Checks the database for as long as the server runs: the health of the server
- * follows it, and the log says when it stops serving, why, and when it serves again.
- *
- * A check takes longer than the interval where a write waits in vain. Then the host that
- * is read from is still looked at in each interval, so that one that lost its cluster
- * is left in time.
+ * Checks the database while the server runs. The health of the server follows the checks. The log states when it stops
+ * serving, why, and when it serves again. A check can take longer than the interval if a write waits. The host of the reads
+ * is still checked in each interval, so that a host that lost its cluster is left in time.
  */
 export class HealthMonitor {
   readonly #app: App
   readonly #log: Logger
   readonly #intervalMs: number
-  /** Whether the database was reached once and what it holds was examined. */
+  /** Whether the database was reached once and its content was examined. */
   #examined = false
-  /** What was logged last; `null`: the server is serving. */
+  /** The last logged problem. `null`: the server is serving. */
   #problem: string | null = null
   #timer: NodeJS.Timeout | undefined
   #stopped = false
   #checking = false
   #looking = false
 
-  /** `intervalMs` lies between the beginnings of two looks. */
+  /** `intervalMs`: the time between the starts of two checks. */
   constructor(app: App, log: Logger, intervalMs: number) {
     this.#app = app
     this.#log = log
     this.#intervalMs = intervalMs
   }
 
-  /** Resolves after the first check. Throws if the keyring does not fit the database: the server must not start then. */
+  /** Resolves after the first check. Throws if the keyring does not match the database: the server must not start. */
   async start(): Promise<void> {
     await this.#check()
     this.#schedule()
@@ -90,7 +87,7 @@ export class HealthMonitor {
     this.#app.state.setServing(health.serving)
   }
 
-  /** What only has to be examined once, when the database is reached for the first time. */
+  /** The examinations that run once, when the database is first reached. */
   async #examine(): Promise<void> {
     const { backend, trustedIssuers } = this.#app
     await this.#app.checkKeys()

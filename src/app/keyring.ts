@@ -21,18 +21,15 @@ export type KeyReferences = Readonly<Record<KeyPurpose, readonly KeyId[]>>
 const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encryption: [], revocation: [] })
 
 /**
- * What happens if the keyring file is missing: `create` makes it, for commands that
- * write; `provisional` keeps the keys in memory, for commands that only read what
- * needed no key.
+ * The behaviour for a missing keyring file. `create`: creates it, for commands that write. `provisional`: keeps the keys in
+ * memory, for commands that read only what needs no key.
  */
 export type IfKeyringMissing = 'create' | 'provisional'
 
 /**
- * Opens the configured keyring; a file of an older version, which lacks a purpose, is
- * completed beside an embedded database, and refused elsewhere: another instance may
- * have a copy of it, and would draw other keys. Only a database that refers to no key yet may do
- * without the keyring file: another key would leave every client with a secret that
- * no longer works.
+ * Opens the configured keyring. A file of an older version that lacks a purpose is completed next to an embedded database.
+ * Elsewhere it is rejected, because another instance may have a copy and would generate other keys. A missing file is allowed
+ * only for a database that refers to no key yet: other keys would invalidate the secrets of all clients.
  */
 export async function openKeyring(
   config: Config,
@@ -45,7 +42,7 @@ export async function openKeyring(
     const added = await completeKeyringFile(path)
     if (added.length > 0) log.info({ path, added }, 'added missing keys to the keyring file; back it up again')
   }
-  // Beside an embedded database there is one file; commands that only read need no key of a purpose that it lacks.
+  // An embedded database has one keyring file. Commands that only read do not need a key of a missing purpose.
   const file = readKeyringFile(path, config.database.embedded ? drawKeySet : undefined)
   if (file !== null) {
     if (file.warning !== null) log.warn({}, file.warning)
@@ -67,7 +64,7 @@ export async function openKeyring(
   return keyring
 }
 
-/** The configured keyring as it is; throws `KeyringFileError` if there is none. */
+/** The configured keyring, unchanged. Throws `KeyringFileError` if there is none. */
 export function openKeyringFile({ keyringFile }: Config): Keyring {
   const file = keyringFile === null ? null : readKeyringFile(keyringFile)
   if (file === null) {
@@ -93,7 +90,7 @@ export function assertKeysPresent(keyring: Keyring, needed: KeyReferences, confi
   }
 }
 
-/** The keys that the configured database refers to; none if it has no tables, or does not exist yet. */
+/** The keys that the configured database refers to. Empty if it has no tables or does not exist. */
 export async function databaseKeyReferences(config: Config, log: Logger, keyring: Keyring): Promise<KeyReferences> {
   const { embedded, file } = config.database
   if (embedded && (file === null || !existsSync(file))) return NO_REFERENCES
@@ -112,8 +109,8 @@ export async function databaseKeyReferences(config: Config, log: Logger, keyring
 }
 
 /**
- * The keys that secrets, pending user codes, the audit log and the stored signing keys were made with, and those
- * under which tokens that may still live carry what can end them.
+ * The keys of secrets, pending user codes, the audit log and the stored signing keys, and the keys of the revocation keys in
+ * tokens that may still be live.
  */
 export async function keyReferences({ reads }: Backend, log: Logger): Promise<KeyReferences> {
   const ctx = backgroundContext('key-references', log)
@@ -127,22 +124,19 @@ export async function keyReferences({ reads }: Backend, log: Logger): Promise<Ke
   return { pepper: [...new Set([...secrets, ...userCodes])], audit, encryption, revocation }
 }
 
-/** How soon a running server has a key that was added to its file; `keyring rotate` waits longer than that. */
+/** How soon a running server loads a key that was added to its file. `keyring rotate` waits longer. */
 export const RELOAD_INTERVAL_MS = 2_000
 
-/**
- * Lets a running server take up what changes in its keyring file. What cannot be
- * used is logged and left alone: the keys stay as they were.
- */
+/** Applies changes of the keyring file in a running server. An invalid file is logged, and the keys stay unchanged. */
 export class KeyringWatcher {
   readonly #path: string | null
   readonly #keyring: Keyring
   readonly #log: Logger
   readonly #timer: NodeJS.Timeout | undefined
-  /** Of the file, when it was read last. */
+  /** The state of the file at the last read. */
   #stamp: string
 
-  /** `path`: `null` if the keyring is in memory, which nobody changes. */
+  /** `path`: `null` if the keyring is in memory, which never changes. */
   constructor(path: string | null, keyring: Keyring, log: Logger) {
     this.#path = path
     this.#keyring = keyring
@@ -151,7 +145,7 @@ export class KeyringWatcher {
     this.#timer = path === null ? undefined : setInterval(() => this.#reloadIfChanged(path), RELOAD_INTERVAL_MS).unref()
   }
 
-  /** Reads the file now, whether it seems to have changed or not. */
+  /** Reads the file now, whether or not it seems changed. */
   reload(): void {
     const path = this.#path
     if (path === null) return

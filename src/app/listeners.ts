@@ -105,6 +105,7 @@ export async function openHttpServer({
   return new HttpServer({
     consoleFiles: http.console ? await readConsole() : [],
     listen,
+    socket: config.sockets.http,
     urlAt: (port) => httpUrlOf(http, config.tls, port),
     capabilities: capabilitiesOf(config),
     allowedOrigins,

@@ -8,6 +8,7 @@ import type { Log } from '../log/create-log.ts'
 import { messageOf } from '../message-of.ts'
 import { neighbour } from '../neighbour.ts'
 import { drawFingerprintKey } from '../rate-limits/counter-sync.ts'
+import { claimSocketPath } from '../transports/unix-socket-file.ts'
 import type { Lifecycle, Reload, ReloadedPart, StartReport } from './cluster/lifecycle.ts'
 import type { ProcessMetrics } from './cluster/metrics-aggregation.ts'
 import { WorkerPool } from './cluster/worker-pool.ts'
@@ -22,24 +23,24 @@ import { assertUsable, readTlsFiles, TlsFiles } from './trust/tls-files.ts'
 
 const WORKER_ENTRY = neighbour(import.meta.url, 'worker-process')
 
-/** Workers get this long beyond the grace to close what is open; one that needs longer hangs. */
+/** The time beyond the grace period in which workers close their resources. A worker that needs longer counts as hanging. */
 const CLOSING_MS = 5_000
 
 /**
- * Does what is done once, however many processes serve. Then serves until a signal
- * asks it to stop, alone or through workers; resolves when all have drained. Throws
- * an error of one line if it cannot start. `seeding` is for a database in memory, which
+ * Prepares everything that is done once for all processes. Then serves until a signal requests a stop, alone or with workers.
+ * Resolves when all have drained. Throws an error of one line if it cannot start. `seeding`: for an in-memory database, which
  * has one process.
  */
 export async function serve(config: Config, log: Log, seeding: Pick<ServerDependencies, 'seed'> = {}): Promise<void> {
   exitOnUncaughtException(log)
   ignoreOtherSignals(log)
-  // Checked before a secret is drawn that would be shown only once.
+  // Checked before a secret is generated that would be shown only once.
   const grpcListen = await assertPortFree('QSCOPE_GRPC_LISTEN', config.grpcListen)
   const http = config.http && {
     ...config.http,
     listen: await assertPortFree('QSCOPE_HTTP_LISTEN', config.http.listen),
   }
+  await prepareSockets(config.sockets)
   const tls = config.tls === null ? null : await TlsFiles.open(config.tls, log)
   await assertIssuerKeyFiles(config)
   const keyring = await namingVariable('QSCOPE_DATABASE_URL', () => openKeyring(config, log))
@@ -51,6 +52,24 @@ export async function serve(config: Config, log: Log, seeding: Pick<ServerDepend
     tls?.stop()
     await serveThroughWorkers(bound, log, setup)
   } else await runServer(bound, log, new StandaloneLifecycle(bound, log), { tls, keyring, setup, ...seeding })
+}
+
+/**
+ * Makes the paths of the sockets free, and keeps the sockets closed to all whom their mode excludes. Throws an error of one
+ * line if nobody can listen there.
+ */
+async function prepareSockets({ grpc, http }: Config['sockets']): Promise<void> {
+  if (grpc !== null) await namingVariable('QSCOPE_GRPC_SOCKET', () => claimSocketPath(grpc.path))
+  if (http !== null) await namingVariable('QSCOPE_HTTP_SOCKET', () => claimSocketPath(http.path))
+  for (const socket of [grpc, http]) if (socket !== null) narrowUmask(socket.mode)
+}
+
+/**
+ * Lets this process, and those that it starts, make no file that others may read or write who may not do so with a socket.
+ * So nobody connects between `bind` and `chmod` who may not.
+ */
+function narrowUmask(mode: number): void {
+  process.umask(process.umask() | (0o666 & ~mode))
 }
 
 /** A server in one process, started and stopped by its operator. */
@@ -66,7 +85,7 @@ class StandaloneLifecycle implements Lifecycle {
   }
 
   async readyToListen(): Promise<void> {
-    // Nobody else has to be ready.
+    // There are no other processes to wait for.
   }
 
   onListening(report: StartReport): void {
@@ -83,9 +102,8 @@ class StandaloneLifecycle implements Lifecycle {
 }
 
 /**
- * Serves through workers, on a database that is set up, until a signal asks to
- * stop; resolves when all have drained. Throws an error of one line if they
- * cannot start, or end as fast as they are replaced.
+ * Serves with workers on a prepared database until a signal requests a stop. Resolves when all have drained. Throws an error
+ * of one line if the workers cannot start, or end as fast as they are replaced.
  */
 async function serveThroughWorkers(config: Config, log: Log, setup: DatabaseSetup): Promise<void> {
   const entry = fileURLToPath(WORKER_ENTRY)
@@ -112,7 +130,7 @@ async function serveThroughWorkers(config: Config, log: Log, setup: DatabaseSetu
   if (end instanceof Error) throw end
 }
 
-/** Reads the files of the configuration again at each SIGHUP, and applies what can be used. */
+/** Reads the files of the configuration at each SIGHUP and applies the valid ones. */
 function reloadOnHangUp(config: Config, log: Log, apply: (reload: Reload) => Promise<void>): void {
   onHangUp(async () => {
     const reload = await prepareReload(config, log)
@@ -122,8 +140,8 @@ function reloadOnHangUp(config: Config, log: Log, apply: (reload: Reload) => Pro
 }
 
 /**
- * Reads again the files that the configuration names. What cannot be used is logged
- * in one line and left out, so that what was read before stays in use.
+ * Reads the files of the configuration again. An invalid file is logged in one line and omitted, so that its previous content
+ * stays in use.
  */
 async function prepareReload(config: Config, log: Logger): Promise<Reload> {
   const parts: ReloadedPart[] = []

@@ -9,13 +9,13 @@ import { examine } from './doctor/doctor.ts'
 import { contentFindings, type OpenDatabase, reachedFindings, schemaFinding } from './doctor/examine-database.ts'
 import type { Finding } from './doctor/finding.ts'
 
-/** How long findings are kept: an examination asks the database, reads files and fetches the keys of issuers. */
+/** How long findings are cached. An examination queries the database, reads files and fetches the keys of issuers. */
 const KEPT_MS = 10_000
 
 interface Examination {
   readonly findings: readonly Finding[]
   readonly examinedAt: EpochMs
-  /** When it ended, by the monotonic clock. */
+  /** When it ended, in time of the monotonic clock. */
   readonly endedAt: number
 }
 
@@ -28,7 +28,7 @@ export interface OwnStatusParts {
   readonly monotonic: () => number
 }
 
-/** How this process is, for `GetServerStatus`. */
+/** The status of this process, for `GetServerStatus`. */
 export class OwnStatus implements ServerStatusSource {
   readonly #parts: OwnStatusParts
   readonly #startedAt = epochMs(Date.now())
@@ -52,7 +52,7 @@ export class OwnStatus implements ServerStatusSource {
     }
   }
 
-  /** One at a time, however many ask. */
+  /** One at a time, for all callers. */
   #examination(): Promise<Examination> | Examination {
     if (this.#last !== null && this.#parts.monotonic() < this.#last.endedAt + KEPT_MS) return this.#last
     this.#running ??= this.#examine().finally(() => {

@@ -21,21 +21,21 @@ import { AppState, openConfiguredTelemetry } from './telemetry.ts'
 import type { TlsFiles } from './trust/tls-files.ts'
 import { trustedProxiesOf } from './trust/trusted-proxies.ts'
 
-/** What is opened before a server, since it may be shared or is needed to find problems early. */
+/** The parts that are opened before a server, because they are shared or show problems early. */
 export interface ServerDependencies {
   readonly tls: TlsFiles | null
   readonly keyring: Keyring
   readonly setup: DatabaseSetup
-  /** Shares what is counted with other processes; each counts alone if not given. */
+  /** Shares counts with other processes. Default: each process counts alone. */
   readonly counterSync?: CounterSync
   /** Registers clients before the server listens. */
   readonly seed?: (app: App) => Promise<readonly SeededClient[]>
 }
 
-/** How long the collector may take for the last spans when the server stops. */
+/** The time for sending the last spans when the server stops. */
 const LAST_SPANS_MS = 2_000
 
-/** Serves in this process until its lifecycle requests a stop; resolves when it has drained. */
+/** Serves in this process until its lifecycle requests a stop. Resolves when it has drained. */
 export async function runServer(
   config: Config,
   log: Log,
@@ -56,6 +56,7 @@ export async function runServer(
   const admin = setup.created ? setup.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
   const server = new GrpcServer({
     listen: config.grpcListen,
+    socket: config.sockets.grpc,
     transport: await loadTransport(config.grpcTransport),
     pipeline: app.pipeline,
     state: app.state,
@@ -116,7 +117,7 @@ export function isOnLoopback({ grpcListen, http }: Config): boolean {
   return isLoopback(grpcListen.host) && (http === null || isLoopback(http.listen.host))
 }
 
-/** Does a part of the start. Its failure becomes an error of one line that names the variable which decides over it. */
+/** Runs a part of the start. A failure becomes an error of one line that names the responsible variable. */
 export async function namingVariable<T>(variable: VariableName, work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -2,21 +2,21 @@ import type { Log } from '../log/create-log.ts'
 import { firstLineOf } from '../message-of.ts'
 import { printable } from '../printable.ts'
 
-/** Exit codes that shells give to processes ended by a signal. */
+/** The exit codes of shells for processes that a signal ended. */
 const SIGNAL_EXIT = Object.freeze({ SIGINT: 130, SIGTERM: 143 })
 
 export type StopSignal = keyof typeof SIGNAL_EXIT
 
 /**
- * Keeps signals that other services understand from ending this one before it has
- * drained. SIGHUP does nothing until `onHangUp`: the files have just been read.
+ * Prevents signals that reload other services from ending this one without draining. SIGHUP has no effect until `onHangUp`,
+ * because the files have just been read.
  */
 export function ignoreOtherSignals(log: Log): void {
   process.on('SIGHUP', () => undefined)
   process.on('SIGUSR2', () => log.warn({ signal: 'SIGUSR2' }, 'signal ignored'))
 }
 
-/** Resolves at the first signal that asks to stop; the second ends the process at once, after `beforeExit`. */
+/** Resolves at the first signal that requests a stop. The second one ends the process at once, after `beforeExit`. */
 export function stopSignal(log: Log, beforeExit: () => void = () => undefined): Promise<StopSignal> {
   return new Promise((resolve) => {
     let stopping = false
@@ -34,7 +34,7 @@ export function stopSignal(log: Log, beforeExit: () => void = () => undefined): 
   })
 }
 
-/** Calls back at each SIGHUP. Calls do not overlap: signals that arrive during a call cause one more. */
+/** Calls `reload` at each SIGHUP. Calls do not overlap. Signals during a call cause one more. */
 export function onHangUp(reload: () => Promise<void>): void {
   let running = false
   let requested = false
@@ -52,7 +52,7 @@ export function onHangUp(reload: () => Promise<void>): void {
   })
 }
 
-/** Ends the process at an exception that nobody caught: what is in memory can no longer be trusted. */
+/** Ends the process on an uncaught exception, because the state in memory can no longer be trusted. */
 export function exitOnUncaughtException(log: Log): void {
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'uncaught exception')

@@ -1,6 +1,7 @@
 import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import { maskUrl } from '../config/database-url.ts'
+import { socketName } from '../domain/unix-socket.ts'
 import type { Log } from '../log/create-log.ts'
 import { printableLines } from '../printable.ts'
 import type { StartReport } from './cluster/lifecycle.ts'
@@ -11,8 +12,14 @@ type Admin = NonNullable<StartReport['admin']>
 export function printStartupBanner(config: Config, log: Log, report: StartReport): void {
   const address = formatAddress(report.address)
   const httpAddress = report.httpAddress && formatAddress(report.httpAddress)
-  const { tls, database, issuer, workers } = config
-  log.info({ address, httpAddress, tls: tls !== null, database: maskUrl(database.url), issuer, workers }, 'listening')
+  const { tls, sockets, database, issuer, workers } = config
+  const socket = sockets.grpc?.path
+  const httpSocket = sockets.http?.path
+  // What is undefined is left out.
+  log.info(
+    { address, httpAddress, socket, httpSocket, tls: tls !== null, database: maskUrl(database.url), issuer, workers },
+    'listening',
+  )
   process.stdout.write(printableLines(startupBanner(config, { ...report, address, httpAddress })))
 }
 
@@ -30,6 +37,9 @@ function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin
   if (httpAddress !== null) {
     lines.push(`Connect, gRPC-Web and /.well-known at ${config.tls === null ? 'http' : 'https'}://${httpAddress}`)
   }
+  const { grpc, http } = config.sockets
+  if (grpc !== null) lines.push(`gRPC in plaintext at ${socketName(grpc.path)}`)
+  if (http !== null) lines.push(`HTTP in plaintext at ${socketName(http.path)}`)
   if (needsAdmin) lines.push('', 'There is no client yet. Create the first one with: qscope client create --admin')
   if (seeded.length > 0) lines.push('', 'Clients registered; their secrets are shown only once:')
   for (const { clientId, clientSecret } of seeded) lines.push(`  ${clientId}  ${clientSecret}`)

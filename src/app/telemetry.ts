@@ -1,4 +1,5 @@
 import manifest from '../../package.json' with { type: 'json' }
+import type { KeySource } from '../auth/key-sources.ts'
 import type { Config } from '../config/config.ts'
 import { backgroundContext, type Logger } from '../context.ts'
 import { uuidV7 } from '../crypto/random.ts'
@@ -16,7 +17,7 @@ export async function openConfiguredTelemetry({ tracing, database }: Config, log
   return await openTelemetry({ tracing, databaseUrl: database.url, version, instanceId: uuidV7(), log })
 }
 
-/** What telemetry shows of a running application. */
+/** The state of a running application for telemetry. */
 export class AppState implements ServerState {
   readonly #app: App
   readonly #log: Logger
@@ -58,7 +59,11 @@ export class AppState implements ServerState {
     return clock === null ? 0 : clock.aheadMs
   }
 
-  /** A database that cannot be asked must not hide the other metrics; its own metrics show the failure. */
+  keyAges(): ReadonlyMap<KeySource, number> {
+    return this.#app.keySets.ages()
+  }
+
+  /** An unreachable database must not hide the other metrics. Its own metrics show the failure. */
   async signingKeys(): Promise<readonly KeyState[]> {
     const ctx = backgroundContext('metrics', this.#log)
     try {

@@ -1,4 +1,4 @@
-/** The process of one worker: its primary tells it how to serve, when to listen and when to stop. */
+/** The process of one worker. Its primary tells it how to serve, when to listen and when to stop. */
 import cluster from 'node:cluster'
 import { createLog } from '../log/create-log.ts'
 import { firstLineOf } from '../message-of.ts'

@@ -27,3 +27,16 @@ export interface ClientKeySets {
   /** Like `IssuerKeySets.keysFor`, by `jwks_uri` (RFC 7591 §2). */
   keysAt(jwksUri: string, assertion: UnverifiedAssertion): Promise<FoundKeys>
 }
+
+/** The places from which published keys are read. `bundle`: a SPIFFE trust domain's; `client_jwks_uri`: RFC 7591 §2. */
+export const KEY_SOURCES = Object.freeze(['file', 'jwks_uri', 'discovery', 'bundle', 'client_jwks_uri'] as const)
+export type KeySource = (typeof KEY_SOURCES)[number]
+
+/** `unavailable`: there was no usable answer. `unusable`: the answer breaks a rule, or is no key set. */
+export const KEY_READ_OUTCOMES = Object.freeze(['ok', 'unavailable', 'unusable'] as const)
+export type KeyReadOutcome = (typeof KEY_READ_OUTCOMES)[number]
+
+export interface KeyReadObserver {
+  /** An attempt to read keys ended after so many seconds. */
+  keysRead(source: KeySource, outcome: KeyReadOutcome, seconds: number): void
+}

@@ -10,7 +10,7 @@ import { writeError } from './output/terminal.ts'
 
 const EXIT = Object.freeze({ ok: 0, failed: 1, usage: 2 })
 
-/** Prints on standard error what went wrong, one line a problem, and returns the exit code. */
+/** Prints an error on standard error, one line for each problem. Returns the exit code. */
 export function reportFailure(error: unknown): number {
   if (error instanceof DiffFailure) {
     reportFailure(error.cause)

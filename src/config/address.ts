@@ -1,21 +1,21 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 
-/** Where to listen, or whom to call. */
+/** An address to listen on or to connect to. */
 export interface Address {
   /** Without brackets. */
   readonly host: string
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number
 }
 
 const ADDRESS = /^(?:\[([0-9A-Za-z:.%_-]+)\]|([0-9A-Za-z._-]+)):(0|[1-9]\d{0,4})$/
-/** What ends with a number is an IPv4 address, or nothing: parsers differ on the rest of them. */
+/** A host that ends with a number must be an IPv4 address. Parsers disagree about other forms. */
 const ENDS_WITH_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i
 const LOOPBACK = new BlockList()
 LOOPBACK.addSubnet('127.0.0.0', 8)
 LOOPBACK.addAddress('::1', 'ipv6')
 
-/** Reads `host:port` or `[v6]:port`; `null` if it is none. */
+/** Parses `host:port` or `[v6]:port`. `null`: the text is neither. */
 export function parseAddress(text: string): Address | null {
   const [, v6, name, digits] = ADDRESS.exec(text) ?? []
   const host = v6 ?? name
@@ -29,7 +29,7 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** Whether only this machine can reach it: an address of 127.0.0.0/8, `::1`, or `localhost`. A name that looks like an address is none. */
+/** Whether only this machine can reach the host: an address of 127.0.0.0/8, `::1`, or `localhost`. Invalid addresses are not included. */
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1')
   const family = isIP(bare)

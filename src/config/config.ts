@@ -7,24 +7,24 @@ import { type Variable, valuesOf } from './variable.ts'
 import { SERVER_VARIABLES, VARIABLES, type Values, type VariableName } from './variables.ts'
 
 /**
- * What the process was told, parsed once: what the variables hold, in the shape of `SERVER_VARIABLES`, and what
- * follows from several of them.
+ * The parsed configuration: the values of the variables, in the shape of `SERVER_VARIABLES`, and the values that are derived
+ * from several of them.
  */
 export interface Config extends Omit<Values, keyof Derived>, Derived {
   readonly warnings: readonly string[]
-  /** The effective values of all variables, in the order of their table. */
+  /** The effective values of all variables, in the order of the table. */
   readonly settings: readonly Setting[]
 }
 
-/** One variable's effective value, fit to be shown. */
+/** The printable effective value of one variable. */
 export interface Setting {
   readonly name: VariableName
-  /** Secrets masked. */
+  /** Secrets are masked. */
   readonly value: string
   readonly source: 'environment' | 'file' | 'default'
 }
 
-/** Reads the environment into a frozen configuration. Throws `ConfigError` with every problem at once. */
+/** Parses the environment into a frozen configuration. Throws `ConfigError` with all problems at once. */
 export function parseConfig(
   environment: Environment,
   options: ParseOptions = { terminal: false, usesKeyring: true },
@@ -54,7 +54,7 @@ export function describeConfig(config: Config): readonly Setting[] {
 
 const ALL: readonly Variable<VariableName>[] = Object.values(VARIABLES)
 
-/** What a variable holds; where that is of no use, which is told, its default stands in. */
+/** The value of a variable. An invalid value is reported, and the default is used to continue. */
 function readVariable(
   { name, type, ...variable }: Variable<VariableName>,
   environment: Environment,
@@ -71,7 +71,7 @@ function readVariable(
   return variable.default === null ? null : type.schema.parse(variable.default)
 }
 
-/** `null` is a value of its own only where it can be written, as `off`, and so can be the default. */
+/** `null` is a value only for variables that accept `off`. For these it may also be the default. */
 function shown(variable: Variable, value: unknown): string {
   return value === null && variable.default === null ? '(none)' : variable.type.format(value)
 }

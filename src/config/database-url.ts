@@ -2,28 +2,28 @@ import { resolve } from 'node:path'
 import { type LibsqlUrl, parseLibsqlUrl } from '../domain/libsql-url.ts'
 import { parseServerUrl } from '../domain/server-url.ts'
 
-/** Which database, as far as configuration must know. */
+/** The parts of a database URL that the configuration uses. */
 export interface DatabaseTarget {
-  /** As given; may contain a password. */
+  /** As given. May contain a password. */
   readonly url: string
   /** In this process, without a server. */
   readonly embedded: boolean
-  /** The path of an embedded database file; `null` for one in memory or on a server. */
+  /** The path of an embedded database file. `null`: in memory or on a server. */
   readonly file: string | null
-  /** The servers' host names, in the order in which they are tried; none if it is embedded. */
+  /** The servers' host names in connection order. Empty for an embedded database. */
   readonly hosts: readonly string[]
-  /** Set where the database is one of libSQL on a server, whose URL says whether it is encrypted; else `null`. */
+  /** The parsed URL of a libSQL database on a server, which determines its encryption. Otherwise `null`. */
   readonly libsql: LibsqlUrl | null
-  /** The names behind the question mark: all of them unknown. */
+  /** The names in the query. None of them is supported. */
   readonly parameters: readonly string[]
-  /** Why the path is hardly what was meant, and what it is understood as; `null`: it is fine. */
+  /** Why the path is probably a mistake, and how it is understood. `null`: no doubt. */
   readonly doubt: string | null
 }
 
-/** What follows `libsql://` is a host, unless a third slash begins a path. */
+/** `libsql://` is followed by a host, unless a third slash begins a path. */
 const EMBEDDED = /^(?:sqlite:|libsql:(?!\/\/(?!\/)))(?:\/\/(?=\/))?([^?]+)(?:\?(.*))?$/s
 
-/** Reads a database URL; `null` if it is none that QScope knows. Schemes may be in capitals, as in any URL. */
+/** Parses a database URL. `null`: QScope does not support it. Schemes may be in capitals, as in any URL. */
 export function parseDatabaseUrl(text: string): DatabaseTarget | null {
   const url = text.replace(/^[a-z]+:/i, (scheme) => scheme.toLowerCase())
   const [, path, query = ''] = EMBEDDED.exec(url) ?? []
@@ -48,7 +48,7 @@ export function parseDatabaseUrl(text: string): DatabaseTarget | null {
   return { ...common, hosts, libsql: null, parameters: [...server.parameters.keys()] }
 }
 
-/** What URLs for other programs carry behind the question mark. */
+/** Names of query parameters that URLs for other programs have. */
 const PARAMETERS: ReadonlySet<string> = new Set([
   'application_name',
   'authtoken',
@@ -74,14 +74,14 @@ const PARAMETERS: ReadonlySet<string> = new Set([
   'tls',
 ])
 
-/** The parameters of a URL as a message may name them. */
+/** The parameters of a URL for messages. */
 export function describeParameters({ parameters }: DatabaseTarget): string {
-  // A name that is none of these may be the rest of a password with a question mark in it.
+  // Another name may be the rest of a password that contains a question mark.
   const names = parameters.map((name) => (PARAMETERS.has(name.toLowerCase()) ? JSON.stringify(name) : 'another'))
   return names.join(', ')
 }
 
-/** A file of another name is another database, and an empty one. */
+/** A mistyped name would silently create another, empty database. */
 function doubtOf(path: string): string | null {
   if (/^\s|\s$|\p{Cc}/u.test(path)) {
     return `should name a file without white space around its name and without line breaks, but names ${JSON.stringify(path)}`
@@ -96,10 +96,7 @@ function doubtOf(path: string): string | null {
   return null
 }
 
-/**
- * The URL of a database fit to be shown. It is put together from the parts that are
- * no secret; one that is not understood is not shown at all.
- */
+/** The printable form of a database URL. It contains only the non-secret parts. An invalid URL is not shown at all. */
 export function maskUrl(url: string): string {
   const [, path] = EMBEDDED.exec(url) ?? []
   if (path !== undefined) return url.split('?', 1).join('')

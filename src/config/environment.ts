@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { whyUnreadable } from './quoted.ts'
 import { type ClientVariableName, KNOWN_VARIABLES, type VariableName } from './variables.ts'
 
-/** The QSCOPE_ variables as they were found, unread. */
+/** The QSCOPE_ variables as found, unparsed. */
 export interface Environment {
   /** Empty values count as absent. */
   readonly values: ReadonlyMap<string, string>
@@ -18,7 +18,7 @@ const FILE_NAMES: ReadonlyMap<string, string> = new Map(
   [...KNOWN_VARIABLES].filter(([, variable]) => variable.secret).map(([name]) => [name + FILE_SUFFIX, name]),
 )
 
-/** Collects the QSCOPE_ variables; secrets may stand in files instead. No `.env` file is read. */
+/** Collects the QSCOPE_ variables. Secrets may be in files instead. No `.env` file is read. */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Environment {
   const values = new Map<string, string>()
   const fromFile = new Set<string>()
@@ -51,14 +51,14 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   return { values, fromFile, problems, warnings }
 }
 
-/** The value of a variable, or `null` if it is absent. */
+/** The value of a variable. `null`: absent. */
 export function variable(environment: Environment, name: VariableName | ClientVariableName): string | null {
   return environment.values.get(name) ?? null
 }
 
 const MAX_DISTANCE = 4
 
-/** The candidate that a mistyped word most likely meant, or `null` if none is near. */
+/** The candidate closest to a mistyped word. `null`: none is close. */
 function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null
   let least = MAX_DISTANCE + 1

@@ -1,7 +1,7 @@
 import { rate, wholeNumber } from './value-types.ts'
 import { Variable } from './variable.ts'
 
-/** What clients and addresses may use up, of each process; `null`: as much as they like. */
+/** The limits for clients and addresses, for each process. `null`: no limit. */
 export const LIMIT_VARIABLES = {
   mintRate: new Variable('QSCOPE_MINT_RATE', rate('100/s', 500).note('for the tokens of each client').orOff(), {
     default: '10000/s:20000',

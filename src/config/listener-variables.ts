@@ -1,7 +1,8 @@
-import { address, choice, duration, onOff, origin, origins, path, peerNames } from './value-types.ts'
+import { peerNames } from './peer-names.ts'
+import { address, choice, duration, fileMode, onOff, origin, origins, path, socketPath } from './value-types.ts'
 import { Variable } from './variable.ts'
 
-/** The port for HTTP. */
+/** The HTTP port. */
 export const HTTP_VARIABLES = {
   listen: new Variable(
     'QSCOPE_HTTP_LISTEN',
@@ -11,7 +12,7 @@ export const HTTP_VARIABLES = {
       does: 'Opens the HTTP port: Connect, gRPC-Web, JSON, OAuth forms, the well-known documents, health and metrics.',
     },
   ),
-  /** `null`: at the address itself, whichever port that gets. */
+  /** `null`: the address itself, with its actual port. */
   url: new Variable('QSCOPE_HTTP_URL', origin('the URL, without a path, at which callers reach QSCOPE_HTTP_LISTEN'), {
     default: null,
     unset: 'the origin of QSCOPE_ISSUER if that is set and is not the gRPC port, else the address itself',
@@ -36,7 +37,25 @@ export const HTTP_VARIABLES = {
   }),
 }
 
-/** External authorization for Envoy, on the port for gRPC. */
+/** Unix domain sockets in addition to the ports, for proxies on the same machine. */
+export const SOCKET_VARIABLES = {
+  grpc: new Variable('QSCOPE_GRPC_SOCKET', socketPath('a Unix domain socket'), {
+    default: null,
+    unset: 'no socket',
+    does: 'Serves gRPC at this Unix domain socket too, in plaintext, beside QSCOPE_GRPC_LISTEN.',
+  }),
+  http: new Variable('QSCOPE_HTTP_SOCKET', socketPath('a Unix domain socket'), {
+    default: null,
+    unset: 'no socket',
+    does: 'Serves what the HTTP port serves at this Unix domain socket too, in plaintext, beside QSCOPE_HTTP_LISTEN.',
+  }),
+  mode: new Variable('QSCOPE_SOCKET_MODE', fileMode(), {
+    default: '0660',
+    does: 'Sets the permissions of both socket files. Whoever may write to a file, and search its directory, may connect.',
+  }),
+}
+
+/** Envoy's external authorization, on the gRPC port. */
 export const EXT_AUTHZ_VARIABLES = {
   on: new Variable('QSCOPE_EXT_AUTHZ', onOff(), {
     default: 'off',
@@ -45,17 +64,17 @@ export const EXT_AUTHZ_VARIABLES = {
   peers: new Variable(
     'QSCOPE_EXT_AUTHZ_PEERS',
     peerNames(
-      'DNS names and URIs of client certificates, separated by commas, such as envoy.internal,spiffe://mesh/envoy, or the word loopback',
+      'DNS names and URIs of client certificates, unix: with the path of QSCOPE_GRPC_SOCKET, or the word loopback, separated by commas, such as envoy.internal,spiffe://mesh/envoy',
     ),
     {
       default: null,
       unset: 'nobody',
-      does: 'Sets who may call external authorization. A name matches if the client certificate, issued by the client CA, has exactly this name. loopback allows callers on the same host.',
+      does: 'Sets who may call external authorization. A name matches if the client certificate, issued by the client CA, has exactly this name. unix: allows callers at the socket, loopback those who come by TCP from the same host.',
     },
   ),
 }
 
-/** TLS on both ports. The files are read when the server starts, and again when they change. */
+/** TLS on both ports. The files are read at the start and when they change. */
 export const TLS_VARIABLES = {
   certFile: new Variable(
     'QSCOPE_TLS_CERT_FILE',
@@ -67,7 +86,7 @@ export const TLS_VARIABLES = {
     unset: 'plaintext',
     does: 'Sets the private key of QSCOPE_TLS_CERT_FILE. It must not be encrypted.',
   }),
-  /** `null`: nobody issues certificates of clients, and only a thumbprint tells one client from another. */
+  /** `null`: there is no CA for client certificates, so only thumbprints identify clients. */
   clientCaFile: new Variable(
     'QSCOPE_TLS_CLIENT_CA_FILE',
     path('the certificates in PEM of the CA that issues those of clients'),
@@ -77,7 +96,7 @@ export const TLS_VARIABLES = {
       does: 'Sets the authorities whose client certificates are trusted, for clients that authenticate with one (RFC 8705).',
     },
   ),
-  /** `request`: callers may show a certificate, whoever issued it. `require`: without one from the CA no connection. */
+  /** `request`: callers may present a certificate of any issuer. `require`: callers must present a certificate of the CA. */
   clientAuth: new Variable(
     'QSCOPE_TLS_CLIENT_AUTH',
     choice(

@@ -3,7 +3,7 @@ import type { Environment } from './environment.ts'
 import { masked } from './quoted.ts'
 import { VARIABLES, type VariableName } from './variables.ts'
 
-/** Everything that is wrong with the environment, each with the variable's name and what it should be. */
+/** All problems of the environment. Each names the variable and the expected value. */
 export class ConfigError extends Error {
   readonly problems: readonly string[]
 
@@ -14,7 +14,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Collects what is wrong with an environment, so that all of it can be told at once. */
+/** Collects the problems of an environment, to report all of them at once. */
 export class Problems {
   readonly warnings: string[]
   readonly #environment: Environment
@@ -35,17 +35,17 @@ export class Problems {
     this.warnings.push(warning)
   }
 
-  /** Whether the variable was set, to whatever value. */
+  /** Whether the variable is set, to any value. */
   isSet(name: VariableName): boolean {
     return this.#environment.values.has(name)
   }
 
-  /** Whether the variable has a problem; then its default stands in for it. */
+  /** Whether the variable has a problem. Its default is then used to continue. */
   isBroken(name: VariableName): boolean {
     return this.#byName.has(name)
   }
 
-  /** Throws `ConfigError` if there is any problem. They are told in the order of the variables. */
+  /** Throws `ConfigError` if there are problems, in the order of the variables. */
   throwIfAny(): void {
     const inOrder = Object.values(VARIABLES).flatMap(({ name }) => this.#byName.get(name) ?? [])
     const problems = [...this.#environment.problems, ...inOrder]
@@ -57,8 +57,8 @@ export class Problems {
 const LONGEST_PROBLEM = 900
 
 /**
- * One line that a terminal can show. Paths and what the system says of them may have line ends in them, and a
- * password, where somebody mistook the variable.
+ * Formats a problem as one printable line. Paths and system messages may contain line ends. They may also contain a password
+ * that was put into the wrong variable.
  */
 function presentable(problem: string, { values }: Environment): string {
   let text = problem

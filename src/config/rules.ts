@@ -7,12 +7,14 @@ import { messageOf } from '../message-of.ts'
 import { below } from '../url.ts'
 import { type Address, formatAddress, isLoopback } from './address.ts'
 import { type DatabaseTarget, describeParameters } from './database-url.ts'
+import { namesOf } from './peer-names.ts'
+import { extAuthzPeersOf, type ProvenPeers, type Sockets, socketsOf, trustedProxiesOf } from './peer-rules.ts'
 import type { Problems } from './problems.ts'
 import { masked, notValue } from './quoted.ts'
 import { readTrustedIssuers } from './trusted-issuers.ts'
 import { SERVER_VARIABLES, VARIABLES, type Values, type VariableName } from './variables.ts'
 
-/** The same values, of which these are there. */
+/** The same values, with these properties present. */
 type Given<Group, Property extends keyof Group> = Omit<Group, Property> & {
   readonly [Each in Property]: NonNullable<Group[Each]>
 }
@@ -22,28 +24,29 @@ export type ExtAuthzConfig = Given<Omit<Values['extAuthz'], 'on'>, 'peers'>
 export type TlsConfig = Given<Values['tls'], 'certFile' | 'keyFile' | 'clientAuth'>
 
 export interface Connections extends Omit<Values['connections'], 'tls' | 'caFile'> {
-  /** `null`: plaintext. `ca`: certificates in PEM, or `null` for the authorities that Node.js trusts. */
+  /** `null`: plaintext. `ca`: certificates in PEM. `ca: null`: the CAs that Node.js trusts. */
   readonly tls: { readonly ca: string | null } | null
 }
 
-/** What follows from several variables, in place of what each of them holds. */
+/** Values that are derived from several variables and replace their own values. */
 export interface Derived {
   readonly connections: Connections
-  /** `null`: there is no port for HTTP. */
+  /** `null`: no HTTP port. */
   readonly http: HttpConfig | null
+  readonly sockets: Sockets
   /** `null`: Envoy's external authorization is not served. */
   readonly extAuthz: ExtAuthzConfig | null
-  /** Processes that serve together; 1: this one alone. */
+  /** The number of serving processes. 1: only this one. */
   readonly workers: number
   /** `null`: plaintext. */
   readonly tls: TlsConfig | null
-  /** Names of the certificates of proxies that may tell of their callers' certificates; empty: nobody may. */
-  readonly trustedProxies: readonly string[]
-  /** Whose assertions stand for clients; empty: nobody's. */
+  /** The proxies that may forward their callers' certificates. Empty: none. */
+  readonly trustedProxies: ProvenPeers
+  /** The issuers whose assertions authenticate clients. Empty: none. */
   readonly trustedIssuers: readonly TrustedIssuer[]
   readonly issuer: string
   readonly deviceVerificationUri: string
-  /** `null`: the keys are drawn in memory and die with the process. */
+  /** `null`: the keys are generated in memory and lost at exit. */
   readonly keyringFile: string | null
   readonly log: Given<Values['log'], 'format'>
   readonly reflection: boolean
@@ -51,28 +54,31 @@ export interface Derived {
   readonly tracing: Given<Values['tracing'], 'endpoint'> | null
 }
 
-/** What the rules depend on beside the variables. */
+/** Inputs of the rules other than variables. */
 export interface ParseOptions {
-  /** Whether a person reads the log. */
+  /** Whether the log goes to a terminal. */
   readonly terminal: boolean
-  /** Whether a database on a server must have a keyring. */
+  /** Whether a database on a server requires a keyring. */
   readonly usesKeyring: boolean
 }
 
-/** Applies the rules that go beyond one variable, and reports where they are broken. */
+/** Applies the rules that concern several variables, and reports violations. */
 export function derive(values: Values, problems: Problems, { terminal, usesKeyring }: ParseOptions): Derived {
   const { database, grpcListen, log, reflection, tracing } = values
   const tls = tlsOf(values, problems)
   const issuer = issuerOf(values, tls !== null, problems)
   const http = httpOf(values, problems)
   const trustedIssuers = trustedIssuersOf(values, issuer, problems)
+  const hasClientCa = tls !== null && tls.clientCaFile !== null
+  const peers = extAuthzPeersOf(values, hasClientCa, problems)
   const derived: Derived = {
     connections: connectionsOf(values, problems),
     http,
-    extAuthz: extAuthzOf(values, tls, problems),
+    sockets: socketsOf(values, problems),
+    extAuthz: peers === null ? null : Object.freeze({ peers }),
     workers: workersOf(values, problems),
     tls,
-    trustedProxies: trustedProxiesOf(values, tls, problems),
+    trustedProxies: trustedProxiesOf(values, hasClientCa, problems),
     trustedIssuers,
     issuer,
     deviceVerificationUri: values.deviceVerificationUri ?? below(issuer, 'device'),
@@ -95,7 +101,7 @@ export function derive(values: Values, problems: Problems, { terminal, usesKeyri
   return derived
 }
 
-/** How variables are shown whose effective values are not what they hold themselves. */
+/** The shown values of variables whose effective value differs from their own. */
 export function effectiveValues(values: Values, derived: Derived): Partial<Record<VariableName, string>> {
   const { connections, tls, http, tracing } = SERVER_VARIABLES
   return {
@@ -110,7 +116,7 @@ export function effectiveValues(values: Values, derived: Derived): Partial<Recor
     QSCOPE_TLS_CLIENT_AUTH: derived.tls?.clientAuth ?? 'none',
     QSCOPE_TLS_RELOAD_INTERVAL:
       derived.tls === null ? '(plaintext)' : tls.reloadIntervalMs.type.format(derived.tls.reloadIntervalMs),
-    QSCOPE_TRUSTED_PROXIES: SERVER_VARIABLES.trustedProxies.type.format(derived.trustedProxies) || '(nobody)',
+    QSCOPE_TRUSTED_PROXIES: namesOf(derived.trustedProxies).join(',') || '(nobody)',
     QSCOPE_ISSUER: derived.issuer,
     QSCOPE_DEVICE_VERIFICATION_URI: derived.deviceVerificationUri,
     QSCOPE_ERROR_DOCS_URL: values.errorDocsUrl ?? (derived.http === null ? '(none)' : '(the HTTP port)'),
@@ -122,7 +128,7 @@ export function effectiveValues(values: Values, derived: Derived): Partial<Recor
   }
 }
 
-/** The certificates are read here and now, so that a file that cannot be used is told beside every other problem. */
+/** The certificates are read here, so that an unusable file is reported with all other problems. */
 function connectionsOf({ connections, database, insecure }: Values, problems: Problems): Connections {
   const { tls, caFile, ...others } = connections
   if (database.doubt !== null) problems.add('QSCOPE_DATABASE_URL', database.doubt)
@@ -143,7 +149,7 @@ function connectionsOf({ connections, database, insecure }: Values, problems: Pr
   return Object.freeze({ ...others, tls: encrypted ? Object.freeze({ ca }) : null })
 }
 
-/** A token for another database would be one that its owner believes to be in use. */
+/** A token for a database that does not use it is probably a mistake. */
 function checkAuthToken({ authToken }: Values['connections'], { libsql }: DatabaseTarget, problems: Problems): void {
   if (authToken === null || problems.isBroken('QSCOPE_DATABASE_URL')) return
   if (libsql === null) {
@@ -151,7 +157,7 @@ function checkAuthToken({ authToken }: Values['connections'], { libsql }: Databa
   }
 }
 
-/** Its URL says whether it is encrypted. Beyond loopback, token and hashes would travel in plaintext. */
+/** The URL determines encryption. Beyond loopback, plaintext would expose the token and hashes. */
 function checkLibsqlScheme(
   { plaintext, host }: LibsqlUrl,
   tls: boolean | null,
@@ -185,7 +191,7 @@ function certificatesIn(path: string, problems: Problems): string | null {
   }
 }
 
-/** A database in memory is its process's own: `auto` leaves it alone. */
+/** An in-memory database cannot be shared: `auto` means one process. */
 function workersOf({ workers, database: { embedded, file } }: Values, problems: Problems): number {
   const inMemory = embedded && file === null
   if (workers === 'auto') return inMemory ? 1 : Math.min(64, availableParallelism())
@@ -220,50 +226,7 @@ function tlsOf({ tls }: Values, problems: Problems): TlsConfig | null {
   return Object.freeze({ ...tls, certFile: certFile ?? '', keyFile: keyFile ?? '', clientAuth })
 }
 
-/** Without names it would refuse everybody, and names of certificates say nothing without a CA. */
-function extAuthzOf({ extAuthz }: Values, tls: TlsConfig | null, problems: Problems): ExtAuthzConfig | null {
-  const { on, peers } = extAuthz
-  if (!on) {
-    if (problems.isSet('QSCOPE_EXT_AUTHZ_PEERS')) problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'requires QSCOPE_EXT_AUTHZ=on')
-    return null
-  }
-  if (peers === null) {
-    if (!problems.isBroken('QSCOPE_EXT_AUTHZ_PEERS'))
-      problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'should be set, because QSCOPE_EXT_AUTHZ is on')
-    return null
-  }
-  if (peers.alternativeNames.length > 0 && (tls === null || tls.clientCaFile === null))
-    problems.add(
-      'QSCOPE_EXT_AUTHZ_PEERS',
-      'requires QSCOPE_TLS_CLIENT_CA_FILE to verify the certificates with these names',
-    )
-  return Object.freeze({ peers })
-}
-
-/** Their certificates, and those that they tell of, come from the CA for clients. */
-function trustedProxiesOf(
-  { trustedProxies, extAuthz }: Values,
-  tls: TlsConfig | null,
-  problems: Problems,
-): readonly string[] {
-  if (trustedProxies === null) return []
-  if (tls === null || tls.clientCaFile === null) {
-    problems.add(
-      'QSCOPE_TRUSTED_PROXIES',
-      'needs QSCOPE_TLS_CLIENT_CA_FILE, to verify the certificates of proxies and their callers',
-    )
-  }
-  const both = trustedProxies.find((name) => extAuthz.peers?.alternativeNames.includes(name))
-  if (both !== undefined) {
-    problems.add(
-      'QSCOPE_TRUSTED_PROXIES',
-      `should not have ${both.slice(both.indexOf(':') + 1)}, which QSCOPE_EXT_AUTHZ_PEERS has too: calls that come through a proxy never count as its own; give it another certificate for one of the two`,
-    )
-  }
-  return trustedProxies
-}
-
-/** What means nothing without the port for HTTP. */
+/** Variables that have no effect without the HTTP port. */
 const NEED_HTTP = Object.freeze([
   'QSCOPE_HTTP_URL',
   'QSCOPE_HTTP_OAUTH',
@@ -288,7 +251,7 @@ function httpOf(values: Values, problems: Problems): HttpConfig | null {
   return Object.freeze({ ...http, listen, url, allowedOrigins: http.allowedOrigins ?? [] })
 }
 
-/** A page that takes an administrator's secret is not served to other machines in plaintext, whatever else is. */
+/** The console takes an administrator's secret. It is never served in plaintext to other machines. */
 function checkConsole({ console, listen }: HttpConfig, problems: Problems): void {
   if (!console || isLoopback(listen.host)) return
   problems.add(
@@ -297,13 +260,13 @@ function checkConsole({ console, listen }: HttpConfig, problems: Problems): void
   )
 }
 
-/** Callers are taken to reach the port at the issuer's origin, unless that is the port for gRPC, which answers no HTTP. */
+/** Callers are assumed to reach the HTTP port at the issuer's origin, unless that is the gRPC port, which does not answer HTTP. */
 function originFor(issuer: string, grpcListen: Address): string | null {
   const { origin, port } = new URL(issuer)
   return port === String(grpcListen.port) ? null : origin
 }
 
-/** Goes on in place of an issuer that is missing, so that every other problem is told as well. */
+/** Replaces a missing issuer, so that all other problems are reported as well. */
 const NO_ISSUER = 'http://localhost'
 
 function issuerOf({ issuer, grpcListen }: Values, tls: boolean, problems: Problems): string {
@@ -343,7 +306,7 @@ function trustedIssuersOf(
   return issuers
 }
 
-/** Beside an embedded database file: `./data/qscope.db` → `./data/qscope.keyring.json`. */
+/** Next to an embedded database file: `./data/qscope.db` → `./data/qscope.keyring.json`. */
 function keyringBeside({ file }: DatabaseTarget): string | null {
   return file === null ? null : `${file.replace(/\.db$/, '')}.keyring.json`
 }

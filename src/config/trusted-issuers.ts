@@ -28,7 +28,7 @@ const duration = z.string().transform((text, context): Milliseconds => {
   return z.NEVER
 })
 
-/** RFC 6749 §3.3; those of this server are never issued for an assertion. */
+/** RFC 6749 §3.3. Permissions of this server are never issued for an assertion. */
 function isIssuable(scope: string): boolean {
   return scope.length <= LONGEST_SCOPE && isScopeToken(scope) && !isReservedScope(scope)
 }
@@ -48,10 +48,10 @@ const claims = z.record(z.string().min(1), z.string()).transform((given, context
 const expression = z.string().min(1)
 const MOST_TOKEN_CLAIMS = 20
 
-/** Checked even where something else is wrong, so that it is told with the rest. */
+/** Checked even if something else is wrong, so that all problems are reported together. */
 const always = { when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null }
 
-/** RFC 7519 §2, StringOrURI: compared character by character, so that what cannot be seen is a mistake. */
+/** RFC 7519 §2, StringOrURI. Names are compared character by character, so invisible characters are rejected. */
 const name = z.string().regex(/^[^\s\p{Cc}\p{Cf}]+$/u, 'should be a string without white space and control characters')
 
 const ISSUER = z
@@ -78,7 +78,8 @@ const ISSUER = z
             token_claims: z.record(z.string(), expression).default({}),
           })
           .refine((rule) => rule.claims.length > 0 || rule.condition !== undefined, {
-            error: 'should have claims, a condition or both: a rule without them would apply to every assertion',
+            error:
+              'should have claims, a condition or both, because a rule without them would apply to every assertion',
           }),
       )
       .min(1),
@@ -96,11 +97,11 @@ const FILE = z.strictObject({ issuers: z.array(ISSUER).min(1) })
 
 export interface TrustedIssuersFile {
   readonly issuers: readonly TrustedIssuer[]
-  /** Everything that is wrong; then there are no issuers. */
+  /** All problems. If there are any, there are no issuers. */
   readonly problems: readonly string[]
 }
 
-/** Reads the file of trusted issuers. `audience`: for issuers that name none. Never throws. */
+/** Reads the file of trusted issuers. `audience`: the default for issuers without one. Never throws. */
 export function readTrustedIssuers(path: string, audience: string): TrustedIssuersFile {
   const problems: string[] = []
   const result = FILE.safeParse(parsed(path, problems))
@@ -129,7 +130,7 @@ export function readTrustedIssuers(path: string, audience: string): TrustedIssue
   return problems.length > 0 ? { issuers: [], problems } : { issuers: Object.freeze(issuers), problems }
 }
 
-/** Expressions are compiled here, so that the server does not start with one that it could not evaluate. */
+/** Expressions are compiled here, so that the server does not start with an invalid one. */
 function ruleOf(
   given: z.infer<typeof ISSUER>['rules'][number],
   evaluator: RuleEvaluator,
@@ -159,7 +160,7 @@ function parsed(path: string, problems: string[]): unknown {
   }
 }
 
-/** Paths are relative to the file that names them. */
+/** Paths are relative to the file that contains them. */
 function locationOf(
   { jwks_file: file, jwks_url: url, jwks_ca_file: caFile }: z.infer<typeof ISSUER>,
   folder: string,

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { parseTlsClientSubject } from '../domain/certificate.ts'
+import { LONGEST_SOCKET_PATH, socketPathProblem } from '../domain/unix-socket.ts'
 import { checkUrl, type UrlParts } from '../url.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
 import { type DatabaseTarget, maskUrl, parseDatabaseUrl } from './database-url.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 
-/** How often something may happen, as a token bucket: so many at once, refilled so fast. */
+/** A rate limit as a token bucket: the burst, and the refill rate. */
 interface Rate {
   readonly burst: number
   readonly perMinute: number
@@ -15,7 +15,7 @@ interface Rate {
 const RATE = /^(\d{1,9})\/([smh])(?::(\d{1,9}))?$/
 const PER_MINUTE: Readonly<Record<string, number>> = Object.freeze({ s: 60, m: 1, h: 1 / 60 })
 
-/** Reads `10/s`, `600/m` or `600/m:1000`, the burst after the colon; without one it is the count. `null` if it is none. */
+/** Parses `10/s`, `600/m` or `600/m:1000`. The burst follows the colon. Its default is the count. `null`: the text is not a rate. */
 export function parseRate(text: string): Rate | null {
   const [, amount, unit, burst = amount] = RATE.exec(text) ?? []
   const factor = PER_MINUTE[unit ?? '']
@@ -23,19 +23,19 @@ export function parseRate(text: string): Rate | null {
   return Object.freeze({ burst: Number(burst), perMinute: Number(amount) * factor })
 }
 
-/** Writes a rate the way `parseRate` reads it. */
+/** Formats a rate for `parseRate`. */
 export function formatRate({ burst, perMinute }: Rate): string {
   const count = perMinute % 60 === 0 ? `${perMinute / 60}/s` : perMinute % 1 === 0 ? `${perMinute}/m` : null
   return `${count ?? `${Math.round(perMinute * 60)}/h`}:${burst}`
 }
 
-/** What a schema says where there is no more to say than what the value should be. */
+/** A schema's message if only the expected value can be stated. */
 export const NOT_UNDERSTOOD = 'is not valid'
 
-/** A method's parameter is bivariant, so that types of unlike values may stand in one table. */
+/** A method's parameter is bivariant, so that different value types fit into one table. */
 type Format<Value> = { format(value: Value): string }['format']
 
-/** How the value of a variable is read, described and shown. */
+/** Parses, describes and shows the value of a variable. */
 export class ValueType<Value> {
   readonly schema: z.ZodType<Value, string>
   /** Completes the sentence "QSCOPE_X should be …". */
@@ -48,17 +48,17 @@ export class ValueType<Value> {
     this.#format = format
   }
 
-  /** A value as it may be written, secrets masked. */
+  /** The written form of a value. Secrets are masked. */
   format(value: Value): string {
     return this.#format(value)
   }
 
-  /** The same type, of which more is said. */
+  /** The same type with a further description. */
   note(text: string): ValueType<Value> {
     return new ValueType(this.schema, `${this.shouldBe}, ${text}`, this.#format)
   }
 
-  /** The same type, or the word `off`, which is read as `null`. */
+  /** The same type, or the word `off` for `null`. */
   orOff(): ValueType<Value | null> {
     return new ValueType<Value | null>(
       z.union([z.literal('off').transform(() => null), this.schema]),
@@ -68,7 +68,7 @@ export class ValueType<Value> {
   }
 }
 
-/** A string that `parse` understands. */
+/** A string that `parse` accepts. */
 function parsed<Value>(parse: (text: string) => Value | null) {
   return z.string().transform((text, context): Value => {
     const value = parse(text)
@@ -83,20 +83,40 @@ export function text(shouldBe: string): ValueType<string> {
   return new ValueType(z.string(), shouldBe)
 }
 
-/** Any text that is a secret; it is never shown. */
+/** A secret text, which is never shown. */
 export function secret(shouldBe: string): ValueType<string> {
   return new ValueType(z.string(), shouldBe, () => '***')
 }
 
-/** A secret that travels in a header of HTTP. */
+/** A secret that is sent in an HTTP header. */
 export function bearerToken(of: string): ValueType<string> {
   const schema = z.string().regex(/^[\x21-\x7e]+$/)
   return new ValueType(schema, `a token ${of}, on one line without white space`, () => '***')
 }
 
-/** A path, which is taken as it is written. `of`: what lies there. */
+/** A path, used as written. `of`: what it leads to. */
 export function path(of: string): ValueType<string> {
   return text(`the path of ${of}`)
+}
+
+/** The absolute path of a Unix domain socket. */
+export function socketPath(of: string): ValueType<string> {
+  const schema = z.string().transform((path, context): string => {
+    const problem = socketPathProblem(path)
+    if (problem === null) return path
+    context.addIssue({ code: 'custom', message: problem })
+    return z.NEVER
+  })
+  return new ValueType(schema, `the absolute path of ${of}, at most ${LONGEST_SOCKET_PATH} bytes`)
+}
+
+/** The permissions of a file as `chmod` takes them in octal, such as `0660`. */
+export function fileMode(): ValueType<number> {
+  const schema = z
+    .string()
+    .regex(/^0?[0-7]{3}$/)
+    .transform((digits) => Number.parseInt(digits, 8))
+  return new ValueType(schema, 'permissions in octal, such as 0660', (mode) => `0${mode.toString(8).padStart(3, '0')}`)
 }
 
 /** `unit`: such as `of bytes`. */
@@ -105,7 +125,7 @@ export function wholeNumber(least: number, most: number, unit = ''): ValueType<n
   return new ValueType(schema, `a whole number ${unit === '' ? '' : `${unit} `}from ${least} to ${most}`)
 }
 
-/** A whole number of processes, or the word `auto`. */
+/** A number of processes, or the word `auto`. */
 export function processes(most: number): ValueType<number | 'auto'> {
   const number = wholeNumber(1, most, 'of processes')
   const shouldBe = `${number.shouldBe} that share the listeners, or auto (one per CPU)`
@@ -118,7 +138,7 @@ export function share(of: string): ValueType<number> {
   return new ValueType(schema.transform(Number), `the share of ${of}, from 0 to 1`)
 }
 
-/** A span in milliseconds. The bounds and the example are as they are written. */
+/** A duration in milliseconds. The bounds and the example are in written form. */
 export function duration(least: string, most: string, example: string): ValueType<number> {
   const bounds = z
     .number()
@@ -128,7 +148,7 @@ export function duration(least: string, most: string, example: string): ValueTyp
   return new ValueType(parsed(parseDuration).pipe(bounds), shouldBe, formatDuration)
 }
 
-/** `count`: an example without a burst; `burst`: one for it. */
+/** `count`: an example without a burst. `burst`: the example's burst. */
 export function rate(count: string, burst: number): ValueType<Rate> {
   return new ValueType(
     parsed(parseRate),
@@ -137,12 +157,12 @@ export function rate(count: string, burst: number): ValueType<Rate> {
   )
 }
 
-/** One of a few words. */
+/** One of several words. */
 export function choice<const Word extends string>(words: readonly Word[], shouldBe = oneOf(words)): ValueType<Word> {
   return new ValueType(z.enum(words), shouldBe)
 }
 
-/** Some of a few words, separated by commas and, if liked, spaces. */
+/** Several of several words, separated by commas and optional spaces. */
 export function choices<const Word extends string>(
   words: readonly Word[],
   shouldBe: string,
@@ -164,7 +184,7 @@ export function onOff(): ValueType<boolean> {
   return new ValueType(schema, 'on or off', (on) => (on ? 'on' : 'off'))
 }
 
-/** `1` or `0`. `to`: what 1 does. */
+/** `1` or `0`. `to`: the effect of 1. */
 export function flag(to: string): ValueType<boolean> {
   const schema = z.enum(['0', '1']).transform((digit) => digit === '1')
   return new ValueType(schema, `1 to ${to}, else 0`, (set) => (set ? '1' : '0'))
@@ -180,7 +200,7 @@ export function databaseUrl(): ValueType<DatabaseTarget> {
   return new ValueType(parsed(parseDatabaseUrl), shouldBe, ({ url }) => maskUrl(url))
 }
 
-/** A URL as it is written; `make` may have more to say against it. */
+/** A URL as written. `make` may report further problems. */
 function urlSchema(parts: UrlParts, make: (url: URL, written: string) => string | { readonly problem: string }) {
   return z.string().transform((written, context): string => {
     const checked = checkUrl(written, parts)
@@ -191,7 +211,7 @@ function urlSchema(parts: UrlParts, make: (url: URL, written: string) => string 
   })
 }
 
-/** An https or http URL, kept as it is written. */
+/** An https or http URL, kept as written. */
 export function url(shouldBe: string, parts: UrlParts): ValueType<string> {
   return new ValueType(
     urlSchema(parts, (_url, written) => written),
@@ -199,7 +219,7 @@ export function url(shouldBe: string, parts: UrlParts): ValueType<string> {
   )
 }
 
-/** As browsers write it; the slash that is its whole path may stand there too. */
+/** In the form of browsers. A slash as the whole path is accepted, too. */
 const ORIGIN = urlSchema({ query: false }, ({ origin, href }) =>
   href === `${origin}/` ? origin : { problem: 'has a path' },
 )
@@ -209,7 +229,7 @@ export function origin(shouldBe: string): ValueType<string> {
   return new ValueType(ORIGIN, shouldBe)
 }
 
-/** Several of them, separated by commas and, if liked, spaces. */
+/** Several origins, separated by commas and optional spaces. */
 export function origins(shouldBe: string): ValueType<readonly string[]> {
   const schema = z.string().transform((list, context): readonly string[] => {
     const each = list
@@ -226,60 +246,21 @@ export function origins(shouldBe: string): ValueType<readonly string[]> {
   return new ValueType(schema, shouldBe, (list) => list.join(','))
 }
 
-/** Who calls, by the address or by a name in its certificate. */
-export interface PeerNames {
-  /** Whether callers on the same host are among them. */
-  readonly loopback: boolean
-  /** In the grammar of `parseTlsClientSubject`: `dns:…` and `uri:…`. */
-  readonly alternativeNames: readonly string[]
-}
-
-/** Names of certificates and the word `loopback`, separated by commas and, if liked, spaces. */
-export function peerNames(shouldBe: string): ValueType<PeerNames> {
-  const schema = z.string().transform((list, context): PeerNames => {
-    const each = list.split(',').map((one) => trimSpaces(one))
-    const names = each
-      .filter((one) => one !== 'loopback')
-      .map((one) => parseTlsClientSubject(`${one.includes(':') ? 'uri' : 'dns'}:${one}`))
-    const alternativeNames = names.filter((name) => name !== null)
-    if (alternativeNames.length === names.length) {
-      return Object.freeze({ loopback: each.includes('loopback'), alternativeNames: Object.freeze(alternativeNames) })
-    }
-    context.addIssue({ code: 'custom', message: 'has an item that is neither a DNS name nor a URI' })
-    return z.NEVER
-  })
-  const bare = (name: string) => name.slice(name.indexOf(':') + 1)
-  return new ValueType(schema, shouldBe, ({ loopback, alternativeNames }) =>
-    [...(loopback ? ['loopback'] : []), ...alternativeNames.map(bare)].join(','),
-  )
-}
-
-/** Names of certificates alone, separated by commas and, if liked, spaces. */
-export function certificateNames(shouldBe: string): ValueType<readonly string[]> {
-  const peers = peerNames(shouldBe)
-  const names = peers.schema.transform(({ loopback, alternativeNames }, context): readonly string[] => {
-    if (!loopback) return alternativeNames
-    context.addIssue({ code: 'custom', message: 'has the word loopback: an address is no proof' })
-    return z.NEVER
-  })
-  return new ValueType(names, shouldBe, (alternativeNames) => peers.format({ loopback: false, alternativeNames }))
-}
-
-/** Hosts that are not on the public internet: their names, and networks of addresses. */
+/** Hosts outside of the public internet: names and networks. */
 export interface PrivateHosts {
-  /** In lower case, as URLs have them. */
+  /** In lower case, as in URLs. */
   readonly names: readonly string[]
   readonly networks: readonly PrivateNetwork[]
 }
 
-/** `prefix`: in bits. */
+/** `prefix`: the length in bits. */
 export interface PrivateNetwork {
   readonly address: string
   readonly prefix: number
   readonly family: 'ipv4' | 'ipv6'
 }
 
-/** Host names, addresses and networks in CIDR notation (RFC 4632), separated by commas and, if liked, spaces. */
+/** Host names, addresses and networks in CIDR notation (RFC 4632), separated by commas and optional spaces. */
 export function privateHosts(shouldBe: string): ValueType<PrivateHosts> {
   const schema = z.string().transform((list, context): PrivateHosts => {
     const each = list
@@ -314,14 +295,15 @@ function parseNetwork(text: string): PrivateNetwork | null {
   return Object.freeze({ address, prefix, family: family === 4 ? 'ipv4' : 'ipv6' })
 }
 
-/** As a URL has it, that it matches. */
+/** The host in the form of a URL, for comparison. */
 function parseHostName(text: string): string | null {
   const url = URL.parse(`https://${text}/`)
   const isName = /^[A-Za-z0-9._-]+$/.test(text) && url !== null && isIP(url.hostname) === 0
   return isName ? url.hostname : null
 }
 
-function trimSpaces(written: string): string {
+/** Without the spaces at both ends. */
+export function trimSpaces(written: string): string {
   let [from, to] = [0, written.length]
   while (from < to && written[from] === ' ') from += 1
   while (to > from && written[to - 1] === ' ') to -= 1

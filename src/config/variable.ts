@@ -1,17 +1,17 @@
 import type { ValueType } from './value-types.ts'
 
-/** A variable of the environment. `Default` is `null` where the default depends on other variables. */
+/** An environment variable. `Default` is `null` if the default depends on other variables. */
 export class Variable<Name extends string = string, Value = unknown, Default extends string | null = string | null> {
   readonly name: Name
-  /** How its value is read and shown. */
+  /** Parses and shows its value. */
   readonly type: ValueType<Value>
-  /** As it would be written. */
+  /** In written form. */
   readonly default: Default
-  /** What counts while it is not set, in words; `null`: the default says it. */
+  /** The effect of an unset variable, in words. `null`: the default states it. */
   readonly unset: string | null
-  /** What it changes, in a sentence or two for whoever sets it. */
+  /** Its effect in one or two sentences, for the person who sets it. */
   readonly does: string
-  /** Whether its value is or contains a secret: masked when shown, and taken from `<name>_FILE` too. */
+  /** Whether its value is or contains a secret. It is then masked when shown, and also read from `<name>_FILE`. */
   readonly secret: boolean
 
   constructor(name: Name, type: ValueType<Value>, description: Description<Default>) {
@@ -29,7 +29,7 @@ export class Variable<Name extends string = string, Value = unknown, Default ext
   }
 }
 
-/** A default that depends on other variables must be told in words. */
+/** A default that depends on other variables needs a description. */
 type Description<Default> = {
   readonly does: string
   readonly default: Default
@@ -37,12 +37,12 @@ type Description<Default> = {
   readonly secret?: true
 } & (Default extends null ? { readonly unset: string } : unknown)
 
-/** Variables, by the names that they have in the configuration; groups may be nested. */
+/** Variables by their names in the configuration. Groups may be nested. */
 export interface VariableTable {
   readonly [property: string]: Variable | VariableTable
 }
 
-/** The values of a table's variables, in its shape. What has no default of its own may be `null`. */
+/** The type of a table's values, in its shape. A variable without a default of its own may be `null`. */
 export type ValuesOf<Table> = {
   readonly [Property in keyof Table]: Table[Property] extends Variable<string, infer Value, infer Default>
     ? Default extends string
@@ -51,15 +51,15 @@ export type ValuesOf<Table> = {
     : ValuesOf<Table[Property]>
 }
 
-/** The names of a table's variables. */
+/** The environment names of a table's variables. */
 export type NamesOf<Table> = {
   readonly [Property in keyof Table]: Table[Property] extends Variable<infer Name> ? Name : NamesOf<Table[Property]>
 }[keyof Table]
 
-/** The variables of a table by their names in the environment, in its order. */
+/** The variables of a table by environment name, in its order. */
 export function byName<Table extends VariableTable>(table: Table) {
   const entries = variablesOf(table).map((variable) => [variable.name, variable])
-  // `NamesOf` reads the names off the same table.
+  // `NamesOf` derives the names from the same table.
   return Object.freeze(Object.fromEntries(entries)) as { readonly [Name in NamesOf<Table>]: Variable<Name> }
 }
 
@@ -67,7 +67,7 @@ function variablesOf(table: VariableTable): readonly Variable[] {
   return Object.values(table).flatMap((entry) => (entry instanceof Variable ? [entry] : variablesOf(entry)))
 }
 
-/** Puts what `read` gives for each variable in the variable's place. */
+/** Replaces each variable of a table with the result of `read`. */
 export function valuesOf<Table extends VariableTable>(
   table: Table,
   read: (variable: Variable) => unknown,
@@ -76,6 +76,6 @@ export function valuesOf<Table extends VariableTable>(
     property,
     entry instanceof Variable ? read(entry) : valuesOf(entry, read),
   ])
-  // `read` gives what the variable's own type reads, from which `ValuesOf` takes the types.
+  // `read` returns values of the variable's type, from which `ValuesOf` derives its types.
   return Object.freeze(Object.fromEntries(entries)) as ValuesOf<Table>
 }

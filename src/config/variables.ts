@@ -3,11 +3,11 @@ import { MOST_CLOCK_SKEW } from '../domain/revocation.ts'
 import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts'
 import { formatDuration } from './duration.ts'
 import { LIMIT_VARIABLES } from './limit-variables.ts'
-import { EXT_AUTHZ_VARIABLES, HTTP_VARIABLES, TLS_VARIABLES } from './listener-variables.ts'
+import { EXT_AUTHZ_VARIABLES, HTTP_VARIABLES, SOCKET_VARIABLES, TLS_VARIABLES } from './listener-variables.ts'
+import { proxyNames } from './peer-names.ts'
 import {
   address,
   bearerToken,
-  certificateNames,
   choice,
   choices,
   databaseUrl,
@@ -25,7 +25,7 @@ import {
 } from './value-types.ts'
 import { byName, type ValuesOf, Variable } from './variable.ts'
 
-/** What can carry the calls of gRPC. */
+/** The implementations of the gRPC transport. */
 export const GRPC_TRANSPORTS = Object.freeze(['native', 'grpc-js'] as const)
 export type GrpcTransportName = (typeof GRPC_TRANSPORTS)[number]
 
@@ -42,7 +42,7 @@ export const SERVER_VARIABLES = {
     does: 'Sets the database that stores everything but the keyring, with the user and password.',
     secret: true,
   }),
-  /** How a database is talked to. */
+  /** Settings of database connections. */
   connections: {
     tls: new Variable('QSCOPE_DATABASE_TLS', onOff(), {
       default: null,
@@ -64,7 +64,7 @@ export const SERVER_VARIABLES = {
       unset: 'the authorities that Node.js trusts',
       does: "Verifies the database server's certificate against these authorities instead of those that Node.js trusts.",
     }),
-    /** Only with a database of libSQL on a server. */
+    /** Only for a libSQL database on a server. */
     authToken: new Variable(
       'QSCOPE_DATABASE_AUTH_TOKEN',
       bearerToken('that a database of libSQL on a server lets read and write'),
@@ -123,6 +123,7 @@ export const SERVER_VARIABLES = {
     },
   ),
   http: HTTP_VARIABLES,
+  sockets: SOCKET_VARIABLES,
   extAuthz: EXT_AUTHZ_VARIABLES,
   workers: new Variable('QSCOPE_WORKERS', processes(64), {
     default: '1',
@@ -131,16 +132,16 @@ export const SERVER_VARIABLES = {
   tls: TLS_VARIABLES,
   trustedProxies: new Variable(
     'QSCOPE_TRUSTED_PROXIES',
-    certificateNames(
-      'DNS names and URIs of client certificates, separated by commas, such as edge.internal,spiffe://mesh/edge',
+    proxyNames(
+      'DNS names and URIs of client certificates, or unix: with the path of a socket of this server, separated by commas, such as edge.internal,spiffe://mesh/edge or unix:/run/qscope/grpc.sock',
     ),
     {
       default: null,
       unset: 'nobody',
-      does: 'Sets the proxies whose header x-forwarded-client-cert or client-cert counts as the certificate of the caller. A name matches if the client certificate, issued by the client CA, has exactly this name.',
+      does: 'Sets the proxies whose header x-forwarded-client-cert or client-cert counts as the certificate of the caller. A name matches if the client certificate, issued by the client CA, has exactly this name. unix: makes everyone who connects to the socket one of them.',
     },
   ),
-  /** `null`: no assertion of another issuer is trusted. */
+  /** `null`: no other issuers are trusted. */
   trustedIssuersFile: new Variable(
     'QSCOPE_TRUSTED_ISSUERS_FILE',
     path('a JSON file of issuers whose assertions stand for clients'),
@@ -150,7 +151,7 @@ export const SERVER_VARIABLES = {
       does: 'Lets workloads exchange assertions of other issuers, such as Kubernetes, for tokens of a client (RFC 7523).',
     },
   ),
-  /** Beyond the public internet. */
+  /** Issuers outside of the public internet. */
   trustPrivateHosts: new Variable(
     'QSCOPE_TRUST_PRIVATE_HOSTS',
     privateHosts(
@@ -180,7 +181,7 @@ export const SERVER_VARIABLES = {
       does: 'Sets the page on which users enter device codes (RFC 8628).',
     },
   ),
-  /** Where docs/errors.md is published; `null`: where the HTTP port is, if there is one. */
+  /** The URL of docs/errors.md. `null`: the HTTP port, if there is one. */
   errorDocsUrl: new Variable(
     'QSCOPE_ERROR_DOCS_URL',
     url('the URL where docs/errors.md can be read, which refusals link to', { query: true }),
@@ -190,7 +191,7 @@ export const SERVER_VARIABLES = {
       does: 'Sets the page that the Help link of each refusal opens.',
     },
   ),
-  /** `null`: the keys are drawn in memory and die with the process. */
+  /** `null`: the keys are generated in memory and lost at exit. */
   keyringFile: new Variable('QSCOPE_KEYRING_FILE', path('the keyring file'), {
     default: null,
     unset: 'beside an embedded database (`data/qscope.keyring.json`); must be set for any other',
@@ -219,7 +220,7 @@ export const SERVER_VARIABLES = {
     default: '0',
     does: 'Allows addresses that other machines can reach without TLS. Secrets then travel in plaintext.',
   }),
-  /** Where traces go, and of how many calls. */
+  /** The destination and sampling of traces. */
   tracing: {
     endpoint: new Variable(
       'QSCOPE_OTLP_ENDPOINT',
@@ -237,7 +238,7 @@ export const SERVER_VARIABLES = {
       does: 'Sets the share of calls that are traced if the caller has not decided.',
     }),
   },
-  /** Where audit events are delivered, beside the database. */
+  /** The destinations of audit events in addition to the database. */
   auditSinks: {
     file: new Variable('QSCOPE_AUDIT_LOG_FILE', path('a file for audit events, or - for standard output'), {
       default: null,
@@ -256,7 +257,7 @@ export const SERVER_VARIABLES = {
       },
     ),
   },
-  /** Which scopes clients use, counted from the audit log. */
+  /** Counts the scopes that clients use, from the audit log. */
   usage: {
     isCounted: new Variable('QSCOPE_USAGE', onOff(), {
       default: 'off',
@@ -297,7 +298,7 @@ export const SERVER_VARIABLES = {
     default: 'ES256',
     does: 'Sets the algorithm of new signing keys, which sign JWT access tokens.',
   }),
-  /** `null`: a signing key signs until it is replaced by hand. */
+  /** `null`: signing keys are only replaced manually. */
   signingKeyRotationMs: new Variable(
     'QSCOPE_SIGNING_KEY_ROTATION',
     duration('1d', '365d', '30d').note('after which the next key signs').orOff(),
@@ -306,7 +307,7 @@ export const SERVER_VARIABLES = {
       does: 'Replaces the signing key automatically at this age.',
     },
   ),
-  /** `null`: this process purges nothing of its own accord. */
+  /** `null`: this process does not purge by itself. */
   purgeIntervalMs: new Variable('QSCOPE_PURGE_INTERVAL', duration('1s', '1d', '60s').orOff(), {
     default: '60s',
     does: 'Sets how often expired tokens, codes and grants are deleted from the database.',
@@ -321,14 +322,14 @@ export const SERVER_VARIABLES = {
   }),
 }
 
-/** What the variables of the server hold, each on its own. */
+/** The values of the server's variables, each parsed on its own. */
 export type Values = ValuesOf<typeof SERVER_VARIABLES>
 
 /** The variables of the server by name. */
 export const VARIABLES = byName(SERVER_VARIABLES)
 export type VariableName = keyof typeof VARIABLES
 
-/** Variables that the command line reads beside those of the server. */
+/** Variables of the command line in addition to those of the server. */
 export const CLIENT_VARIABLES = byName({
   server: new Variable('QSCOPE_SERVER', text('host:port of a server'), {
     default: null,
@@ -369,7 +370,7 @@ export const CLIENT_VARIABLES = byName({
 })
 export type ClientVariableName = keyof typeof CLIENT_VARIABLES
 
-/** All of them by name. */
+/** All variables by name. */
 export const KNOWN_VARIABLES: ReadonlyMap<string, Variable> = new Map(
   Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES }),
 )

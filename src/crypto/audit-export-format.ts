@@ -4,7 +4,7 @@ import { isObject } from '../json-object.ts'
 import { exportMac, isSame } from './audit-seal.ts'
 import type { Keyring } from './keyring.ts'
 
-/** A row of the log as a line of an export; the metadata as an object where it is what the server wrote. */
+/** A row of the log as a line of an export. The metadata is an object if the server wrote it. */
 export function exportedRow(record: AuditRecord): object {
   const { previousHash, hash, metadata, ...columns } = record
   return {
@@ -23,25 +23,25 @@ function isCanonical(text: string): boolean {
   }
 }
 
-/** What a line of an export is. */
+/** The kind of an export's line. */
 export type ExportLine =
   | { readonly kind: 'row'; readonly record: AuditRecord }
   | { readonly kind: 'end'; readonly head: string; readonly after: string | null; readonly isOurs: boolean }
 
-/** The last line: up to which head the export went, after which earlier one, and that both belong together. */
+/** The last line: the exported head, the head before it, and a MAC over both. */
 export function printExportEnd(keyring: Keyring, head: string, after: string | null): string {
   const earlier = after === null ? null : macOf(after)
   const id = keyring.active('audit')
   return JSON.stringify({ head: JSON.parse(head), after: earlier, keyId: id, mac: endMac(keyring, id, head, earlier) })
 }
 
-/** The MAC of an exported head: what names it. */
+/** The MAC of an exported head, which identifies it. */
 export function macOf(head: string): string {
   const { mac } = JSON.parse(head)
   return String(mac)
 }
 
-/** Reads a line, believing nothing; `null` if it is none of an export. */
+/** Parses and validates a line. `null`: it is not a line of an export. */
 export function readExportLine(keyring: Keyring, text: string): ExportLine | null {
   const line = objectOf(text)
   if (line === null) return null
@@ -98,7 +98,7 @@ function objectOf(text: string): Readonly<Record<string, unknown>> | null {
 const HEAD_FORMAT = 'qscope-audit-head/1'
 const BASE64URL_32 = /^[A-Za-z0-9_-]{43}$/
 
-/** Where one chain ended. */
+/** The end of one chain. */
 export interface ChainEnd {
   readonly writerId: string
   readonly sequence: number
@@ -106,8 +106,8 @@ export interface ChainEnd {
 }
 
 /**
- * Where all chains ended at one moment, as a line of JSON under a MAC: kept
- * apart from the database, it tells later whether one was cut or taken away.
+ * The ends of all chains at one moment, as a line of JSON under a MAC. Kept outside the database, it later shows whether a
+ * chain was truncated or removed.
  */
 export function sealExportedHead(keyring: Keyring, at: EpochMs, chains: readonly ChainEnd[]): string {
   const id = keyring.active('audit')

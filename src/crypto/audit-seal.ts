@@ -8,7 +8,7 @@ import type { Keyring } from './keyring.ts'
  * is, so that none can be read as another, or with its columns shifted.
  */
 
-/** The hash of a row: over every column but the hash itself. */
+/** The hash of a row, over every column except the hash itself. */
 export function eventHash(keyring: Keyring, record: UnsealedRecord): Buffer {
   return keyring.auditMac(
     record.keyId,
@@ -33,13 +33,13 @@ export function eventHash(keyring: Keyring, record: UnsealedRecord): Buffer {
   )
 }
 
-/** The MAC of a head: an older head, or one of a shorter chain, cannot be made without the key. */
+/** The MAC of a head. Without the key, nobody can forge the head of an earlier state or of a shorter chain. */
 export function headMac(keyring: Keyring, head: UnsealedHead): Buffer {
   const { writerId, ordinal, sequence, hash, keyId } = head
   return keyring.auditMac(keyId, JSON.stringify(['head', writerId, ordinal, sequence, hash.toString('hex'), keyId]))
 }
 
-/** The total over the set of writers, after one more has joined; the totals before it are stored nowhere. */
+/** The total over the set of writers after one more has been added. Earlier totals are not stored. */
 export function registryTotal(
   keyring: Keyring,
   keyId: KeyId,
@@ -49,17 +49,17 @@ export function registryTotal(
   return keyring.auditMac(keyId, JSON.stringify(['roster', before.toString('hex'), ordinal, writerId, keyId]))
 }
 
-/** The MAC of what leaves the machine, such as an exported head. */
+/** The MAC of an export outside this machine, such as an exported head. */
 export function exportMac(keyring: Keyring, keyId: KeyId, content: string): Buffer {
   return keyring.auditMac(keyId, JSON.stringify(['export', keyId, content]))
 }
 
-/** Compares in constant time; a stored value may be of any length. */
+/** Compares in constant time. The stored value may have any length. */
 export function isSame(stored: Buffer, computed: Buffer): boolean {
   return stored.length === computed.length && timingSafeEqual(stored, computed)
 }
 
-/** Seals new rows and heads under the active audit key: a chain keeps the key it began with. */
+/** Seals new rows and heads under the active audit key. A chain keeps the key with which it began. */
 export class ActiveAuditSeal {
   readonly keyId: KeyId
   readonly #keyring: Keyring

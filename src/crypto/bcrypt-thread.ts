@@ -1,4 +1,4 @@
-/** Verifies one secret by bcrypt, and tells whether it matched: for the thread that `imported-hash.ts` starts. */
+/** Verifies one secret with bcrypt and reports whether it matched. Runs in the thread that `imported-hash.ts` starts. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { compareSync } from 'bcryptjs'
 

@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto'
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g
 const MOST = 50
 
-/** Why a text is not one or more certificates in PEM and nothing else; `null`: it is. Quotes nothing of it. */
+/** Why a text is not one or more certificates in PEM and nothing else. `null`: it is. The text is not quoted. */
 export function certificatesProblem(text: string): string | null {
   const certificates = text.match(CERTIFICATE) ?? []
   if (certificates.length === 0 || text.replaceAll(CERTIFICATE, '').trim() !== '') {

@@ -1,13 +1,13 @@
 import type { X509Certificate } from 'node:crypto'
 
-/** What a certificate says of its own use, beside what Node.js tells (RFC 5280 §4.2). */
+/** The extensions of a certificate that restrict its use and that Node.js does not report (RFC 5280 §4.2). */
 export interface CertificateExtensions {
-  /** How many CAs may follow on the way to a leaf; `null`: any number. */
+  /** The most CAs that may follow on the path to a leaf. `null`: any number. */
   readonly pathLength: number | null
-  /** The bits of `keyUsage`, of which 0 is `digitalSignature`; `null`: any use. */
+  /** The bits of `keyUsage`. Bit 0 is `digitalSignature`. `null`: any use. */
   readonly keyUsage: ReadonlySet<number> | null
   readonly hasNameConstraints: boolean
-  /** Whether each extension that is critical is one that `verifyPath` evaluates, or one that only informs. */
+  /** Whether `verifyPath` evaluates each critical extension, or the extension only informs. */
   readonly areUnderstood: boolean
 }
 
@@ -32,7 +32,7 @@ const EVALUATED: ReadonlySet<string> = new Set([
   EXTENDED_KEY_USAGE,
 ])
 
-/** Reads the extensions of a certificate. @throws RangeError for what is not DER. */
+/** Parses the extensions of a certificate. @throws RangeError for invalid DER. */
 export function readExtensions({ raw }: X509Certificate): CertificateExtensions {
   const [certificate] = elementsOf(raw)
   const [signed] = elementsOf(contentOf(certificate, SEQUENCE))
@@ -76,14 +76,14 @@ function pathLengthIn(value: Buffer | null): number | null {
   const [constraints] = elementsOf(value)
   const length = elementsOf(contentOf(constraints, SEQUENCE)).find(({ tag }) => tag === INTEGER)
   if (length === undefined) return null
-  // More than four bytes would be more CAs than there are.
+  // A longer number exceeds any number of CAs.
   return length.content.byteLength > 4 ? 0 : length.content.readIntBE(0, length.content.byteLength)
 }
 
 function keyUsageIn(value: Buffer | null): ReadonlySet<number> | null {
   if (value === null) return null
   const [bits] = elementsOf(value)
-  // The first byte counts the bits that the last one does not use.
+  // The first byte is the number of unused bits in the last one.
   const bytes = contentOf(bits, BIT_STRING).subarray(1)
   const set = Array.from({ length: bytes.byteLength * 8 }, (_, bit) => bit)
   return new Set(set.filter((bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0))
@@ -94,7 +94,7 @@ function contentOf(element: Element | undefined, tag: number): Buffer {
   return element.content
 }
 
-/** The elements that follow each other in DER (X.690 §8.1, §10.1); their tags are of one byte. */
+/** The consecutive elements in DER (X.690 §8.1, §10.1). Their tags have one byte. */
 function elementsOf(bytes: Buffer): readonly Element[] {
   const elements: Element[] = []
   for (let at = 0; at < bytes.byteLength; ) {

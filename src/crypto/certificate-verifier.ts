@@ -15,7 +15,7 @@ export type PathVerification =
   | { readonly ok: false; readonly problem: CertificateProblem }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
-/** As many as OpenSSL would follow are more than anybody uses. */
+/** OpenSSL's limit. It exceeds all paths in use. */
 const LONGEST_PATH = 8
 /** Bounds the number of paths that are tried, because cross-certificates can form cycles. */
 const MOST_SIGNATURES = 32
@@ -28,10 +28,10 @@ const SOUND_SIGNATURE = /^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|
 const LEAST_RSA_BITS = 2_048
 
 /**
- * Verifies certificates that did not come with a handshake, as the handshake would (RFC 5280 §6): a path leads to a
- * certificate of the CA that signed itself, each issuer is a CA and may be at its place, every certificate of the path is valid
- * and may authenticate TLS clients, and no extension is critical that is not evaluated. Constraints of names are not
- * evaluated: a CA that has some vouches for nobody. Revocation lists are not asked, as in handshakes.
+ * Verifies certificates that did not come from a handshake by the rules of a handshake (RFC 5280 §6). A path leads to a
+ * self-signed certificate of the CA. Each issuer is a CA and allowed at its place. Every certificate of the path is valid now
+ * and may authenticate TLS clients. No critical extension is unevaluated. Name constraints are not evaluated: a CA that has
+ * some is not accepted. Revocation lists are not checked, as in handshakes.
  */
 export class CertificateVerifier {
   /** The self-signed certificates of the CA, and the intermediate ones. */
@@ -76,7 +76,7 @@ class PathSearch {
     this.#now = now
   }
 
-  /** `path`: from the leaf upwards. Answers with the whole path; `null`: there is none. */
+  /** `path`: from the leaf upwards. Returns the whole path. `null`: there is none. */
   from(path: readonly X509Certificate[]): readonly X509Certificate[] | null {
     const last = path.at(-1)
     if (last === undefined || path.length > LONGEST_PATH) return null
@@ -90,14 +90,14 @@ class PathSearch {
     return null
   }
 
-  /** `below`: the path that it would stand on. RFC 5280 §6.1.4. */
+  /** `below`: the path from the leaf to this issuer. RFC 5280 §6.1.4. */
   #mayIssue(issuer: X509Certificate, below: readonly X509Certificate[]): boolean {
     const extensions = extensionsOf(issuer)
     if (!issuer.ca || extensions === null || extensions.hasNameConstraints) return false
-    // Those that change a CA's key are counted too, as the leaf is not.
+    // `below` includes the leaf, which does not count. Self-issued certificates, which change a CA's key, count here.
     if (extensions.pathLength !== null && below.length - 1 > extensions.pathLength) return false
     if (!hasUsage(issuer, KEY_CERT_SIGN) || !mayAuthenticateClients(issuer) || !isValid(issuer, this.#now)) return false
-    // An anchor is trusted for its key, not for its own signature.
+    // An anchor is trusted for its key. Its own signature is not checked.
     return hasSoundKey(issuer) && (this.#anchors.includes(issuer) || isSound(issuer))
   }
 
@@ -111,12 +111,12 @@ function isValid({ validFrom, validTo }: X509Certificate, now: number): boolean 
   return Date.parse(validFrom) <= now && now <= Date.parse(validTo)
 }
 
-/** RFC 5280 §4.2.1.12: without the extension a key is for any purpose. Node.js calls the extended usage `keyUsage`. */
+/** RFC 5280 §4.2.1.12: a key without the extension may serve any purpose. Node.js calls the extended usage `keyUsage`. */
 function mayAuthenticateClients({ keyUsage: purposes }: X509Certificate): boolean {
   return purposes === undefined || purposes.includes(CLIENT_AUTHENTICATION)
 }
 
-/** Whether its key may be used in one of these ways. */
+/** Whether the certificate's key has one of these usages. */
 function hasUsage(certificate: X509Certificate, ...bits: readonly number[]): boolean {
   const extensions = extensionsOf(certificate)
   if (extensions === null) return false
@@ -141,7 +141,7 @@ function hasSoundKey({ publicKey }: X509Certificate): boolean {
   }
 }
 
-/** `null`: they cannot be read, or one is critical that nobody evaluates. */
+/** `null`: the extensions cannot be parsed, or a critical one is not evaluated. */
 function extensionsOf(certificate: X509Certificate): CertificateExtensions | null {
   try {
     const extensions = readExtensions(certificate)

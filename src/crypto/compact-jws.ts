@@ -1,31 +1,30 @@
 import { jsonObject } from '../json-object.ts'
 
-/** A JWT in its one form (RFC 7515 §7.1), taken apart; nothing of it is proved. */
+/** A parsed JWT in compact serialization (RFC 7515 §7.1). Its signature was not verified. */
 export interface CompactJws {
   readonly text: string
-  /** The first part as it is written, and what it says. */
+  /** The first part as it is written, and its content. */
   readonly encodedHeader: string
   readonly header: JwsHeader
   readonly encodedPayload: string
   readonly signature: Buffer
 }
 
-/** The members of a header that are of use here; others are ignored (RFC 7515 §4). */
+/** The header members that are used here. Others are ignored (RFC 7515 §4). */
 export interface JwsHeader {
   readonly algorithm: string
   readonly kid: string | null
   readonly type: string | null
 }
 
-/** Base64url without padding, white space or anything else (RFC 7515 §2, §5.2 items 2 and 7). */
+/** Base64url without padding, white space or other characters (RFC 7515 §2, §5.2 items 2 and 7). */
 const PARTS = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
 /**
- * Takes a compact JWS apart; `null` if it is none to the letter. All JWTs that
- * this server is shown pass here, because decoders forgive what the RFC does not:
- * white space, padding, alphabets, and bits beyond the last byte. A value has one
- * spelling, so that whoever compares or hashes JWTs as text is not fooled. Never throws.
+ * Parses a compact JWS strictly. `null`: the text is not one. All JWTs presented to this server are parsed here, because
+ * decoders accept what the RFC does not: white space, padding, other alphabets, and surplus bits after the last byte. Each
+ * value therefore has one spelling, and JWTs can be compared and hashed as text. Never throws.
  */
 export function readCompactJws(text: string, longest: number): CompactJws | null {
   if (text.length > longest) return null
@@ -38,12 +37,12 @@ export function readCompactJws(text: string, longest: number): CompactJws | null
   return { text, encodedHeader, header, encodedPayload, signature: Buffer.from(encodedSignature, 'base64url') }
 }
 
-/** What the payload says: a JSON object (RFC 7519 §7.2), no name of which occurs twice (§4); else `null`. */
+/** The payload: a JSON object (RFC 7519 §7.2) without duplicate names (§4). Otherwise `null`. */
 export function claimsIn({ encodedPayload }: CompactJws): Readonly<Record<string, unknown>> | null {
   return jsonObject(Buffer.from(encodedPayload, 'base64url'))
 }
 
-/** RFC 4648 §3.5: no character too many, and the bits that say nothing are zero. */
+/** RFC 4648 §3.5: no surplus character, and the unused bits are zero. */
 function isCanonical(part: string): boolean {
   const over = part.length % 4
   if (over === 0) return true
@@ -52,9 +51,8 @@ function isCanonical(part: string): boolean {
 }
 
 /**
- * RFC 7515 §4: names that occur once; §4.1.11: no extension is understood here, so
- * `crit` is refused, and so is `b64` (RFC 7797), under which the payload would be
- * another one than its text says.
+ * RFC 7515 §4: names must be unique. §4.1.11: no extension is supported, so `crit` is rejected. So is `b64` (RFC 7797), which
+ * changes how the payload is encoded.
  */
 function headerIn(encoded: string): JwsHeader | null {
   const members = jsonObject(Buffer.from(encoded, 'base64url'))

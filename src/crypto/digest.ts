@@ -3,10 +3,9 @@ import { hash } from 'node:crypto'
 const DIGEST_BYTES = 32
 
 /**
- * SHA-256, its first bytes in a buffer; all 32 unless `length` says so. The digest comes as
- * a string of one character a byte and is copied: memory of its own, which node:crypto
- * gives a digest as a buffer, costs more than the hash, while so few bytes lie within their
- * object. To cut them off with `subarray` would give them such memory after all.
+ * SHA-256: its first `length` bytes in a buffer. The digest is requested as a string with one character for each byte and
+ * then copied. For a digest as a buffer, node:crypto allocates separate memory, which costs more than the hash, while so few
+ * bytes fit into the buffer object. `subarray` would force such an allocation as well.
  */
 export function sha256(data: string | Uint8Array, length = DIGEST_BYTES): Buffer {
   const digest = hash('sha256', data, 'binary')

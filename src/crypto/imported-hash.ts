@@ -20,7 +20,7 @@ const BCRYPT = /^\$2[aby]\$(?<cost>\d{2})\$[./A-Za-z0-9]{53}$/
 const PBKDF2 =
   /^\$pbkdf2-(?<digest>sha256|sha512)\$i=(?<iterations>[1-9]\d{0,9}),l=(?<length>\d{1,3})\$(?<salt>[A-Za-z0-9+/]+)\$(?<hash>[A-Za-z0-9+/]+)$/
 
-/** Some 0.3 s each, on one core: what a secret costs that proves its client for the first time, or does not. */
+/** The highest cost takes about 0.3 s of one core. Each first authentication with an imported secret takes this, and each failed one. */
 const BCRYPT_COST = Object.freeze({ least: 4, most: 12 })
 const PBKDF2_ITERATIONS = Object.freeze({ least: 1_000, most: 600_000 })
 const HASH_BYTES = Object.freeze({ least: 16, most: 64 })
@@ -59,7 +59,7 @@ export function whyNotImported(text: string): string | null {
   }
 }
 
-/** Whether a secret matches a hash of another server. Takes up to some 0.3 s of a core, on another thread. */
+/** Whether a secret matches a hash of another server. Takes up to about 0.3 s of a core, on another thread. */
 export async function importedHashMatches(secret: string, text: string): Promise<boolean> {
   const parsed = parse(text)
   if (parsed === null || whyNotImported(text) !== null) return false
@@ -92,7 +92,7 @@ function parse(text: string): ImportedHash | null {
   const { digest, iterations, length, salt = '', hash = '' } = PBKDF2.exec(text)?.groups ?? {}
   if (digest !== 'sha256' && digest !== 'sha512') return null
   const parsed = { salt: Buffer.from(salt, 'base64'), hash: Buffer.from(hash, 'base64') }
-  // What base64 leaves over, or a length that is another one, is no hash that anybody made.
+  // Surplus bits in base64, or another length, cannot come from a real hash.
   if (unpadded(parsed.salt) !== salt || unpadded(parsed.hash) !== hash || parsed.hash.length !== Number(length)) {
     return null
   }
@@ -108,7 +108,7 @@ function unpadded(bytes: Buffer): string {
   return text
 }
 
-/** A thread for each: a secret that was imported is verified so once in its life, and a few are at a time. */
+/** Starts a thread for each call. An imported secret is verified this way only once, and few are at a time. */
 function bcryptMatches(secret: string, hash: string): Promise<boolean> {
   const { promise, resolve, reject } = Promise.withResolvers<boolean>()
   if (Buffer.byteLength(secret) > BCRYPT_BYTES || secret.includes('\0')) {

@@ -4,33 +4,32 @@ import type { SigningAlgorithm, SigningKey } from '../domain/signing-key.ts'
 import { type CompactJws, claimsIn, readCompactJws } from './compact-jws.ts'
 import { isSignatureOf, signatureOf } from './signature.ts'
 
-/** Longer values are not looked at, and none is issued. */
+/** Longer values are not parsed and not issued. */
 export const LONGEST_JWT = 8_192
 
 /**
- * What a JWT of this service is for: an access token (RFC 9068 §2.1), a signed
- * introspection (RFC 9701 §5), the context of a transaction (draft-ietf-oauth-transaction-tokens), or an identity that is shown
- * outside (`JWT`). One type
- * for each purpose, so that none is taken for another (RFC 8725 §3.11).
+ * The purpose of a JWT of this service: an access token (RFC 9068 §2.1), a signed introspection (RFC 9701 §5), the context of
+ * a transaction (draft-ietf-oauth-transaction-tokens), or an identity token for other recipients (`JWT`). Each purpose has
+ * its own type, so that one cannot be used as another (RFC 8725 §3.11).
  */
 export type JwtType = 'at+jwt' | 'token-introspection+jwt' | 'txntoken+jwt' | 'JWT'
 
-/** A presented value that has the form of a JWT; nothing of it is proved. */
+/** A presented value in the form of a JWT. Its signature was not verified. */
 export interface UnprovedJwt {
   readonly value: RawToken
-  /** Which key it says that it was signed with. */
+  /** The `kid` of the header. */
   readonly keyId: string
   readonly jws: CompactJws
 }
 
-/** Reads a presented value; `null` if it is no compact JWS that names a key. */
+/** Parses a presented value. `null`: it is not a compact JWS with a `kid`. */
 export function readJwt(value: string): UnprovedJwt | null {
   const jws = readCompactJws(value, LONGEST_JWT)
   const keyId = jws?.header.kid ?? null
   return jws === null || keyId === null ? null : { value: value as RawToken, keyId, jws }
 }
 
-/** Signs claims; the header says nothing but algorithm, type and key. */
+/** Signs claims. The header contains only algorithm, type and key id. */
 export async function signJwt(
   type: JwtType,
   { keyId, algorithm }: Pick<SigningKey, 'keyId' | 'algorithm'>,
@@ -43,10 +42,9 @@ export async function signJwt(
 }
 
 /**
- * The claims of a JWT of this type that this key signed, or `null`. The header must be, to
- * the letter, the one that this service writes for the key: so the algorithm is
- * the key's and not the token's to choose, the type is right (RFC 9068 §4), and
- * nothing else is in it.
+ * Returns the claims of a JWT of this type if this key signed it. Otherwise `null`. The header must equal exactly the one
+ * that this service writes for the key. The token therefore cannot choose the algorithm, the type is right (RFC 9068 §4), and
+ * the header contains nothing else.
  */
 export async function claimsOf(
   type: JwtType,

@@ -2,33 +2,33 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { isObject, jsonObject } from '../json-object.ts'
 import { printable } from '../printable.ts'
 
-/** What assertions may be signed with; nothing symmetric, and never `none`. */
+/** The accepted algorithms of assertions. No symmetric ones, and never `none`. */
 export const ASSERTION_ALGORITHMS = Object.freeze(['RS256', 'PS256', 'ES256', 'EdDSA'] as const)
 export type AssertionAlgorithm = (typeof ASSERTION_ALGORITHMS)[number]
 
-/** A public key that verifies one algorithm, so that nobody can choose another for it (RFC 8725 §3.1). */
+/** A public key for exactly one algorithm, so that a token cannot choose another (RFC 8725 §3.1). */
 export interface VerificationKey {
   readonly kid: string | null
   readonly algorithm: AssertionAlgorithm
   readonly key: KeyObject
 }
 
-/** What a JWKS document (RFC 7517 §5) holds, or everything that is wrong with it. */
+/** The content of a JWKS document (RFC 7517 §5), or all its problems. */
 export type ReadKeySet =
-  /** `leftOut`: keys that are not used, and why. */
+  /** `leftOut`: the keys that are not used, with the reasons. */
   | { readonly ok: true; readonly keys: readonly VerificationKey[]; readonly leftOut: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] }
 
-/** What a document may hold: a client's is a few keys, an issuer's may have some that are of no use here. */
+/** The limits of a document. A client has a few keys. An issuer may have further keys that are not usable here. */
 export interface KeySetLimits {
   readonly maxBytes: number
   readonly maxKeys: number
   /**
-   * Leaves out keys that are broken, rather than refusing all. Keys for something
-   * else, such as encryption, are left out always; private ones are refused always.
+   * Skips invalid keys instead of rejecting the document. Keys for other purposes, such as encryption, are always skipped.
+   * Private keys are always rejected.
    */
   readonly skipBroken: boolean
-  /** What the keys are for: signatures, which they need not say (RFC 7517 §4.2), or JWT-SVIDs, which they must. */
+  /** The purpose of the keys: signatures, which a key need not state (RFC 7517 §4.2), or JWT-SVIDs, which it must. */
   readonly use: 'sig' | 'jwt-svid'
 }
 
@@ -44,18 +44,18 @@ export const ISSUER_KEYS: KeySetLimits = Object.freeze({
   skipBroken: true,
   use: 'sig',
 })
-/** SPIFFE Trust Domain and Bundle §4: the document is a key set, which has the roots of X.509-SVIDs too. */
+/** SPIFFE Trust Domain and Bundle §4: the document is a key set that also contains the roots of X.509-SVIDs. */
 export const SPIFFE_KEYS: KeySetLimits = Object.freeze({ ...ISSUER_KEYS, use: 'jwt-svid' })
 
 const LEAST_RSA_BITS = 2_048
-/** Beyond this a verification takes long enough to be an attack. */
+/** Verification with a larger key takes so long that it can serve an attack. */
 const MOST_RSA_BITS = 8_192
-/** So is a public exponent of more bits than any key in use has. */
+/** The same holds for a larger public exponent. No key in use has one. */
 const LARGEST_EXPONENT = 0xffff_ffffn
-/** RFC 7518 §6: what only the owner of a key may have; `k` is a symmetric one. */
+/** RFC 7518 §6: the private members of a key. `k` is a symmetric key. */
 const PRIVATE_MEMBERS = Object.freeze(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
 
-/** Reads a key set. Never throws. */
+/** Parses a key set. Never throws. */
 export function readKeySet(text: string, limits: KeySetLimits): ReadKeySet {
   const listed = listOf(text, limits)
   if (typeof listed === 'string') return { ok: false, problems: [listed] }
@@ -75,10 +75,7 @@ export function readKeySet(text: string, limits: KeySetLimits): ReadKeySet {
   return problems.length > 0 ? { ok: false, problems } : { ok: true, keys: Object.freeze(keys), leftOut }
 }
 
-/**
- * Whether a kid names two keys, so that it says not which. RFC 7517 §4.5 lets an issuer give
- * one to keys of two algorithms; a client that does so has made a mistake.
- */
+/** Whether a `kid` is ambiguous. RFC 7517 §4.5 lets an issuer use one for keys of two algorithms. For a client it is a mistake. */
 function hasTwins(keys: readonly VerificationKey[], { skipBroken }: KeySetLimits): boolean {
   const names = keys.flatMap(({ kid, algorithm }) => (kid === null ? [] : skipBroken ? `${algorithm} ${kid}` : kid))
   return new Set(names).size < names.length
@@ -86,7 +83,7 @@ function hasTwins(keys: readonly VerificationKey[], { skipBroken }: KeySetLimits
 
 const LONGEST_KID = 256
 
-/** For messages. */
+/** The name of a key in messages. */
 function namedBy(jwk: unknown): string {
   const kid = isObject(jwk) ? jwk['kid'] : undefined
   return isKid(kid) ? `: kid ${JSON.stringify(printable(kid))}` : ''
@@ -98,28 +95,28 @@ function isKid(kid: unknown): kid is string {
 
 function listOf(text: string, { maxBytes, maxKeys }: KeySetLimits): readonly unknown[] | string {
   if (Buffer.byteLength(text) > maxBytes) return `is larger than ${maxBytes / 1_024} KiB`
-  // RFC 7517 §4: of a member that comes twice, such as a second list of keys, parsers take different ones.
+  // RFC 7517 §4: parsers disagree about duplicate members, such as a second list of keys.
   const keys = jsonObject(Buffer.from(text))?.['keys']
   if (!Array.isArray(keys)) return 'is not a JSON Web Key Set: it must be {"keys": […]}, with each member once'
   return keys.length > maxKeys ? `has more than ${maxKeys} keys` : keys
 }
 
-/** Of the keys that were left out. */
+/** The number of skipped keys that are reported. */
 const MOST_TOLD = 10
 const SECRET = 'is a secret or private key and is now exposed: replace it, and send public keys only'
 
 type ReadKey =
   | { readonly kind: 'usable'; readonly key: VerificationKey }
-  /** It is nobody's but its owner's. */
+  /** A private or symmetric key. */
   | { readonly kind: 'secret' }
-  /** It is for something else than signatures, or for an algorithm that is not used here (RFC 7517 §5). */
+  /** A key for another purpose than signatures, or for an algorithm that is not supported (RFC 7517 §5). */
   | { readonly kind: 'foreign'; readonly problem: string }
   | { readonly kind: 'broken'; readonly problem: string }
 
 const foreign = (problem: string): ReadKey => ({ kind: 'foreign', problem })
 const broken = (problem: string): ReadKey => ({ kind: 'broken', problem })
 
-/** The key, or what is wrong with it. */
+/** Returns the key, or its problem. */
 function readKey(jwk: unknown, wanted: KeySetLimits['use']): ReadKey {
   if (!isObject(jwk)) return broken('is not an object')
   if (jwk['kty'] === 'oct' || PRIVATE_MEMBERS.some((name) => name in jwk)) return { kind: 'secret' }
@@ -131,7 +128,7 @@ function readKey(jwk: unknown, wanted: KeySetLimits['use']): ReadKey {
   }
   const algorithm = algorithmOf(jwk)
   if (algorithm === null) return foreign(`does not fit any of ${ASSERTION_ALGORITHMS.join(', ')}`)
-  // SPIFFE Trust Domain and Bundle §4.2.2: a key for JWT-SVIDs has one.
+  // SPIFFE Trust Domain and Bundle §4.2.2: a key for JWT-SVIDs must have a `kid`.
   if (kid === undefined ? wanted === 'jwt-svid' : !isKid(kid))
     return broken('has an invalid kid: it must be a string of 1 to 256 characters')
   const key = publicKeyOf(jwk)
@@ -148,7 +145,7 @@ function isUsableExponent(exponent: bigint): boolean {
   return exponent >= 3n && exponent <= LARGEST_EXPONENT && exponent % 2n === 1n
 }
 
-/** The algorithm that goes with the type of a key; its own `alg` may only choose among those. */
+/** The algorithm for the type of a key. The key's `alg` can only select among those of the type. */
 function algorithmOf({ kty, crv, alg }: Readonly<Record<string, unknown>>): AssertionAlgorithm | null {
   const fitting: readonly AssertionAlgorithm[] =
     kty === 'RSA'

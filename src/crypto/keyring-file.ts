@@ -21,13 +21,13 @@ import { drawKeySet, KEY_PURPOSES, type KeyMaterial, type KeyPurpose, type KeySe
 import { randomBytes } from './random.ts'
 
 const FORMAT = 'qscope-keyring/1'
-/** Purposes that files of older versions have no keys for. */
+/** Purposes for which the files of older versions have no keys. */
 const ADDED_LATER: readonly KeyPurpose[] = Object.freeze(['revocation'])
 const KEY_BYTES = 32
 const KEY_ID = /^[A-Za-z0-9._-]{1,64}$/
 const BASE64 = /^[A-Za-z0-9+/]{43}=$/
 
-/** A keyring file that cannot be used; the message is one line and says what to do. */
+/** A keyring file that cannot be used. The message is one line and states the remedy. */
 export class KeyringFileError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause })
@@ -35,7 +35,7 @@ export class KeyringFileError extends Error {
   }
 }
 
-/** The text of a keyring file. */
+/** Formats a keyring file. */
 function printKeyring(material: KeyMaterial): string {
   const sets = KEY_PURPOSES.map((purpose) => {
     const { active, keys, created } = material[purpose]
@@ -49,7 +49,7 @@ function printKeyring(material: KeyMaterial): string {
   return `${JSON.stringify({ format: FORMAT, ...Object.fromEntries(sets) }, null, 2)}\n`
 }
 
-/** What stands for the keys of a purpose that a file of an older version lacks. */
+/** Provides the keys of a purpose that a file of an older version lacks. */
 type IfPurposeLacks = (purpose: KeyPurpose) => KeySet
 
 /** Throws `KeyringFileError`, which never quotes a key. */
@@ -59,7 +59,7 @@ function parseKeyring(text: string, path: string, ifLacking?: IfPurposeLacks): K
   try {
     document = JSON.parse(text)
   } catch {
-    // The parser's message quotes the text, which holds keys.
+    // The parser's message would quote the text, which contains keys.
     throw broken('it is not JSON')
   }
   if (!isObject(document)) throw broken('it is not a JSON object')
@@ -105,13 +105,13 @@ const LOCK_ASK_EVERY_MS = 50
 
 export interface KeyringFile {
   readonly material: KeyMaterial
-  /** One line if others may read the file, else `null`. */
+  /** One line if others may read the file. Otherwise `null`. */
   readonly warning: string | null
 }
 
 /**
- * Reads a keyring file; `null` if there is none. Throws `KeyringFileError` if it cannot be used,
- * such as one of an older version that lacks a purpose, unless told what is used instead.
+ * Reads a keyring file. `null`: there is none. Throws `KeyringFileError` if it cannot be used. A file of an older version
+ * that lacks a purpose can be used only with `ifLacking`.
  */
 export function readKeyringFile(path: string, ifLacking?: IfPurposeLacks): KeyringFile | null {
   let text: string
@@ -131,19 +131,18 @@ export function readKeyringFile(path: string, ifLacking?: IfPurposeLacks): Keyri
 }
 
 /**
- * Creates a keyring file, readable by its owner only, and returns what it holds
- * afterwards: of any number of processes that create it at once, one writes it
- * and the others read that one's keys. It appears whole or not at all.
+ * Creates a keyring file that only its owner can read, and returns its content. The file is created atomically. If several
+ * processes create it at once, one of them writes it and the others read its keys.
  */
 export function createKeyringFile(path: string, material: KeyMaterial): KeyMaterial {
   const temporary = join(dirname(path), `.keyring-${randomBytes(8).toString('hex')}.tmp`)
   try {
     makeDirectories(dirname(path))
     const file = openSync(temporary, 'wx', 0o600)
-    // Also what could not be written whole holds keys.
+    // An incomplete file contains keys, too.
     try {
       try {
-        // A umask may have taken the owner's rights, too.
+        // A umask may have removed the owner's rights, too.
         fchmodSync(file, 0o600)
         writeFileSync(file, printKeyring(material))
         fsyncSync(file)
@@ -167,9 +166,8 @@ export function createKeyringFile(path: string, material: KeyMaterial): KeyMater
 }
 
 /**
- * Replaces a keyring file, whole or not at all, with what `change` makes of it;
- * owner and permissions stay. Of any number of processes that change it at
- * once, each sees what the one before it wrote. Returns what the file holds.
+ * Replaces a keyring file atomically with the result of `change`. Owner and permissions stay. Concurrent changes run one
+ * after another, each on the result of the previous one. Returns the new content.
  */
 export async function changeKeyringFile(
   path: string,
@@ -191,8 +189,8 @@ export async function changeKeyringFile(
 }
 
 /**
- * Draws a key of each purpose that a file of an older version lacks. Returns which;
- * none: the file is as it was. Of any number of processes that do it at once, one does.
+ * Generates a key for each purpose that a file of an older version lacks. Returns those purposes. Empty: the file is
+ * unchanged. Of any number of concurrent processes, one writes the keys.
  */
 export async function completeKeyringFile(path: string): Promise<readonly KeyPurpose[]> {
   const lacking: KeyPurpose[] = []
@@ -210,7 +208,7 @@ export async function completeKeyringFile(path: string): Promise<readonly KeyPur
   return added
 }
 
-/** A link is followed, so that it still is one afterwards. */
+/** Resolves symbolic links, so that replacing the file does not replace a link. */
 function realPath(path: string): string {
   try {
     return realpathSync(path)
@@ -278,7 +276,7 @@ function missing(path: string): KeyringFileError {
   return new KeyringFileError(`the keyring file ${path} does not exist: create it with qscope keyring create`)
 }
 
-/** A link is durable only when its folder is. */
+/** A new file name is durable only after its directory was synchronized. */
 function syncFolder(path: string): void {
   const folder = openSync(path, 'r')
   try {
@@ -288,7 +286,7 @@ function syncFolder(path: string): void {
   }
 }
 
-/** Such as `ENOENT`. */
+/** The code of a system error, such as `ENOENT`. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : String(error)
 }

@@ -2,7 +2,7 @@ import type { KeyId } from '../domain/ids.ts'
 import { drawKey, KEY_PURPOSES, type KeyMaterial, type KeyPurpose, type KeySet } from './keyring.ts'
 import { KeyringFileError } from './keyring-file.ts'
 
-/** Adds a fresh key of a purpose. It checks nothing and makes nothing before it is active. */
+/** Adds a new key of a purpose. The key is not used before it is active. */
 export function withNewKey(material: KeyMaterial, purpose: KeyPurpose) {
   const { id, key, created } = drawKey(purpose)
   const before = material[purpose]
@@ -14,13 +14,13 @@ export function withNewKey(material: KeyMaterial, purpose: KeyPurpose) {
   return { id, material: withSet(material, purpose, set) }
 }
 
-/** Makes with this key from now on; the others still check. */
+/** Makes a key active: it is used from now on. The other keys still verify. */
 export function withActive(material: KeyMaterial, id: KeyId): KeyMaterial {
   const purpose = purposeOf(material, id)
   return withSet(material, purpose, { ...material[purpose], active: id })
 }
 
-/** Leaves a key out: nothing that was made with it can be checked any more. */
+/** Removes a key. Nothing that was made with it can be verified any more. */
 export function withoutKey(material: KeyMaterial, id: KeyId): KeyMaterial {
   const purpose = purposeOf(material, id)
   const { active, keys, created } = material[purpose]
@@ -29,7 +29,7 @@ export function withoutKey(material: KeyMaterial, id: KeyId): KeyMaterial {
   return withSet(material, purpose, { active, keys: others(keys), created: others(created) })
 }
 
-/** What a key is for; throws if the keyring has none of this id, or two. */
+/** The purpose of a key. Throws if the keyring has no key or two keys with this id. */
 export function purposeOf(material: KeyMaterial, id: KeyId): KeyPurpose {
   const [purpose, ...more] = KEY_PURPOSES.filter((one) => material[one].keys.has(id))
   if (purpose === undefined) throw new KeyringFileError(`the keyring has no key ${id}`)
@@ -39,9 +39,8 @@ export function purposeOf(material: KeyMaterial, id: KeyId): KeyPurpose {
 }
 
 /**
- * What a running server uses after its keyring file changed: the active keys of
- * the new one, and the keys of both, since what the old ones made may be under
- * way. Throws if an id means another key than before.
+ * The keys of a running server after its keyring file changed: the active keys of the new file, and all keys of both, because
+ * results of the old keys may be in transit. Throws if an id names different keys.
  */
 export function mergedMaterial(before: KeyMaterial, after: KeyMaterial): KeyMaterial {
   return KEY_PURPOSES.reduce((merged, purpose) => {

@@ -21,7 +21,7 @@ export interface KeySet {
 export type KeyMaterial = Readonly<Record<KeyPurpose, KeySet>>
 
 const KEY_BYTES = 32
-/** Of MACs that bind a token to what it is shown for. */
+/** The length of MACs that bind a token to its use. */
 const SHORT_MAC_BYTES = 16
 
 /** Generates a keyring with one key of each purpose. */
@@ -35,7 +35,7 @@ export function drawKeySet(purpose: KeyPurpose): KeySet {
   return { active: id, keys: new Map([[id, key]]), created: new Map([[id, created]]) }
 }
 
-/** Makes a keyring purpose by purpose. */
+/** Builds a keyring purpose by purpose. */
 export function keyMaterialOf(keySet: (purpose: KeyPurpose) => KeySet): KeyMaterial {
   return {
     pepper: keySet('pepper'),
@@ -124,12 +124,12 @@ export class Keyring {
     return this.ids('pepper').map((id) => this.pageTokenMac(text, id))
   }
 
-  /** HMAC-SHA-256 of what `audit-seal.ts` spells out. */
+  /** HMAC-SHA-256 of a text of `audit-seal.ts`. */
   auditMac(id: KeyId, text: string): Buffer {
     return this.#mac('audit', id, text)
   }
 
-  /** HMAC-SHA-256 of what `revocation-keys.ts` spells out, cut to 16 bytes. */
+  /** HMAC-SHA-256 of a text of `revocation-keys.ts`, cut to 16 bytes. */
   revocationMac(id: KeyId, text: string): Buffer {
     return this.#mac('revocation', id, text, REVOCATION_KEY_BYTES)
   }
@@ -144,7 +144,7 @@ export class Keyring {
     return this.ids('revocation').map((id) => this.revocationCursorMac(text, id))
   }
 
-  /** AES-256-GCM under the active encryption key; `place` says where it will be stored, and is bound to it. */
+  /** AES-256-GCM under the active encryption key. The ciphertext is bound to `place`, where it will be stored. */
   encrypt(place: string, plain: Buffer): { readonly keyId: KeyId; readonly sealed: Buffer } {
     const keyId = this.active('encryption')
     return { keyId, sealed: seal(this.#key('encryption', keyId), place, plain) }

@@ -3,16 +3,12 @@ import type { Keyring } from './keyring.ts'
 
 const MAC_BYTES = 16
 
-/**
- * Makes the opaque token that continues a list after `cursor`. It is bound to
- * the list's name and filter, and cannot be forged: what comes back is a cursor
- * this service gave out.
- */
+/** Creates the opaque token that continues a list after `cursor`. It is bound to the list's name and filter, and cannot be forged. */
 export function sealPageToken(keyring: Keyring, list: string, filter: object, cursor: string): string {
   return Buffer.concat([keyring.pageTokenMac(binding(list, filter, cursor)), Buffer.from(cursor)]).toString('base64url')
 }
 
-/** The cursor in a page token, or `null` if it is not one of this list and filter. */
+/** The cursor in a page token. `null`: it is not a token of this list and filter. */
 export function openPageToken(keyring: Keyring, list: string, filter: object, token: string): string | null {
   const bytes = Buffer.from(token, 'base64url')
   if (bytes.length <= MAC_BYTES || bytes.toString('base64url') !== token) return null

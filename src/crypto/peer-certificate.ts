@@ -1,7 +1,7 @@
 import { hash, type X509Certificate } from 'node:crypto'
 import { alternativeName, type PeerCertificate, thumbprintOf } from '../domain/certificate.ts'
 
-/** `chained`: whether it was issued by the CA for clients. */
+/** `chained`: whether the CA for clients issued it. */
 export function readCertificate(shown: X509Certificate, chained: boolean): PeerCertificate {
   return Object.freeze({
     thumbprint: thumbprintOf(hash('sha256', shown.raw, 'buffer')),
@@ -20,9 +20,9 @@ const KINDS: ReadonlyMap<string, string> = new Map([
   ['email', 'email'],
 ])
 
-/** If any of the names cannot be read, none counts. */
+/** If one of the names cannot be parsed, all are ignored. */
 function alternativeNamesOf(printed: string): readonly string[] {
-  // One name as OpenSSL prints it; Node quotes, as JSON, what could be mistaken for another.
+  // One name as OpenSSL prints it. Node.js quotes ambiguous names as JSON.
   const next = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y
   const names: string[] = []
   while (next.lastIndex < printed.length) {

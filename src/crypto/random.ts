@@ -5,8 +5,8 @@ import { type EpochMs, epochMs } from '../domain/ids.ts'
 const POOL_BYTES = 8192
 
 /**
- * Fresh bytes of the operating system's generator, drawn in pools: one call a
- * token costs ten times as much. Bytes are wiped from the pool as they leave it.
+ * Random bytes of the operating system's generator, read in pools, because one call for each token costs ten times as much.
+ * Bytes that were handed out are wiped from the pool.
  */
 class RandomPool {
   readonly #bytes = Buffer.allocUnsafeSlow(POOL_BYTES)
@@ -26,9 +26,9 @@ class RandomPool {
   }
 }
 
-/** Numbers UUIDs, so that of two drawn in one millisecond the later sorts after. */
+/** Numbers UUIDs, so that those of one millisecond sort in order of creation. */
 class UuidSequence {
-  /** From a random start, so that processes differ. */
+  /** The start is random, so that processes differ. */
   #drawn = randomFillSync(Buffer.alloc(4)).readUInt32BE() >>> 1
 
   next(): number {
@@ -38,8 +38,8 @@ class UuidSequence {
 }
 
 /**
- * One for the process, as the operating system's generator is: nobody can tell from bytes or ids who else draws, and
- * UUIDs sort within a millisecond only if all of a process are numbered together.
+ * One instance for each process. This shares no information between its users: bytes and ids do not reveal other draws. UUIDs
+ * sort within a millisecond only if one counter numbers all of a process.
  */
 const POOL = new RandomPool()
 const SEQUENCE = new UuidSequence()
@@ -48,17 +48,17 @@ export function randomBytes(length: number): Buffer {
   return POOL.take(length)
 }
 
-/** A UUIDv7 (RFC 9562 §5.7): sorts by time, also within one millisecond of this process. */
+/** A UUIDv7 (RFC 9562 §5.7). Sorts by time, also within one millisecond of this process. */
 export function uuidV7(): string {
   return uuidV7At(epochMs(Date.now()))
 }
 
-/** A UUIDv7 of a given moment: its first 48 bits are that millisecond, and of two drawn for one the later sorts after. */
+/** A UUIDv7 for a given moment: its first 48 bits are that millisecond. UUIDs of one millisecond sort in order of creation. */
 export function uuidV7At(moment: EpochMs): string {
   return v7({ msecs: moment, seq: SEQUENCE.next(), random: randomBytes(16) })
 }
 
-/** A number in [0, 1) for jitter; not for secrets. */
+/** A number in [0, 1) for jitter. Not for secrets. */
 export function jitter(): number {
   return Math.random()
 }

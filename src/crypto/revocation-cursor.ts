@@ -3,26 +3,26 @@ import { type EpochMs, epochMs } from '../domain/ids.ts'
 import type { RevocationPosition, WriterMark } from '../domain/revocation-position.ts'
 import type { Keyring } from './keyring.ts'
 
-/** What a reader of revocations brings along to go on. */
+/** The position at which a reader of revocations continues. */
 export interface RevocationCursor {
-  /** Names the database. */
+  /** Identifies the database. */
   readonly database: number
-  /** When it was made, by the database's clock. */
+  /** When the cursor was made, by the database's clock. */
   readonly madeAt: EpochMs
   readonly position: RevocationPosition
 }
 
-/** In the characters of base64url: 4 KiB, a bound of the contract. */
+/** In characters of base64url: 4 KiB, a limit of the contract. */
 export const MAX_CURSOR_LENGTH = 4_096
 const MAC_BYTES = 16
 const VERSION = 1
-/** A number that JavaScript holds exactly has 53 bits, 7 of them in a byte. */
+/** Exact integers in JavaScript have 53 bits; each byte holds 7. */
 const MAX_VARINT_BYTES = 8
 
 /**
- * Makes the opaque text by which a reader goes on. It cannot be forged, and opens only
- * for `reader`: a digest of who asks and of what they may see. Some 5 bytes for each
- * writer: more than about 600 do not fit, and the answer is `null`.
+ * Creates the opaque text with which a reader continues. It cannot be forged, and opens only for the same `reader`: a digest
+ * of the caller and the caller's access. Takes about 5 bytes for each writer. `null`: there are too many writers to fit, more
+ * than about 600.
  */
 export function sealRevocationCursor(keyring: Keyring, reader: string, cursor: RevocationCursor): string | null {
   const bytes: number[] = [VERSION]
@@ -41,7 +41,7 @@ export function sealRevocationCursor(keyring: Keyring, reader: string, cursor: R
   return sealed.length <= MAX_CURSOR_LENGTH ? sealed : null
 }
 
-/** What was sealed for this reader, or `null` if the text is none of that. */
+/** The position in a cursor of this reader. `null`: the text is not one. */
 export function openRevocationCursor(keyring: Keyring, reader: string, text: string): RevocationCursor | null {
   const bytes = Buffer.from(text, 'base64url')
   if (bytes.length <= MAC_BYTES || bytes.toString('base64url') !== text) return null
@@ -55,7 +55,7 @@ function binding(reader: string, content: Buffer): string {
   return `${JSON.stringify(reader)}\0${content.toString('base64url')}`
 }
 
-/** Of bytes that were made here. */
+/** Parses bytes that `sealRevocationCursor` encoded. */
 function read(content: Buffer): RevocationCursor {
   const reader = new VarintReader(content, 1)
   const database = reader.next()
@@ -70,7 +70,7 @@ function read(content: Buffer): RevocationCursor {
   return { database, madeAt, position }
 }
 
-/** Seven bits a byte, the lowest first. */
+/** Seven bits for each byte, the lowest first. */
 function putVarint(bytes: number[], value: number): void {
   let rest = value
   while (rest > 0x7f) {

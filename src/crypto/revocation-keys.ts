@@ -4,19 +4,19 @@ import { type RevocableFact, type RevocableToken, revocableFactsOf } from '../do
 import type { Keyring } from './keyring.ts'
 
 /**
- * Of the facts that many tokens share. A key of one token or grant is computed each time: that takes 1 µs, and to
- * remember more of them than there is room for takes ten times as long.
+ * Only facts that many tokens share are cached. The key of one token or grant is computed each time: this takes 1 µs, and
+ * evictions from a full cache would take ten times as long.
  */
 const MOST_REMEMBERED = 1_024
 
 /**
- * What tokens carry for each fact that can end them, and what is told when it does:
- * HMAC-SHA-256 under a key of the keyring, cut to 16 bytes. Whoever sees a key learns
- * nothing of whom it is about, and nobody can make one.
+ * Computes revocation keys: tokens carry one for each fact that can end them, and the server publishes it when the fact ends.
+ * A key is an HMAC-SHA-256 under a key of the keyring, cut to 16 bytes. It does not reveal the fact, and nobody else can
+ * compute it.
  */
 export class RevocationKeys {
   readonly #keyring: Keyring
-  /** What was computed of shared facts under the active key, by what it was made of. */
+  /** The keys of shared facts under the active key, by the text of the fact. */
   readonly #ofShared = new BoundedMap<string, Buffer>(MOST_REMEMBERED)
   #rememberedUnder: KeyId | null = null
 
@@ -24,7 +24,7 @@ export class RevocationKeys {
     this.#keyring = keyring
   }
 
-  /** What a token that is issued or checked now carries: the keys of its facts and its ancestors', each once. */
+  /** The keys of a token that is now issued or verified: those of its facts and its ancestors' facts, without duplicates. */
   ofToken(token: RevocableToken, ancestors: readonly RevocableToken[]): readonly Buffer[] {
     this.#forgetOfOtherKeys()
     const own = revocableFactsOf(token)
@@ -32,13 +32,16 @@ export class RevocationKeys {
     return facts.map((fact) => this.#activeKey(fact))
   }
 
-  /** The key that a fact has for those who are told of it now. */
+  /** The key of a fact under the active key. */
   of(fact: RevocableFact): Buffer {
     this.#forgetOfOtherKeys()
     return this.#activeKey(fact)
   }
 
-  /** What is told when it ends: under every key, for tokens made under an older one, or by an instance that has a newer one. */
+  /**
+   * The keys to publish when a fact ends: one under each key of the keyring, for tokens that were made under an older key, or
+   * by an instance that has a newer one.
+   */
   keysOf(fact: RevocableFact): readonly Buffer[] {
     const text = textOf(fact)
     return this.#keyring.ids('revocation').map((id) => this.#keyring.revocationMac(id, text))
@@ -54,7 +57,7 @@ export class RevocationKeys {
     return key
   }
 
-  /** Begins anew where another key of the keyring is active. */
+  /** Clears the cache when another key of the keyring is active. */
   #forgetOfOtherKeys(): void {
     const active = this.#keyring.active('revocation')
     if (active === this.#rememberedUnder) return
@@ -63,12 +66,12 @@ export class RevocationKeys {
   }
 }
 
-/** Each fact once, in the order of their first places. */
+/** The distinct facts in the order of their first occurrence. */
 function distinct(facts: readonly RevocableFact[]): readonly RevocableFact[] {
   return [...new Map(facts.map((fact) => [textOf(fact), fact])).values()]
 }
 
-/** Begins with the kind, so that no fact is taken for another one; no id holds a NUL. */
+/** Starts with the kind, so that two facts cannot have the same text. Ids contain no NUL. */
 function textOf(fact: RevocableFact): string {
   switch (fact.kind) {
     case 'token':

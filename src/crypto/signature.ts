@@ -2,7 +2,7 @@ import { generateKeyPair, type KeyObject, sign, verify } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { SigningAlgorithm } from '../domain/signing-key.ts'
 
-/** A key pair as node:crypto holds it. */
+/** A key pair of node:crypto. */
 export interface KeyPair {
   readonly publicKey: KeyObject
   readonly privateKey: KeyObject
@@ -10,11 +10,11 @@ export interface KeyPair {
 
 interface Scheme {
   readonly draw: () => Promise<KeyPair>
-  /** `null`: the scheme hashes by itself. */
+  /** `null`: the scheme includes hashing. */
   readonly digest: 'sha256' | null
-  /** Members that make the public key (RFC 7518 §6, RFC 8037 §2). */
+  /** The members of the public key (RFC 7518 §6, RFC 8037 §2). */
   readonly members: readonly string[]
-  /** Whether a signature takes so long that it is made on another thread. */
+  /** Whether signing is so slow that it runs on another thread. */
   readonly isSlow: boolean
 }
 
@@ -24,7 +24,7 @@ const verifyApart = promisify(verify)
 
 const RSA_BITS = 2_048
 
-/** RFC 7518 §3.3, §3.4; RFC 8037 §3.1. No symmetric ones, and no `none`: there is nothing to confuse a key with. */
+/** RFC 7518 §3.3, §3.4; RFC 8037 §3.1. Without symmetric algorithms and `none`, a key cannot be used with the wrong one. */
 const SCHEMES = Object.freeze({
   ES256: {
     draw: () => pairOf('ec', { namedCurve: 'P-256' }),
@@ -45,19 +45,19 @@ export async function drawKeyPair(algorithm: SigningAlgorithm): Promise<KeyPair>
   return await SCHEMES[algorithm].draw()
 }
 
-/** The members of a JWK that make a public key of this algorithm, and no others. */
+/** The public members of a JWK for this algorithm, and no others. */
 export function publicMembers(algorithm: SigningAlgorithm): readonly string[] {
   return SCHEMES[algorithm].members
 }
 
-/** A signature as JOSE has it: for ES256, R and S one after the other (RFC 7518 §3.4). */
+/** A signature in JOSE format: for ES256, the concatenation of R and S (RFC 7518 §3.4). */
 export async function signatureOf(algorithm: SigningAlgorithm, key: KeyObject, text: string): Promise<Buffer> {
   const { digest, isSlow } = SCHEMES[algorithm]
   const signer = { key, dsaEncoding: 'ieee-p1363' } as const
   return isSlow ? await signApart(digest, Buffer.from(text), signer) : sign(digest, Buffer.from(text), signer)
 }
 
-/** Checks on another thread, so that a batch of a thousand does not keep other calls waiting. */
+/** Verifies on another thread, so that a batch of a thousand does not delay other calls. */
 export async function isSignatureOf(
   algorithm: SigningAlgorithm,
   key: KeyObject,

@@ -7,15 +7,14 @@ import type { Keyring } from './keyring.ts'
 import { uuidV7 } from './random.ts'
 import { drawKeyPair, publicMembers } from './signature.ts'
 
-/** More than are ever in use at once. */
+/** More keys than are ever in use at once. */
 const MOST_KEPT = 64
 
 type Verifying = Pick<SigningKey, 'keyId' | 'algorithm'> & { readonly publicKey: KeyObject }
 
 /**
- * Signs and checks with keys of the database. A key, once opened, is kept: what
- * it is never changes. Whether it may still be used is not known here; that is
- * read for every token.
+ * Signs and verifies with the keys of the database. An opened key is cached, because it never changes. Its state is not
+ * cached: the caller reads it for every token.
  */
 export class SigningKeys {
   readonly #keyring: Keyring
@@ -27,7 +26,7 @@ export class SigningKeys {
     this.#keyring = keyring
   }
 
-  /** Draws a key, which takes a while for RS256; those who ask meanwhile get the same one. */
+  /** Generates a key, which takes a while for RS256. Concurrent callers get the same key. */
   async draw(algorithm: SigningAlgorithm): Promise<DrawnSigningKey> {
     const underWay = this.#drawing.get(algorithm)
     if (underWay !== undefined) return await underWay
@@ -45,7 +44,7 @@ export class SigningKeys {
     return await signJwt(type, key, this.#privateKeyOf(key), claims)
   }
 
-  /** Whether the key was met before, so that it need not be read for a check. */
+  /** Whether the key is cached, so that verification need not read it. */
   knows(keyId: string): boolean {
     return this.#public.has(keyId)
   }
@@ -56,7 +55,7 @@ export class SigningKeys {
     this.#public.set(keyId, { keyId, algorithm, publicKey: openPublicKey(key) })
   }
 
-  /** What a JWT of this type and a known key says, or `null` if that key did not sign it. */
+  /** The claims of a JWT of this type that a cached key signed. Otherwise `null`. */
   async claimsOf(type: JwtType, jwt: UnprovedJwt): Promise<Readonly<Record<string, unknown>> | null> {
     const key = this.#public.get(jwt.keyId)
     return key === undefined ? null : await claimsOf(type, jwt, key, key.publicKey)
@@ -72,13 +71,13 @@ export class SigningKeys {
   }
 }
 
-/** The parts of a signing key that say which key it is. */
+/** The identifying parts of a signing key. */
 type Identity = Pick<SigningKey, 'keyId' | 'algorithm' | 'publicJwk'>
 
-/** A key pair, its private half encrypted. */
+/** A key pair with an encrypted private key. */
 export type DrawnSigningKey = Identity & { readonly privateKey: SealedPrivateKey }
 
-/** Draws a key pair; the private half leaves this function encrypted only. */
+/** Generates a key pair. The private key is returned only encrypted. */
 export async function drawSigningKey(
   keyring: Keyring,
   keyId: SigningKeyId,
@@ -92,7 +91,7 @@ export async function drawSigningKey(
   return { ...identity, privateKey: sealed }
 }
 
-/** The private key; throws if the keyring lacks its encryption key, or if it was stored for another row. */
+/** Decrypts the private key. Throws if the keyring lacks the encryption key, or if the private key belongs to another row. */
 export function openPrivateKey(keyring: Keyring, identity: Identity, sealed: SealedPrivateKey): KeyObject {
   const plain = keyring.decrypt(placeOf(identity), sealed)
   try {
@@ -111,7 +110,7 @@ function jwkOf(algorithm: SigningAlgorithm, key: KeyObject): PublicJwk {
   return Object.freeze(Object.fromEntries(publicMembers(algorithm).map((name) => [name, String(all.get(name))])))
 }
 
-/** The row that a private key is bound to, its public half included: moved to another it does not open. */
+/** The row that the private key is bound to, including the public key. In another row it cannot be decrypted. */
 function placeOf({ keyId, algorithm, publicJwk }: Identity): string {
   const members = publicMembers(algorithm).map((name) => publicJwk[name])
   return JSON.stringify(['qscope signing key', keyId, algorithm, ...members])

@@ -2,11 +2,11 @@ import { type Milliseconds, milliseconds } from '../domain/ids.ts'
 import { jsonObject } from '../json-object.ts'
 import { type ReadKeySet, readKeySet, SPIFFE_KEYS } from './key-set.ts'
 
-/** The bundle of a trust domain (SPIFFE Trust Domain and Bundle §4), as far as JWT-SVIDs go. */
+/** The parts of a trust domain's bundle for JWT-SVIDs (SPIFFE Trust Domain and Bundle §4). */
 export interface SpiffeBundle {
-  /** Those of its keys that are for JWT-SVIDs. */
+  /** The keys for JWT-SVIDs. */
   readonly keySet: ReadKeySet
-  /** How long after the bundle was fetched it should be fetched again (§4.1.2); `null`: it does not say. */
+  /** When to fetch the bundle again after a fetch (§4.1.2). `null`: the bundle does not say. */
   readonly refreshHint: Milliseconds | null
 }
 
@@ -14,8 +14,8 @@ const SECOND = 1_000
 const LONGEST_HINT_S = 86_400
 
 /**
- * Reads a bundle. A member that is no whole number of seconds, or a sequence that is no whole number, makes
- * it none; the sequence orders bundles for monitoring (§4.1.1) and chooses nothing here. Never throws.
+ * Parses a bundle. A refresh hint that is not a whole number of seconds, or a sequence that is not a whole number, makes it
+ * invalid. The sequence orders bundles for monitoring (§4.1.1) and has no effect here. Never throws.
  */
 export function readSpiffeBundle(text: string): SpiffeBundle {
   const keySet = readKeySet(text, SPIFFE_KEYS)

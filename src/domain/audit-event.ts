@@ -46,9 +46,9 @@ export const AUDIT_EVENT_TYPES = Object.freeze([
 
 export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number]
 
-/** One entry of the append-only log. Never holds a secret. */
+/** One entry of the append-only log. It never holds a secret. */
 export interface AuditEvent {
-  /** A UUIDv7 of `createdAt`, so that ids sort by time and bound it. */
+  /** A UUIDv7 of `createdAt`. Ids therefore sort by time. */
   readonly eventId: AuditEventId
   readonly type: AuditEventType
   readonly rayId: string
@@ -56,24 +56,27 @@ export interface AuditEvent {
   readonly userId: UserId | null
   readonly tokenId: TokenId | null
   readonly grantId: GrantId | null
-  /** Who called; see `actorOf` in context.ts. */
+  /** The caller. See `actorOf` in context.ts. */
   readonly actor: string
   readonly metadata: Readonly<Record<string, string>>
   readonly createdAt: EpochMs
 }
 
-/** What precedes the first row of a chain, and the first writer of the registry. */
+/** The hash before the first row of a chain, and before the first writer of the registry. */
 export const NO_HASH: Buffer = Buffer.alloc(32)
 
-/** A writer that has written nothing for so long begins another chain, whatever its clocks did. */
+/** After this idle time a writer starts another chain, whatever its clocks show. */
 export const CHAIN_RENEWED_AFTER = milliseconds(12 * 3_600_000)
-/** By the database's clock, a chain has ended that has not grown for so long: longer than any commit may take beyond the other one. */
+/**
+ * A chain that has not grown for this time, by the database's clock, has ended. The difference to the time above exceeds the
+ * duration of any commit.
+ */
 export const CHAIN_ENDED_AFTER = milliseconds(24 * 3_600_000)
 
 /** A row of the audit log without its own hash: everything that the hash covers. */
 export interface UnsealedRecord {
   readonly writerId: string
-  /** The place in the writer's chain: from 1, without gaps. */
+  /** The place in the writer's chain, from 1, without gaps. */
   readonly sequence: number
   readonly previousHash: Buffer
   readonly keyId: KeyId
@@ -85,25 +88,25 @@ export interface UnsealedRecord {
   readonly tokenId: string | null
   readonly grantId: string | null
   readonly actor: string
-  /** JSON with sorted keys, compared as text. */
+  /** JSON with sorted keys. It is compared as text. */
   readonly metadata: string
   readonly createdAt: number
   readonly createdBy: string
 }
 
-/** A row of the audit log as it is stored: read to be checked, so nothing in it is believed. */
+/** A stored row of the audit log. It is read for verification, so its content is not trusted. */
 export interface AuditRecord extends UnsealedRecord {
   readonly hash: Buffer
 }
 
-/** Where the chain of one writer ends, without the MAC that says so. */
+/** The end of one writer's chain, without its MAC. */
 export interface UnsealedHead {
   readonly writerId: string
-  /** Which writer it is: the first is 1, without gaps. */
+  /** The number of the writer, from 1, without gaps. */
   readonly ordinal: number
-  /** How many events the chain has. */
+  /** The number of events in the chain. */
   readonly sequence: number
-  /** That of the last event; `NO_HASH` before the first. */
+  /** The hash of the last event. `NO_HASH` before the first. */
   readonly hash: Buffer
   readonly keyId: KeyId
 }
@@ -112,13 +115,13 @@ export interface AuditHead extends UnsealedHead {
   readonly mac: Buffer
 }
 
-/** How many writers there have been, and a keyed total over who they were. */
+/** The number of writers so far, and a keyed total over the set of them. */
 export interface WriterRegistry {
   readonly writers: number
   readonly total: Buffer
 }
 
-/** An event at its place in a chain. */
+/** The record of an event at its place in a chain. */
 export function recordOf(
   event: AuditEvent,
   place: Pick<UnsealedRecord, 'writerId' | 'sequence' | 'previousHash' | 'keyId'>,
@@ -140,19 +143,19 @@ export function recordOf(
   }
 }
 
-/** How far a chain has come, for who follows the log. */
+/** The end of a chain, for readers that follow the log. */
 export interface ChainHead {
-  /** The ordinal of its writer. */
+  /** The ordinal of the chain's writer. */
   readonly ordinal: number
   readonly writerId: string
   readonly sequence: number
-  /** When its writer was registered, by the clock of its instance. */
+  /** When the writer was registered, by its instance's clock. */
   readonly createdAt: EpochMs
-  /** When it grew last, by the database's clock. */
+  /** When the chain last grew, by the database's clock. */
   readonly updatedAt: EpochMs
 }
 
-/** Chains at one moment. */
+/** The chains at one moment. */
 export interface ChainHeads {
   /** The time by the database's clock. */
   readonly now: EpochMs
@@ -160,7 +163,7 @@ export interface ChainHeads {
   readonly heads: readonly ChainHead[]
 }
 
-/** The events of a chain after one place, up to and with another one. */
+/** The events of a chain after one place, up to and including another. */
 export interface ChainRange {
   readonly ordinal: number
   readonly writerId: string
@@ -168,7 +171,7 @@ export interface ChainRange {
   readonly upTo: number
 }
 
-/** An event, and its place. */
+/** An event and its place. */
 export interface PlacedEvent {
   readonly event: AuditEvent
   readonly writerId: string

@@ -1,16 +1,16 @@
 import { CHAIN_ENDED_AFTER, type ChainHead, type ChainHeads, type ChainRange, type PlacedEvent } from './audit-event.ts'
 
-/** What a reader knows of one chain. */
+/** A reader's position in one chain. */
 export interface ChainMark {
-  /** The place of its last event that was read; 0: none. */
+  /** The place of the last event read. 0: none. */
   readonly sequence: number
-  /** Tells it from another chain of the same ordinal, such as one of a database that was restored; below 65,536. */
+  /** Distinguishes the chain from another one with the same ordinal, such as one of a restored database. Below 65,536. */
   readonly entry: number
 }
 
 /**
- * How far a reader of the audit log has come. A chain without a mark is read to its end if
- * its ordinal is not greater than `last`, and unread otherwise.
+ * A reader's position in the audit log. A chain without a mark has been read to its end if its ordinal is at most `last`.
+ * Otherwise it is unread.
  */
 export class AuditPosition {
   readonly last: number
@@ -27,7 +27,7 @@ export class AuditPosition {
     return [...this.marks].sort(([one], [other]) => one - other)
   }
 
-  /** The same text for the same position. */
+  /** Equal positions have equal names. */
   get name(): string {
     const marks = () => this.ordered.map(([ordinal, { sequence, entry }]) => `${ordinal}:${sequence}:${entry}`)
     this.#name ??= [this.last, ...marks()].join(' ')
@@ -37,7 +37,7 @@ export class AuditPosition {
 
 const RADIX = 36
 
-/** A position as text: some 15 characters for each mark. */
+/** Encodes a position as text of about 15 characters for each mark. */
 export function positionText({ last, ordered }: AuditPosition): string {
   let previous = 0
   const written = ordered.map(([ordinal, { sequence, entry }]) => {
@@ -48,7 +48,7 @@ export function positionText({ last, ordered }: AuditPosition): string {
   return [last.toString(RADIX), ...written].join(' ')
 }
 
-/** Of text that `positionText` made. */
+/** Decodes the text of `positionText`. */
 export function positionOf(text: string): AuditPosition {
   const [last = '', ...rest] = text.split(' ')
   let ordinal = 0
@@ -67,7 +67,7 @@ export function logBeginning(): AuditPosition {
   return new AuditPosition(0, new Map())
 }
 
-/** Behind the heads, for a reader who has read to them: chains that have ended need no mark. */
+/** The position of a reader that has read up to the heads. Chains that have ended need no mark. */
 export function positionBehind(position: AuditPosition, { now, heads }: ChainHeads): AuditPosition {
   const last = Math.max(position.last, ...heads.map(({ ordinal }) => ordinal))
   const grown = heads.filter(({ updatedAt }) => updatedAt > now - CHAIN_ENDED_AFTER)
@@ -75,8 +75,8 @@ export function positionBehind(position: AuditPosition, { now, heads }: ChainHea
 }
 
 /**
- * Whether the chains are not those of the position: one is shorter than what was read of it,
- * is another one, or is gone. Heads must be there for all marks.
+ * Whether the position belongs to another log: a chain is shorter than what was read of it, is a different chain, or is
+ * missing. `heads` must cover all marks.
  */
 export function isOfAnotherLog({ marks, last }: AuditPosition, heads: readonly ChainHead[]): boolean {
   const byOrdinal = new Map(heads.map((head) => [head.ordinal, head]))
@@ -88,7 +88,7 @@ export function isOfAnotherLog({ marks, last }: AuditPosition, heads: readonly C
   return false
 }
 
-/** What there is to read between a position and the heads, in the byte order of the writers' ids. */
+/** The unread ranges between a position and the heads, in the byte order of the writers' ids. */
 export function unreadEvents(position: AuditPosition, heads: readonly ChainHead[]): readonly ChainRange[] {
   return heads
     .flatMap(({ ordinal, writerId, sequence: upTo }) => {
@@ -98,12 +98,12 @@ export function unreadEvents(position: AuditPosition, heads: readonly ChainHead[
     .toSorted((a, b) => (a.writerId < b.writerId ? -1 : 1))
 }
 
-/** Up to which place a chain is read; `null`: to its end. */
+/** The place up to which a chain is read. `null`: its end. */
 function readOf({ last, marks }: AuditPosition, ordinal: number): number | null {
   return marks.get(ordinal)?.sequence ?? (ordinal > last ? 0 : null)
 }
 
-/** Where a reader is after these events, the next ones of their chains. */
+/** The position after reading these events, which must be the next ones of their chains. */
 export function positionAfter(
   position: AuditPosition,
   heads: readonly ChainHead[],
@@ -127,8 +127,8 @@ function entryOf({ createdAt }: ChainHead): number {
 }
 
 /**
- * Events of several chains, of which those of one chain follow each other, as nearly in the
- * order of time as the order of the chains allows.
+ * Merges the events of several chains by time, as far as the order within each chain allows. The events of one chain must be
+ * in its order.
  */
 export function inOrderOfTime(events: readonly PlacedEvent[]): readonly PlacedEvent[] {
   const chains = [...Map.groupBy(events, ({ writerId }) => writerId).values()].map((chain) => chain.values())

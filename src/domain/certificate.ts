@@ -5,10 +5,10 @@ declare const brand: unique symbol
 /** SHA-256 over a certificate's DER, base64url without padding: `x5t#S256` (RFC 8705 §3.1). */
 export type CertificateThumbprint = string & { readonly [brand]: 'CertificateThumbprint' }
 
-/** A certificate that a caller showed in a TLS handshake with this server, the key of which it proved to have. */
+/** A certificate that a caller presented in a TLS handshake with this server. The handshake proved possession of its key. */
 export interface PeerCertificate {
   readonly thumbprint: CertificateThumbprint
-  /** Whether it was issued, directly or not, by the CA that the server trusts for its clients. */
+  /** Whether it chains to the CA that the server trusts for clients. */
   readonly chained: boolean
   /** The subject's distinguished name (RFC 4514), for logs. */
   readonly subject: string
@@ -20,9 +20,9 @@ export interface PeerCertificate {
 
 const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
 
-/** A thumbprint as it is written; `null` if it is none. */
+/** Parses a thumbprint. `null`: the text is not one. */
 export function certificateThumbprint(value: string): CertificateThumbprint | null {
-  // 43 characters hold two bits more than 32 bytes: only one spelling of each hash counts.
+  // 43 characters hold two bits more than 32 bytes. Only one spelling of each hash is valid.
   const canonical = THUMBPRINT.test(value) && Buffer.from(value, 'base64url').toString('base64url') === value
   return canonical ? (value as CertificateThumbprint) : null
 }
@@ -32,12 +32,12 @@ export function thumbprintOf(hash: Buffer): CertificateThumbprint {
   return hash.toString('base64url') as CertificateThumbprint
 }
 
-/** The hash that a thumbprint writes. */
+/** The hash in a thumbprint. */
 export function hashOf(thumbprint: CertificateThumbprint): Buffer {
   return Buffer.from(thumbprint, 'base64url')
 }
 
-/** Whether a certificate may be used at this moment, as far as its dates go. */
+/** Whether the moment is within the certificate's validity dates. */
 export function isCurrent({ notBefore, notAfter }: PeerCertificate, now: number): boolean {
   return notBefore <= now && now <= notAfter
 }
@@ -48,9 +48,8 @@ const EMAIL = /^[^\s@]+@[^\s@]+$/
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/
 
 /**
- * Reads what a client's certificate is known by, and spells it in one way: one
- * subject alternative name (`dns:`, `uri:`, `ip:` or `email:`, RFC 8705 §2.1.2)
- * or the thumbprint of one certificate (`x5t#S256:`, §2.2). `null` if it is none.
+ * Parses the identifier of a client's certificate and normalizes its spelling: one subject alternative name (`dns:`, `uri:`,
+ * `ip:` or `email:`, RFC 8705 §2.1.2) or the thumbprint of one certificate (`x5t#S256:`, §2.2). `null`: the text is neither.
  */
 export function parseTlsClientSubject(text: string): string | null {
   const [, kind = '', value = ''] = FORM.exec(text) ?? []
@@ -60,7 +59,7 @@ export function parseTlsClientSubject(text: string): string | null {
   return name === null || !isNameable(kind, name) ? null : `${kind}:${name}`
 }
 
-/** A name of a certificate, spelled as `parseTlsClientSubject` does; `null` if it cannot be. */
+/** A name of a certificate in the spelling of `parseTlsClientSubject`. `null`: the name cannot be written so. */
 export function alternativeName(kind: string, value: string): string | null {
   switch (kind) {
     case 'dns':
@@ -76,15 +75,15 @@ export function alternativeName(kind: string, value: string): string | null {
 }
 
 /**
- * Whether the certificate is the one that the client is registered with. A name
- * is believed only from the CA for clients; a thumbprint stands for itself.
+ * Whether the client is registered with this certificate. A name counts only in a certificate of the CA for clients. A
+ * thumbprint needs no CA.
  */
 export function isCertificateOf(subject: string, certificate: PeerCertificate): boolean {
   if (subject.startsWith('x5t#S256:')) return subject === `x5t#S256:${certificate.thumbprint}`
   return certificate.chained && certificate.alternativeNames.includes(subject)
 }
 
-/** No wildcards: they would stand for clients that nobody has named. */
+/** Wildcards are rejected: they would match clients that nobody has named. */
 function isNameable(kind: string, name: string): boolean {
   switch (kind) {
     case 'dns':
@@ -98,7 +97,7 @@ function isNameable(kind: string, name: string): boolean {
   }
 }
 
-/** IPv6 in its shortest form; certificates are shown with all eight groups. */
+/** IPv6 in its shortest form. Certificates show all eight groups. */
 function plainAddress(text: string): string | null {
   if (isIPv4(text)) return text
   return isIPv6(text) && !text.includes('%') ? new URL(`http://[${text}]`).hostname.slice(1, -1) : null

@@ -37,12 +37,12 @@ export type GrantType = (typeof GRANT_TYPES)[number]
 export const ACCESS_TOKEN_FORMATS = Object.freeze(['opaque', 'jwt', 'identity_jwt'] as const)
 export type AccessTokenFormat = (typeof ACCESS_TOKEN_FORMATS)[number]
 
-/** Lifetimes and limits of one client; `null` caps nothing. */
+/** Lifetimes and limits of one client. `null`: no limit. */
 export interface ClientConfig {
   readonly accessTokenTtl: Milliseconds
-  /** Idle time of one refresh token. */
+  /** The idle time of one refresh token. */
   readonly refreshTokenTtl: Milliseconds
-  /** From the grant; ends it however often it is refreshed. */
+  /** From the grant. Refreshing does not extend it. */
   readonly refreshTokenMaxLifetime: Milliseconds
   readonly authorizationCodeTtl: Milliseconds
   readonly deviceCodeTtl: Milliseconds
@@ -54,7 +54,7 @@ export interface ClientConfig {
   readonly maxActiveAccessTokens: number | null
   readonly refreshTokenReplayWindow: Milliseconds
   readonly allowImpersonation: boolean
-  /** Whether the client may draw secrets for itself. */
+  /** Whether the client may generate secrets for itself. */
   readonly allowOwnRotation: boolean
   readonly metadata: Readonly<Record<string, string>>
 }
@@ -80,39 +80,39 @@ export const DEFAULT_CLIENT_CONFIG: ClientConfig = Object.freeze({
   metadata: Object.freeze({}),
 })
 
-/** What a client says of itself at registration (RFC 7591 §2) and may change later, save id and type. */
+/** The metadata of a client at registration (RFC 7591 §2). All but id and type can change later. */
 export interface ClientRegistration {
   readonly clientId: ClientId
   readonly displayName: string
   readonly type: ClientType
   readonly authenticationMethod: AuthenticationMethod
-  /** Its public keys (RFC 7517 §5, JSON text), for `private_key_jwt` without `jwksUri`; else `null`. */
+  /** Its public keys (RFC 7517 §5, JSON text), for `private_key_jwt` without `jwksUri`. Otherwise `null`. */
   readonly jwks: string | null
-  /** Where it publishes its public keys (RFC 7591 §2), for `private_key_jwt` without `jwks`; else `null`. */
+  /** The URL of its public keys (RFC 7591 §2), for `private_key_jwt` without `jwks`. Otherwise `null`. */
   readonly jwksUri: string | null
-  /** What its certificate is known by, as `parseTlsClientSubject` spells it, for `tls_client`; else `null`. */
+  /** The identifier of its certificate, as `parseTlsClientSubject` spells it, for `tls_client`. Otherwise `null`. */
   readonly tlsClientSubject: string | null
-  /** The names that it has with trusted issuers, for `federated_jwt`; else empty. */
+  /** Its names at trusted issuers, for `federated_jwt`. Otherwise empty. */
   readonly federatedIdentities: readonly FederatedIdentity[]
   readonly grantTypes: readonly GrantType[]
   readonly redirectUris: readonly string[]
-  /** What it may ask for. */
+  /** The scopes that it may request. */
   readonly scopes: readonly string[]
-  /** What it may ask tokens for; empty: none. */
+  /** The audiences for which it may request tokens. Empty: none. */
   readonly audiences: readonly string[]
-  /** What it answers for as a resource server, beside its own client id. */
+  /** The audiences that it serves as a resource server, in addition to its own client id. */
   readonly resourceAudiences: readonly string[]
   readonly config: ClientConfig
-  /** The mark of the configuration as code that manages it; `null`: none does. */
+  /** The mark of the configuration as code that manages it. `null`: not managed. */
   readonly owner: string | null
 }
 
-/** A registered OAuth client (RFC 6749 §2) as it was read. */
+/** A registered OAuth client (RFC 6749 §2) as read from the store. */
 export interface Client extends ClientRegistration {
   readonly enabled: boolean
-  /** Grows by one with every change; the etag is made of it. */
+  /** Increases by one with every change. The etag is derived from it. */
   readonly version: number
-  /** Tokens made under another generation are inactive. */
+  /** Tokens of another generation are inactive. */
   readonly tokenGeneration: number
   readonly createdAt: EpochMs
   readonly createdBy: string
@@ -120,44 +120,44 @@ export interface Client extends ClientRegistration {
   readonly updatedBy: string
 }
 
-/** RFC 6749 §4.4: the grants in which a user has a part, and a refresh token makes sense. */
+/** RFC 6749 §4.4: whether a grant involves a user. Only then does a refresh token make sense. */
 export function isUserGrant(grant: GrantType): boolean {
   return grant === 'authorization_code' || grant === 'device_code'
 }
 
-/** The audiences under which a client is spoken to: its id and what it answers for. */
+/** Whether a client serves an audience: its own id or one of its resource audiences. */
 export function answersFor(client: Client, audience: string): boolean {
   return audience === client.clientId || client.resourceAudiences.includes(audience)
 }
 
-/** The version of a client as callers see it; opaque to them. */
+/** The version of a client for callers, who must treat it as opaque. */
 export function etagOf(client: Client): string {
   return `v${client.version}`
 }
 
-/** One of a client's secrets; several may be valid at once. */
+/** One of a client's secrets. Several may be valid at once. */
 export interface ClientSecret {
   readonly secretId: SecretId
   readonly clientId: ClientId
-  /** The pepper it was hashed under. */
+  /** The pepper of its hash. */
   readonly keyId: KeyId
   readonly hash: SecretHash
-  /** What another server made of it, instead of `hash`, which then matches nothing; `null`: it was hashed here. */
+  /** A hash made by another server, used instead of `hash`, which then matches nothing. `null`: it was hashed here. */
   readonly importedHash: string | null
   readonly createdAt: EpochMs
   readonly createdBy: string
-  /** `null` while it is the current one. */
+  /** `null` for the current one. */
   readonly expiresAt: EpochMs | null
-  /** To the minute; `null` if never. */
+  /** To the minute. `null`: never used. */
   readonly lastUsedAt: EpochMs | null
-  /** By which of its secrets the client drew it; `null`: it is one of an administrator's. */
+  /** The secret with which the client created this one. `null`: an administrator created it. */
   readonly madeBy: SecretId | null
 }
 
-/** How long a hash that another server made is good for. */
+/** The validity of a hash that another server made. */
 const IMPORTED_HASH_LIFETIME = milliseconds(90 * DAY)
 
-/** When a secret stops working; `null`: while it is the current one, never. */
+/** The end of a secret. `null`: it is the current one and does not end. */
 export function secretEnd({ importedHash, createdAt, expiresAt }: ClientSecret): EpochMs | null {
   if (importedHash === null) return expiresAt
   const end = later(createdAt, IMPORTED_HASH_LIFETIME)
@@ -169,10 +169,10 @@ export function isSecretValid(secret: ClientSecret, now: EpochMs): boolean {
   return end === null || now < end
 }
 
-/** A secret, and all that were made by it, or by those. */
+/** A secret with all its descendants: the secrets created with it or with one of them. */
 export function withDescendants(secrets: readonly ClientSecret[], secretId: SecretId): readonly ClientSecret[] {
   const found = new Set([secretId])
-  // Clocks of instances differ, so it is not judged by time what comes after what.
+  // The clocks of instances differ, so times do not show which secret descends from which.
   for (let before = 0; before < found.size; ) {
     before = found.size
     for (const { secretId: id, madeBy } of secrets) if (madeBy !== null && found.has(madeBy)) found.add(id)
@@ -181,8 +181,8 @@ export function withDescendants(secrets: readonly ClientSecret[], secretId: Secr
 }
 
 /**
- * Secrets of a client without those whose maker is gone, or that go back to such a one:
- * a server that knew nothing of makers revoked it, which is meant for all that it made.
+ * A client's secrets without those whose ancestor is missing. A server version without `madeBy` revoked that ancestor alone,
+ * but the revocation applies to all its descendants.
  */
 export function withoutOrphans(secrets: readonly ClientSecret[]): readonly ClientSecret[] {
   if (secrets.every(({ madeBy }) => madeBy === null)) return secrets
@@ -191,7 +191,7 @@ export function withoutOrphans(secrets: readonly ClientSecret[]): readonly Clien
   return secrets.filter((secret) => kept.has(secret))
 }
 
-/** Those that `withoutOrphans` leaves out. They prove nobody any more. */
+/** The secrets that `withoutOrphans` removes. They no longer authenticate anybody. */
 export function orphansAmong(secrets: readonly ClientSecret[]): readonly ClientSecret[] {
   const kept = new Set(withoutOrphans(secrets))
   return secrets.filter((secret) => !kept.has(secret))

@@ -10,27 +10,27 @@ import type {
   UserCodeHash,
 } from './ids.ts'
 
-/** What has been decided and done; running out is a matter of the clock. */
+/** The stored decisions. Expiry is derived from the clock. */
 export const DEVICE_DECISIONS = Object.freeze(['pending', 'approved', 'denied', 'redeemed'] as const)
 export type DeviceDecision = (typeof DEVICE_DECISIONS)[number]
 
-/** A device authorization as it is stored (RFC 8628): everything but its codes. */
+/** A stored device authorization (RFC 8628): everything but its codes. */
 export interface DeviceAuthorization {
   readonly deviceAuthorizationId: DeviceAuthorizationId
   readonly deviceCodeHash: TokenHash
   readonly userCodeHash: UserCodeHash
-  /** The pepper the user code was hashed under. */
+  /** The pepper of the user code's hash. */
   readonly userCodeKeyId: KeyId
   readonly clientId: ClientId
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
-  /** The client's token generation when it was started. */
+  /** The client's token generation at the start. */
   readonly clientGeneration: number
   readonly decision: DeviceDecision
-  /** Grows by 5 s with every poll that comes too soon, for good. */
+  /** Increases by 5 s with every poll that comes too soon, and never decreases. */
   readonly pollInterval: Milliseconds
   readonly lastPolledAt: EpochMs | null
-  /** The consent; set when approved. */
+  /** The consent. Set on approval. */
   readonly grantId: GrantId | null
   readonly createdAt: EpochMs
   readonly createdBy: string
@@ -45,7 +45,7 @@ export interface DeviceAuthorizationStatus {
 
 export type DeviceState = DeviceDecision | 'expired'
 
-/** How far it has come: what was not used in time, or whose client was shut out meanwhile, has expired. */
+/** The current state. `expired` if it was not used in time, or if its client was disabled or revoked in the meantime. */
 export function deviceStateOf({ authorization, client }: DeviceAuthorizationStatus, now: EpochMs): DeviceState {
   const { decision, expiresAt, clientGeneration } = authorization
   if (decision === 'redeemed' || decision === 'denied') return decision

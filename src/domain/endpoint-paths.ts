@@ -1,4 +1,4 @@
-/** Where the HTTP port answers what the metadata of the server names (RFC 8414 §2). */
+/** The paths of the HTTP port that the server's metadata names (RFC 8414 §2). */
 export const KEY_SET_PATH = '/.well-known/jwks.json'
 export const TOKEN_PATH = '/oauth2/token'
 export const INTROSPECTION_PATH = '/oauth2/introspect'

@@ -1,3 +1,3 @@
-/** What follows drafts that are not finished. It is off unless the configuration names it, and may change in any version. */
+/** Features that follow unfinished drafts. Each is off unless the configuration names it, and may change in any version. */
 export const EXPERIMENTS = Object.freeze(['transaction-tokens'] as const)
 export type Experiment = (typeof EXPERIMENTS)[number]

@@ -1,6 +1,6 @@
 import { type EpochMs, epochMs, type Milliseconds, milliseconds } from './ids.ts'
 
-/** What grows with use, and is deleted when nobody can ask for it any more. */
+/** Records that accumulate with use. The purge deletes them when nobody can ask for them any more. */
 export const PURGE_KINDS = Object.freeze([
   'access_tokens',
   'grants',
@@ -14,17 +14,15 @@ export type PurgeKind = (typeof PURGE_KINDS)[number]
 const SECOND = 1_000
 
 /**
- * When something ends that lives for a span from now: on a whole second, rounded
- * down, because `exp` of a JWT and `expires_in` know no others (RFC 7519 §2,
- * RFC 6749 §5.1). So a row, a JWT and an answer name one moment, and nothing
- * lives longer than its span. What has a second or more to live is alive when it
- * is issued; a shorter span ends with the second that has begun.
+ * The end of something that lives for `span` from now, rounded down to a whole second, because `exp` of a JWT and
+ * `expires_in` have whole seconds only (RFC 7519 §2, RFC 6749 §5.1). A row, a JWT and an answer therefore agree, and nothing
+ * outlives its span. A span of at least a second is not over at issue. A shorter span ends with the current second.
  */
 export function expiryAfter(now: EpochMs, span: Milliseconds): EpochMs {
   return wholeSecond(now, now + span)
 }
 
-/** The same, but no later than what it depends on. */
+/** The same, but not after `latest`, the end of what it depends on. */
 export function expiryWithin(now: EpochMs, span: Milliseconds, latest: EpochMs): EpochMs {
   return wholeSecond(now, Math.min(now + span, latest))
 }
@@ -35,9 +33,8 @@ function wholeSecond(now: EpochMs, end: number): EpochMs {
 }
 
 /**
- * RFC 6749 §5.1, `expires_in`: the whole seconds that are left, never more than
- * there are. Within the last second it is told to the millisecond, for zero
- * would say that the thing has expired.
+ * RFC 6749 §5.1, `expires_in`: the whole seconds left, rounded down. Within the last second the result is in milliseconds,
+ * because zero would mean that it has expired.
  */
 export function timeLeft(expiresAt: EpochMs, now: EpochMs): Milliseconds {
   const left = Math.max(0, expiresAt - now)

@@ -1,17 +1,17 @@
 import { parseSpiffeId } from './spiffe-id.ts'
 import { type ClaimPattern, claimHolds, isSpiffeName, spiffeIssuer } from './trusted-issuer.ts'
 
-/** A name that a client has with a trusted issuer. */
+/** A client's name at a trusted issuer. */
 export interface FederatedIdentity {
-  /** As the trusted issuer is called: `iss`, or `spiffe://` and the trust domain. */
+  /** The name of the trusted issuer: `iss`, or `spiffe://` and the trust domain. */
   readonly issuer: string
-  /** `sub`, exactly. */
+  /** Compared with `sub`, exactly. */
   readonly subject: string
-  /** What an assertion must claim besides: the whole text of each. */
+  /** Further claims that an assertion must have, each with its whole text. */
   readonly requiredClaims: readonly ClaimPattern[]
 }
 
-/** One thing wrong with a list of identities; `field` is the path in the contract. */
+/** One problem of a list of identities. `field` is the path in the contract. */
 interface IdentityProblem {
   readonly field: string
   readonly description: string
@@ -19,7 +19,7 @@ interface IdentityProblem {
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** Whether what an issuer says of a subject is said of this identity. `claims`: verified. */
+/** Whether an issuer's statements about a subject apply to this identity. `claims` must be verified. */
 export function isIdentityOf(
   { issuer, subject, requiredClaims }: FederatedIdentity,
   named: { readonly issuer: string; readonly claims: Claims },
@@ -31,12 +31,12 @@ export function isIdentityOf(
   )
 }
 
-/** Two identities that are one name, whatever else they require. */
+/** Whether two identities have the same name, whatever else they require. */
 export function isSameName(a: FederatedIdentity, b: FederatedIdentity): boolean {
   return a.issuer === b.issuer && a.subject === b.subject
 }
 
-/** What no assertion could ever fit. `ownIssuer`: this server's own, whose tokens prove no client here. */
+/** Identities that no assertion could match. `ownIssuer`: this server's issuer, whose tokens do not authenticate clients here. */
 export function identityProblems(
   identities: readonly FederatedIdentity[],
   ownIssuer: string,

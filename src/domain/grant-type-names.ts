@@ -1,4 +1,4 @@
-/** The values of `grant_type` that the token endpoint takes. */
+/** The accepted values of `grant_type` at the token endpoint. */
 export const GrantType = Object.freeze({
   /** RFC 6749 §4.4.2. */
   CLIENT_CREDENTIALS: 'client_credentials',

@@ -11,18 +11,18 @@ import {
   spiffeIssuer,
 } from './trusted-issuer.ts'
 
-/** RFC 7519 §2, StringOrURI: compared character by character, so that what cannot be seen is a mistake. */
+/** RFC 7519 §2, StringOrURI. Names are compared character by character, so invisible characters are rejected. */
 export const ISSUER_NAME = /^[^\s\p{Cc}\p{Cf}]+$/u
-const NAME_PROBLEM = 'must be a text without white space, control characters and characters that cannot be seen'
+const NAME_PROBLEM = 'must not be empty or contain white space, control characters or invisible characters'
 
 const LONGEST_SCOPE = 128
 
-/** Whether a token for an assertion may have a scope: RFC 6749 §3.3, and none of those of this server. */
+/** Whether a token for an assertion may have this scope: valid by RFC 6749 §3.3, and not a permission of this server. */
 export function isIssuableForAssertion(scope: string): boolean {
   return scope.length <= LONGEST_SCOPE && isScopeToken(scope) && !isReservedScope(scope)
 }
 
-/** Everything about an issuer that does not fit together, apart from its keys and expressions. `ownIssuer`: of this server. */
+/** All inconsistencies of an issuer, except for its keys and expressions. `ownIssuer`: this server's issuer. */
 export function issuerProblems(issuer: IssuerRegistration, ownIssuer: string): readonly RegistrationProblem[] {
   return [
     ...nameProblems(issuer, ownIssuer),
@@ -42,7 +42,8 @@ function nameProblems({ issuer, kind, trustDomain, keys }: IssuerRegistration, o
     const problems: RegistrationProblem[] = []
     if (isSpiffeName(issuer))
       problems.push({ field, description: 'names a SPIFFE trust domain: the kind must be SPIFFE' })
-    if (trustDomain !== null) problems.push({ field: 'trust_domain', description: 'goes with the kind SPIFFE' })
+    if (trustDomain !== null)
+      problems.push({ field: 'trust_domain', description: 'is allowed only for the kind SPIFFE' })
     return problems
   }
   if (trustDomain === null || !isTrustDomain(trustDomain)) {
@@ -50,10 +51,10 @@ function nameProblems({ issuer, kind, trustDomain, keys }: IssuerRegistration, o
   }
   const problems: RegistrationProblem[] = []
   if (issuer !== spiffeIssuer(trustDomain)) {
-    problems.push({ field, description: 'must be spiffe:// and the trust domain, without anything behind it' })
+    problems.push({ field, description: 'must be spiffe:// followed by only the trust domain' })
   }
   if (keys.kind === 'discovery') {
-    const description = 'goes with the kind JWT: a trust domain has a bundle, in jwks or at jwks_uri'
+    const description = 'is allowed only for the kind JWT: a trust domain has a bundle, in jwks or at jwks_uri'
     problems.push({ field: 'discovery', description })
   }
   return problems
@@ -65,7 +66,7 @@ function audienceProblems({ audience }: IssuerRegistration): RegistrationProblem
   return holdsSecret(audience) ? [{ field: 'audience', description: HOLDS_SECRET }] : []
 }
 
-/** `place`: where the rule stands. A client that does not exist is none: it may be registered later. */
+/** `place`: the path of the rule. A missing client is not a problem, because it may be registered later. */
 function ruleProblems(rule: AssertionRule, place: string): RegistrationProblem[] {
   const problems: RegistrationProblem[] = []
   if (rule.claims.length === 0 && rule.condition === null) {
@@ -79,7 +80,10 @@ function ruleProblems(rule: AssertionRule, place: string): RegistrationProblem[]
   }
   for (const [index, scope] of rule.scopes.entries()) {
     if (isIssuableForAssertion(scope)) continue
-    problems.push({ field: `${place}.scopes[${index}]`, description: 'must be a scope, and none under qscope:' })
+    problems.push({
+      field: `${place}.scopes[${index}]`,
+      description: 'must be a scope that does not begin with qscope:',
+    })
   }
   const texts = [
     ...rule.claims.flatMap((pattern) => [pattern.name, patternText(pattern)].map((text) => ['claims', text] as const)),

@@ -1,23 +1,23 @@
-/** A database of libSQL on a server, as its URL names it: `libsql://host`, `https://host` or `http://host`. */
+/** The URL of a libSQL database on a server: `libsql://host`, `https://host` or `http://host`. */
 export interface LibsqlUrl {
-  /** In plaintext, which only `http://` asks for. */
+  /** `true` only for `http://`. */
   readonly plaintext: boolean
   /** Without brackets. */
   readonly host: string
-  /** Of the server's HTTP interface: `https://host` or `http://host`, with port and path where there are any. */
+  /** The server's HTTP interface: `https://host` or `http://host`, with port and path if given. */
   readonly base: string
-  /** The names behind the question mark. */
+  /** The names in the query. */
   readonly parameters: readonly string[]
 }
 
-/** Scheme; host and port; path; query. A user or a token has no place in it. */
+/** Scheme; host and port; path; query. No user and no token. */
 const REMOTE = /^(libsql|https?):\/\/((?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?)((?:\/[\w.~-]+)*\/?)(?:\?([^\s#]*))?$/i
 
-/** Reads the URL of a database of libSQL on a server; `null` if it is none. `libsql:` without two slashes names a file. */
+/** Parses the URL of a libSQL database on a server. `null`: the text is not one. `libsql:` without two slashes names a file. */
 export function parseLibsqlUrl(text: string): LibsqlUrl | null {
   const [, scheme = '', authority = '', path = '', query = ''] = REMOTE.exec(text) ?? []
   const plaintext = scheme.toLowerCase() === 'http'
-  // Without a slash at its end, the last part of a path would be replaced instead of continued.
+  // Without a slash at the end, a relative path would replace the last part of the path instead of continuing it.
   const base = `${plaintext ? 'http' : 'https'}://${authority}${path.replace(/\/?$/, '/')}`
   if (scheme === '' || !URL.canParse(base)) return null
   const host = new URL(base).hostname.replace(/^\[(.*)\]$/, '$1')

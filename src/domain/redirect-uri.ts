@@ -1,17 +1,17 @@
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
-/** RFC 8252 §7.1: a private-use scheme is a domain name in reverse, so it has a dot. */
+/** RFC 8252 §7.1: a private-use scheme is a reversed domain name, so it has a dot. */
 const REVERSE_DOMAIN_SCHEME = /^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+:$/
-/** RFC 3986 §2: what a URI is written with; anything else would be rewritten by parsers, each in its way. */
+/** RFC 3986 §2: the characters of a URI. Parsers rewrite others in different ways. */
 const URI_CHARACTERS = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/
 
-/** Parsers forgive missing and surplus slashes, and zeros before a port; here they are a mistake. */
+/** Parsers accept missing and surplus slashes, and zeros before a port. They are rejected here. */
 const AUTHORITY = /^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?:0|[1-9]\d{0,4}))?(?=[/?]|$)/i
 
 const BROKEN_PERCENT = /%(?![0-9A-Fa-f]{2})/
-/** RFC 3986 §5.2.4: a browser goes elsewhere than such a path says. */
+/** RFC 3986 §5.2.4: a browser removes these segments and requests another path. */
 const DOT_SEGMENT = /^[^?]*\/(?:\.|%2e){1,2}(?:[/?]|$)/i
 
-/** Says why a URI cannot be registered, or `null` when it can. */
+/** Returns why a URI cannot be registered. `null`: it can. */
 export function redirectUriProblem(uri: string): string | null {
   if (!URI_CHARACTERS.test(uri)) return 'must be an absolute URI in ASCII'
   if (uri.includes('#')) return 'must not have a fragment (RFC 6749 §3.1.2)'
@@ -37,18 +37,14 @@ export function redirectUriProblem(uri: string): string | null {
 }
 
 /**
- * The host to the letter, not as a parser understands it: `127.1`, `0x7f000001`
- * and `[0:0:0:0:0:0:0:1]` are loopback for one parser and another host, or none,
- * for the next.
+ * The host as it is written, not as a parser understands it. Parsers disagree about `127.1`, `0x7f000001` and
+ * `[0:0:0:0:0:0:0:1]`: one takes them for loopback, another for a different host or for none.
  */
 function writtenHost(uri: string): string | null {
   return AUTHORITY.exec(uri)?.[1] ?? null
 }
 
-/**
- * RFC 9700 §2.1: exact string comparison; RFC 8252 §7.3: for loopback IP
- * addresses any port is the registered one.
- */
+/** RFC 9700 §2.1: exact string comparison. RFC 8252 §7.3: for loopback IP addresses, the port is ignored. */
 export function redirectUriMatches(registered: string, presented: string): boolean {
   if (registered === presented) return true
   const a = loopbackWithoutPort(registered)

@@ -7,13 +7,13 @@ import { remoteUrlProblem } from './remote-url.ts'
 import { isPermission, isReservedScope, isScopeToken } from './scopes.ts'
 import { HOLDS_SECRET, holdsSecret, withoutSecrets } from './secret-text.ts'
 
-/** One thing wrong with a registration; `field` is the path in the contract. */
+/** One problem of a registration. `field` is the path in the contract. */
 export interface RegistrationProblem {
   readonly field: string
   readonly description: string
 }
 
-/** RFC 8707 §2 wants URIs, practice has names; neither has spaces or controls. */
+/** RFC 8707 §2 requires URIs, but many servers use names. Neither contains spaces or control characters. */
 const AUDIENCE = /^[\x21-\x7e]+$/
 
 /** RFC 7591 §3.2.2, invalid_redirect_uri. */
@@ -24,7 +24,7 @@ export function redirectUriProblems(registration: ClientRegistration): readonly 
   })
 }
 
-/** RFC 7591 §3.2.2, invalid_client_metadata: everything that does not fit together, all at once. */
+/** RFC 7591 §3.2.2, invalid_client_metadata: all inconsistencies at once. */
 export function metadataProblems(registration: ClientRegistration, issuer: string): readonly RegistrationProblem[] {
   return [
     ...idProblems(registration),
@@ -77,16 +77,16 @@ function authenticationProblems(registration: ClientRegistration): RegistrationP
   return problems
 }
 
-/** RFC 7591 §2: a key set stands in the registration, or where it says, not in both. */
+/** RFC 7591 §2: the keys are in `jwks` or at `jwks_uri`, not in both. */
 function keyProblems({ authenticationMethod, jwks, jwksUri }: ClientRegistration): RegistrationProblem[] {
   if (authenticationMethod !== 'private_key_jwt') {
-    const description = 'must be absent with other methods than PRIVATE_KEY_JWT'
+    const description = 'must be absent with methods other than PRIVATE_KEY_JWT'
     return [
       ...(jwks === null ? [] : [{ field: 'jwks', description }]),
       ...(jwksUri === null ? [] : [{ field: 'jwks_uri', description }]),
     ]
   }
-  if (jwks !== null && jwksUri !== null) return [{ field: 'jwks_uri', description: 'must be absent beside jwks' }]
+  if (jwks !== null && jwksUri !== null) return [{ field: 'jwks_uri', description: 'must be absent if jwks is set' }]
   if (jwks === null && jwksUri === null) {
     return [{ field: 'jwks', description: 'is required with the method PRIVATE_KEY_JWT, or jwks_uri instead' }]
   }
@@ -162,15 +162,14 @@ function configProblems({ type, authenticationMethod, config }: ClientRegistrati
   return problems
 }
 
-/** Of public keys: drawn at random, so that once in ten thousand they read like a secret. */
+/** Public keys are random, so about one in ten thousand looks like a secret. */
 const KEY_MATERIAL = /"[nxy]"\s*:\s*"[\w-]*"/g
 
 const LONGEST_IDENTITY_MS = 3_600_000
 
 /**
- * Identity tokens are verified by others, who know neither revocation nor `act`: so
- * they are short-lived, for somebody, and say whom they mean without an actor. None
- * counts at this server, so that they would carry permissions in vain.
+ * Others verify identity tokens without knowledge of revocation or `act`. Therefore they must be short-lived, have a specific
+ * audience, and name the subject without an actor. This server does not accept them, so they must not carry its permissions.
  */
 function identityTokenProblems(registration: ClientRegistration, issuer: string): RegistrationProblem[] {
   const { config, audiences, scopes, grantTypes } = registration
@@ -197,7 +196,7 @@ function identityTokenProblems(registration: ClientRegistration, issuer: string)
   return problems
 }
 
-/** What identifies something is kept and shown as it is, so that no token or secret may be part of it; free text is masked instead. */
+/** Identifiers are stored and shown unchanged, so they must not contain a token or secret. Free text is masked instead. */
 function secretProblems(registration: ClientRegistration): RegistrationProblem[] {
   const { clientId, jwks, jwksUri, tlsClientSubject, redirectUris, scopes, audiences, resourceAudiences, config } =
     registration
@@ -235,7 +234,7 @@ function identityTexts(
   ]
 }
 
-/** A registration fit to be stored: its free text holds no secrets. */
+/** The registration to store: its free text is masked. */
 export function withMaskedTexts<T extends Pick<ClientRegistration, 'displayName' | 'config'>>(registration: T): T {
   const { displayName, config } = registration
   const metadata = Object.fromEntries(Object.entries(config.metadata).map(([key, text]) => [key, withoutSecrets(text)]))

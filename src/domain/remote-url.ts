@@ -1,9 +1,9 @@
 import { checkUrl } from '../url.ts'
 
 /**
- * What is wrong with the URL of a document that is set through the API, as it completes the sentence
- * "it …"; `null`: nothing. Such a URL is https, and has no credentials and no fragment. Which
- * addresses its host may have is judged when it is connected to, since names change.
+ * The problem of a document's URL that was set through the API. It completes the sentence "it …". `null`: none. Such a URL
+ * must be https, without credentials and without a fragment. The addresses of its host are checked at connect time, because
+ * names can change.
  */
 export function remoteUrlProblem(text: string): string | null {
   const checked = checkUrl(text, { query: true })
@@ -11,7 +11,7 @@ export function remoteUrlProblem(text: string): string | null {
   return checked.url.protocol === 'https:' ? null : 'begins with something else than https://'
 }
 
-/** What keeps the metadata of an issuer from being looked for (RFC 8414 §2), completing the sentence "it …"; `null`: nothing. */
+/** Why the metadata of an issuer cannot be located (RFC 8414 §2). It completes the sentence "it …". `null`: it can. */
 export function discoverableProblem(issuer: string): string | null {
   const problem = remoteUrlProblem(issuer) ?? (issuer.includes('?') ? 'has a query' : null)
   return problem === null ? null : `needs an issuer that is an https URL without query: it ${problem}`

@@ -1,6 +1,6 @@
 /**
- * Names that a rule gives no claim: those that this server's JWTs and introspections use or that specifications give a meaning
- * for whoever checks a token. A verifier takes every claim of an access token that is not among them for a further one.
+ * Claim names that a rule must not set. This server's JWTs and introspections use them, or specifications define them for
+ * verifiers. A verifier treats every other claim of an access token as an additional one.
  */
 export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
   // RFC 7519 §4.1.
@@ -42,24 +42,24 @@ export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
   'req_wl',
   'purp',
   'azd',
-  // This server's own.
+  // This server's claims.
   'rvk',
   'extra',
-  // What languages give a meaning in objects.
+  // Names with a special meaning for objects in some languages.
   '__proto__',
   'constructor',
   'prototype',
 ])
 
-/** Names under which this server may add claims of its own. */
+/** This server may add claims with this prefix. */
 const OWN_PREFIX = /^qscope/i
 const NAME = /^[A-Za-z0-9_.:/@-]{1,64}$/
 
-/** Why a token may have no further claim of this name; `null`: it may. */
+/** Why a token must not have an additional claim of this name. `null`: it may. */
 export function claimNameProblem(name: string): string | null {
   if (!NAME.test(name)) return 'must be 1 to 64 of A-Z a-z 0-9 _ . : / @ -'
   return RESERVED_CLAIMS.has(name) || OWN_PREFIX.test(name) ? 'is reserved' : null
 }
 
-/** Of one claim, and of all of a token together: bytes of JSON. */
+/** The limit of one claim, and of all additional claims of a token together, in bytes of JSON. */
 export const LONGEST_EXTRA_CLAIMS = 2_048

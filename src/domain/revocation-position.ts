@@ -1,15 +1,15 @@
 import type { EpochMs } from './ids.ts'
 import type { EnteredHead, Revocation, RevocationRange } from './revocation.ts'
 
-/** What a reader knows of one writer. */
+/** A reader's position with one writer. */
 export interface WriterMark {
-  /** Its last revocation that was read; 0: none. */
+  /** The last revocation read. 0: none. */
   readonly sequence: number
-  /** Tells it from another writer of the same number, such as one of a database that was restored; below 65,536. */
+  /** Distinguishes the writer from another one with the same number, such as one of a restored database. Below 65,536. */
   readonly entry: number
 }
 
-/** How far a reader has come, by writer. A writer that is missing has told it nothing yet. */
+/** A reader's position for each writer. A missing writer: nothing was read of it. */
 export type RevocationPosition = ReadonlyMap<number, WriterMark>
 
 const ENTRIES = 65_536
@@ -19,14 +19,14 @@ export function beginning(): RevocationPosition {
   return new Map()
 }
 
-/** Behind the last revocation of every writer. */
+/** The position after the last revocation of every writer. */
 export function positionAt(heads: readonly EnteredHead[]): RevocationPosition {
   return new Map(heads.map((head) => [head.writer, markAt(head, head.sequence)]))
 }
 
 /**
- * Whether the writers are not those of the position: one has told less than was read
- * of it, or is another one. A writer that is gone had nothing left to tell.
+ * Whether the position belongs to other writers: one has written less than was read of it, or is a different writer. A writer
+ * that was removed had no revocations left to read.
  */
 export function isUnknown(position: RevocationPosition, heads: readonly EnteredHead[]): boolean {
   return heads.some((head) => {
@@ -35,12 +35,12 @@ export function isUnknown(position: RevocationPosition, heads: readonly EnteredH
   })
 }
 
-/** Whether there may be something to read between a position and the heads. */
+/** Whether there may be revocations between a position and the heads. */
 export function isBehind(position: RevocationPosition, heads: readonly EnteredHead[]): boolean {
   return heads.some(({ writer, sequence }) => sequence > (position.get(writer)?.sequence ?? 0))
 }
 
-/** What there may be to read between a position and the heads, in the order of the heads. */
+/** The ranges between a position and the heads that may hold revocations, in the order of the heads. */
 export function unreadRanges(position: RevocationPosition, heads: readonly EnteredHead[]): readonly RevocationRange[] {
   return heads.flatMap(({ writer, sequence: upTo }) => {
     const after = position.get(writer)?.sequence ?? 0
@@ -48,10 +48,7 @@ export function unreadRanges(position: RevocationPosition, heads: readonly Enter
   })
 }
 
-/**
- * Where a reader is that has read these revocations, the first ones of all that lie
- * between its position and the heads, and knows that others follow.
- */
+/** The position after a partial read: `revocations` are the first ones between the reader's position and the heads, and more follow. */
 export function advanced(
   position: RevocationPosition,
   heads: readonly EnteredHead[],
@@ -59,7 +56,7 @@ export function advanced(
 ): RevocationPosition {
   const last = read.at(-1)
   if (last === undefined) return position
-  // They come ordered by writer: what lies before the last one's is read to its end.
+  // The revocations are ordered by writer. Writers before that of the last revocation have been read to the end.
   const marks = heads.flatMap((head): readonly [number, WriterMark][] => {
     if (head.writer < last.writer) return [[head.writer, markAt(head, head.sequence)]]
     if (head.writer === last.writer) return [[head.writer, markAt(head, last.sequence)]]
@@ -77,7 +74,7 @@ function entryOf(createdAt: EpochMs): number {
   return createdAt % ENTRIES
 }
 
-/** The same text for the same position. */
+/** Equal positions have equal names. */
 export function nameOfPosition(position: RevocationPosition): string {
   return Array.from(position, ([writer, { sequence, entry }]) => `${writer}:${sequence}:${entry}`).join(' ')
 }

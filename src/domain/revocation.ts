@@ -12,9 +12,8 @@ import {
 } from './ids.ts'
 
 /**
- * A fact that can end tokens before they expire. A client and a user stand in it at
- * one token generation: it ends with the generation, and with their being disabled,
- * deactivated or deleted.
+ * A fact that can end tokens before they expire. For a client or a user, the fact is one token generation. It ends with the
+ * generation, and when the client or user is disabled, deactivated or deleted.
  */
 export type RevocableFact =
   | { readonly kind: 'token'; readonly tokenId: TokenId }
@@ -23,7 +22,7 @@ export type RevocableFact =
   | { readonly kind: 'user'; readonly userId: UserId; readonly generation: number }
   | { readonly kind: 'signing_key'; readonly keyId: SigningKeyId }
 
-/** As far as it depends on itself; it ends with its ancestors, too. At most five, so at most thirty of a token and its ancestors. */
+/** The facts of the token itself: at most five. Its ancestors have facts, too, so at most thirty in total. */
 export function revocableFactsOf(token: RevocableToken): readonly RevocableFact[] {
   const { tokenId, grantId, clientId, clientGeneration, userId, userGeneration, signingKeyId } = token
   const facts: RevocableFact[] = [
@@ -36,49 +35,49 @@ export function revocableFactsOf(token: RevocableToken): readonly RevocableFact[
   return facts
 }
 
-/** What of a token says what can end it. */
+/** The properties of a token that determine its facts. */
 export type RevocableToken = Pick<
   AccessToken,
   'tokenId' | 'grantId' | 'clientId' | 'clientGeneration' | 'userId' | 'userGeneration' | 'signingKeyId'
 >
 
-/** What a token depends on by itself: as many facts as there are kinds. */
+/** One fact of each kind. */
 export const MOST_FACTS_OF_TOKEN = 5
 
-/** How many bytes a revocation key has. */
+/** The length of a revocation key in bytes. */
 export const REVOCATION_KEY_BYTES = 16
 
 /** A fact that ended. */
 export interface EndedFact {
   readonly fact: RevocableFact
-  /** When it would have ended by itself; `null`: it would not have. */
+  /** When it would have ended without a revocation. `null`: never. */
   readonly expiresAt: EpochMs | null
 }
 
-/** How far a writer's revocations reach: those up to `sequence` are committed. */
+/** The end of a writer's revocations: all up to `sequence` are committed. */
 export interface RevocationHead {
-  /** Names the writer. Never given to another one. */
+  /** The number of the writer. It is never reused. */
   readonly writer: number
-  /** That of its last revocation; from 1, without order between writers. */
+  /** The number of its last revocation, from 1. Numbers of different writers are unrelated. */
   readonly sequence: number
 }
 
-/** The head of a writer that tells something still. */
+/** The head of a writer that still has revocations to read. */
 export interface EnteredHead extends RevocationHead {
-  /** When the writer was entered, by the database's clock. */
+  /** When the writer was registered, by the database's clock. */
   readonly createdAt: EpochMs
 }
 
-/** The revocations of a writer after one sequence, up to and with another one. */
+/** The revocations of a writer after one sequence number, up to and including another. */
 export interface RevocationRange {
   readonly writer: number
   readonly after: number
   readonly upTo: number
 }
 
-/** How far all writers have come at one moment. */
+/** The heads of all writers at one moment. */
 export interface RevocationHeads {
-  /** Tells one database from another: when the tables of revocations were made. */
+  /** When the tables of revocations were created. Distinguishes one database from another. */
   readonly madeAt: EpochMs
   /** The time by the database's clock. */
   readonly now: EpochMs
@@ -86,28 +85,28 @@ export interface RevocationHeads {
   readonly heads: readonly EnteredHead[]
 }
 
-/** A key that was told, at its place among those of its writer. */
+/** A revocation key and its place among those of its writer. */
 export interface Revocation extends RevocationHead {
-  /** 16 bytes; the same key may be told any number of times. */
+  /** 16 bytes. The same key may occur any number of times. */
   readonly key: Buffer
-  /** When no unexpired token can carry the key any more, and it need not be known. */
+  /** When no unexpired token can carry the key any more. The revocation can be forgotten then. */
   readonly forgetTime: EpochMs
 }
 
-/** No client is given access tokens that live longer. */
+/** No client's access tokens may live longer. */
 export const LONGEST_TOKEN_LIFE = milliseconds(86_400_000)
-/** A call that takes longer has long been given up by whoever made it. */
+/** Callers have given up a call that takes longer. */
 const LONGEST_CALL_MS = 600_000
-/** No instance may be told to mint with a clock that is further off than this. */
+/** An instance whose clock is further off must not be allowed to mint. */
 export const MOST_CLOCK_SKEW = milliseconds(300_000)
-/** By the database's clock, revocations are kept for so long after they can be forgotten. */
+/** Revocations are kept for this time after `forgetTime`, by the database's clock. */
 export const REVOCATION_KEPT = milliseconds(3_600_000)
-/** So much later than the end of a fact, by the database's clock, no token that carries it is left. */
+/** This long after the end of a fact, by the database's clock, all tokens that carry it have expired. */
 export const FACT_OUTLIVED = milliseconds(LONGEST_TOKEN_LIFE + LONGEST_CALL_MS + MOST_CLOCK_SKEW)
 
 /**
- * When the keys of a fact that ended `now`, by the database's clock, may be forgotten.
- * Nothing that carries a token as an ancestor outlives it.
+ * When the keys of a fact that ended at `now`, by the database's clock, may be forgotten. A token with an ancestor expires no
+ * later than the ancestor.
  */
 export function forgetTimeOf({ fact, expiresAt }: EndedFact, now: EpochMs): EpochMs {
   const latest = later(now, FACT_OUTLIVED)

@@ -1,7 +1,7 @@
 /** RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
-/** Scopes under this prefix open QScope's own management calls. */
+/** The prefix of scopes that permit QScope's own management calls. */
 const PERMISSION_PREFIX = 'qscope:'
 
 export const PERMISSIONS = Object.freeze([
@@ -32,22 +32,22 @@ export function isPermission(scope: string): scope is Permission {
   return KNOWN.has(scope)
 }
 
-/** Whether a scope lies under the reserved prefix, known or not. */
+/** Whether a scope has the reserved prefix, whether or not it is defined. */
 export function isReservedScope(scope: string): boolean {
   return scope.startsWith(PERMISSION_PREFIX)
 }
 
-/** The set of the given values in their first order: a scope is a set, not a list. */
+/** The distinct values in the order of their first occurrence. A scope is a set, not a list. */
 export function distinct(values: readonly string[]): readonly string[] {
   return values.length < 2 ? values : [...new Set(values)]
 }
 
-/** The wanted values that are not among the allowed ones. */
+/** The wanted values that are not allowed. */
 export function beyond(wanted: readonly string[], allowed: readonly string[]): readonly string[] {
   return wanted.filter((value) => !allowed.includes(value))
 }
 
-/** RFC 6749 §3.3: the order of scopes does not matter, nor do repetitions. */
+/** RFC 6749 §3.3: the order of scopes and repetitions do not matter. */
 export function isSameSet(a: readonly string[], b: readonly string[]): boolean {
   const set = new Set(a)
   return set.size === new Set(b).size && b.every((scope) => set.has(scope))

@@ -1,32 +1,31 @@
-/** A bearer value or secret of ours, whole or mistyped or cut short. */
+/** A bearer value or secret of this server: complete, mistyped or truncated. */
 const OWN_SECRET = /q(?:at|rt|ac|dc|cs)_[0-9A-Za-z]{8}/
-/** How the header and the payload of a JWT begin: `{"` in base64url. */
+/** The start of a JWT's header and payload: `{"` in base64url. */
 const JWT_PART = 'eyJ'
-/** The shortest part that counts. */
+/** Shorter parts are not considered. */
 const JWT_PART_LENGTH = 11
-/** RFC 7468 §10, §11 and what OpenSSL writes beside them. */
+/** RFC 7468 §10, §11, and the variants that OpenSSL writes. */
 const PRIVATE_KEY = 'PRIVATE KEY-----'
 const DOT = 0x2e
 
 /**
- * Whether a text that is no secret by its place holds one all the same: a token
- * or secret of ours, a JWT or a private key in PEM. It may stand anywhere in the
- * text, such as a client id, if somebody mistook a field. Callers write such texts,
- * of any length, so that the time is bounded by a multiple of the length.
+ * Whether a text that should not be secret contains a token or secret of this server, a JWT or a private key in PEM. It may
+ * be anywhere in the text, such as a client id after somebody mixed up fields. Callers control these texts and their length,
+ * so the time is linear in the length.
  */
 export function holdsSecret(text: string): boolean {
   return OWN_SECRET.test(text) || holdsJwt(text) || text.includes(PRIVATE_KEY)
 }
 
 /**
- * What `/eyJ[\w-]{8,}\.eyJ[\w-]{8,}\./` finds, in one pass: that expression begins
- * anew at each `eyJ`, so its time grows with the square of the length.
+ * Finds what `/eyJ[\w-]{8,}\.eyJ[\w-]{8,}\./` finds, in one pass. The expression restarts at each `eyJ`, so its time is
+ * quadratic in the length.
  */
 function holdsJwt(text: string): boolean {
   const first = text.indexOf(JWT_PART)
   if (first < 0) return false
   let runStart = first
-  // Where a part of a JWT begins in the run of characters at hand; -1: nowhere yet.
+  // The start of a JWT part in the current run of characters. -1: none yet.
   let partStart = first
   let followsHeader = false
   for (let index = first; index < text.length; index += 1) {
@@ -57,12 +56,12 @@ function isPartCharacter(code: number): boolean {
 
 const MASK = '[redacted]'
 
-/** What is said of an identifier that is, or holds, a token or secret; it is not quoted. */
+/** The problem of an identifier that contains a token or secret. The identifier is not quoted. */
 export const HOLDS_SECRET = 'holds a token or a secret, which is not stored here: end it, if it is still good'
 
 /**
- * Free text fit to be stored, shown and audited: words that hold a token or a
- * secret are masked. Takes time in proportion to the length of the text.
+ * Masks the words of free text that contain a token or a secret, so that the text can be stored, shown and audited. The time
+ * is linear in the length of the text.
  */
 export function withoutSecrets(text: string): string {
   if (!holdsSecret(text)) return text
@@ -70,6 +69,6 @@ export function withoutSecrets(text: string): string {
     .split(/(\s)/)
     .map((word) => (holdsSecret(word) ? MASK : word))
     .join('')
-  // What is only a secret across words, such as a private key.
+  // A secret may span words, such as a private key.
   return holdsSecret(masked) ? MASK : masked
 }

@@ -1,23 +1,23 @@
 const SCHEMES = Object.freeze(['mysql', 'mariadb', 'postgres', 'postgresql'] as const)
 
-/** A database on a server, as its URL names it: `scheme://user:password@host:port,host:port/database`. */
+/** The URL of a database on a server: `scheme://user:password@host:port,host:port/database`. */
 export interface ServerUrl {
   readonly scheme: (typeof SCHEMES)[number]
-  /** Empty: the URL names none. */
+  /** Empty: not given. */
   readonly user: string
-  /** Empty: the URL names none. */
+  /** Empty: not given. */
   readonly password: string
-  /** In the order in which they are tried. */
+  /** In connection order. */
   readonly hosts: readonly [ServerHost, ...ServerHost[]]
   readonly database: string
-  /** What follows the question mark; of a name that stands twice, the last. */
+  /** The query. If a name occurs twice, the last value counts. */
   readonly parameters: ReadonlyMap<string, string>
 }
 
 export interface ServerHost {
   /** Without brackets. */
   readonly host: string
-  /** `null`: the one that the scheme usually has. */
+  /** `null`: the default port of the scheme. */
   readonly port: number | null
 }
 
@@ -26,7 +26,7 @@ const SERVER_URL = /^([a-z]+):\/\/(?:([^\s:@/?#]*)(?::([^\s@/?#]*))?@)?([^\s@/?#
 /** IPv6 in brackets, or a name; port. */
 const HOST = /^(?:\[([0-9a-f.]*:[0-9a-f:.]*)\]|([\w.-]+))(?::(\d{1,5}))?$/i
 
-/** Reads the URL of a database on one or several servers; `null` if it is none. WHATWG URLs know one host only. */
+/** Parses the URL of a database on one or several servers. `null`: the text is not one. WHATWG URLs allow only one host. */
 export function parseServerUrl(url: string): ServerUrl | null {
   const [, schemeText = '', userText = '', passwordText = '', hostsText = '', databaseText = '', query = ''] =
     SERVER_URL.exec(url) ?? []
@@ -50,7 +50,7 @@ function parseHost(text: string): ServerHost | null {
   return host === undefined || !usable ? null : { host, port }
 }
 
-/** `null`: a percent sign that starts no encoded character. */
+/** `null`: invalid percent-encoding. */
 function decoded(text: string): string | null {
   try {
     return decodeURIComponent(text)

@@ -1,12 +1,12 @@
 import { type EpochMs, epochMs, type KeyId, type Milliseconds, milliseconds, type SigningKeyId } from './ids.ts'
 
-/** JOSE algorithms (RFC 7518 §3.1, RFC 8037 §3.1) that access tokens are signed with. */
+/** The JOSE algorithms (RFC 7518 §3.1, RFC 8037 §3.1) for signing access tokens. */
 export const SIGNING_ALGORITHMS = Object.freeze(['ES256', 'EdDSA', 'RS256'] as const)
 export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number]
 
 /**
- * Prepared: in the key set, not signing yet. Active: signs; at most one of an
- * algorithm. Retired: verifies, signs no more. Revoked: what it signed is inactive.
+ * Prepared: in the key set, does not sign yet. Active: signs, at most one for each algorithm. Retired: verifies, does not
+ * sign any more. Revoked: tokens that it signed are inactive.
  */
 export const SIGNING_KEY_STATES = Object.freeze(['prepared', 'active', 'retired', 'revoked'] as const)
 export type SigningKeyState = (typeof SIGNING_KEY_STATES)[number]
@@ -14,41 +14,41 @@ export type SigningKeyState = (typeof SIGNING_KEY_STATES)[number]
 /** The public members of a JSON Web Key (RFC 7517 §4): `kty`, and `crv`, `x`, `y`, or `n`, `e`. */
 export type PublicJwk = Readonly<Record<string, string>>
 
-/** A private key as it is stored: AES-256-GCM under a key from outside the database. */
+/** A stored private key: AES-256-GCM under a key that is not in the database. */
 export interface SealedPrivateKey {
-  /** Names the key of the keyring. */
+  /** The id of the encryption key in the keyring. */
   readonly keyId: KeyId
   readonly sealed: Buffer
 }
 
-/** A key that signs access tokens, as it is stored. */
+/** A stored key that signs access tokens. */
 export interface SigningKey {
-  /** The `kid` of what it signs; public. */
+  /** The `kid` of the tokens that it signs. Public. */
   readonly keyId: SigningKeyId
   readonly algorithm: SigningAlgorithm
   readonly publicJwk: PublicJwk
-  /** `null` from when it is retired or revoked: nothing is signed with it again. */
+  /** `null` once it is retired or revoked, because it never signs again. */
   readonly privateKey: SealedPrivateKey | null
   readonly state: SigningKeyState
-  /** No token that it signed lives longer. */
+  /** The longest lifetime of the tokens that it signed. */
   readonly longestLifetime: Milliseconds
   readonly preparedAt: EpochMs
   readonly preparedBy: string
   readonly activatedAt: EpochMs | null
   readonly retiredAt: EpochMs | null
   readonly revokedAt: EpochMs | null
-  /** When the last token that it signed has expired; `null` until it is retired. */
+  /** When the last token that it signed expires. `null` until it is retired. */
   readonly tokensUntil: EpochMs | null
   readonly rayId: string
 }
 
-/** How long others may keep the key set before they ask again. */
+/** How long verifiers may cache the key set. */
 export const KEY_SET_MAX_AGE: Milliseconds = milliseconds(300_000)
 
-/** For clocks that differ, and for calls that are under way when a key is retired. */
+/** Allows for clock differences, and for calls in progress when a key is retired. */
 export const RETIREMENT_MARGIN: Milliseconds = milliseconds(60_000)
 
-/** When everybody who keeps the key set has a key that was prepared, and it may sign. */
+/** When every cache of the key set includes a prepared key, so that it may sign. */
 export function earliestActivation({ preparedAt }: Pick<SigningKey, 'preparedAt'>): EpochMs {
   return epochMs(preparedAt + KEY_SET_MAX_AGE)
 }

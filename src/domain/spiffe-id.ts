@@ -1,7 +1,7 @@
-/** Whose identity a SPIFFE ID is (SPIFFE-ID §2). */
+/** A parsed SPIFFE ID (SPIFFE-ID §2). */
 export interface SpiffeId {
   readonly trustDomain: string
-  /** Begins with a slash; empty for the trust domain itself, which is no workload. */
+  /** Starts with a slash. Empty for the trust domain itself, which is not a workload. */
   readonly path: string
 }
 
@@ -14,10 +14,10 @@ export function isTrustDomain(text: string): boolean {
   return TRUST_DOMAIN.test(text)
 }
 
-/** Reads a SPIFFE ID, of which only one spelling is valid; `null` if it is none. */
+/** Parses a SPIFFE ID, which has only one valid spelling. `null`: the text is not one. */
 export function parseSpiffeId(text: string): SpiffeId | null {
   const [, trustDomain, path = ''] = (text.length <= LONGEST && ID.exec(text)) || []
   if (trustDomain === undefined) return null
-  // §2.2: no segment is relative to another.
+  // §2.2: relative segments are not allowed.
   return /\/\.{1,2}(?:\/|$)/.test(path) ? null : { trustDomain, path }
 }

@@ -3,9 +3,9 @@ import { type ClientId, type EpochMs, epochMs, type Milliseconds, milliseconds }
 
 const DAY: Milliseconds = milliseconds(86_400_000)
 
-/** How often a scope was asked for and granted by one client on one day. */
+/** How often a client requested and was granted a scope on one day. */
 export interface ScopeCount {
-  /** When it began, in UTC. */
+  /** The start of the day in UTC. */
   readonly day: EpochMs
   readonly clientId: ClientId
   readonly scope: string
@@ -13,7 +13,7 @@ export interface ScopeCount {
   readonly granted: number
 }
 
-/** What one client used on one day. */
+/** The scopes that one client used on one day. */
 export interface ClientUsage {
   readonly day: EpochMs
   readonly clientId: ClientId
@@ -21,12 +21,12 @@ export interface ClientUsage {
   readonly scopes: readonly Pick<ScopeCount, 'scope' | 'asked' | 'granted'>[]
 }
 
-/** Events of these types tell which scopes an access token has. */
+/** Events of these types record the scopes of an access token. */
 const GRANTS: ReadonlySet<string> = new Set(['token.issued', 'token.refreshed', 'token.exchanged', 'device.redeemed'])
-/** And of these which ones a user was asked for. */
+/** Events of these types record the scopes that a user was asked for. */
 const ASKS: ReadonlySet<string> = new Set(['device.started', 'authorization.granted'])
 
-/** What events add to the counts, in the order of their keys, so that two who add lock rows in one order. */
+/** The counts that these events add, ordered by key, so that concurrent writers lock rows in the same order. */
 export function countScopes(events: readonly AuditEvent[]): readonly ScopeCount[] {
   const counts = new Map<string, ScopeCount>()
   for (const { type, clientId, metadata, createdAt } of events) {

@@ -98,19 +98,19 @@ export class ExpressionCompiler {
     }
     const tooDeep = bracketBeyond(text, DEEPEST_BRACKET)
     if (tooDeep !== null) {
-      return new ExpressionProblem(`has more than ${DEEPEST_BRACKET} brackets in one another`, text, tooDeep)
+      return new ExpressionProblem(`has more than ${DEEPEST_BRACKET} nested brackets`, text, tooDeep)
     }
     let parsed: ReturnType<typeof parse>
     try {
       parsed = parse(text)
     } catch (error) {
-      return new ExpressionProblem(`is no CEL: ${firstLine(error)}`, text, offsetOf(error))
+      return new ExpressionProblem(`is not valid CEL: ${firstLine(error)}`, text, offsetOf(error))
     }
     try {
       const checker = new TypeChecker()
       const type = checker.check(parsed.expr)
       if (!mayBe(type, wanted)) {
-        throw new InvalidExpression(`must give ${nameOf(wanted)}, and gives ${nameOf(type)}`)
+        throw new InvalidExpression(`must return ${nameOf(wanted)}, but returns ${nameOf(type)}`)
       }
       const evaluate = plan(this.#environment, parsed.expr)
       return new Expression((claims) => evaluate({ claims }), checker.parts)

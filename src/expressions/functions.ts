@@ -98,14 +98,14 @@ function metered(callable: CelFunc, meter: Meter): CelFunc {
     for (const value of on === undefined ? values : [on, ...values]) {
       chargeFor(meter, value, isDeep)
       if (readsNumber && typeof value === 'string' && value.length > LONGEST_NUMBER) {
-        throw new Error(`reads no number from a text of more than ${LONGEST_NUMBER} characters`)
+        throw new Error(`converts a string of more than ${LONGEST_NUMBER} characters to a number`)
       }
     }
     // The library has checked the types of the values.
     const made = Reflect.apply(callable.call, callable, [0, on, values])
     if (isCelError(made)) throw made
     if (typeof made === 'string' && made.length > LONGEST_TEXT)
-      throw new Error(`makes a text of more than ${LONGEST_TEXT} characters`)
+      throw new Error(`creates a string of more than ${LONGEST_TEXT} characters`)
     return made
   }
   return target === undefined
@@ -145,8 +145,8 @@ function ownFunctions(meter: Meter): readonly CelFunc[] {
       return this.replaceAll(/[A-Z]+/g, (capitals) => capitals.toLowerCase())
     }),
     celFunc(BOUNDED, [DYN, INT], DYN, (range, stepsOfElement) => {
-      if (!isCelList(range) && !isCelMap(range)) throw new Error('goes through a list or a map, and this is neither')
-      if (range.size > MOST_ELEMENTS) throw new Error(`goes through more than ${MOST_ELEMENTS} elements`)
+      if (!isCelList(range) && !isCelMap(range)) throw new Error('can iterate only over a list or a map')
+      if (range.size > MOST_ELEMENTS) throw new Error(`iterates over more than ${MOST_ELEMENTS} elements`)
       meter.charge(range.size * Number(stepsOfElement))
       return range
     }),

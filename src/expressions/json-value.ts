@@ -14,7 +14,7 @@ export function celClaims(claims: Readonly<Record<string, unknown>>): CelMap {
 function celValue(value: unknown, depth: number): CelValue {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' || value === null)
     return value
-  if (typeof value !== 'object') throw new Error('claims are made of JSON')
+  if (typeof value !== 'object') throw new Error('claims must be JSON')
   if (depth > DEEPEST_CLAIM) throw new Error(`claims are nested more than ${DEEPEST_CLAIM} deep`)
   return Array.isArray(value)
     ? celList(value.map((element) => celValue(element, depth + 1)))
@@ -59,18 +59,18 @@ class JsonWriter {
       this.#take(4)
       return null
     }
-    if (depth > DEEPEST_VALUE) throw new Error(`gives lists and maps more than ${DEEPEST_VALUE} deep`)
+    if (depth > DEEPEST_VALUE) throw new Error(`returns lists and maps that are nested more than ${DEEPEST_VALUE} deep`)
     this.#take(2)
     if (isCelList(value)) return Array.from(value, (element) => this.#after(() => this.valueOf(element, depth + 1)))
     if (isCelMap(value)) {
       return Object.fromEntries(
         Array.from(value, ([name, element]) => {
-          if (typeof name !== 'string') throw new Error('gives a map with a name that is no text')
+          if (typeof name !== 'string') throw new Error('returns a map with a key that is not a string')
           return [this.#text(name), this.#after(() => this.valueOf(element, depth + 1))]
         }),
       )
     }
-    throw new Error('gives what JSON does not have')
+    throw new Error('returns a value that JSON cannot represent')
   }
 
   #after(value: () => JsonValue): JsonValue {
@@ -80,12 +80,12 @@ class JsonWriter {
 
   #text(text: string): string {
     this.#take(text.length + 2)
-    if (!text.isWellFormed()) throw new Error('gives half of a surrogate pair')
+    if (!text.isWellFormed()) throw new Error('returns a string with half of a surrogate pair')
     return text
   }
 
   #number(value: number, isExact: boolean): number {
-    if (!isExact) throw new Error('gives a number that JSON does not carry exactly')
+    if (!isExact) throw new Error('returns a number that JSON cannot represent exactly')
     this.#take(1)
     // JSON has no negative zero.
     return value === 0 ? 0 : value
@@ -93,6 +93,6 @@ class JsonWriter {
 
   #take(characters: number): void {
     this.#left -= characters
-    if (this.#left < 0) throw new Error('gives too much')
+    if (this.#left < 0) throw new Error('returns too much')
   }
 }

@@ -7,7 +7,7 @@ export const LONGEST_TEXT = 16_384
 /** The number of characters that one step processes. */
 const CHARACTERS_OF_STEP = 64
 
-const TOO_COSTLY = 'takes more steps than an evaluation may'
+const TOO_COSTLY = 'exceeds the step limit of an evaluation'
 
 /** Counts the cost of an evaluation. */
 export class Meter {

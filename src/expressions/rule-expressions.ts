@@ -95,15 +95,15 @@ export class RuleEvaluator {
 }
 
 function truthOf(value: CelValue): boolean {
-  if (typeof value !== 'boolean') throw new Error('gives no truth value')
+  if (typeof value !== 'boolean') throw new Error('does not return a bool')
   return value
 }
 
 /** An expression selects from the scopes of its rule. Other values in its result are ignored. */
 function chosenOf(scopes: readonly string[], value: CelValue): readonly string[] {
-  if (!isCelList(value)) throw new Error('gives no list')
+  if (!isCelList(value)) throw new Error('does not return a list')
   const chosen: ReadonlySet<unknown> = new Set(value)
-  for (const scope of chosen) if (typeof scope !== 'string') throw new Error('gives what is no text')
+  for (const scope of chosen) if (typeof scope !== 'string') throw new Error('returns an item that is not a string')
   return scopes.filter((scope) => chosen.has(scope))
 }
 
@@ -111,5 +111,5 @@ function extraOf(entries: readonly (readonly [string, JsonValue])[]): Readonly<J
   if (entries.length === 0) return null
   const extra = Object.freeze(Object.fromEntries(entries))
   if (Buffer.byteLength(JSON.stringify(extra)) <= LONGEST_EXTRA_CLAIMS) return extra
-  throw new Error(`give more than ${LONGEST_EXTRA_CLAIMS} bytes of JSON`)
+  throw new Error(`contain more than ${LONGEST_EXTRA_CLAIMS} bytes of JSON`)
 }

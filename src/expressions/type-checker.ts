@@ -78,12 +78,12 @@ export class TypeChecker {
   }
 
   #mapType(id: bigint, { messageName, entries }: Kind<'structExpr'>['value'], inside: Place): Type {
-    if (messageName !== '') throw new InvalidExpression('may not make messages', id)
+    if (messageName !== '') throw new InvalidExpression('must not construct messages', id)
     let values: Type = 'never'
     for (const entry of entries) {
       const key = entry.keyKind.case === 'mapKey' ? this.#typeOf(entry.keyKind.value, inside) : null
       if (key === null || !mayBe(key, 'string'))
-        throw new InvalidExpression('needs texts as the names in a map', entry.id)
+        throw new InvalidExpression('must have strings as the keys of a map', entry.id)
       values = join(values, this.#typeOf(entry.value, inside))
     }
     return { map: values }
@@ -95,11 +95,11 @@ export class TypeChecker {
     if (target === undefined && name === INDEX) return indexType(id, given)
     if (target === undefined && name === CONDITIONAL) return conditionalType(id, given)
     const forms = (target === undefined ? FUNCTIONS : METHODS).get(name)
-    if (forms === undefined) throw new InvalidExpression(`may not use ${name}`, id)
+    if (forms === undefined) throw new InvalidExpression(`must not use ${name}`, id)
     const fitting = forms.filter((form) => fits(form, given))
     const [first, ...others] = fitting
     if (first === undefined) {
-      throw new InvalidExpression(`${name} cannot take (${given.map(nameOf).join(', ')})`, id)
+      throw new InvalidExpression(`${name} does not accept (${given.map(nameOf).join(', ')})`, id)
     }
     if (name === '_+_' && typeof first.gives === 'object') return given.reduce(join)
     return others.every(({ gives }) => gives === first.gives) ? first.gives : 'any'
@@ -114,11 +114,11 @@ export class TypeChecker {
     const range = this.#typeOf(iterRange, inside)
     const element = elementOf(range)
     if (iterRange === undefined || element === null) {
-      throw new InvalidExpression(`goes through a list or a map, and this is ${nameOf(range)}`, id)
+      throw new InvalidExpression(`can iterate only over a list or a map, not over ${nameOf(range)}`, id)
     }
     const comprehensions = inside.comprehensions + 1
     if (comprehensions > DEEPEST_COMPREHENSION) {
-      throw new InvalidExpression(`has more than ${DEEPEST_COMPREHENSION} comprehensions in one another`, id)
+      throw new InvalidExpression(`has more than ${DEEPEST_COMPREHENSION} nested comprehensions`, id)
     }
     const initial = this.#typeOf(value.accuInit, inside)
     const before = this.#parts
@@ -137,7 +137,7 @@ export class TypeChecker {
 
   #expect(wanted: Type, part: Syntax | undefined, at: Place): void {
     const type = this.#typeOf(part, at)
-    if (!mayBe(type, wanted)) throw new InvalidExpression(`must be ${nameOf(wanted)}, and is ${nameOf(type)}`, part?.id)
+    if (!mayBe(type, wanted)) throw new InvalidExpression(`must be ${nameOf(wanted)}, but is ${nameOf(type)}`, part?.id)
   }
 }
 
@@ -154,7 +154,7 @@ function constantType(id: bigint, { constantKind: { case: kind } }: Kind<'constE
     case 'nullValue':
       return 'null'
     default:
-      throw new InvalidExpression('may have texts, numbers, true, false and null alone', id)
+      throw new InvalidExpression('must use only strings, numbers, true, false and null as literals', id)
   }
 }
 
@@ -181,7 +181,7 @@ function indexType(id: bigint, [of = 'never', index = 'never']: readonly Type[])
 }
 
 function conditionalType(id: bigint, [condition = 'never', yes = 'never', no = 'never']: readonly Type[]): Type {
-  if (!mayBe(condition, 'bool')) throw new InvalidExpression(`? needs bool before it, and not ${nameOf(condition)}`, id)
+  if (!mayBe(condition, 'bool')) throw new InvalidExpression(`? requires bool before it, not ${nameOf(condition)}`, id)
   return join(yes, no)
 }
 

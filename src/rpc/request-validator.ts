@@ -10,7 +10,7 @@ import { MAX_VIOLATIONS } from './rpc-status.ts'
 const NO_VIOLATIONS: readonly FieldViolation[] = Object.freeze([])
 const SHOWN_MAP_KEY = /^[A-Za-z0-9._-]{1,64}$/
 
-/** What is looked for in the messages of one type beside their rules. */
+/** The checks for messages of one type besides their rules. */
 interface Checks {
   readonly times: TimeFields
   readonly texts: TextLists
@@ -23,12 +23,15 @@ export class RequestValidator {
   readonly #checks = new Map<DescMessage, Checks>()
   readonly #validator = createValidator({ regexMatch: (pattern, against) => this.#matches(pattern, against) })
 
-  /** Compiles the rules of these messages at once, for which the first caller would wait otherwise (about 50 ms); of others when they come. */
+  /**
+   * Compiles the rules of these schemas at once (about 50 ms). Otherwise the first caller would wait for it. Other rules are
+   * compiled on demand.
+   */
   constructor(schemas: Iterable<DescMessage> = []) {
     for (const schema of new Set(schemas)) this.#validator.validate(schema, create(schema))
   }
 
-  /** The violated rules by proto path, the first few of many; never with a value of the message. */
+  /** The first violated rules by proto path. They never contain a value of the message. */
   validate(schema: DescMessage, message: Message): readonly FieldViolation[] {
     const { times, texts, plain } = this.#checksOf(schema)
     if (plain.accepts(message)) return NO_VIOLATIONS
@@ -70,7 +73,7 @@ export class RequestValidator {
   }
 }
 
-/** A path in proto names, such as `config.access_token_ttl` or `tokens[3]`; a long or odd map key is left out. */
+/** A path in proto names, such as `config.access_token_ttl` or `tokens[3]`. Long or unusual map keys are omitted. */
 function protoPath(path: Path): string {
   let text = ''
   for (const step of path) {
@@ -95,17 +98,17 @@ function protoPath(path: Path): string {
   return text
 }
 
-/** `^[A-Za-z0-9._-]{1,128}$`: a class of characters, and how many. */
+/** `^[A-Za-z0-9._-]{1,128}$`: a class of characters and a count. */
 const PATTERN = /`\^\[(?<characters>[^\]`]+)\](?:\+|\{(?<least>\d+)(?:,(?<most>\d+))?\})\$`/
 const DAY_SECONDS = 86_400
 
-/** What a violated rule asks of its field, in plain words: "must be from 1s to 1d". Holds no value of the message. */
+/** The requirement of a violated rule in words: "must be from 1s to 1d". It never contains a value of the message. */
 function violationSentence(violation: Violation): string {
   const sentence = ofField(violation) ?? byRule(violation.ruleId, violation.message)
   return violation.forKey ? `has a key that ${sentence}` : sentence
 }
 
-/** What only the field itself tells: the names of an enum or of a oneof. */
+/** Requirements that depend on the field: the names of an enum or of a oneof. */
 function ofField({ ruleId, field }: Violation): string | null {
   const last = field.at(-1)
   if (last?.kind === 'oneof') return `must be set by exactly one of ${last.fields.map(({ name }) => name).join(', ')}`
@@ -157,7 +160,7 @@ function byRule(ruleId: string, message: string): string {
   }
 }
 
-/** `86400s` → `1d`; numbers stay as they are. */
+/** `86400s` → `1d`. Numbers are unchanged. */
 function amount(text: string): string {
   if (!text.endsWith('s')) return text
   const seconds = Number(text.slice(0, -1))

@@ -11,22 +11,22 @@ import type {
 import type { CallContext } from '../context.ts'
 import type { Result } from '../results.ts'
 
-/** Answers one call. It sees an authorized caller and a valid request, and knows no transport. */
+/** Answers one call. The caller is authorized and the request is valid. Independent of the transport. */
 export type Handler<I extends DescMessage, O extends DescMessage> = (
   ctx: CallContext,
   request: MessageShape<I>,
 ) => Promise<Result<MessageInitShape<O>>>
 
 /**
- * Answers one call with a stream; a failed item ends it with that status. It
- * watches `ctx.signal`: a suspended iterator cannot be stopped from outside.
+ * Answers one call with a stream. A failed item ends it with that status. It must watch `ctx.signal`, because a suspended
+ * iterator cannot be stopped from outside.
  */
 export type StreamHandler<I extends DescMessage, O extends DescMessage> = (
   ctx: CallContext,
   request: MessageShape<I>,
 ) => AsyncIterable<Result<MessageInitShape<O>>>
 
-/** The handler that fits a method; QScope has no methods with streams of requests. */
+/** The handler type of a method. QScope has no methods with request streams. */
 export type MethodHandler<M> =
   M extends DescMethodUnary<infer I, infer O>
     ? Handler<I, O>
@@ -34,26 +34,26 @@ export type MethodHandler<M> =
       ? StreamHandler<I, O>
       : never
 
-/** One handler for every method of a service, by the method's local name. */
+/** One handler for every method of a service, by its local name. */
 export type ServiceHandlers<S extends Pick<DescService, 'method'>> = {
   readonly [Name in keyof S['method']]: MethodHandler<S['method'][Name]>
 }
 
-/** The request that a handler of the method gets. */
+/** The request of a handler. */
 export type RequestOf<M extends DescMethod> = MessageShape<M['input']>
 
-/** What a handler of a unary method returns. */
+/** The result of a unary method's handler. */
 export type AnswerOf<M extends DescMethodUnary> = ReturnType<Handler<M['input'], M['output']>>
 
-/** What a handler of a method with a stream of answers returns. */
+/** The result of a streaming method's handler. */
 export type AnswersOf<M extends DescMethodServerStreaming> = ReturnType<StreamHandler<M['input'], M['output']>>
 
-/** Who may call a service of another contract, which has no place for credentials: decided by the peer of the call alone. */
+/** The allowed peers of a service from another contract, which has no field for credentials. Only the peer of the call decides. */
 export interface PeerRule {
   include(peer: Pick<CallContext, 'peer' | 'certificate' | 'now'>): boolean
 }
 
-/** A method and what answers it, without the types that `route` has checked. */
+/** A method and its handler, without the types that `route` has checked. */
 export type Route = UnaryRoute | StreamRoute
 
 interface RouteOfService {
@@ -71,17 +71,16 @@ interface UnaryRoute extends RouteOfService {
 interface StreamRoute extends RouteOfService {
   readonly kind: 'serverStream'
   readonly method: DescMethodServerStreaming
-  /** As that of a {@link UnaryRoute}. */
+  /** See {@link UnaryRoute}. */
   readonly handle: (ctx: CallContext, request: Message) => AsyncIterable<Result<object>>
 }
 
-/** Public members that no method of the service has. */
+/** Public members without a method of the service. */
 type SurplusHandlers<S extends DescService, H> = { readonly [Name in Exclude<keyof H, keyof S['method']>]: never }
 
 /**
- * Binds a service to its handlers: to the object whose methods are named as those of
- * the service. A missing or a surplus one does not compile. `peers`: who may call the
- * service, where its methods are exempt from the access option.
+ * Binds a service to an object whose methods have the names of the service's methods. A missing or additional method does not
+ * compile. `peers`: the allowed peers of the service, if its methods are exempt from the access option.
  */
 export function route<S extends DescService, H extends ServiceHandlers<S>>(
   service: S,
@@ -89,7 +88,7 @@ export function route<S extends DescService, H extends ServiceHandlers<S>>(
   peers: PeerRule | null = null,
 ): readonly Route[] {
   return service.methods.map((method): Route => {
-    // `ServiceHandlers` has matched each handler with its method; a list of routes cannot keep that.
+    // `ServiceHandlers` has matched each handler with its method. A list of routes cannot express those types.
     const handler: unknown = Reflect.get(handlers, method.localName)
     if (typeof handler !== 'function') throw new Error(`${pathOf(method)} has no handler`)
     const handle: unknown = handler.bind(handlers)
@@ -107,12 +106,12 @@ export function isServerStream(method: DescMethod): method is DescMethodServerSt
   return method.methodKind === 'server_streaming'
 }
 
-/** The services that the routes belong to, each once. */
+/** The distinct services of the routes. */
 export function servicesOf(routes: readonly Route[]): readonly DescService[] {
   return [...new Set(routes.map((each) => each.method.parent))]
 }
 
-/** How a method is called on the wire, such as `/qscope.v1.TokenService/MintToken`. */
+/** The path of a method on the wire, such as `/qscope.v1.TokenService/MintToken`. */
 export function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`
 }

@@ -17,13 +17,13 @@ import type { ErrorReason } from '../gen/qscope/v1/error_reason_pb.ts'
 import type { FailedResult } from '../results.ts'
 
 const DOMAIN = 'qscope'
-/** Clients give up on trailers beyond 8 KiB, so no single value may fill them. */
+/** The limit of one value. Clients reject trailers beyond 8 KiB. */
 const MAX_METADATA_VALUE = 1024
-/** The same, for a value that the sentence quotes. */
+/** The limit of a value in the sentence. */
 const MAX_QUOTED = 200
-/** How many violations of a request are reported. */
+/** The number of reported violations. */
 export const MAX_VIOLATIONS = 16
-/** How many of them the sentence names. The details hold the others. */
+/** The number of violations in the sentence. The details contain the others. */
 const MAX_NAMED_VIOLATIONS = 3
 
 const PLACEHOLDER = /\{(\w+)\}/g
@@ -34,18 +34,18 @@ type ReasonOf<Key extends string> = Key extends `${infer Head}.${infer Tail}`
   : Uppercase<Key>
 type InRegistry = ReasonOf<ErrorCode>
 type InProto = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>
-/** The reasons, if registry and `ErrorReason` name the same; else what is missing where, and `reasonOf` does not compile. */
+/** The reasons, if the registry and `ErrorReason` match. Otherwise the differences, and `reasonOf` does not compile. */
 type Reason = [InRegistry, InProto] extends [InProto, InRegistry]
   ? InProto
   : { readonly missingInProto: Exclude<InRegistry, InProto>; readonly missingInRegistry: Exclude<InProto, InRegistry> }
 
 /** The `ErrorInfo.reason` of a registry key. */
 export function reasonOf(code: ErrorCode): Reason {
-  // Computes what `ReasonOf` says.
+  // Computes the value of type `ReasonOf`.
   return code.toUpperCase().replaceAll('.', '_') as InRegistry
 }
 
-/** The anchor of an error on the page of errors: `oauth-invalid-grant`. */
+/** The anchor of an error on the errors page: `oauth-invalid-grant`. */
 export function anchorOf(code: ErrorCode): string {
   return code.replaceAll(/[._]/g, '-')
 }
@@ -75,7 +75,7 @@ export function toRpcStatus(failed: FailedResult, rayId: string, helpBase?: stri
   })
 }
 
-/** What a refusal says to its caller: what is wrong, and what to do about it. */
+/** The message of a refusal: the problem and the remedy. */
 export function sentenceOf({ code, details }: FailedResult): string {
   const row: ErrorRow<ErrorDetails> = registry[code]
   const sentence = (details.because === undefined ? undefined : row.cases?.[details.because]) ?? row.description
@@ -105,12 +105,12 @@ function violationsText(violations: readonly FieldViolation[]): string {
   return [...named, ...(others > 0 ? [`${others} more`] : [])].join('; ')
 }
 
-/** What is wrong with a field, in words: `scopes must not be empty`. */
+/** A field's problem in words: `scopes must not be empty`. */
 export function violationText({ field, description }: FieldViolation): string {
   return `${field === '' ? 'the request' : field} ${description}`
 }
 
-/** The caller's own words, without what is secret in them. */
+/** The caller's text, with secrets masked. */
 function quoted(text: string): string {
   const masked = withoutSecrets(text)
   return masked.length > MAX_QUOTED ? `${masked.slice(0, MAX_QUOTED)}…` : masked

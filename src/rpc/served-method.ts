@@ -11,17 +11,17 @@ import type { CallObserver, MethodObserver } from './call-observer.ts'
 import { RequestParser } from './request-limits/request-parser.ts'
 import { pathOf, type Route } from './routes.ts'
 
-/** What the pipeline has prepared for the calls of one method. */
+/** The prepared data for calls of one method. */
 export class ServedMethod {
   readonly route: Route
   readonly path: string
   readonly observer: MethodObserver | null
   readonly rule: AccessRule
-  /** The field of the request in which a client authenticates; `null`: it has none. */
+  /** The request field with the client's credentials. `null`: none. */
   readonly credentialsField: DescField | null
   readonly parser: RequestParser<DescMessage, typeof ClientAuthenticationSchema>
 
-  /** @throws Error naming the method, when it lacks a sound access option, or is exempt from it and open to every peer. */
+  /** @throws Error naming the method, if its access option is missing or invalid, or if it is exempt from it and open to every peer. */
   constructor(route: Route, observer: CallObserver | undefined) {
     const { method, peers } = route
     if (peers === null && exemptionOf(method) !== null) {
@@ -42,7 +42,7 @@ export class ServedMethod {
   }
 }
 
-/** The field of a request in which a client authenticates; `null`: it has none. */
+/** The request field with the client's credentials. `null`: none. */
 export function credentialsField(input: DescMessage): DescField | null {
   const isCredentials = (field: DescField) =>
     field.fieldKind === 'message' && field.message.typeName === ClientAuthenticationSchema.typeName
@@ -75,12 +75,12 @@ function accessRule(method: DescMethod): AccessRule {
   return Object.freeze({ permission: permission === '' ? null : permission, clientAuthentication, anyone, idempotent })
 }
 
-/** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
+/** Adds whether an unconfirmed change may be retried. The method's option decides where the flow does not. */
 export function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
   return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
 }
 
-/** The answer to a call that the server aborts: it may still be carried out. */
+/** The answer to an aborted call. The call may still take effect. */
 export function abortedCall(method: DescMethod): FailedResult {
   return withRetryAdvice(accessRule(method), outcomeUnknown())
 }

@@ -10,25 +10,24 @@ import { GrantType } from '../domain/grant-type-names.ts'
 import { PERMISSIONS } from '../domain/scopes.ts'
 import { type GetServerMetadataResponse, GetServerMetadataResponseSchema } from '../gen/qscope/v1/server_service_pb.ts'
 
-/** What depends on the configuration. */
+/** The parts that depend on the configuration. */
 export interface ServerCapabilities {
   readonly issuer: string
-  /** Whether OAuth's forms are answered. */
+  /** Whether the OAuth form endpoints are served. */
   readonly oauth: boolean
-  /** With which assertions may be signed. */
+  /** The accepted algorithms of assertions. */
   readonly assertionAlgorithms: readonly string[]
-  /** With which this server may sign. */
+  /** The algorithms with which this server may sign. */
   readonly signingAlgorithms: readonly string[]
-  /** Whether callers are asked for one. */
+  /** Whether callers are asked for a certificate. */
   readonly clientCertificates: 'none' | 'request' | 'require'
-  /** Whether there is a CA that issues them. */
+  /** Whether there is a CA for client certificates. */
   readonly clientCa: boolean
 }
 
 /**
- * What the server supports (RFC 8414 §2), for callers over gRPC and HTTP alike. Without
- * `authorization_endpoint`: codes come from the front-end that owns login and consent,
- * by `CreateAuthorizationCode`. `url`: where callers reach the HTTP port; `null`: there
+ * The server's capabilities (RFC 8414 §2), the same over gRPC and HTTP. There is no `authorization_endpoint`: the front-end
+ * for login and consent creates codes with `CreateAuthorizationCode`. `url`: the public URL of the HTTP port. `null`: there
  * is none.
  */
 export function serverMetadata(capabilities: ServerCapabilities, url: string | null): GetServerMetadataResponse {
@@ -38,7 +37,7 @@ export function serverMetadata(capabilities: ServerCapabilities, url: string | n
     ...(oauth && url !== null && endpointsOf(capabilities, url)),
     ...(url !== null && { jwksUri: `${url}${KEY_SET_PATH}` }),
     scopesSupported: [...PERMISSIONS],
-    // Of the codes that the front-end hands out for QScope.
+    // For the codes that the front-end issues for QScope.
     responseTypesSupported: ['code'],
     grantTypesSupported: [
       GrantType.AUTHORIZATION_CODE,
@@ -46,7 +45,7 @@ export function serverMetadata(capabilities: ServerCapabilities, url: string | n
       GrantType.REFRESH_TOKEN,
       GrantType.DEVICE_CODE,
       GrantType.TOKEN_EXCHANGE,
-      // Issuers may begin to be trusted at any time.
+      // Trusted issuers can be added at any time.
       GrantType.JWT_BEARER,
     ],
     codeChallengeMethodsSupported: ['S256'],
@@ -63,7 +62,7 @@ function endpointsOf(capabilities: ServerCapabilities, url: string) {
   return {
     tokenEndpoint: `${url}${TOKEN_PATH}`,
     introspectionEndpoint: `${url}${INTROSPECTION_PATH}`,
-    // RFC 8414 §2: also the types of access tokens that callers may show instead.
+    // RFC 8414 §2: includes the types of access tokens that callers may use instead.
     introspectionEndpointAuthMethodsSupported: [...methods, 'Bearer'],
     introspectionEndpointAuthSigningAlgValuesSupported: algorithms,
     // RFC 9701 §7.
@@ -76,7 +75,7 @@ function endpointsOf(capabilities: ServerCapabilities, url: string) {
   }
 }
 
-/** How confidential clients authenticate. */
+/** The authentication methods of confidential clients. */
 function confidentialMethods({ clientCertificates, clientCa }: ServerCapabilities): readonly string[] {
   return [
     'client_secret_basic',

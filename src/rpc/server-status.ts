@@ -1,7 +1,7 @@
 import type { EpochMs, Milliseconds } from '../domain/ids.ts'
 import type { ErrorCode } from '../errors/registry.ts'
 
-/** How often something happened. */
+/** The number and rate of an event. */
 export interface Rate<Name extends string> {
   readonly name: Name
   /** Since the start. */
@@ -10,7 +10,7 @@ export interface Rate<Name extends string> {
   readonly perSecond: number
 }
 
-/** How often calls were made, and refused, in one process. What never happened is left out; the most frequent first. */
+/** The calls and refusals of one process, the most frequent first. Without those that never occurred. */
 export interface CallRates {
   readonly window: Milliseconds
   /** By method, such as `qscope.v1.TokenService/MintToken`. */
@@ -18,7 +18,7 @@ export interface CallRates {
   readonly refusals: readonly Rate<ErrorCode>[]
 }
 
-/** How a server is. */
+/** The status of a server. */
 export interface ServerStatus {
   readonly version: string
   readonly startedAt: EpochMs
@@ -33,7 +33,7 @@ export interface ServerStatus {
   readonly rates: CallRates
 }
 
-/** Tells how the server is. Whoever asks while others do is answered together with them. */
+/** Provides the server's status. Concurrent callers share an answer. */
 export interface ServerStatusSource {
   read(): Promise<ServerStatus>
 }

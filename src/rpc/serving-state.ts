@@ -1,7 +1,7 @@
-/** Whether the server takes calls, and how many run: read by health, pipeline and server alike. */
+/** Whether the server accepts calls, and how many are running. Health checks, the pipeline and the servers read it. */
 export class ServingState {
   readonly #listeners = new Set<() => void>()
-  /** At the start the store is not known to be ready. */
+  /** The store's readiness is not known at the start. */
   #serving = false
   #draining = false
   #running = 0
@@ -11,12 +11,12 @@ export class ServingState {
     return this.#serving
   }
 
-  /** Set for good by `drain`: new calls are refused, running ones finish. */
+  /** Set permanently by `drain`: new calls are refused, running ones finish. */
   get draining(): boolean {
     return this.#draining
   }
 
-  /** Set by readiness checks; without effect while draining. */
+  /** Set by readiness checks. Has no effect while draining. */
   setServing(serving: boolean): void {
     if (this.#draining || this.#serving === serving) return
     this.#serving = serving
@@ -30,7 +30,7 @@ export class ServingState {
     this.#notify()
   }
 
-  /** Calls back after every change, until the returned function is called. */
+  /** Calls `listener` after every change until the returned function is called. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => {
@@ -43,7 +43,7 @@ export class ServingState {
     this.#running += 1
   }
 
-  /** A call has ended; to be called once for each `enter`. */
+  /** Ends a running call. Must be called once for each `enter`. */
   leave(): void {
     this.#running -= 1
     if (this.#running > 0 || this.#idleWaiters.length === 0) return
@@ -51,7 +51,7 @@ export class ServingState {
     this.#idleWaiters = []
   }
 
-  /** Resolves when no call runs. */
+  /** Resolves when no call is running. */
   idle(): Promise<void> {
     return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#idleWaiters.push(resolve))
   }

@@ -15,14 +15,13 @@ import { type EncodedRequest, JsonRequest } from './request-limits/request-parse
 import type { RequestValidator } from './request-validator.ts'
 import { withRetryAdvice } from './served-method.ts'
 
-/** Above what the look-ups take on a database that is not overloaded. */
+/** Longer than the look-ups take on a database that is not overloaded. */
 const FAILURE_DELAY_MS = 5
 
 /**
- * Refusals are answered no sooner than 5 ms after the call began. A client that
- * exists costs some rows more to read than one that does not, and the difference
- * must not tell them apart. The timer starts before the look-ups, so that their
- * duration does not show in when it ends. Successful calls are not delayed.
+ * Refusals are answered at the earliest 5 ms after the start of the call. Reading an existing client takes slightly longer
+ * than a missing one, and callers must not be able to measure the difference. The timer starts before the look-ups, so its
+ * end does not depend on them. Successful calls are not delayed.
  */
 export class UniformFailureDelay {
   #startedAt = Number.NaN
@@ -39,22 +38,21 @@ export class UniformFailureDelay {
   }
 }
 
-/** What the stages share: everything that outlasts a call. */
+/** The services of the stages, which outlive a call. */
 export interface StageServices {
   readonly isDraining: () => boolean
   readonly admissionControl: AdmissionControl
   readonly authorizer: CallAuthorizer
   readonly failureDelay: UniformFailureDelay
   readonly redactor: Redactor
-  /** `null`: nobody tells of certificates for others. */
+  /** `null`: no proxy may forward certificates. */
   readonly trustedProxies: TrustedProxies | null
   readonly validator: RequestValidator
 }
 
 /**
- * A step that every call takes, unary or stream, before its handler. It leaves what
- * it finds in the call. Answers why the call is refused; `null`: it goes on. Only a
- * stage that has to wait returns a promise.
+ * A step of every call, unary or stream, before its handler. It stores its results in the call. Returns why the call is
+ * refused. `null`: the call continues. Only a stage that has to wait returns a promise.
  */
 export type Stage = (call: Call, services: StageServices) => FailedResult | null | Promise<FailedResult | null>
 
@@ -67,23 +65,23 @@ export function refuseWhileDraining({ info }: Call, { isDraining }: StageService
 }
 
 /**
- * Takes the certificate of the caller from a trusted proxy, and the proxy's own for nobody's. From any other peer the
- * headers that tell of certificates are not read.
+ * Takes the caller's certificate from a trusted proxy. The proxy's own certificate is then not used as the caller's. The
+ * headers of any other peer are ignored.
  */
 export function readForwardedCertificate(call: Call, { trustedProxies }: StageServices): FailedResult | null {
-  if (trustedProxies === null || !trustedProxies.include(call.info.certificate, call.now)) return null
+  if (trustedProxies === null || !trustedProxies.include(call.info, call.now)) return null
   const found = trustedProxies.certificateBehind(call.info, call)
   call.forwardedCertificate = found.ok ? found.value : null
   return found.ok ? null : found
 }
 
-/** A service that only some peers may call tells the others nothing, and reads nothing of what they sent. */
+/** Refuses peers that may not call a service before anything of their request is read. */
 export function refuseOtherPeers(call: Call): FailedResult | null {
   const { peers } = call.method.route
   return peers === null || peers.include(call) ? null : fail('oauth.invalid_client')
 }
 
-/** Checks the encoded request against its limits, and decodes what authenticates the caller, or a small request whole. */
+/** Checks the encoded request against its limits. Decodes the caller's credentials, or a small request completely. */
 export function scanRequest(call: Call): FailedResult | null {
   const { received } = call
   const { parser, credentialsField } = call.method
@@ -96,7 +94,7 @@ export function scanRequest(call: Call): FailedResult | null {
     call.message = message
     return null
   }
-  // A request that was made in this process needs no scan. The descriptor says that the field, where set, is this message.
+  // A request from this process needs no scan. The descriptor declares the field with this type.
   if (credentialsField !== null) {
     call.clientAuthentication = (Reflect.get(received, credentialsField.localName) ??
       null) as ClientAuthentication | null
@@ -113,7 +111,7 @@ export function readCredentials(call: Call, { validator }: StageServices): Faile
   return null
 }
 
-/** Waits until the call may run; its admission lasts until it leaves it. Refuses it when there is no room to wait. */
+/** Waits until the call may run. The admission lasts until the call leaves it. Refuses the call if the queue is full. */
 export function admit(
   call: Call,
   { admissionControl }: StageServices,
@@ -145,7 +143,7 @@ function settle(call: Call, admitted: AdmittedCall, admission: Admission): Faile
   }
 }
 
-/** Finds out who calls, and whether they may call this method. */
+/** Authenticates the caller and checks its access to this method. */
 export async function authenticate(call: Call, services: StageServices): Promise<FailedResult | null> {
   const caller = await authorize(call, services, null)
   if (!caller.ok) return caller
@@ -158,7 +156,7 @@ export async function authenticate(call: Call, services: StageServices): Promise
   return null
 }
 
-/** `again`: when the same credentials are checked once more; `null`: they are checked for the first time. */
+/** `again`: the time of the re-check of the same credentials. `null`: the first check. */
 async function authorize(
   call: Call,
   { authorizer, failureDelay }: StageServices,
@@ -187,13 +185,13 @@ export function validateRequest(call: Call, { redactor, validator }: StageServic
   const { input } = route.method
   const message = messageOf(call)
   call.log.debug({ rayId: call.rayId, method: path, request: redactor.redacted(input, message) }, 'request')
-  // What authenticated the caller was validated before, and is not needed any more.
+  // The credentials were validated before and are no longer needed.
   if (credentialsField !== null) Reflect.set(message, credentialsField.localName, undefined)
   const violations = validator.validate(input, message)
   return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : null
 }
 
-/** Lets the handler answer: the method of that name in the class of `handlers/<service>.ts`, as `route` has bound it. It answers with an init of the output. */
+/** Runs the handler: the method of that name in the class of `handlers/<service>.ts`, bound by `route`. Returns an init of the output. */
 export async function dispatch(call: Call): Promise<Result<object>> {
   const { route, path, rule } = call.method
   if (route.kind !== 'unary') throw new Error(`${path} answers with a stream`)
@@ -201,7 +199,7 @@ export async function dispatch(call: Call): Promise<Result<object>> {
   return answered.ok ? answered : withRetryAdvice(rule, answered)
 }
 
-/** The same for a method that answers with a stream, whose items are inits of the output. */
+/** The same for a streaming method, whose items are inits of the output. */
 export function dispatchStream(call: Call): AsyncIterable<Result<object>> {
   const { route, path } = call.method
   if (route.kind !== 'serverStream') throw new Error(`${path} answers with one message`)
@@ -217,18 +215,18 @@ function isEncoded(request: Message | EncodedRequest): request is EncodedRequest
   return request instanceof Uint8Array || request instanceof JsonRequest
 }
 
-/** What a request takes on the wire; one made in this process takes nothing that counts. */
+/** The size of a request on the wire. A request from this process counts as empty. */
 function bytesOf(request: Message | EncodedRequest): number {
   if (request instanceof Uint8Array) return request.byteLength
   return request instanceof JsonRequest ? request.encoded.byteLength : 0
 }
 
-/** A public client is let in by its id, which anybody knows. */
+/** A public client's id is not a proof, because anybody knows it. */
 function hasShownProof(caller: Caller): boolean {
   return caller.kind === 'bearer' || (caller.kind === 'client' && caller.client.authenticationMethod !== 'none')
 }
 
-/** Who claims to call, and can prove it; `null`: nobody in particular, such as a public client, whose id anybody knows. */
+/** The identity that the caller claims and can prove. `null`: none, for example for a public client, whose id anybody knows. */
 function claimedCaller({ credentials, certificate, info }: Call): string | null {
   switch (credentials.kind) {
     case 'client':

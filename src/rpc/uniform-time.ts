@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext } from '../context.ts'
 
-/** Longer than a look-up and a commit take, save on a server in trouble. */
+/** Longer than a look-up and a commit usually take. */
 const PACE_MS = 100
 
 /**
- * Answers no earlier than a set time after the work began, in milliseconds, or a
- * multiple of it where the work takes longer: so long work tells no more than how many
- * times the pace it took. A caller that leaves is waited for no longer. Once the work is
- * done the call leaves its admission: others at its address do not wait for the pace.
+ * Answers at a multiple of a fixed time after the start, in milliseconds. The duration of long work therefore reveals only
+ * the multiple. A cancelled call is not waited for. When the work is done, the call leaves its admission, so that other calls
+ * of its address do not wait.
  */
 export async function inUniformTime<T>(
   ctx: Pick<CallContext, 'signal' | 'leaveAdmission'>,

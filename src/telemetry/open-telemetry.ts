@@ -1,9 +1,11 @@
 import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
+import type { KeyReadObserver } from '../auth/key-sources.ts'
 import type { Logger } from '../context.ts'
 import type { FlowObserver } from '../flows/runner.ts'
 import type { CallObserver } from '../rpc/call-observer.ts'
 import type { StoreObserver } from '../stores/contract/store-observer.ts'
 import { FlowMetrics } from './flow-metrics.ts'
+import { KeyMetrics } from './key-metrics.ts'
 import type { MetricSnapshot } from './metric.ts'
 import { type Exposition, expose, Metrics } from './metrics.ts'
 import { CallMetrics, CallTelemetry } from './observe-calls.ts'
@@ -17,6 +19,7 @@ export interface Observers {
   readonly calls: CallObserver
   readonly flows: FlowObserver & AuthenticationObserver
   readonly stores: StoreObserver
+  readonly keys: KeyReadObserver
   /** The calls that this process has answered and refused. */
   readonly callTotals: () => CallTotals
 }
@@ -37,6 +40,7 @@ export class Telemetry implements Observers {
   readonly calls: CallObserver
   readonly flows: FlowMetrics
   readonly stores: StoreObserver
+  readonly keys: KeyMetrics
   readonly callTotals: () => CallTotals
   readonly #metrics: Metrics
   readonly #tracer: Tracer | null
@@ -48,8 +52,10 @@ export class Telemetry implements Observers {
     this.calls = new CallTelemetry(calls, tracer)
     this.flows = new FlowMetrics()
     this.stores = new StoreTelemetry(stores, databaseUrl)
+    this.keys = new KeyMetrics()
     this.callTotals = () => calls.totals()
-    this.#metrics = new Metrics([...calls.metrics, ...this.flows.metrics, ...stores.metrics, ...traces.metrics])
+    const parts = [calls, this.flows, stores, this.keys, traces]
+    this.#metrics = new Metrics(parts.flatMap(({ metrics }) => metrics))
     this.#tracer = tracer
     this.#version = version
   }

@@ -1,8 +1,10 @@
 import { performance } from 'node:perf_hooks'
+import type { KeySource } from '../auth/key-sources.ts'
 import type { PurgeKind } from '../domain/expiry.ts'
 import type { SigningAlgorithm, SigningKeyState } from '../domain/signing-key.ts'
 import type { BackendLoad, PoolLoad } from '../stores/contract/backend.ts'
 import { type AuditState, auditMetrics } from './audit-metrics.ts'
+import { keyAgeMetric } from './key-metrics.ts'
 import { type Definition, type Metric, Reading, type Sample, single } from './metric.ts'
 
 /** The totals of the purge since the process started, and its last count of the backlog. */
@@ -41,6 +43,8 @@ export interface ServerState {
   readonly audit: () => AuditState
   /** How far the clock of this machine is ahead of the database's, in milliseconds; `null` if not compared yet. */
   readonly clockAheadMs: () => number | null
+  /** For each source of keys, the greatest age of those in use, in milliseconds. */
+  readonly keyAges: () => ReadonlyMap<KeySource, number>
   /** Read from the database; an empty list if that fails. */
   readonly signingKeys: () => Promise<readonly KeyState[]>
 }
@@ -145,6 +149,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
       () => single(server.polls().queries),
     ),
     ...auditMetrics(() => server.audit()),
+    keyAgeMetric(() => server.keyAges()),
     new Reading(
       counter({ name: 'qscope_purge_rounds_total', help: 'Rounds in which this process purged.', labels: [] }),
       () => single(server.purge().rounds),

@@ -7,6 +7,17 @@ export function peerAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '')
 }
 
+/**
+ * The name of the peer on a socket: `shared`, which all peers of a listener have that come without addresses, or else its
+ * address. A socket that closed before its address was read has no address.
+ */
+export function peerOn(
+  { remoteAddress }: { readonly remoteAddress?: string | undefined },
+  shared: string | null,
+): string {
+  return shared ?? peerAddress(remoteAddress ?? 'gone')
+}
+
 /** The certificates of a server's connections. Each is read once, because it does not change while the connection is open. */
 export class PeerCertificates {
   readonly #known = new WeakMap<TLSSocket, PeerCertificate | null>()

@@ -2,7 +2,7 @@
 export const FLUSH_MS = 1_000
 
 /** Returns whether the promise settles in time. The timer does not keep the process alive. */
-export async function settlesWithin(ms: number, promise: Promise<void>): Promise<boolean> {
+export async function settlesWithin(ms: number, promise: Promise<unknown>): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<false>()
   const timer = setTimeout(() => resolve(false), ms)
   try {

@@ -32,24 +32,24 @@ const PUBLIC = [
 ]
 
 describe('a URL that was set through the API', () => {
-  it.each(PRIVATE)('may not lead to addresses of %s', (_whose, addresses) => {
+  it.each(PRIVATE)('must not resolve to addresses of %s', (_whose, addresses) => {
     const policy = new AddressPolicy(NOBODY)
     expect(addresses.filter((address) => policy.allows(HOST, address))).toEqual([])
   })
 
-  it('may lead to those of the public internet', () => {
+  it('may resolve to addresses of the public internet', () => {
     const policy = new AddressPolicy(NOBODY)
     expect(PUBLIC.filter((address) => !policy.allows(HOST, address))).toEqual([])
   })
 
-  it('may lead to a host that the configuration names, whatever its addresses', () => {
+  it('may name a configured host with any address', () => {
     const policy = new AddressPolicy({ names: ['kubernetes.default.svc'], networks: [] })
     expect(policy.allows('kubernetes.default.svc', '10.96.0.1')).toBe(true)
     expect(policy.allows('kubernetes.default.svc.', '10.96.0.1')).toBe(false)
     expect(policy.allows('x.kubernetes.default.svc', '10.96.0.1')).toBe(false)
   })
 
-  it('may lead to a network that the configuration names, whatever the name of the host', () => {
+  it('may resolve to a configured network with any host name', () => {
     const policy = new AddressPolicy({
       names: [],
       networks: [

@@ -40,7 +40,7 @@ onEveryBackend('audit events are delivered', (server, database) => {
           .map((line) => JSON.parse(line))
       : []
 
-  it('to a file as lines of JSON, on from where they stopped, each once while nothing breaks', async () => {
+  it('to a file as lines of JSON, from the last position on, each once without failures', async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'qscope-audit-')), 'audit.jsonl')
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
     const { other, stop } = await instance({ QSCOPE_AUDIT_LOG_FILE: path })
@@ -67,7 +67,7 @@ onEveryBackend('audit events are delivered', (server, database) => {
     expect(all.map(({ eventId }) => eventId).toSorted()).toEqual((await issuedTo(clientId)).toSorted())
   })
 
-  it('to a collector of OpenTelemetry as log records, again where it refused them', async () => {
+  it('to an OpenTelemetry collector as log records, again after a refusal', async () => {
     const receiver = await startLogReceiver((request) => (request === 1 ? 'refuse' : 'take'))
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
     const { other } = await instance({ QSCOPE_AUDIT_OTLP_ENDPOINT: receiver.url })
@@ -85,7 +85,7 @@ onEveryBackend('audit events are delivered', (server, database) => {
     })
   })
 
-  it('without a gap by two followers of one name, of which one breaks off again and again', async () => {
+  it('without a gap by two followers with one name, one of which fails repeatedly', async () => {
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
     const delivered: string[] = []
     let deliveries = 0
@@ -125,7 +125,7 @@ onEveryBackend('audit events are delivered', (server, database) => {
     expect(new Set(delivered)).toEqual(new Set(await issuedTo(clientId)))
   })
 
-  it('without holding up a server that stops, where nobody takes them', async () => {
+  it('without delaying the stop of a server when no receiver accepts them', async () => {
     const { client } = await server.registerClient({ scopes: ['orders'] })
     const { auditFeed: feed, backend } = server.app
     const warnings: string[] = []

@@ -41,7 +41,7 @@ function twoMachines() {
   }
 }
 
-test('a clock is right within what is allowed, ahead or behind, and off beyond it', async () => {
+test('a clock is right within the allowed difference, ahead or behind, and wrong beyond it', async () => {
   const { watch, putHere } = twoMachines()
   expect(watch.aheadMs).toBeNull()
   expect(await watch.isRight()).toBe(true)
@@ -58,7 +58,7 @@ test('a clock is right within what is allowed, ahead or behind, and off beyond i
   expect(watch.aheadMs).toBe(-30_001)
 })
 
-test('the database is asked once before anything is known, and then not by those who want to know', async () => {
+test('the database is queried once at first, and not by later callers', async () => {
   const { watch, asked, pass } = twoMachines()
   expect(await Promise.all([watch.isRight(), watch.isRight(), watch.isRight()])).toEqual([true, true, true])
   pass(3_600_000)
@@ -66,7 +66,7 @@ test('the database is asked once before anything is known, and then not by those
   expect(asked).toHaveBeenCalledTimes(1)
 })
 
-test('a clock that is put forward or back is off at once, before the next look', async () => {
+test('a clock that is set forward or back is wrong at once, before the next query', async () => {
   const { watch, putHere } = twoMachines()
   await watch.compare()
   putHere(3_600_000)
@@ -79,7 +79,7 @@ test('a clock that is put forward or back is off at once, before the next look',
   expect(await watch.isRight()).toBe(false)
 })
 
-test('a machine that was suspended is not off: its monotonic clock stood still', async () => {
+test('a suspended machine is not wrong: its monotonic clock stopped, too', async () => {
   const { watch, asked, putHere, putThere } = twoMachines()
   await watch.compare()
   putHere(600_000)
@@ -89,7 +89,7 @@ test('a machine that was suspended is not off: its monotonic clock stood still',
   expect(asked).toHaveBeenCalledTimes(2)
 })
 
-test("the database's clock counts: where that is put, the machine's is off from the next look on", async () => {
+test("the database's clock counts: when it is set, the machine's is wrong from the next query on", async () => {
   const { watch, putThere, log } = twoMachines()
   await watch.compare()
   putThere(-600_000)
@@ -107,7 +107,7 @@ test("the database's clock counts: where that is put, the machine's is off from 
   expect(log.info).toHaveBeenCalledOnce()
 })
 
-test('the time that an answer takes is not taken for a difference, and one that takes too long is left aside', async () => {
+test('the duration of an answer does not count as a difference, and a slow answer is ignored', async () => {
   const { watch, letAnswersTake, putThere } = twoMachines()
   letAnswersTake(4_000)
   await watch.compare()
@@ -118,7 +118,7 @@ test('the time that an answer takes is not taken for a difference, and one that 
   expect(watch.isRight()).toBe(true)
 })
 
-test('a database that cannot be asked is an error for who asks first, and changes nothing later', async () => {
+test('an unreachable database is an error for the first caller, and changes nothing later', async () => {
   const { watch, asked } = twoMachines()
   asked.mockRejectedValueOnce(new Error('gone'))
   await expect(watch.isRight()).rejects.toThrow('gone')

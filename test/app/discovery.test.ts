@@ -41,7 +41,7 @@ describe('the keys of an issuer that is discovered', () => {
     expect(host.asked).toEqual([at, '/jwks'])
   })
 
-  it('are found by RFC 8414 §3 where there is no other document', async () => {
+  it('are found by RFC 8414 §3 if there is no other document', async () => {
     const { host, read } = await issuerAt('/tenants/a', (issuer, origin) => ({
       [`${OAUTH}/tenants/a`]: { issuer, jwks_uri: `${origin}/jwks` },
     }))
@@ -95,19 +95,19 @@ describe('the keys of an issuer that is discovered', () => {
       true,
     ],
     ['names keys that are no URL', '', (i) => ({ issuer: i, jwks_uri: 'jwks' }), /does not begin with https/, true],
-  ])('are refused when the metadata %s', async (_what, path, metadata, why, unavailable) => {
+  ])('are rejected when the metadata %s', async (_what, path, metadata, why, unavailable) => {
     const { host, read } = await issuerAt(path, (issuer, origin) => ({ [OPENID]: metadata(issuer, origin) }))
     expect(await read()).toEqual({ ok: false, problem: expect.stringMatching(why), unavailable })
     expect(host.asked).toEqual([OPENID])
   })
 
-  it('are refused when the metadata has a name twice', async () => {
+  it('are rejected when the metadata has a duplicate name', async () => {
     const { host, issuer, origin, read } = await issuerAt('', () => ({}))
     host.answers.set(OPENID, `{"issuer":"${issuer}","jwks_uri":"${origin}/jwks","jwks_uri":"${origin}/other"}`)
     expect(await read()).toMatchObject({ ok: false, problem: expect.stringContaining('each name once') })
   })
 
-  it('are unavailable while the metadata is, and both places are told', async () => {
+  it('are unavailable while the metadata is, and both URLs are reported', async () => {
     const { host, read } = await issuerAt('', () => ({}))
     expect(await read()).toMatchObject({
       ok: false,
@@ -124,7 +124,7 @@ describe('the keys of an issuer that is discovered', () => {
     expect(host.asked).toEqual([OPENID])
   })
 
-  it('are not looked for by an issuer that is no URL without query', async () => {
+  it('are not requested for an issuer that is not a URL without a query', async () => {
     const reader = new KeyReader(new DocumentFetcher({ privateHosts: { names: [], networks: [] } }))
     for (const issuer of ['ci', 'http://issuer.test', 'https://issuer.test/?a=b', 'https://u:p@issuer.test']) {
       const read = await reader.read({ issuer, kind: 'jwt', origin: 'api', keys: { kind: 'discovery', ca: null } })

@@ -50,7 +50,7 @@ describe('a document at a URL that was set through the API', () => {
     ['an address of IPv4 inside one of IPv6', at('[::ffff:7f00:1]'), []],
     ['a name', at('localhost'), []],
     ['a name of the public DNS', at('issuer.test'), ['127.0.0.1', '::1', '10.0.0.1']],
-  ])('is not fetched by %s that is not public: nothing is connected to', async (_what, url, addresses) => {
+  ])('is not fetched by %s that is not public, and no connection is made', async (_what, url, addresses) => {
     const before = host.connections
     const by = addresses.length === 0 ? fetcher({}) : fetcher({}, addresses)
     expect(await fetch(by, url)).toMatchObject({
@@ -60,7 +60,7 @@ describe('a document at a URL that was set through the API', () => {
     expect(host.connections).toBe(before)
   })
 
-  it('is not fetched from where its name leads later: each connection goes to what was judged', async () => {
+  it('is not fetched from an address to which its name resolves later: each connection uses the checked address', async () => {
     const second = await httpsHost(identity, '127.0.0.2')
     second.answers.set('/jwks', '{"keys":[1]}')
     const network = { networks: [{ address: '127.0.0.2', prefix: 32, family: 'ipv4' }] } as const
@@ -88,7 +88,7 @@ describe('a document at a URL that was set through the API', () => {
     })
   })
 
-  it('is not looked for where a redirect leads', async () => {
+  it('is not fetched through a redirect', async () => {
     host.answers.set('/moved', (response) => response.writeHead(302, { location: '/jwks' }).end())
     const before = host.asked.length
     expect(await fetch(fetcher(NAMED, ['127.0.0.1']), at('issuer.test', '/moved'))).toEqual({
@@ -115,7 +115,7 @@ describe('a document at a URL that was set through the API', () => {
     expect(found).toMatchObject({ ok: false, problem: `${at('issuer.test', '/slow')} does not answer in time` })
   })
 
-  it('is given up when its host accepts no connection, or says nothing of TLS', async () => {
+  it('is given up when its host accepts no connection, or does not start TLS', async () => {
     const silent = createServer((socket) => void socket.on('error', () => undefined))
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
     afterAll(() => silent.close())
@@ -127,7 +127,7 @@ describe('a document at a URL that was set through the API', () => {
     expect(await fetch(resolving, at('issuer.test'), AbortSignal.timeout(500))).toMatchObject({ ok: false })
   })
 
-  it('is read no further than 256 KiB', async () => {
+  it('is read up to 256 KiB only', async () => {
     host.answers.set('/endless', (response) => {
       const more = () => {
         while (response.write('x'.repeat(65_536)));
@@ -141,7 +141,7 @@ describe('a document at a URL that was set through the API', () => {
     })
   })
 
-  it('is believed only from a host whose certificate the given authorities issued, whatever the environment says', async () => {
+  it('is accepted only from a host with a certificate of the given CAs, whatever the environment', async () => {
     const stranger = await httpsHost(selfSigned(folder, 'stranger', ['DNS:issuer.test']))
     stranger.answers.set('/jwks', '{"keys":[]}')
     const url = at('issuer.test', '/jwks', stranger.port)

@@ -34,7 +34,7 @@ describe('encryption keys', () => {
     }
   }
 
-  test('rotate: what the former encrypted still signs, new keys lie under the new one, and then the former may go', async () => {
+  test('rotate: keys under the old one still sign, new keys use the new one, and then the old one can be removed', async () => {
     const before = await grantsOn(first).mint(await grantsOn(first).serviceClient({ config: JWT }))
     await withServer(changed, async (server) => {
       await server.app.checkKeys()
@@ -54,7 +54,7 @@ describe('encryption keys', () => {
     })
   })
 
-  test('that the database needs and the keyring lacks stop the start, and are named', async () => {
+  test('that the database needs and the keyring lacks prevent the start, and are named', async () => {
     await withServer(old, async (server) => {
       await expect(server.app.checkKeys()).rejects.toThrow(`the encryption key ${added.id}, which the keyring`)
     })

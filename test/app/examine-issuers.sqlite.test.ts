@@ -58,7 +58,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
 ]
 
 describe('a rule of a trusted issuer', () => {
-  it('that does not fit its client is a finding of the doctor, and a line of the log of each start', async () => {
+  it('that does not match its client is a finding of the doctor, and is logged at each start', async () => {
     const database = await sqliteFiles.create()
     const rules = [
       { claims: { sub: 'a' }, client_id: 'ghost', scopes: ['read'] },
@@ -94,7 +94,7 @@ describe('a rule of a trusted issuer', () => {
 })
 
 describe('an issuer of the database', () => {
-  it('is a finding where its keys cannot be had, its rule names nobody, or the file hides it', async () => {
+  it('is a finding if its keys are unavailable, its rule names no client, or the file overrides it', async () => {
     const database = await sqliteFiles.create()
     const first = await startServer(database.url)
     const trust = async (issuer: string, more: object = {}) => {
@@ -114,7 +114,9 @@ describe('an issuer of the database', () => {
       const { trustedIssuers, backend } = server.app
       const config = configOf({ jwks_file: 'good.json' })
       const found = await registeredIssuerFindings(trustedIssuers, backend, config, quiet)
+      expect(found.map(({ state }) => state)).toEqual(['ok', 'warning', 'warning'])
       expect(found.map(({ finding }) => finding)).toEqual([
+        'the keys of 1 issuer of the database can be used',
         expect.stringMatching(/^the jwks_url of https:\/\/silent.example cannot be used: /),
         'https://hidden.example of the database does not count: QSCOPE_TRUSTED_ISSUERS_FILE names it, too',
       ])
@@ -131,11 +133,11 @@ describe('an issuer of the database', () => {
 })
 
 describe('a key set of a trusted issuer', () => {
-  it('that can be used lets the server start', async () => {
+  it('that is usable lets the server start', async () => {
     expect(await problemsOf('good.json')).toEqual([])
   })
 
-  it.each(BAD)('in %s stops the start with a line that says where it is and what is wrong', async (file, reason) => {
+  it.each(BAD)('in %s prevents the start with a line that names the place and the problem', async (file, reason) => {
     const [problem, ...others] = await problemsOf(file)
     expect(others).toEqual([])
     expect(problem).toMatch(/^QSCOPE_TRUSTED_ISSUERS_FILE: the jwks_file of https:\/\/i0\.example cannot be used: /)
@@ -143,15 +145,15 @@ describe('a key set of a trusted issuer', () => {
     expect(problem).toContain(file)
   })
 
-  it('is told together with every other', async () => {
+  it('is reported with all others', async () => {
     expect(await problemsOf('missing.json', 'good.json', 'large.json')).toHaveLength(2)
   })
 
-  it('at a URL is left for later: a host that is down must not stop the server', async () => {
+  it('at a URL is not fetched at the start: a host that is down must not prevent it', async () => {
     await assertIssuerKeyFiles(configOf({ jwks_url: 'http://127.0.0.1:1/jwks' }))
   })
 
-  it('is a finding of the doctor, wherever it is', async () => {
+  it('is a finding of the doctor, at every location', async () => {
     const [up, down] = [await keyServer(good), await keyServer('')]
     down.answer = 503
     const config = configOf(

@@ -28,7 +28,7 @@ const look = (more: Record<string, string> = {}, now?: number) =>
 const states = (findings: Awaited<ReturnType<typeof look>>) => findings.map(({ check, state }) => `${check}: ${state}`)
 
 describe('the doctor, of TLS', () => {
-  it('finds pair, names and CA in order, and says until when', async () => {
+  it('reports that pair, names and CA are in order, and their expiry', async () => {
     const findings = await look({}, Date.now() - 30 * DAY)
     expect(states(await look())).toEqual(['tls: warning', 'tls names: ok', 'tls clients: warning'])
     expect(findings[0]).toMatchObject({ state: 'problem', finding: expect.stringContaining('is not valid before') })
@@ -38,7 +38,7 @@ describe('the doctor, of TLS', () => {
   it.each([
     ['PKCS #8', ['pkcs8', '-topk8', '-v2', 'aes-256-cbc']],
     ['the older form of OpenSSL', ['ec', '-aes128']],
-  ])('says in one line that a private key in %s is encrypted, and how to decrypt it', async (_form, command) => {
+  ])('reports in one line that a private key in %s is encrypted, and how to decrypt it', async (_form, command) => {
     const keyFile = join(folder, 'encrypted.key')
     execFileSync('openssl', [...command, '-in', serving.keyFile, '-out', keyFile, '-passout', 'pass:secret'], {
       stdio: 'pipe',
@@ -53,14 +53,14 @@ describe('the doctor, of TLS', () => {
     )
   })
 
-  it('finds a certificate that has run out', async () => {
+  it('finds an expired certificate', async () => {
     expect((await look({}, Date.now() + 5 * DAY))[0]).toMatchObject({
       state: 'problem',
       finding: expect.stringContaining('expired on'),
     })
   })
 
-  it('finds names that callers do not know the server by', async () => {
+  it('finds names under which callers do not reach the server', async () => {
     const other = { QSCOPE_TLS_CERT_FILE: elsewhere.certFile, QSCOPE_TLS_KEY_FILE: elsewhere.keyFile }
     expect(states(await look(other))[1]).toBe('tls names: warning')
     expect(states(await look({ ...other, QSCOPE_ISSUER: 'https://q.example' }))[1]).toBe('tls names: ok')

@@ -63,7 +63,7 @@ async function definedFlows(): Promise<readonly string[]> {
 }
 
 describe('the flows that can be explained', () => {
-  it('are all that there are', async () => {
+  it('are all flows', async () => {
     const defined = await definedFlows()
     expect(defined.length).toBeGreaterThan(35)
     expect(explainableNames()).toEqual(expect.arrayContaining([...defined]))
@@ -77,7 +77,7 @@ const [remote, others] = [true, false].map((isRemote) =>
 /** libSQL on a server plans as in a file does. Its transactions must end sooner than the walk through all flows does. */
 for (const kind of remote ?? []) {
   describe.skipIf(!kind.available)(`the statements of a flow on ${kind.name}`, { timeout: TIMEOUT }, () => {
-    it('are seen, and leave nothing behind', async () => {
+    it('are recorded, and change nothing', async () => {
       const database = await kind.createMigrated()
       const before = await dump(database)
       const [call] = await explain(database, (name) => name === 'registerClient')
@@ -104,18 +104,18 @@ for (const kind of others ?? []) {
     }, TIMEOUT)
     afterAll(() => database?.drop())
 
-    it('are all seen, with a plan for each that reads', () => {
+    it('are all recorded, with a plan for each that reads', () => {
       expect(new Set(calls.map(({ name }) => name))).toEqual(new Set(explainableNames()))
       const reading = calls.flatMap(({ statements }) => statements).filter(({ sql }) => !/^insert/i.test(sql))
       expect(reading.length).toBeGreaterThan(150)
       expect(reading.filter(({ lines }) => lines.length === 0)).toEqual([])
     })
 
-    it('look through no table that grows', () => {
+    it('scan no table that grows', () => {
       expect(scansOf(calls)).toEqual([])
     })
 
-    it('leave nothing behind', () => {
+    it('change nothing', () => {
       expect(after === before).toBe(true)
     })
 
@@ -124,7 +124,7 @@ for (const kind of others ?? []) {
       expect(text).not.toMatch(/sample-|issuer\.example|[0-9a-f]{8}-[0-9a-f]{4}-7|[0-9a-f]{32}/)
     })
 
-    it('are seen to look through tables that lack an index', async () => {
+    it('are reported if they scan tables without an index', async () => {
       for (const [table, index] of NEEDED) {
         await database.query(kind.dialect === 'mysql' ? `drop index ${index} on ${table}` : `drop index ${index}`)
       }

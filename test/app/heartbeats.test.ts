@@ -7,14 +7,14 @@ function afterChecks(heartbeats: Heartbeats, checks: number, isLoading = false):
 }
 
 describe('a worker', () => {
-  it('hangs after 30 checks of the primary without a heartbeat, and no sooner', () => {
+  it('hangs after 30 checks of the primary without a heartbeat, and not before', () => {
     const heartbeats = new Heartbeats(0)
     expect(afterChecks(heartbeats, MAX_MISSED)).toBe(false)
     expect(heartbeats.check(false)).toBe(true)
     expect(MAX_MISSED).toBe(30)
   })
 
-  it('that sends one heartbeat begins anew', () => {
+  it('that sends a heartbeat starts over', () => {
     const heartbeats = new Heartbeats(0)
     for (let n = 1; n <= 5; n += 1) {
       expect(afterChecks(heartbeats, MAX_MISSED)).toBe(false)
@@ -23,20 +23,20 @@ describe('a worker', () => {
     }
   })
 
-  it('that is loading has ten times as long', () => {
+  it('that is loading has ten times the limit', () => {
     const heartbeats = new Heartbeats(0)
     expect(afterChecks(heartbeats, MAX_MISSED_AT_START, true)).toBe(false)
     expect(heartbeats.check(true)).toBe(true)
   })
 
-  it('hangs by no clock: hours between two checks, in which the primary stood still, are one', () => {
+  it('is counted by checks: hours between two checks, in which the primary was suspended, count as one', () => {
     const heartbeats = new Heartbeats(0)
     heartbeats.beat(3_600_000)
     expect(heartbeats.check(false)).toBe(false)
     expect(heartbeats.isAlive).toBe(true)
   })
 
-  it('is not taken for alive long before it is taken for hanging', () => {
+  it('does not count as alive shortly before it counts as hanging', () => {
     const heartbeats = new Heartbeats(0)
     afterChecks(heartbeats, 3)
     expect(heartbeats.isAlive).toBe(false)

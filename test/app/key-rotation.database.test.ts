@@ -43,17 +43,17 @@ onEveryBackend('the rotation of signing keys', (idle, database) => {
     return [...new Set(minted.map(({ accessToken }) => String(partOf(accessToken, 0)['kid'])))]
   }
 
-  test('is off unless told otherwise', async () => {
+  test('is off by default', async () => {
     expect(await idle.app.keyRotation.round()).toBeNull()
   })
 
-  test('leaves the first key to the first token, which two instances make once', async () => {
+  test('does not create the first key, which the first token creates, once on two instances', async () => {
     expect(await round()).toEqual([])
     expect(await kidsMinted(await client())).toHaveLength(1)
     expect(await round()).toEqual([])
   })
 
-  test('prepares the next key an hour ahead and activates it in time, one instance for all', async () => {
+  test('prepares the next key an hour ahead and activates it on time, on one instance for all', async () => {
     const service = await client()
     const [first] = await kidsMinted(service)
     advance(30 * DAY - HOUR - MINUTE)
@@ -71,7 +71,7 @@ onEveryBackend('the rotation of signing keys', (idle, database) => {
     expect((await keysIn(SigningKeyState.RETIRED)).map(({ keyId }) => keyId)).toEqual([first])
   })
 
-  test('gives a key that was prepared too late the time that key sets are kept', async () => {
+  test('waits for the cache time of key sets if a key was prepared late', async () => {
     const [former] = await kidsMinted(await client())
     advance(45 * DAY)
     expect(await round()).toEqual(['prepared'])
@@ -81,7 +81,7 @@ onEveryBackend('the rotation of signing keys', (idle, database) => {
     expect(await kidsMinted(await client())).not.toEqual([former])
   })
 
-  test('goes on for months with one key signing, and every token verifying offline for as long as it lives', async () => {
+  test('continues for months with one signing key, and every token verifies offline until it expires', async () => {
     const service = await grantsOn(idle).serviceClient({ config: { ...JWT, accessTokenTtl: { seconds: 86_400n } } })
     const kept: { readonly token: string; readonly until: number }[] = []
     const [server] = instances

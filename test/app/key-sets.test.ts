@@ -11,6 +11,7 @@ import { KeySets } from '../../src/app/trust/key-sets.ts'
 import { readAssertion } from '../../src/crypto/assertion.ts'
 import { type EpochMs, epochMs } from '../../src/domain/ids.ts'
 import type { IssuerKind, KeyLocation } from '../../src/domain/trusted-issuer.ts'
+import { KeyMetrics } from '../../src/telemetry/key-metrics.ts'
 import { jwksOf, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
 import { keyServer } from '../setup/trusted-issuers.ts'
 
@@ -36,13 +37,24 @@ function open(keys: KeyLocation, kind: IssuerKind = 'jwt') {
     error: nothing,
   }
   const fetcher = new DocumentFetcher({ privateHosts: { names: [], networks: [] } })
-  const source = new KeySets({ now: (): EpochMs => now, log, reader: new KeyReader(fetcher) })
+  const observer = new KeyMetrics()
+  const source = new KeySets({ now: (): EpochMs => now, log, reader: new KeyReader(fetcher), observer })
   const holder = { issuer: 'https://i.example', kind, origin: 'file', keys } as const
   const find = async (pair: SigningPair) => await source.keysFor(holder, await assertionOf(pair))
   return {
     warnings,
     infos,
     find,
+    source,
+    /** How many attempts ended how, such as `url ok`. */
+    reads: async () => {
+      const [counted] = await Promise.all(observer.metrics.map((metric) => metric.samples()))
+      return Object.fromEntries(
+        (counted ?? [])
+          .filter(({ value }) => value > 0)
+          .map(({ labels: { source: from, outcome }, value }) => [`${from} ${outcome}`, value]),
+      )
+    },
     later: (seconds: number) => {
       now = epochMs(now + seconds * 1_000)
     },
@@ -57,7 +69,7 @@ function open(keys: KeyLocation, kind: IssuerKind = 'jwt') {
 const atUrl = (url: string) => open({ kind: 'url', url, ca: null })
 
 describe('the keys of a trusted issuer', () => {
-  it('are fetched once for many calls, and renewed after a minute while they go on being used', async () => {
+  it('are fetched once for many calls, and renewed after a minute in the background', async () => {
     const server = await keyServer(jwksOf(old, next))
     const keys = atUrl(server.url)
     const found = await Promise.all(Array.from({ length: 20 }, () => keys.kids(old)))
@@ -75,7 +87,7 @@ describe('the keys of a trusted issuer', () => {
     expect(server.asked).toBe(3)
   })
 
-  it('are used no more after five minutes without renewal, so that a withdrawn key is refused', async () => {
+  it('are not used after five minutes without renewal, so that a withdrawn key is rejected', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     await keys.kids(old)
@@ -84,7 +96,7 @@ describe('the keys of a trusted issuer', () => {
     expect(await keys.kids(old)).toEqual([next.kid])
   })
 
-  it('are looked for at once when a name is not known, and then once a minute at the most', async () => {
+  it('are fetched at once for an unknown key id, and then at most once a minute', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     await keys.kids(old)
@@ -101,7 +113,7 @@ describe('the keys of a trusted issuer', () => {
     expect(server.asked).toBeLessThanOrEqual(4)
   })
 
-  it('go on being used while the issuer is down, and no longer than five minutes', async () => {
+  it('are used while the issuer is down, for at most five minutes', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     await keys.kids(old)
@@ -120,7 +132,7 @@ describe('the keys of a trusted issuer', () => {
     expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
   })
 
-  it('end at once when the issuer publishes what must not be published', async () => {
+  it('are dropped at once when the issuer publishes a private key', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
     await keys.kids(old)
@@ -134,13 +146,13 @@ describe('the keys of a trusted issuer', () => {
   it.each<[string, Readonly<Record<string, unknown>>, RegExp]>([
     ['a symmetric key', { kty: 'oct', k: 'c2VjcmV0', kid: 'a' }, /keys\[1\] is a secret or private key/],
     ['two keys of one name', { ...next.publicJwk, kid: old.kid }, /has two keys with the same kid/],
-  ])('are none when the issuer publishes %s', async (_what, jwk, why) => {
+  ])('are unavailable when the issuer publishes %s', async (_what, jwk, why) => {
     const server = await keyServer(JSON.stringify({ keys: [old.publicJwk, jwk] }))
     const found = await atUrl(server.url).find(old)
     expect(found).toMatchObject({ ok: false, problem: expect.stringMatching(why) })
   })
 
-  it('leave out those for encryption and those that are too short, and tell why', async () => {
+  it('skip encryption keys and short keys, and report why', async () => {
     const short = generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' })
     const set = { keys: [{ ...next.publicJwk, use: 'enc' }, { ...short, kid: 'short' }, old.publicJwk] }
     const found = await atUrl((await keyServer(JSON.stringify(set))).url).find(old)
@@ -154,7 +166,7 @@ describe('the keys of a trusted issuer', () => {
     })
   })
 
-  it('of a SPIFFE trust domain are those for JWT-SVIDs, and the one that the token names', async () => {
+  it('of a SPIFFE trust domain are those for JWT-SVIDs, selected by the token', async () => {
     const other = signingPair('ES256')
     const bundle = {
       spiffe_sequence: 3,
@@ -187,7 +199,7 @@ describe('the keys of a trusted issuer', () => {
     ['nothing of use', '{"keys":[]}', {}],
     ['private keys', JSON.stringify({ keys: [{ ...old.privateKey.export({ format: 'jwk' }) }] }), {}],
     ['too much', `{"keys":[],"x":"${'x'.repeat(300_000)}"}`, {}],
-  ])('cannot be had from %s, which is not asked again at once', async (_what, answer, headers) => {
+  ])('cannot be fetched from %s, which is not retried at once', async (_what, answer, headers) => {
     const server = await keyServer('')
     Object.assign(server, { answer, headers })
     const keys = atUrl(server.url)
@@ -207,7 +219,7 @@ describe('the keys of a trusted issuer', () => {
     ['sends nonsense after its headers', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nnonsense\r\n'],
     ['sends endless headers', `HTTP/1.1 200 OK\r\nx: ${'x'.repeat(100_000)}`],
     ['refuses and hangs up', 'HTTP/1.1 503 No\r\ncontent-length: 100\r\n\r\nno'],
-  ])('cannot be had from a host that %s, which does no harm', async (_what, said) => {
+  ])('cannot be fetched from a host that %s, without harm', async (_what, said) => {
     const host = createServer((socket) => {
       socket.on('error', () => undefined)
       socket.once('data', () => socket.write(said, () => socket.destroy()))
@@ -219,12 +231,73 @@ describe('the keys of a trusted issuer', () => {
     host.close()
   })
 
-  it('leave out what cannot be used here', async () => {
+  it('are counted by source and outcome of each attempt', async () => {
+    const server = await keyServer(jwksOf(old))
+    const keys = atUrl(server.url)
+    await keys.kids(old)
+    await keys.kids(old)
+    server.answer = 503
+    keys.later(300)
+    await keys.kids(old)
+    server.answer = '{}'
+    keys.later(5)
+    await keys.kids(old)
+    expect(await keys.reads()).toEqual({ 'jwks_uri ok': 1, 'jwks_uri unavailable': 1, 'jwks_uri unusable': 1 })
+
+    const bundle = open({ kind: 'url', url: server.url, ca: null }, 'spiffe')
+    await bundle.kids(old)
+    expect(await bundle.reads()).toEqual({ 'bundle unusable': 1 })
+    const file = open({ kind: 'file', path: join(folder, 'missing.json') })
+    await file.kids(old)
+    expect(await file.reads()).toEqual({ 'file unavailable': 1 })
+    const discovered = open({ kind: 'discovery', ca: null })
+    await discovered.kids(old)
+    expect(await discovered.reads()).toEqual({ 'discovery unavailable': 1 })
+    const given = open({ kind: 'inline', jwks: jwksOf(old) })
+    expect(await given.kids(old)).toEqual([old.kid])
+    expect(await given.reads()).toEqual({})
+    // Of a client: it may not lead to this machine.
+    await given.source.keysAt(server.url, await assertionOf(old))
+    expect(await given.reads()).toEqual({ 'client_jwks_uri unavailable': 1 })
+  })
+
+  it('have an age while they are needed, from the last successful or the first read', async () => {
+    const server = await keyServer(jwksOf(old))
+    const keys = atUrl(server.url)
+    const age = () => keys.source.ages().get('jwks_uri')
+    expect(age()).toBeUndefined()
+    await keys.kids(old)
+    keys.later(59)
+    expect(age()).toBe(59_000)
+    keys.later(1)
+    expect(age()).toBeUndefined()
+    server.answer = 503
+    for (let times = 0; times < 5; times += 1) {
+      keys.later(60)
+      await keys.kids(old)
+    }
+    expect(age()).toBe(360_000)
+    server.answer = jwksOf(old)
+    keys.later(5)
+    await keys.kids(old)
+    expect(age()).toBe(0)
+
+    const never = atUrl(server.url)
+    server.answer = 503
+    await never.kids(old)
+    keys.later(30)
+    never.later(30)
+    await never.kids(old)
+    expect(never.source.ages().get('jwks_uri')).toBe(30_000)
+    expect(age()).toBe(30_000)
+  })
+
+  it('skip keys that are not usable', async () => {
     const set = JSON.stringify({ keys: [{ kty: 'EC', crv: 'P-384', x: 'a', y: 'b' }, old.publicJwk, { kty: 'new' }] })
     expect(await atUrl((await keyServer(set)).url).kids(old)).toEqual([old.kid])
   })
 
-  it('are read from a file, and again soon after it changed', async () => {
+  it('are read from a file, and again after it changed', async () => {
     const path = join(folder, 'keys.json')
     writeFileSync(path, jwksOf(old))
     const keys = open({ kind: 'file', path })

@@ -20,7 +20,7 @@ console.log(JSON.stringify(await fetcher.fetch(document, AbortSignal.timeout(60_
 `
 const BY_PLATFORM = `await fetch(${HOST_URL}).catch(() => undefined)`
 
-it('a document is fetched without the proxy that the environment names', async () => {
+it('a document is fetched without the proxy of the environment', async () => {
   const host = await httpsHost(identity)
   host.answers.set('/jwks', '{"keys":[]}')
   let proxied = 0

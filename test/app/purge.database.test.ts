@@ -76,7 +76,7 @@ onEveryBackend('the purge', (server, database) => {
     expect((await grants.refresh(long, kept.refreshToken)).accessToken).toMatch(/^qat_/)
   })
 
-  test('keeps codes and spent refresh tokens while their grant has a token to come: their reuse is still seen', async () => {
+  test('keeps codes and spent refresh tokens while their grant has a live token, so that reuse is detected', async () => {
     const client = await grants.webClient()
     const first = await grants.signIn(client)
     const second = await grants.refresh(client, first.refreshToken)
@@ -102,7 +102,7 @@ onEveryBackend('the purge', (server, database) => {
     expect(await count('oauth_audit_log')).toBe(before)
   })
 
-  test('is done by one process at a time, and the next one need not wait for the lease to end', async () => {
+  test('is done by one process at a time, and the next one does not wait for the lease to expire', async () => {
     await mintMany(1_200)
     server.clock.advance(3 * HOUR)
     const other = await startServer(database.url, server.keyring, server.first)
@@ -126,7 +126,7 @@ onEveryBackend('the purge', (server, database) => {
     expect(await server.app.purge.round()).not.toBeNull()
   })
 
-  test('leaves the server answering', async () => {
+  test('does not block the server', async () => {
     const client = await grants.serviceClient()
     const longest = await calmest(1_000, async () => {
       await mintMany(5_000)
@@ -151,7 +151,7 @@ onEveryBackend('the purge', (server, database) => {
     expect(longest).toBeLessThan(1_000)
   })
 
-  test('tells what it did and what is left, in the log only if it deleted something', async () => {
+  test('reports what it did and what is left, in the log only if it deleted something', async () => {
     await mintMany(200)
     server.clock.advance(HOUR + 90 * MINUTE)
     const { purge, log } = anotherPurge()
@@ -175,7 +175,7 @@ onEveryBackend('the purge', (server, database) => {
     )
   })
 
-  test('stops between two batches, waiting for nothing', async () => {
+  test('stops between two batches without waiting', async () => {
     await mintMany(1_200)
     server.clock.advance(3 * HOUR)
     const { purge } = anotherPurge()
@@ -187,7 +187,7 @@ onEveryBackend('the purge', (server, database) => {
   })
 
   describe('in the background', () => {
-    test('goes on by itself, until it is stopped', async () => {
+    test('repeats until it is stopped', async () => {
       const { purge } = anotherPurge()
       purge.start()
       await expect.poll(() => purge.metrics().rounds).toBeGreaterThan(2)
@@ -198,7 +198,7 @@ onEveryBackend('the purge', (server, database) => {
       expect(purge.metrics().rounds).toBe(rounds)
     })
 
-    test('survives a database in trouble: says so once, tries again, and says when it is over', async () => {
+    test('survives database errors: logs them once, retries, and logs the recovery', async () => {
       const { purge, log } = anotherPurge()
       await database.query('alter table oauth_device_codes rename to elsewhere')
       try {
@@ -218,7 +218,7 @@ onEveryBackend('the purge', (server, database) => {
       )
     })
 
-    test('erases answers kept for lost refresh responses within a minute, also where it is off', async () => {
+    test('erases answers kept for lost refresh responses within a minute, even if it is off', async () => {
       const client = await grants.webClient()
       await grants.refresh(client, (await grants.signIn(client)).refreshToken)
       const kept = () => count('oauth_refresh_tokens', `client_id = '${client.clientId}' and replay_answer is not null`)
@@ -239,7 +239,7 @@ onEveryBackend('the purge', (server, database) => {
     })
   })
 
-  test('one line in the log for a round that deleted something, none for the others', async () => {
+  test('logs one line for a round that deleted something, and none for others', async () => {
     const before = logged('purged')
     await server.app.purge.round()
     expect(logged('purged')).toBe(before)

@@ -10,18 +10,18 @@ function delaysAfter(restarts: RestartPolicy, ends: number): readonly number[] {
 }
 
 describe('a worker that ended', () => {
-  it('is replaced at once, and the next ones later and later, up to 5 s', () => {
+  it('is replaced at once, and the next ones after growing delays, up to 5 s', () => {
     expect(delaysAfter(new RestartPolicy(), 9)).toEqual([0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000])
   })
 
-  it('is replaced at once again when it had served for long', () => {
+  it('is replaced at once after a long run', () => {
     const restarts = new RestartPolicy()
     delaysAfter(restarts, 5)
     restarts.recordExit(STABLE_AFTER_MS)
     expect(restarts.delayMs()).toBe(0)
   })
 
-  it('is given up after five short runs before it, unless another worker is stable', () => {
+  it('is given up after five short runs, unless another worker is stable', () => {
     const restarts = new RestartPolicy()
     delaysAfter(restarts, 5)
     expect(restarts.isCrashLoop(false)).toBe(false)

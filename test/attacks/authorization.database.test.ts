@@ -62,7 +62,7 @@ async function outcomeOf(server: TestServer, method: DescMethod, { client, ...se
 const basic = (clientId: string, secret: string): Way => ({ basic: [clientId, secret] })
 
 onEveryBackend(
-  'who may call what',
+  'the access to methods',
   (server) => {
     let methods: readonly DescMethod[] = []
     /** Bearer tokens that open nothing, though each was good once. */
@@ -137,17 +137,17 @@ onEveryBackend(
     const unproved = (method: DescMethod) =>
       accessOf(method).clientAuthentication ? 'OAUTH_INVALID_CLIENT' : 'OAUTH_INVALID_TOKEN'
 
-    it('serves these services and no others', async () => {
+    it('serves exactly these services', async () => {
       expect((await reflectServices(server.address)).map(({ typeName }) => typeName)).toEqual(SERVICES)
       expect(methods.length).toBeGreaterThan(40)
     })
 
-    it('opens these methods to anyone and no others', () => {
+    it('opens exactly these methods to everybody', () => {
       const open = methods.filter((method) => accessOf(method).anyone)
       expect(open.map(nameOf).sort()).toEqual(OPEN_TO_ANYONE)
     })
 
-    it('every method of a client, and of a bearer, lets in whom it should', async () => {
+    it('every method for clients or bearers admits its intended callers', async () => {
       for (const method of withPermission()) {
         const outcome = await outcomeOf(server, method, { bearer: server.admin.token })
         expect([nameOf(method), outcome]).not.toEqual([nameOf(method), expect.stringMatching(/TOKEN|CLIENT$|SCOPE/)])
@@ -173,7 +173,7 @@ onEveryBackend(
       )
     })
 
-    it('every method with a permission refuses tokens that are good no more', async () => {
+    it('every method with a permission refuses inactive tokens', async () => {
       const ways = new Map([...dead].map(([name, bearer]) => [name, { bearer }]))
       await allRefuse(
         withPermission(),
@@ -217,7 +217,7 @@ onEveryBackend(
       )
     })
 
-    it('every method of a client alone refuses the best of bearer tokens', async () => {
+    it('every method for clients only refuses bearer tokens with all permissions', async () => {
       await allRefuse(
         asClient().filter((method) => accessOf(method).permission === ''),
         () => new Map([['bearer', { bearer: server.admin.token }]]),
@@ -225,7 +225,7 @@ onEveryBackend(
       )
     })
 
-    it('every method refuses two ways in at once, though each were good', async () => {
+    it('every method refuses two valid kinds of credentials at once', async () => {
       await allRefuse(
         asClient(),
         () =>
@@ -237,7 +237,7 @@ onEveryBackend(
       )
     })
 
-    it('a method that is not there is refused by the transport', async () => {
+    it('an unknown method is refused by the transport', async () => {
       const connection = connect(server.address, { ownSocket: true })
       const method = { ...mintToken, name: 'MintTokens' }
       await expect(connection.call(method, {})).rejects.toMatchObject({ status: 'UNIMPLEMENTED', reason: '' })

@@ -172,7 +172,7 @@ async function others(server: TestServer) {
   return { ids: [...ids, (await server.registerClient({ scopes: ['orders'] })).clientId], look }
 }
 
-describe('whoever may write clients', () => {
+describe('a caller with the permission to write clients', () => {
   let database: FreshDatabase | null = null
   let running: TestServer | null = null
   beforeAll(async () => {
@@ -184,7 +184,7 @@ describe('whoever may write clients', () => {
     await database?.drop()
   })
 
-  it(`gains no permission, whatever it tries in ${RUNS} runs`, { timeout: 20_000 + RUNS * 2_000 }, async () => {
+  it(`gains no further permission in ${RUNS} runs`, { timeout: 20_000 + RUNS * 2_000 }, async () => {
     const server = running
     if (server === null) throw new Error('the server is not running')
     const answered = new Map<string, number>()

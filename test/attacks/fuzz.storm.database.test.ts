@@ -72,7 +72,7 @@ describe('a server as a process', () => {
   })
   afterAll(() => served?.stop())
 
-  it(`answers ${CALLS} fuzzed calls of all methods, and holds no more memory after`, {
+  it(`answers ${CALLS} fuzzed calls of all methods, without keeping memory`, {
     timeout: 60_000 + CALLS * 20,
   }, async () => {
     if (served === null) throw new Error('the server is not running')
@@ -121,7 +121,7 @@ onEveryBackend(
       }
     })
 
-    it('are answered with what their callers did wrong', { timeout: 60_000 + CALLS * 5 }, async () => {
+    it("are answered with their callers' mistakes", { timeout: 60_000 + CALLS * 5 }, async () => {
       const methods = methodsOf(await reflectServices(server.address), 'qscope.')
       const target = await aimAt(server.address, server.admin.clientSecret)
       try {

@@ -30,7 +30,7 @@ const LARGE_ANSWER = grpcMessage(Buffer.concat([Buffer.of(0x22, SYMBOL.byteLengt
 const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'
 
 /** What the server holds, once all garbage is gone, for what others make it hold. */
-describe('what a server holds', () => {
+describe('the memory of a server', () => {
   let served: Served
   beforeAll(async () => {
     served = await serve()

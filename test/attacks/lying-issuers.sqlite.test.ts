@@ -113,7 +113,7 @@ function endless(response: ServerResponse): void {
 
 describe('an issuer', () => {
   it.each(FAULTS)(
-    'that %s is refused as unavailable, the log says why, and others are served',
+    'that %s is unavailable, the log states the reason, and others are served',
     async (_what, spoil, why) => {
       const issuer = await trusted()
       spoil(issuer)
@@ -126,7 +126,7 @@ describe('an issuer', () => {
     },
   )
 
-  it('that never answers keeps only its own callers waiting', async () => {
+  it('that never answers delays only its own callers', async () => {
     const issuer = await trusted()
     issuer.host.answers.set('/jwks', () => undefined)
     let settled = false
@@ -139,7 +139,7 @@ describe('an issuer', () => {
     expect(problems()).toContain(`${issuer.issuer}/jwks does not answer in time`)
   })
 
-  it('cannot be asked more than once a minute by assertions that name keys it does not have', async () => {
+  it('is not queried more than once a minute by assertions with unknown keys', async () => {
     const issuer = await trusted()
     await exchange(await issuer.assertion())
     const before = issuer.host.asked.length
@@ -165,7 +165,7 @@ describe('an issuer', () => {
     expect(await exchange(await issuer.assertion())).toMatchObject({ scopes: ['stock.read'] })
   })
 
-  it('that moves its keys by UpdateTrustedIssuer is read at the new place from the next call on', async () => {
+  it('that moves its keys with UpdateTrustedIssuer is read at the new place from the next call on', async () => {
     const issuer = await trusted()
     await exchange(await issuer.assertion())
     issuer.host.answers.set('/other', jwksOf(signingPair('ES256')))

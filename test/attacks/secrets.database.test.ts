@@ -76,29 +76,29 @@ for (const kind of databaseKinds) {
       await database.drop()
     })
 
-    it('there are many, and they would be found', () => {
+    it('are many, and would be found', () => {
       expect(needles.size).toBeGreaterThan(80)
       const secret = server.admin.clientSecret
       const forms = [secret, Buffer.from(`admin:${secret}`).toString('base64'), Buffer.from(secret).toString('hex')]
       for (const form of forms) expect(needles.foundIn(`before ${form} after`).length).toBeGreaterThan(0)
     })
 
-    it('none stands in the log, at its most talkative', () => {
+    it('are not in the log at its most verbose level', () => {
       expect(server.lines.length).toBeGreaterThan(200)
       expect(needles.foundIn(server.lines.map((line) => JSON.stringify(line)).join('\n'))).toEqual([])
     })
 
-    it('none stands in what callers are refused with', () => {
+    it('are not in errors to callers', () => {
       expect(refusals.length).toBeGreaterThan(40)
       expect(needles.foundIn(refusals.join('\n'))).toEqual([])
     })
 
-    it('none stands in any column of any table', async () => {
+    it('are not in any column of any table', async () => {
       expect(needles.foundIn(await dump(database))).toEqual([])
     })
 
     if (kind.dialect === 'sqlite') {
-      it('none stands in the bytes of the database files', () => {
+      it('are not in the bytes of the database files', () => {
         const folder = dirname(new URL(database.url).pathname)
         const names = readdirSync(folder).filter((name) => name.startsWith('qscope.db'))
         expect(names).toContain('qscope.db-wal')
@@ -107,7 +107,7 @@ for (const kind of databaseKinds) {
       })
     }
 
-    it('none stands in the exported audit log', async () => {
+    it('are not in the exported audit log', async () => {
       const output = new PassThrough()
       const written = text(output)
       const events = await exportAuditLog(server.app, console, null, output)
@@ -116,7 +116,7 @@ for (const kind of databaseKinds) {
       expect(needles.foundIn(await written)).toEqual([])
     })
 
-    it('none stands in what the command line logs, or lists', () => {
+    it('are not in logs or lists of the command line', () => {
       expect(commandLine.length).toBeGreaterThan(1_000)
       expect(needles.foundIn(commandLine)).toEqual([])
     })
@@ -124,7 +124,7 @@ for (const kind of databaseKinds) {
 }
 
 describe('the first start', () => {
-  it('prints the admin’s secret on one line of standard output, ready to be tried, and nowhere else', {
+  it('prints the admin’s secret on one line of standard output, ready for use, and nowhere else', {
     timeout: TIMEOUT,
   }, async () => {
     const served = await serve({ QSCOPE_LOG_LEVEL: 'debug' })

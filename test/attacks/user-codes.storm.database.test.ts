@@ -75,7 +75,7 @@ onEveryBackend('brute force on user codes', (server) => {
   const judged = (outcomes: readonly string[]) => outcomes.filter((outcome) => outcome !== 'LIMIT_EXCEEDED').length
 
   describe('one end user', () => {
-    it(`judges no more guesses than burst and rate allow, in ${MINUTES} minutes of trying all three methods`, async () => {
+    it(`cannot exceed the burst and rate of guesses in ${MINUTES} minutes with all three methods`, async () => {
       const end = await frontEnd()
       const key = server.unique('session-')
       const outcomes: string[] = []
@@ -88,7 +88,7 @@ onEveryBackend('brute force on user codes', (server) => {
       expect(judged(outcomes)).toBeLessThanOrEqual(PER_KEY.burst + (MINUTES + 1) * PER_KEY.perMinute)
     })
 
-    it('learns nothing of a right code beyond the cap, and decides nothing with it', async () => {
+    it('learns nothing about a right code beyond the limit, and decides nothing with it', async () => {
       const end = await frontEnd()
       const { userCode } = await device()
       const key = server.unique('session-')
@@ -104,7 +104,7 @@ onEveryBackend('brute force on user codes', (server) => {
       expect(deviceAuthorization?.state).toBe(State.PENDING)
     })
 
-    it('wins no guesses by showing a right code of its own in between', async () => {
+    it('gains no guesses by presenting its own right code in between', async () => {
       const end = await frontEnd()
       const { userCode } = await device()
       const key = server.unique('session-')
@@ -116,7 +116,7 @@ onEveryBackend('brute force on user codes', (server) => {
       expect(judged(outcomes)).toBeLessThanOrEqual(PER_KEY.burst + 1)
     })
 
-    it('wins no guesses by writing a code in other ways', async () => {
+    it('gains no guesses by other spellings of a code', async () => {
       const end = await frontEnd()
       const key = server.unique('session-')
       const plain = guessOf(7).replace('-', '')
@@ -128,7 +128,7 @@ onEveryBackend('brute force on user codes', (server) => {
   })
 
   describe('a front-end', () => {
-    it(`judges no more guesses than its own cap, whatever keys it makes up, in ${MINUTES} minutes`, async () => {
+    it(`cannot exceed its own limit of guesses in ${MINUTES} minutes, whatever keys it invents`, async () => {
       const end = await frontEnd()
       const started = server.clock.now()
       const outcomes: string[] = []
@@ -144,7 +144,7 @@ onEveryBackend('brute force on user codes', (server) => {
       expect(judged(outcomes)).toBeGreaterThanOrEqual(PER_FRONT_END.burst)
     })
 
-    it('has one cap for all of its tokens', async () => {
+    it('has one limit for all of its tokens', async () => {
       const { client } = await server.registerClient({ scopes: ['qscope:consent'] })
       const reasons: string[] = []
       for (let round = 0; round < 3; round += 1) {
@@ -164,7 +164,7 @@ onEveryBackend('brute force on user codes', (server) => {
       expect(judged(reasons)).toBeLessThanOrEqual(PER_FRONT_END.burst + 20)
     })
 
-    it('that has used up its cap stands in nobody else’s way, nor in its own for long', async () => {
+    it('that has used up its limit does not affect others, and recovers soon', async () => {
       const [greedy, honest] = [await frontEnd(), await frontEnd()]
       const { userCode } = await device()
       const key = server.unique('session-')

@@ -9,7 +9,7 @@ const newGuard = () =>
   new BruteForceGuard({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } })
 
 describe('guessing', () => {
-  it('where a secret takes long to verify is held back earlier, as that client and from that address alone', () => {
+  it('is limited earlier for a secret that takes long to verify, for that client and address only', () => {
     const guard = new BruteForceGuard({
       perClient: { burst: 100, perMinute: 60 },
       perPeer: { burst: 1_000, perMinute: 600 },
@@ -31,7 +31,7 @@ describe('guessing', () => {
     ['the default', 600, 1_000, 20, 20],
     ['ten times the default, for many clients behind one address', 6_000, 10_000, 200, 120],
     ['less than the default', 60, 100, 20, 20],
-  ])('where a secret takes long to verify is held back by a share of what is configured: %s', (...row) => {
+  ])('is limited to a share of the configured rate for a secret that takes long to verify: %s', (...row) => {
     const [, perMinute, burst, slowBurst, slowPerMinute] = row
     const guard = new BruteForceGuard({ perClient: { burst: 100, perMinute: 60 }, perPeer: { burst, perMinute } })
     const admittedAt = (laterMs: number) =>
@@ -42,13 +42,13 @@ describe('guessing', () => {
     expect(admittedAt(60_000)).toBe(slowPerMinute)
   })
 
-  it('as one client, where a secret takes long to verify, is held back by a tenth of what is configured', () => {
+  it('is limited to a tenth of the configured rate for one client with a secret that takes long to verify', () => {
     const guard = new BruteForceGuard({ perClient: { burst: 500, perMinute: 60 }, perPeer: null })
     const guesses = Array.from({ length: 100 }, () => guard.count(at('192.0.2.1'), showing('imported', 'guess')))
     expect(guesses.filter(({ ok }) => ok)).toHaveLength(50)
   })
 
-  it('keeps nobody away at other addresses', () => {
+  it('does not limit other addresses', () => {
     const guard = newGuard()
     const honest = showing('orders', 'right')
     for (let n = 0; n < 100; n += 1) guard.failed(at('192.0.2.1'), showing('orders', `guess ${n}`))
@@ -56,7 +56,7 @@ describe('guessing', () => {
     expect(guard.admit(at('192.0.2.2'), honest).ok).toBe(true)
   })
 
-  it('is not helped by the many addresses of one host', () => {
+  it('is limited for all addresses of one host together', () => {
     const guard = newGuard()
     for (let n = 0; n < 6; n += 1) guard.failed(at(`2001:db8:0:1::${n}`), showing(`client-${n}`, 'guess'))
     const refused = guard.admit(at('2001:db8:0:1:9:9:9:9'), showing('another', 'guess'))
@@ -66,7 +66,7 @@ describe('guessing', () => {
     expect(guard.admit(at('2001:db8:0:1::1', 10_000), showing('another', 'guess')).ok).toBe(true)
   })
 
-  it('keeps those away at its own address who have proved nothing yet, until the bucket has filled', () => {
+  it('limits callers at the same address that have not authenticated, until the bucket has refilled', () => {
     const guard = newGuard()
     guard.succeeded(at('192.0.2.1'), showing('orders', 'right'))
     for (let n = 0; n < 3; n += 1) guard.failed(at('192.0.2.1'), showing('orders', 'guess'))
@@ -76,7 +76,7 @@ describe('guessing', () => {
     expect(guard.admit(at('192.0.2.1', 60_000), showing('orders', 'new')).ok).toBe(true)
   })
 
-  it('by bearer tokens has a limit of its own, which keeps no token away that was right lately', () => {
+  it('with bearer tokens has its own limit, which does not affect tokens that were valid recently', () => {
     const guard = newGuard()
     guard.succeeded(at('192.0.2.1'), { bearer: 'right' })
     for (let n = 0; n < 6; n += 1) {
@@ -94,7 +94,7 @@ describe('guessing', () => {
     expect(guard.admit(at('192.0.2.1'), { bearer: 'right' }).ok).toBe(false)
   })
 
-  it('is not held back where the limits are off', () => {
+  it('is not limited if the limits are off', () => {
     const guard = new BruteForceGuard({ perClient: null, perPeer: null })
     for (let n = 0; n < 1_000; n += 1) guard.failed(at('192.0.2.1'), showing('orders', 'guess'))
     expect(guard.admit(at('192.0.2.1'), showing('orders', 'guess')).ok).toBe(true)

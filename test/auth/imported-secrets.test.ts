@@ -37,7 +37,7 @@ function countsOf(matches: readonly unknown[]) {
 }
 
 describe('secrets that another server hashed', () => {
-  it('are verified one at a time for each client, with few that wait', async () => {
+  it('are verified one at a time for each client, with a short queue', async () => {
     const secrets = verifier()
     const guesses = Array.from({ length: 20 }, (_, index) =>
       secrets.match(guess('one', `guess-${index}`, { peer: `192.0.2.${index}` })),
@@ -45,7 +45,7 @@ describe('secrets that another server hashed', () => {
     expect(countsOf(await Promise.all(guesses))).toEqual({ wrong: 5, busy: 15 })
   })
 
-  it('leave the owner a place beside one who guesses', async () => {
+  it('leave the owner a place while another caller guesses', async () => {
     const secrets = verifier()
     const guesses = Array.from({ length: 20 }, (_, index) => secrets.match(guess('one', `guess-${index}`)))
     const owner = secrets.match(guess('one', 'not the guesser', { peer: '192.0.2.2' }))
@@ -53,7 +53,7 @@ describe('secrets that another server hashed', () => {
     expect(await owner).toBeNull()
   })
 
-  it('are verified for other addresses before all that one has sent', async () => {
+  it('are verified for other addresses before the rest of one address', async () => {
     const secrets = verifier()
     const order: string[] = []
     const verify = (client: string, peer: string) =>
@@ -64,13 +64,13 @@ describe('secrets that another server hashed', () => {
     expect(order.indexOf('honest')).toBeLessThan(many.length / 2)
   })
 
-  it('are verified two at a time in all, with a bounded number that waits', async () => {
+  it('are verified two at a time in total, with a bounded queue', async () => {
     const secrets = verifier()
     const guesses = Array.from({ length: 40 }, (_, index) => secrets.match(guess(`client-${index}`, 'guess')))
     expect(countsOf(await Promise.all(guesses))).toEqual({ wrong: 34, busy: 6 })
   })
 
-  it('are verified once for all calls that show the same one', async () => {
+  it('are verified once for all calls with the same one', async () => {
     const secrets = verifier()
     const first = secrets.match(guess('shared', 'guess'))
     expect(secrets.isUnderWay(guess('shared', 'guess'))).toBe(true)

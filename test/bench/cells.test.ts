@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { cellName, cellOf, parseCells } from '../../bench/cells.ts'
 
 describe('the names of cells', () => {
-  it('are read as they are written', () => {
+  it('are parsed and printed alike', () => {
     for (const name of ['sqlite/introspect/1m/32/1w', 'mariadb/batch-introspect/10k/128/2w', 'sqlite/soak/100/1/1w']) {
       expect(cellName(cellOf(name))).toBe(name)
     }
@@ -17,7 +17,7 @@ describe('the names of cells', () => {
     expect(parseCells([])).toHaveLength(4 * 9 * 3 * 3 * 2)
   })
 
-  it('name each cell once, and leave the long trials out of a star', () => {
+  it('name each cell once, and a star does not include the long trials', () => {
     expect(parseCells(['sqlite/*', 'sqlite/mint'])).toHaveLength(9)
   })
 
@@ -28,7 +28,7 @@ describe('the names of cells', () => {
     ['sqlite/mint/1m/0', '0 should be how many calls'],
     ['sqlite/mint/1m/32/2', '2 should be a number of workers'],
     ['sqlite/mint/1m/32/2w/native/more', 'should be database/row'],
-  ])('refuse %s and say what should be there', (name, problem) => {
+  ])('reject %s and state what is expected', (name, problem) => {
     expect(() => parseCells([name])).toThrow(problem)
   })
 })

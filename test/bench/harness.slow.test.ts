@@ -36,7 +36,7 @@ describe('the benchmark, on a hundred tokens', () => {
   }
 
   it.each([FLOOR, ECHO, ...[...ROWS, 'revoke'].map((row) => `sqlite/${row}/100/4/1w`)])(
-    'measures %s without an error, by answers of the right kind',
+    'measures %s without an error and checks the answers',
     (name) => {
       const { calls, errors, perSecond, p50Ms, p99Ms } = cell(name)
       expect(errors).toEqual({})
@@ -55,7 +55,7 @@ describe('the benchmark, on a hundred tokens', () => {
     expect(outcome.trials[0]).toMatchObject({ kind: 'start', name: 'sqlite/start/100/1/1w' })
   })
 
-  it('prints and draws what it found', () => {
+  it('prints and draws its results', () => {
     const common = { date: '2026-01-01T00:00:00.000Z', machine: thisMachine(), rounds: 1, seconds: 0.5 }
     const results = { ...common, ...outcome, targets: judge(outcome) }
     expect(reportText(results)).toContain('| sqlite/mint/100/4/1w')

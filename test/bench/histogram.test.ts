@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Histogram } from '../../bench/load/histogram.ts'
 
 describe('a histogram of latencies', () => {
-  it('tells quantiles within one per cent', () => {
+  it('returns quantiles within one percent', () => {
     const histogram = new Histogram()
     for (let microseconds = 1; microseconds <= 100_000; microseconds += 1) histogram.record(microseconds)
     for (const share of [0.5, 0.9, 0.99]) {
@@ -10,7 +10,7 @@ describe('a histogram of latencies', () => {
     }
   })
 
-  it('tells nothing of nothing, and takes what is out of range', () => {
+  it('returns null without values, and accepts values out of range', () => {
     const histogram = new Histogram()
     expect(histogram.quantile(0.5)).toBeNull()
     histogram.record(0)

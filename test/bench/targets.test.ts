@@ -26,7 +26,7 @@ const verdictsOf = (results: ReturnType<typeof measured>[]) => {
 }
 
 describe('the targets', () => {
-  it('are met or missed by what was measured, in either sense', () => {
+  it('are met or missed by measurements, as upper or lower bounds', () => {
     const cell = 'sqlite/mint/1m/32/1w'
     const met = verdictsOf([measured(cell, { ratioToEcho: 0.55, p99ToEcho: 1 })])
     expect(met.get(cell)).toMatchObject({ measured: 0.55, met: true })
@@ -45,7 +45,7 @@ describe('the targets', () => {
     expect(verdicts.get('sqlite/mint against oidc-provider in memory')?.measured).toBeCloseTo(1.2)
   })
 
-  it('compare one call at a time with the echo beside it', () => {
+  it('compare one call at a time with the echo of the same group', () => {
     const verdicts = verdictsOf([
       measured('grpc-js echo', { p50Ms: 0.2 }),
       measured('sqlite/introspect/1m/1/1w', { p50Ms: 0.4 }),
@@ -55,11 +55,11 @@ describe('the targets', () => {
     expect(verdicts.get('native echo')).toMatchObject({ met: true })
   })
 
-  it('say nothing of what was not measured', () => {
+  it('are undecided without a measurement', () => {
     expect([...verdictsOf([]).values()].every(({ met }) => met === null)).toBe(true)
   })
 
-  it('are all touched by the standard run, save the long soak', () => {
+  it('are all measured by the standard run, except for the long soak', () => {
     const plan = standardPlan()
     const names = new Set([...plan.groups.flatMap(({ cells }) => cells), ...plan.trials].map(cellName))
     const named = TARGETS.flatMap(({ target }) => /(?:sqlite|mariadb)\/[\w-]+\/1m\/32\/1w/.exec(target) ?? [])

@@ -73,7 +73,7 @@ onEveryBackend('apply through a server', (server, database) => {
       () => false,
     )
 
-  it('creates, compares, exports and ends trusted issuers; the order of their rules counts', async () => {
+  it('creates, compares, exports and deletes trusted issuers; the order of their rules matters', async () => {
     const issuer = `https://${server.unique('ci-')}.example`
     const rule = (sub: string) => ({ claims: { sub }, clientId: 'nobody-yet', scopes: ['read'] })
     const folder = emptyFolder()
@@ -115,7 +115,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect((await run('diff', '-f', folder)).code).toBe(0)
   })
 
-  it('changes nothing at all where one document cannot be applied', async () => {
+  it('changes nothing if one document cannot be applied', async () => {
     const names = namesOf(server.unique('broken-'), 3)
     const folder = folderOf(names)
     const refused = clientDocument(`${names[0]}-refused`, { scopes: ['not a scope'] })
@@ -129,7 +129,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(existsSync(join(folder, 'secrets'))).toBe(false)
   })
 
-  it('leaves alone what another owner manages, and takes it over only when told to', async () => {
+  it('does not change what another owner manages, and adopts it only when told to', async () => {
     const [shared = '', own = ''] = namesOf(server.unique('owned-'), 2)
     expect((await apply(folderOf([shared]))).code).toBe(0)
     const folder = folderOf([shared, own], { scopes: ['write'] })
@@ -145,7 +145,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(back).toMatchObject({ code: 1, stderr: expect.stringContaining('managed by other, not by test') })
   })
 
-  it('prunes what has no document any more, but not much of it unasked, and nothing of others', async () => {
+  it('prunes what has no document any more, large parts only if confirmed, and nothing of others', async () => {
     const names = namesOf(server.unique('pruned-'), 10)
     const owner = server.unique('owner-')
     const prune = (folder: string, ...more: string[]) =>
@@ -165,7 +165,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(await isRegistered(server.admin.clientId)).toBe(true)
   })
 
-  it('deletes nothing that nobody answers for, and writes nothing else then', async () => {
+  it('deletes nothing without confirmation, and then writes nothing else', async () => {
     const [kept = '', gone = '', fresh = ''] = namesOf(server.unique('asked-'), 3)
     const owner = server.unique('owner-')
     const prune = (folder: string, ...more: string[]) =>
@@ -185,7 +185,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(await isRegistered(gone)).toBe(false)
   })
 
-  it('prunes by an owner that was named, so that two sets of documents do not end what is the other one’s', async () => {
+  it('prunes by the given owner, so that two sets of documents do not delete each other’s objects', async () => {
     const [ours = '', theirs = ''] = namesOf(server.unique('both-'), 2)
     const byDefault = (name: string, ...more: string[]) => {
       const folder = folderOf([name])
@@ -206,7 +206,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(await clientOf(theirs)).toMatchObject({ owner: 'apply', enabled: true })
   })
 
-  it('goes on where it was killed, and delivers every secret', async () => {
+  it('continues after a kill, and delivers every secret', async () => {
     const names = namesOf(server.unique('killed-'), SOME)
     const folder = folderOf(names)
     const secrets = join(folder, 'secrets')
@@ -227,7 +227,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect((await apply(folder)).stdout).toBe(`${SOME} unchanged\n`)
   })
 
-  it('raced by another one, lets each client be registered once, with one secret', async () => {
+  it('at the same time as another one registers each client once, with one secret', async () => {
     const names = namesOf(server.unique('raced-'), SOME)
     const folder = folderOf(names)
     const racers = ['left', 'right'].map((name) => join(folder, name))
@@ -246,7 +246,7 @@ onEveryBackend('apply through a server', (server, database) => {
     }
   })
 
-  it('delivers the secret of a client that begins to use one, although somebody else changes it in between', async () => {
+  it('delivers the secret of a client that starts to use one, even if another caller changes the client in between', async () => {
     const clientId = server.unique('begins-')
     const secrets = new SecretsDirectory(join(emptyFolder(), 'secrets'), 'file')
     const bearer = { bearer: server.admin.token }
@@ -324,7 +324,7 @@ function start(args: readonly string[], env: Record<string, string>): ChildProce
 }
 
 onEveryKind('apply on the database itself: $name', (kind) => {
-  it('registers, changes, exports and applies elsewhere what is the same there', async () => {
+  it('registers, changes and exports objects, and applies them elsewhere without differences', async () => {
     const [one, other] = [await kind.createMigrated(), await kind.createMigrated()]
     const folder = folderOf(['orders', 'billing'])
     writeFileSync(

@@ -38,7 +38,7 @@ function follow(args: readonly string[]) {
 }
 
 test(
-  'qscope audit follow ends quietly when what reads it has gone, as head does',
+  'qscope audit follow ends quietly when its reader closes the pipe, like head',
   async () => {
     const database = await sqliteFiles.createMigrated()
     const server = await startServer(database.url)

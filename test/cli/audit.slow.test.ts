@@ -48,7 +48,7 @@ describe('qscope audit', () => {
   )
 
   test(
-    'exports what came since, to be verified elsewhere with the keyring alone',
+    'exports the events since then, which can be verified elsewhere with only the keyring',
     async () => {
       const lines = (name: string) => readFileSync(file(name), 'utf8').trim().split('\n')
       expect([lines('first.jsonl').length, lines('second.jsonl').length]).toEqual([3, 2])
@@ -78,7 +78,7 @@ describe('qscope audit', () => {
   )
 
   test(
-    'says where a log was tampered with, and exits 1',
+    'reports where a log was tampered with, and exits with 1',
     async () => {
       const path = join(folder, 'data', 'qscope.db')
       const database = new Sqlite(path)

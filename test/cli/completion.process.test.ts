@@ -98,7 +98,7 @@ describe.each(SHELLS)('completion in %s', (shell) => {
   })
 })
 
-test('names a shell that it does not know', async () => {
+test('reports an unknown shell', async () => {
   expect(await qscope(folder, ['completion', 'tcsh'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('Allowed choices are bash, zsh, fish'),

@@ -39,7 +39,7 @@ describe('a context', () => {
     return () => vi.unstubAllEnvs()
   })
 
-  test('knows the server and who calls it; the first one is put to use', async () => {
+  test('stores the server and the caller; the first one becomes current', async () => {
     await ok('context', 'set', 'dev', '--server', server.address, ...admin())
     expect(await ok('client', 'list', '-o', 'name')).toContain(`${server.admin.clientId}\n`)
     expect(await ok('context', 'list', '-o', 'name')).toBe('dev\n')
@@ -52,7 +52,7 @@ describe('a context', () => {
     expect(await ok('client', 'list', '-o', 'name')).toContain(server.admin.clientId)
   })
 
-  test('never shows the secret that it keeps', async () => {
+  test('never shows its secret', async () => {
     const shown = [await ok('context', 'set', 'dev', '--server', server.address, ...admin())]
     for (const form of ['table', 'wide', 'json', 'yaml', 'name']) {
       shown.push(await ok('context', 'show', '-o', form), await ok('context', 'list', '-o', form))
@@ -61,7 +61,7 @@ describe('a context', () => {
     expect(statSync(join(home, 'qscope', 'contexts', 'dev.json')).mode & 0o777).toBe(0o600)
   })
 
-  test('may keep the path of a secret instead', async () => {
+  test('may store the path of a secret instead', async () => {
     const path = join(home, 'secret')
     writeFileSync(path, `${server.admin.clientSecret}\n`)
     const as = ['--client-id', server.admin.clientId, '--client-secret-file', path]
@@ -69,7 +69,7 @@ describe('a context', () => {
     expect(await ok('client', 'list', '-o', 'name')).toContain(server.admin.clientId)
   })
 
-  test('gives way to --server and QSCOPE_SERVER, and lends them no secret', async () => {
+  test('is overridden by --server and QSCOPE_SERVER, which do not get its secret', async () => {
     await ok('context', 'set', 'dev', '--server', server.address, ...admin())
     const elsewhere = await runHere(['client', 'list', '--server', server.address])
     expect(elsewhere).toMatchObject({ code: 2, stderr: expect.stringContaining('--client-id') })
@@ -83,14 +83,14 @@ describe('a context', () => {
     })
   })
 
-  test('lends its secret to its own client only', async () => {
+  test('uses its secret for its own client only', async () => {
     await ok('context', 'set', 'dev', '--server', server.address, ...admin())
     const other = await server.registerClient({ clientId: server.unique('other-') })
     expect((await runHere(['token', 'mint', '--client-id', other.clientId])).stderr).toContain('OAUTH_INVALID_CLIENT')
     await ok('token', 'mint', '--client-id', server.admin.clientId)
   })
 
-  test('of a client without the permission that a command needs is told which, and how it gets it', async () => {
+  test('of a client without a needed permission reports which one, and how to get it', async () => {
     const { clientId, clientSecret } = await server.registerClient({ clientId: server.unique('other-') })
     const other = ['--client-id', clientId, '--client-secret', clientSecret]
     await ok('context', 'set', 'dev', '--server', server.address, ...other)
@@ -102,7 +102,33 @@ describe('a context', () => {
     })
   })
 
-  test('gives way to --local, and then the database is named', async () => {
+  test('of a client with qscope:tokens.read sees the tokens of others, and of one without it only its own', async () => {
+    const audience = 'https://warehouse.internal'
+    const orders = await server.registerClient({ clientId: server.unique('orders-'), audiences: [audience] })
+    const asOrders = ['--client-id', orders.clientId, '--client-secret', orders.clientSecret]
+    const billing = await server.registerClient({ clientId: server.unique('billing-') })
+    // Without the grant client_credentials, a client cannot ask for a permission at all.
+    const warehouse = await server.registerClient({
+      clientId: server.unique('warehouse-'),
+      grantTypes: [],
+      resourceAudiences: [audience],
+    })
+    const json = async (...args: string[]) => JSON.parse(await ok(...args, '--server', server.address, '--json'))
+    const { token } = await json('token', 'mint', ...asOrders, '--audience', audience)
+    const seenBy = async (...as: string[]) => {
+      const { verdict } = await json('why', token.accessToken, ...as)
+      const { active } = await json('token', 'introspect', token.accessToken, ...as)
+      return { verdict, active }
+    }
+    const seen = { verdict: 'VERDICT_ACCEPTED', active: true }
+    expect(await seenBy(...admin())).toEqual(seen)
+    expect(await seenBy(...asOrders)).toEqual(seen)
+    expect(await seenBy('--client-id', warehouse.clientId, '--client-secret', warehouse.clientSecret)).toEqual(seen)
+    const asBilling = ['--client-id', billing.clientId, '--client-secret', billing.clientSecret]
+    expect(await seenBy(...asBilling)).toEqual({ verdict: 'VERDICT_UNKNOWN', active: false })
+  })
+
+  test('is overridden by --local, and the database is then named', async () => {
     await ok('context', 'set', 'dev', '--server', server.address, ...admin())
     expect((await runHere(['client', 'list', '--local'])).stderr).toContain('there is no database')
     await ok('migrate', 'up')
@@ -119,7 +145,7 @@ describe('a context', () => {
     })
   })
 
-  test('changes in what is given, and keeps the rest', async () => {
+  test('changes only the given settings', async () => {
     await ok('context', 'set', 'dev', '--server', 'qscope.example:443', '--tls', ...admin())
     await ok('context', 'set', 'dev', '--client-id', 'other')
     const show = async () => JSON.parse(await ok('context', 'show', 'dev', '--json')).context
@@ -153,7 +179,7 @@ describe('a context', () => {
     expect(context).not.toHaveProperty('clientSecretFile')
   })
 
-  test('does not take the leave to send in plaintext to another server', async () => {
+  test('does not use its plaintext permission for another server', async () => {
     await ok('context', 'set', 'far', '--server', 'one.example:80', '--plaintext')
     expect(await runHere(['context', 'set', 'far', '--server', 'two.example:80'])).toMatchObject({
       code: 2,
@@ -187,7 +213,7 @@ describe('a context', () => {
     await ok('client', 'list', '--context', 'dev')
   })
 
-  test('names the file of a secret that cannot be read', async () => {
+  test('reports the file of a secret that cannot be read', async () => {
     vi.stubEnv('QSCOPE_CLIENT_ID', server.admin.clientId)
     vi.stubEnv('QSCOPE_CLIENT_SECRET_FILE', join(home, 'missing'))
     expect(await runHere(['client', 'list', '--server', server.address])).toMatchObject({
@@ -204,12 +230,12 @@ describe('a context', () => {
       ['context', 'set', 'dev', '--server', '127.0.0.1:1', '--client-secret', 'x'],
       'a client secret or assertion requires --client-id',
     ],
-  ])('is refused where it could not be used: %j', async (args, reason) => {
+  ])('is rejected if it could not be used: %j', async (args, reason) => {
     expect(await runHere(args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(reason) })
     expect(await ok('context', 'list', '-o', 'name')).toBe('')
   })
 
-  test('is deleted only if that is meant', async () => {
+  test('is deleted only after confirmation', async () => {
     await ok('context', 'set', 'dev', '--server', server.address)
     expect(await runHere(['context', 'delete', 'dev'])).toMatchObject({
       code: 2,

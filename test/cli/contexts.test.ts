@@ -33,7 +33,7 @@ describe('the contexts of a user', () => {
     expect(ContextStore.ofUser({ XDG_CONFIG_HOME: 'relative' }).names()).toEqual(ContextStore.ofUser({}).names())
   })
 
-  test('are files and folders of their owner alone, whatever the umask', () => {
+  test('are files and folders private to their owner, whatever the umask', () => {
     const before = process.umask(0)
     try {
       store.save({ name: 'a', context: newContext('127.0.0.1:1') })
@@ -46,7 +46,7 @@ describe('the contexts of a user', () => {
     expect(readdirSync(join(home, 'qscope', 'contexts'))).toEqual(['a.json'])
   })
 
-  test.each([0o644, 0o640, 0o602, 0o660])('are not read while others may: %o', (bits) => {
+  test.each([0o644, 0o640, 0o602, 0o660])('are not read if others can read them: %o', (bits) => {
     store.save({ name: 'a', context: { ...newContext('127.0.0.1:1'), clientSecret: 'SECRET' } })
     chmodSync(file('a'), bits)
     expect(() => store.get('a')).toThrow(`chmod 600 ${file('a')}`)
@@ -60,7 +60,7 @@ describe('the contexts of a user', () => {
     ['{"format": "qscope-context/2", "server": "127.0.0.1:1"}', 'another format'],
     ['{"format": "qscope-context/1", "server": "SECRET"}', 'no address'],
     ['{"format": "qscope-context/1", "server": "127.0.0.1:1", "clientSecrte": "SECRET"}', 'an unknown name'],
-  ])('are refused, and not quoted, where a file holds %j: %s', (text) => {
+  ])('are rejected, and not quoted, if a file contains %j: %s', (text) => {
     mkdirSync(join(home, 'qscope', 'contexts'), { recursive: true })
     writeFileSync(file('a'), text, { mode: 0o600 })
     expect(() => store.get('a')).toThrow(/is not valid: remove it/)
@@ -74,14 +74,14 @@ describe('the contexts of a user', () => {
     }
   })
 
-  test('are forgotten with their use', () => {
+  test('are deleted together with the current setting', () => {
     store.save({ name: 'a', context: newContext('127.0.0.1:1') })
     store.use('a')
     store.delete('a')
     expect([store.names(), store.current()]).toEqual([[], null])
   })
 
-  test('lose nothing when many change one at once', async () => {
+  test('lose nothing under concurrent changes', async () => {
     store.save({ name: 'a', context: { ...newContext('127.0.0.1:1'), clientId: '' } })
     const letters = [...'abcdefghij']
     await Promise.all(
@@ -96,7 +96,7 @@ describe('the contexts of a user', () => {
     expect(readdirSync(join(home, 'qscope', 'contexts'))).toEqual(['a.json'])
   })
 
-  test('are changed although a process died while it changed one', async () => {
+  test('can be changed after a process died during a change', async () => {
     store.save({ name: 'a', context: newContext('127.0.0.1:1') })
     const lock = `${file('a')}.lock`
     writeFileSync(lock, '')
@@ -107,7 +107,7 @@ describe('the contexts of a user', () => {
     expect(existsSync(lock)).toBe(false)
   })
 
-  test('stay as they were where a change fails', async () => {
+  test('stay unchanged if a change fails', async () => {
     store.save({ name: 'a', context: newContext('127.0.0.1:1') })
     const before = readFileSync(file('a'), 'utf8')
     await expect(store.change('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no')

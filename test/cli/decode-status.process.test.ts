@@ -28,7 +28,7 @@ async function decode(args: readonly string[], input = '') {
 }
 
 describe('qscope decode-status', () => {
-  it('reads a trailer, and says how long a detail is that it does not know', async () => {
+  it('decodes a trailer, and reports the length of an unknown detail', async () => {
     expect(await decode([trailer])).toEqual({
       code: 0,
       stdout:
@@ -37,7 +37,7 @@ describe('qscope decode-status', () => {
     })
   })
 
-  it('reads what buf curl prints, whatever stands around it, and answers in JSON', async () => {
+  it('decodes the output of buf curl, with any text around it, and prints JSON', async () => {
     const { code, stdout } = await decode(['--json'], `npm warn something\n${connectError}\n`)
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toEqual({
@@ -49,7 +49,7 @@ describe('qscope decode-status', () => {
     })
   })
 
-  it('says that it was used wrongly when it is given something else', async () => {
+  it('reports wrong usage for other input', async () => {
     expect(await decode(['no status'])).toMatchObject({ code: 2, stdout: '' })
   })
 

@@ -29,7 +29,7 @@ async function succeed(folder: string, args: readonly string[], env: Record<stri
 
 onEveryKind('the doctor on $name', (kind) => {
   test(
-    'tells an empty database from one that can be served',
+    'distinguishes an empty database from one that can be served',
     async () => {
       const folder = emptyFolder()
       const database = await kind.create()
@@ -61,7 +61,7 @@ onEveryKind('the doctor on $name', (kind) => {
 })
 
 test(
-  'the doctor shows no password, passes over a host that is away, and warns of plaintext to it',
+  'the doctor shows no password, skips an unreachable host, and warns about plaintext',
   async ({ skip }) => {
     if (!mysqlDatabases.available) skip('there is no server')
     const folder = emptyFolder()
@@ -93,7 +93,7 @@ test(
 )
 
 test(
-  'the doctor calls a database that cannot be reached a problem',
+  'the doctor reports an unreachable database as a problem',
   async () => {
     for (const url of ['mysql://u:hunter2@127.0.0.1:1/q', 'postgres://u:hunter2@127.0.0.1:1,[::1]:1/q']) {
       const { code, of } = await doctor(emptyFolder(), variables(url))
@@ -111,7 +111,7 @@ for (const [name, administrator] of Object.entries({
   postgres: inject('postgresUrl'),
 })) {
   test.skipIf(administrator === null)(
-    `the doctor tells on ${name} whether the grants keep the audit log append-only`,
+    `the doctor reports on ${name} whether the grants keep the audit log append-only`,
     async () => {
       const folder = emptyFolder()
       const database = await createSharedDatabase(administrator ?? '')

@@ -42,7 +42,7 @@ const WRITING = [
 
 describe('in an empty folder', () => {
   test.each([...READING, ...SEALING, ...WRITING].map((args) => [args.join(' '), args] as const))(
-    'qscope %s says that there is no database and what makes one, and leaves nothing behind',
+    'qscope %s reports the missing database and how to create it, and creates no file',
     async (_name, args) => {
       const folder = emptyFolder()
       const { code, stdout, stderr } = await qscope(folder, args)
@@ -64,7 +64,7 @@ describe('in an empty folder', () => {
     [['doctor'], 0, /the first start creates it/],
     [['health'], 1, /50051/],
   ] as const)(
-    'qscope %j leaves nothing behind',
+    'qscope %j creates no file',
     async (args, code, said) => {
       const folder = emptyFolder()
       const outcome = await qscope(folder, args)
@@ -84,7 +84,7 @@ describe('with a database that has no client yet, and no keyring', () => {
   }, TIMEOUT)
 
   test.each([...READING, ['doctor'], ['migrate', 'status']].map((args) => [args.join(' '), args] as const))(
-    'qscope %s makes no keyring',
+    'qscope %s creates no keyring',
     async (_name, args) => {
       const { stderr } = await qscope(folder, args)
       expect(stderr).not.toMatch(/keyring/)
@@ -94,7 +94,7 @@ describe('with a database that has no client yet, and no keyring', () => {
   )
 
   test.each(SEALING.map((args) => [args.join(' '), args] as const))(
-    'qscope %s says that there is no keyring, and makes none',
+    'qscope %s reports the missing keyring, and creates none',
     async (_name, args) => {
       expect(await qscope(folder, args)).toMatchObject({
         code: 1,
@@ -107,7 +107,7 @@ describe('with a database that has no client yet, and no keyring', () => {
   )
 
   test(
-    'the first command that writes a secret makes the keyring, for its owner alone',
+    'the first command that writes a secret creates the keyring, private to its owner',
     async () => {
       expect((await qscope(folder, ['client', 'create', '--admin'])).code).toBe(0)
       expect(statSync(join(folder, 'data', 'qscope.keyring.json')).mode & 0o777).toBe(0o600)

@@ -56,7 +56,7 @@ async function serve(folder: string) {
 
 describe('qscope serve --ephemeral', () => {
   it.each(['SIGTERM', 'SIGKILL'] as const)(
-    'serves what the seed says, and leaves no file behind after %s',
+    'serves the objects of the seed, and leaves no file behind after %s',
     async (signal) => {
       const folder = folderWith(SEED)
       const { child, address, ended, stdout } = await serve(folder)
@@ -72,7 +72,7 @@ describe('qscope serve --ephemeral', () => {
     },
   )
 
-  it('does not start with a seed that cannot be applied, and says why', async () => {
+  it('does not start with an invalid seed, and states the reason', async () => {
     const folder = folderWith(
       `${SEED}---\nkind: Client\nspec: { clientId: bad, type: CLIENT_TYPE_PUBLIC, scopes: [a b] }\n`,
     )
@@ -81,7 +81,7 @@ describe('qscope serve --ephemeral', () => {
     expect(stderr()).toMatch(/qscope: seed\.yaml:\d+: Client bad: REGISTRATION_INVALID_CLIENT_METADATA.*scopes\[0\]/)
   })
 
-  it('takes a seed for nothing that is kept', async () => {
+  it('accepts a seed only for an ephemeral database', async () => {
     const outcome = await qscope(folderWith(SEED), ['serve', '--seed', 'seed.yaml'])
     expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining('--seed requires --ephemeral') })
   })

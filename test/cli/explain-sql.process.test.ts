@@ -5,7 +5,7 @@ const TIMEOUT = 60_000
 const IN_MEMORY = { QSCOPE_DATABASE_URL: 'sqlite::memory:' }
 
 describe('qscope explain-sql', { timeout: TIMEOUT }, () => {
-  test('lists the flows, where none is named', async () => {
+  test('lists the flows if none is given', async () => {
     const { code, stdout, stderr } = await qscope(emptyFolder(), ['explain-sql'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.split('\n')).toEqual(
@@ -15,13 +15,13 @@ describe('qscope explain-sql', { timeout: TIMEOUT }, () => {
     expect(JSON.parse(json.stdout).flows).toEqual(stdout.trim().split('\n'))
   })
 
-  test('refuses a flow that is not there, and names those that are', async () => {
+  test('rejects an unknown flow, and lists the known ones', async () => {
     const { code, stdout, stderr } = await qscope(emptyFolder(), ['explain-sql', 'refresh'], IN_MEMORY)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(/^qscope: the flow refresh does not exist; the flows are .*refreshToken.*\n$/)
   })
 
-  test('says where there is no database, and makes none', async () => {
+  test('reports a missing database, and creates none', async () => {
     const folder = emptyFolder()
     const { code, stderr } = await qscope(folder, ['explain-sql', 'refreshToken'])
     expect({ code, stderr }).toEqual({
@@ -30,7 +30,7 @@ describe('qscope explain-sql', { timeout: TIMEOUT }, () => {
     })
   })
 
-  test('prints the statements in the order in which they are sent, each with its plan, and keeps nothing', async () => {
+  test('prints the statements in order of execution, each with its plan, and changes nothing', async () => {
     const folder = await folderWithDatabase()
     const { code, stdout, stderr } = await qscope(folder, ['explain-sql', 'refreshToken'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })

@@ -20,7 +20,7 @@ const texts = [
 ].map(({ name, fix }) => ({ name, fix: typeof fix === 'string' ? fix : fix({}) }))
 
 describe('an explanation in a terminal of 80 columns', () => {
-  it.each(texts)('shows $name, what was found and what to do, and cuts nothing', ({ name, fix }) => {
+  it.each(texts)('shows $name, the findings and the remedy, without truncation', ({ name, fix }) => {
     const passed = create(CheckSchema, { name: 'client_is_registered', passed: true, detail: 'client orders' })
     const failed = create(CheckSchema, { name, passed: false, detail, fix })
     const explanation = {

@@ -22,12 +22,12 @@ async function started(host = '127.0.0.1', more: Record<string, string> = {}) {
   return { directory, env, address: `127.0.0.1:${port}`, server }
 }
 
-test('asks the server of its own environment, and says SERVING', async () => {
+test('checks the server of its own environment, and prints SERVING', async () => {
   const { directory, env } = await started()
   expect(await run(directory, ['health'], env)).toEqual({ code: 0, stdout: 'SERVING\n', stderr: '' })
 })
 
-test('asks another server, about one service, in JSON', async () => {
+test('checks one service of another server, in JSON', async () => {
   const { address } = await started()
   const args = ['health', '--server', address, '--service', 'qscope.v1.TokenService', '--json']
   const { code, stdout } = await run(await temporaryDirectory(), args)
@@ -44,7 +44,7 @@ test('fails for a service that the server does not have', async () => {
   })
 })
 
-test('fails while the schema is too old, and succeeds when only life is asked for', async () => {
+test('fails while the schema is too old, and succeeds for liveness', async () => {
   const { directory, env } = await started()
   expect((await run(directory, ['migrate', 'down', '--yes'], env)).code).toBe(0)
   await expect
@@ -53,13 +53,13 @@ test('fails while the schema is too old, and succeeds when only life is asked fo
   expect(await run(directory, ['health', '--alive'], env)).toEqual({ code: 0, stdout: 'NOT_SERVING\n', stderr: '' })
 })
 
-test('fails in one line where nobody listens', async () => {
+test('fails in one line if nothing listens', async () => {
   const { code, stdout, stderr } = await run(await temporaryDirectory(), ['health', '--server', '127.0.0.1:1'])
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toMatch(/^qscope: no server listens at 127\.0\.0\.1:1: .+\n$/)
 })
 
-test('fails in time where somebody listens and says nothing, asked about life too', async () => {
+test('fails in time if a listener does not answer, also for liveness', async () => {
   const silent = createServer().listen(0, '127.0.0.1')
   await new Promise((listening) => silent.once('listening', listening))
   const bound = silent.address()
@@ -76,7 +76,7 @@ test('reaches a server with TLS on all addresses, whatever name its certificate 
   expect((await run(directory, ['health'], env)).stdout).toBe('SERVING\n')
 })
 
-test('shows the own certificate to a server that insists on one', async () => {
+test('presents its certificate to a server that requires one', async () => {
   const { directory, env } = await started('127.0.0.1', {
     QSCOPE_TLS_CERT_FILE: serving.certFile,
     QSCOPE_TLS_KEY_FILE: serving.keyFile,
@@ -86,7 +86,7 @@ test('shows the own certificate to a server that insists on one', async () => {
   expect((await run(directory, ['health'], env)).stdout).toBe('SERVING\n')
 })
 
-test('verifies the certificate of a server that it is told to ask', async () => {
+test('verifies the certificate of a given server', async () => {
   const tls = { QSCOPE_TLS_CERT_FILE: elsewhere.certFile, QSCOPE_TLS_KEY_FILE: elsewhere.keyFile }
   const { directory, address } = await started('127.0.0.1', tls)
   const { code, stderr } = await run(directory, ['health', '--server', address, '--ca-file', ca.certFile])
@@ -94,14 +94,14 @@ test('verifies the certificate of a server that it is told to ask', async () => 
   expect(stderr).toMatch(/^qscope: .* is for DNS:qscope\.internal, not for 127\.0\.0\.1: .+\n$/)
 })
 
-test('asks a server by its address over TLS, and says nothing but the answer', async () => {
+test('checks a server by its address over TLS, and prints only the answer', async () => {
   const tls = { QSCOPE_TLS_CERT_FILE: serving.certFile, QSCOPE_TLS_KEY_FILE: serving.keyFile }
   const { directory, address } = await started('127.0.0.1', tls)
   const answer = await run(directory, ['health', '--server', address, '--ca-file', ca.certFile])
   expect(answer).toEqual({ code: 0, stdout: 'SERVING\n', stderr: '' })
 })
 
-test('a port that is left open, and an environment that is wrong, are said', async () => {
+test('rejects an environment with port 0, and an invalid one', async () => {
   const directory = await temporaryDirectory()
   const open = await run(directory, ['health'], { QSCOPE_GRPC_LISTEN: '127.0.0.1:0' })
   expect(open).toMatchObject({ code: 2, stderr: expect.stringContaining('--server') })

@@ -39,7 +39,7 @@ describe('the help of qscope', () => {
     'code create',
     'code redeem',
     'device watch',
-  ])('shows how %s is called', (name) => {
+  ])('shows the usage of %s', (name) => {
     const command = new Map(commands).get(name)
     if (command === undefined) throw new Error(`there is no command ${name}`)
     const [, example = ''] = printedHelp(command).split('\nExample:\n')
@@ -49,28 +49,25 @@ describe('the help of qscope', () => {
       expect(command.options.map(({ long }) => ` ${long}`)).toContain(option)
   })
 
-  test('is there for every command', () => {
+  test('exists for every command', () => {
     expect(commands.length).toBeGreaterThan(40)
   })
 
-  test.each(commands)('tells what is special about %s before what is the same for all', (_name, command) => {
+  test.each(commands)('shows the options of %s before the common ones', (_name, command) => {
     const help = command.helpInformation()
     const common = ['Connection options:', 'Output options:'].map((group) => help.indexOf(group))
     for (const at of common.filter((each) => each >= 0)) expect(help.indexOf('\nOptions:')).toBeLessThan(at)
   })
 
-  test.each(commands)(
-    '%s says what it does and what each argument, option and command under it is for',
-    (_name, command) => {
-      const help = command.helpInformation()
-      expect(help).toContain('Usage: qscope')
-      expect(command.description()).not.toBe('')
-      for (const { long } of command.options) expect(help).toContain(long)
-      for (const option of command.options) expect(option.description).not.toBe('')
-      for (const child of command.commands) expect(help).toMatch(new RegExp(`^ +${child.name()}\\b`, 'm'))
-      expect(help).not.toMatch(/undefined|\[object|NaN/)
-    },
-  )
+  test.each(commands)('describes %s and each of its arguments, options and subcommands', (_name, command) => {
+    const help = command.helpInformation()
+    expect(help).toContain('Usage: qscope')
+    expect(command.description()).not.toBe('')
+    for (const { long } of command.options) expect(help).toContain(long)
+    for (const option of command.options) expect(option.description).not.toBe('')
+    for (const child of command.commands) expect(help).toMatch(new RegExp(`^ +${child.name()}\\b`, 'm'))
+    expect(help).not.toMatch(/undefined|\[object|NaN/)
+  })
 
   test.each([['client create'], ['config'], ['token mint'], ['health']])(
     'fits into 80 columns: qscope %s',

@@ -62,7 +62,7 @@ async function logInTo(address: string): Promise<void> {
 }
 
 test(
-  'qscope login does not poll faster because a server says so',
+  "qscope login does not poll faster on a server's request",
   async () => {
     const { address, calls } = await givenServer({ ...STARTED, interval: { nanos: 1 } })
     await logInTo(address)
@@ -74,7 +74,7 @@ test(
 )
 
 test(
-  'qscope login waits as long as slow_down says, where that is longer than 5 s more',
+  'qscope login waits for the interval in slow_down if it is longer than 5 s more',
   async () => {
     const details = { retryAfterMs: 8_000 }
     const refusal = toRpcStatus({ ok: false, code: 'oauth.device.slow_down', details }, 'ray')

@@ -82,7 +82,7 @@ async function importFrom(source: string, exported: object) {
 }
 
 describe('qscope import', () => {
-  it('writes documents of the clients of Hydra, and says what they leave behind', async () => {
+  it("writes documents of Hydra's clients, and reports what is not imported", async () => {
     const { code, documents, stderr } = await importFrom('hydra', HYDRA)
     expect(documents).toMatchObject([
       {
@@ -144,7 +144,7 @@ describe('qscope import', () => {
     ['hydra', { items: HYDRA.items.slice(0, 1) }, 'orders', 'hydra-old-secret-1'],
     ['keycloak', { ...KEYCLOAK, clients: KEYCLOAK.clients.slice(2, 3) }, 'billing', 'keycloak-plain-secret'],
   ] as const)(
-    'lets clients of %s go on with the secrets that they have',
+    'lets clients of %s keep their secrets',
     async (source, exported, clientId, secret) => {
       const folder = await folderWithDatabase()
       const { code, stdout } = await importFrom(source, exported)
@@ -162,7 +162,7 @@ describe('qscope import', () => {
     TIMEOUT,
   )
 
-  it('says what a file is that is no export', async () => {
+  it('reports the type of a file that is not an export', async () => {
     expect(await importFrom('hydra', { clients: [] })).toMatchObject({
       code: 1,
       stderr: 'qscope: the file is not a list of OAuth 2.0 clients of Hydra, each with a client_id\n',

@@ -28,7 +28,7 @@ describe('qscope keyring', () => {
   }, TIMEOUT)
 
   test(
-    'creates a file for its owner alone, and never another in its place',
+    'creates a file private to its owner, and never replaces one',
     async () => {
       const text = readFileSync(path, 'utf8')
       expect(statSync(path).mode & 0o777).toBe(0o600)
@@ -82,7 +82,7 @@ describe('qscope keyring', () => {
   )
 
   test(
-    'completes a file of an older version, and names what it lacks until then',
+    'completes a file of an older version, and reports what is missing before',
     async () => {
       const older = emptyFolder()
       const file = join(older, 'data', 'qscope.keyring.json')
@@ -101,7 +101,7 @@ describe('qscope keyring', () => {
   )
 
   test(
-    'shows no key, whatever is asked',
+    'never shows a key',
     async () => {
       const secrets = [...readFileSync(path, 'utf8').matchAll(/[A-Za-z0-9+/]{43}=/g)].map(([text]) => text)
       expect(secrets.length).toBeGreaterThan(3)
@@ -119,7 +119,7 @@ describe('qscope keyring', () => {
   )
 
   test(
-    'tells of a key that the database refers to and the file lacks',
+    'reports a key that the database refers to and the file lacks',
     async () => {
       const other = emptyFolder()
       await qscope(other, ['keyring', 'create'])

@@ -23,13 +23,13 @@ describe('the command line on an embedded database', () => {
     clientSecret = made.clientSecret
   }, TIMEOUT)
 
-  test('creates a keyring for its owner alone', () => {
+  test('creates a keyring private to its owner', () => {
     expect(statSync(join(folder, 'data', 'qscope.keyring.json')).mode & 0o777).toBe(0o600)
     expect(clientSecret).toMatch(/^qcs_[0-9A-Za-z]{49}$/)
   })
 
   test(
-    'mints, introspects and revokes a token, and the audit log tells of it',
+    'mints, introspects and revokes a token, with audit events',
     async () => {
       const { token } = await json('token', 'mint', ...asClient(), '--scope', 'qscope:audit.read', '--lifetime', '5m')
       expect(token).toMatchObject({
@@ -56,7 +56,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'revokes by value as the operator, and lists what happened to the tokens',
+    'revokes by value as the operator, and lists the events of the tokens',
     async () => {
       const { token } = await json('token', 'mint', ...asClient())
       expect(await json('token', 'revoke', token.accessToken, '--reason', 'test')).toEqual({ revokedCount: 1 })
@@ -68,7 +68,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'registers a client with all it was told, rotates its secret, disables, enables and deletes it',
+    'registers a client with all options, rotates its secret, disables, enables and deletes it',
     async () => {
       const options = ['--id', 'orders', '--name', 'Orders', '--grant', 'client_credentials', '--scope', 'orders.read']
       const more = ['--scope', 'orders.write', '--access-token-ttl', '10m', '--metadata', 'team=shop']
@@ -107,7 +107,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'leads a signing key through its life, and signs with it',
+    'takes a signing key through all states, and signs with it',
     async () => {
       const { key } = await json('keys', 'prepare')
       expect(key).toMatchObject({ algorithm: 'SIGNING_ALGORITHM_ES256', state: 'SIGNING_KEY_STATE_PREPARED' })
@@ -133,7 +133,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'says in one line why a call was refused: reason, description, fields and ray id',
+    'reports in one line why a call was refused: reason, description, fields and ray id',
     async () => {
       const wrong = await qscope(folder, ['token', 'mint', '--client-id', clientId, '--client-secret', 'wrong'])
       expect(wrong).toMatchObject({ code: 1, stdout: '' })
@@ -147,7 +147,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'prints tables for people, without colours when nobody looks',
+    'prints tables for people, without colours in a pipe',
     async () => {
       const { stdout } = await qscope(folder, ['client', 'list'])
       expect(stdout).toMatch(/^CLIENT ID +NAME +TYPE/)
@@ -157,7 +157,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'finds itself in good health',
+    'reports that it is healthy',
     async () => {
       const { healthy, findings } = await json('doctor')
       expect(healthy).toBe(true)
@@ -168,7 +168,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'refuses a keyring that lacks the key, in commands and in the server',
+    'rejects a keyring that lacks the key, in commands and in the server',
     async () => {
       const other = await folderWithDatabase()
       await qscope(other, ['client', 'create', '--admin'])
@@ -186,7 +186,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'refuses to go on without the keyring that the secrets were made with, naming the key',
+    'stops without the keyring of the secrets, and names the key',
     async () => {
       const { code, stderr } = await qscope(folder, ['client', 'list'], {
         QSCOPE_KEYRING_FILE: join(folder, 'other.json'),
@@ -226,7 +226,7 @@ describe('wrong usage', () => {
     [['token', 'mint', '--server', 'nowhere']],
     [['client', 'list', '--server', '127.0.0.1:1']],
     [[]],
-  ])('%j ends with exit code 2 and touches nothing', async (args) => {
+  ])('%j ends with exit code 2 and changes nothing', async (args) => {
     const { code, stdout } = await qscope(folder, args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(existsSync(join(folder, 'data'))).toBe(false)

@@ -90,7 +90,7 @@ describe('qscope login', () => {
     return await running
   }
 
-  test('shows a code, waits for the user, keeps the tokens and shows none of them', async () => {
+  test('shows a code, waits for the user, and stores the tokens without showing them', async () => {
     const { code, stdout, stderr } = await logIn('approve', '--client-id', 'cli', '--scope', 'stock.read')
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({
@@ -108,7 +108,7 @@ describe('qscope login', () => {
     expect(shown.stdout).not.toContain(accessToken)
   })
 
-  test('makes the token for other programs: qscope token header', async () => {
+  test('provides the token for other programs: qscope token header', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { accessToken } = kept().login
     expect(await runHere(['token', 'header'])).toEqual({
@@ -118,7 +118,7 @@ describe('qscope login', () => {
     })
   })
 
-  test('is refreshed when it is about to end, once however many commands need it', async () => {
+  test('is refreshed shortly before its end, once for all concurrent commands', async () => {
     await logIn('approve', '--client-id', 'cli')
     const before = kept()
     const ended = { ...before, login: { ...before.login, expireTime: new Date(Date.now() + 1_000).toISOString() } }
@@ -133,7 +133,7 @@ describe('qscope login', () => {
     expect(await introspect(accessToken)).toEqual([true])
   })
 
-  test('says that it has ended where it cannot be refreshed', async () => {
+  test('reports its end if it cannot be refreshed', async () => {
     await logIn('approve', '--client-id', 'cli-once')
     const before = kept()
     expect(before.login.refreshToken).toBeNull()
@@ -146,7 +146,7 @@ describe('qscope login', () => {
     })
   })
 
-  test('that has ended is not in the way of what anyone may ask', async () => {
+  test('that has ended does not affect public calls', async () => {
     await logIn('approve', '--client-id', 'cli-once')
     const before = kept()
     const ended = { ...before, login: { ...before.login, expireTime: new Date(Date.now() - 1_000).toISOString() } }
@@ -167,7 +167,7 @@ describe('qscope login', () => {
     expect((await runHere(['token', 'header'])).code).toBe(2)
   })
 
-  test('that qscope logout ends is the one that is in the context by then, and no other is dropped', async () => {
+  test('that qscope logout ends is the one in the context at that time, and no other is dropped', async () => {
     await logIn('approve', '--client-id', 'cli')
     const first = kept()
     // Kept by another command, so that its tokens are not revoked.
@@ -181,7 +181,7 @@ describe('qscope login', () => {
     expect(await introspect(first.login.accessToken)).toEqual([true])
   })
 
-  test('to another server, by which the context was replaced meanwhile, is neither shown nor dropped', async () => {
+  test('at another server, whose context replaced this one, is neither shown nor dropped', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { accessToken } = kept().login
     const chosen = dev()
@@ -205,7 +205,7 @@ describe('qscope login', () => {
     expect(await introspect(kept().login.accessToken)).toEqual([true])
   })
 
-  test('is not kept where the context has become one of another server, and is revoked', async () => {
+  test('is revoked instead of stored if the context now belongs to another server', async () => {
     const moved = async () => {
       writeFileSync(contextFile(), JSON.stringify({ ...kept(), server: '127.0.0.1:1' }))
     }
@@ -217,7 +217,7 @@ describe('qscope login', () => {
     expect(new Set(tokens.map(({ active }) => active))).toEqual(new Set([false]))
   })
 
-  test('is forgotten, and said to be, when its context becomes one of another server', async () => {
+  test('is dropped with a notice when its context is changed to another server', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { code, stderr } = await runHere(['context', 'set', 'dev', '--server', '127.0.0.1:1'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('the login to the previous server') })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { MintedTokens } from '../../src/cli/connection/minted-tokens.ts'
 
-test('a command that takes longer than its token lives mints another one before that', async () => {
+test('a command that outlives its token mints another one in time', async () => {
   let now = 0
   const tokens = new MintedTokens(() => now)
   expect(tokens.get('qscope:clients.read')).toBeUndefined()

@@ -320,13 +320,13 @@ describe('every command that prints objects', () => {
   })
   afterAll(() => server.stop())
 
-  test('has -o, but for those that say why not', () => {
+  test('has -o, except for those with a reason', () => {
     const without = [...commands].filter(([, command]) => !command.options.some(({ long }) => long === '--output'))
     expect(without.map(([name]) => name).toSorted()).toEqual(Object.keys(WITHOUT_FORMS).toSorted())
     expect(printing.map(([name]) => name).toSorted()).toEqual(Object.keys(ARGUMENTS).toSorted())
   })
 
-  test.each(printing.map(([name]) => name))('qscope %s answers in every form', async (name) => {
+  test.each(printing.map(([name]) => name))('qscope %s prints every format', async (name) => {
     const printed = new Map<string, string>()
     const before = server.lines.length
     for (const form of OUTPUT_FORMS) {
@@ -340,7 +340,7 @@ describe('every command that prints objects', () => {
     expect(Object.keys(parse(printed.get('yaml') ?? ''))).toEqual(Object.keys(document))
     for (const form of ['table', 'wide']) expect(printed.get(form)?.trim()).not.toBe('')
     expect(printed.get('name')).toMatch(/^(?:\S+\n)*$/)
-    for (const text of printed.values()) expect(text).not.toMatch(/undefined|\[object|NaN/)
+    for (const text of printed.values()) expect(text).not.toMatch(/\bundefined\b|\[object|\bNaN\b/)
     const called = new Set(server.lines.slice(before).map(({ method }) => String(method).replace(/^.*\//, '')))
     const [...rpcs] = RPCS_OF_COMMANDS[name] ?? []
     // Where there are several, the arguments choose one.

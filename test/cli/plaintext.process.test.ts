@@ -32,7 +32,7 @@ describe('credentials in plaintext', () => {
     ['[2001:db8::1]:50051', ['audit', 'list', '--token', `qat_${'T'.repeat(49)}`]],
     ['qscope.invalid:50051', ['keys', 'list', ...AS_CLIENT]],
   ])(
-    'do not go to %s unasked, and the refusal names both ways out',
+    'are not sent to %s by default, and the error names both alternatives',
     async (server, args) => {
       const { code, stdout, stderr } = await qscope(emptyFolder(), [...args, '--server', server])
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
@@ -55,7 +55,7 @@ describe('credentials in plaintext', () => {
   )
 
   test(
-    'go where --plaintext lets them',
+    'are sent with --plaintext',
     async () => {
       const args = ['client', 'list', '--server', 'qscope.invalid:50051', '--plaintext', ...AS_CLIENT]
       expect((await qscope(emptyFolder(), args)).code).toBe(1)
@@ -84,7 +84,7 @@ describe('a proxy in the environment', () => {
   })
 
   test.each([['http_proxy'], ['grpc_proxy'], ['https_proxy']])(
-    'of %s carries no plaintext for loopback off this machine',
+    'of %s is not used for plaintext to loopback',
     async (variable) => {
       const args = ['client', 'list', '--server', '127.0.0.1:1', ...AS_CLIENT]
       const { code } = await qscope(emptyFolder(), args, { [variable]: `http://127.0.0.1:${port}` })

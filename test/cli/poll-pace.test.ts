@@ -7,7 +7,7 @@ describe.each([
   ['the command line', PollPace],
   ['the client package', ClientPackagePace],
 ])('the pace at which %s polls', (_whose, Pace) => {
-  test.each([null, 0, -1, Number.NaN])('is 5 s where the server says %s', (intervalMs) => {
+  test.each([null, 0, -1, Number.NaN])('is 5 s if the server says %s', (intervalMs) => {
     expect(new Pace(intervalMs).waitMs).toBe(5_000)
   })
 
@@ -27,7 +27,7 @@ describe.each([
     expect(pace.waitMs).toBe(11_000)
   })
 
-  test('is slower still where slow_down says so, and never faster', () => {
+  test('is slower if slow_down says so, and never faster', () => {
     const pace = new Pace(1_000)
     pace.slowDown(20_000)
     expect(pace.waitMs).toBe(20_000)
@@ -36,7 +36,7 @@ describe.each([
   })
 })
 
-test('the command line asks a server that cannot be reached half as often each time, and once an hour at last', () => {
+test('the command line halves its polls of an unreachable server each time, down to one an hour', () => {
   const pace = new PollPace(1_000)
   pace.backOff(null)
   expect(pace.waitMs).toBe(2_000)

@@ -11,7 +11,7 @@ const NOTHING = {
 }
 
 test(
-  'deletes what has ended, tells how much, and leaves the rest',
+  'deletes what has ended, reports the counts, and keeps the rest',
   async () => {
     const folder = await folderWithDatabase()
     const json = async (...args: string[]) => {
@@ -43,7 +43,7 @@ test(
 )
 
 test(
-  'works on the database alone, and says so of one that is not there yet',
+  'works on the database only, and reports a missing one',
   async () => {
     expect((await qscope(emptyFolder(), ['purge', '--server', '127.0.0.1:50051'])).code).toBe(2)
     const { code, stdout, stderr } = await qscope(emptyFolder(), ['purge'])

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -73,7 +73,7 @@ describe('on a terminal', () => {
     expect(shown).toContain('\u001b[32myes\u001b[0m')
   })
 
-  test('values are continued below where they begin', async () => {
+  test('continued lines of values are aligned', async () => {
     const { lines } = await typed(['client', 'get', server.admin.clientId])
     const scopes = lines.findIndex((line) => line.startsWith('scopes'))
     expect(lines[scopes + 1]).toMatch(/^ {10,}qscope:/)
@@ -86,7 +86,7 @@ describe('on a terminal', () => {
     expect(shown).not.toContain(COLOUR)
   })
 
-  test('-o wide is not cut, and documents have no colours', async () => {
+  test('-o wide is not truncated, and documents have no colours', async () => {
     const [wide, json] = [await typed(['client', 'list', '-o', 'wide']), await typed(['client', 'list', '-o', 'json'])]
     expect(wide.shown).not.toContain('…')
     expect(wide.lines[0]).toContain('TYPE')
@@ -94,7 +94,7 @@ describe('on a terminal', () => {
     expect(JSON.parse(json.shown)).toHaveProperty('clients')
   })
 
-  test('a secret is asked for, and not shown', async () => {
+  test('a secret is requested, and not shown', async () => {
     const args = [
       'context',
       'set',
@@ -113,11 +113,46 @@ describe('on a terminal', () => {
     expect(JSON.parse(kept)).toMatchObject({ clientId: 'orders', clientSecret: 'TYPED-SECRET' })
   })
 
-  test('what cannot be undone is asked about, and done only upon a yes', async () => {
+  test('irreversible commands ask for confirmation', async () => {
     const { clientId } = await server.registerClient({ clientId: server.unique('doomed-') })
     const refused = await typed(['client', 'delete', clientId], { answers: { 'Continue? [y/N] ': 'n' } })
     expect(refused).toMatchObject({ code: 1, shown: expect.stringContaining('nothing was changed') })
     const agreed = await typed(['client', 'delete', clientId], { answers: { 'Continue? [y/N] ': 'y' } })
     expect(agreed).toMatchObject({ code: 0, shown: expect.stringContaining(`deleted ${clientId}`) })
+  })
+
+  test('a message fits, is not broken within words, and is no message of its own from its second line on', async () => {
+    const { code, lines } = await typed(['client', 'create', '--id', '!', '--grant', 'client_credentials'])
+    expect(code).toBe(1)
+    expect(lines.filter((line) => line.length > COLUMNS)).toEqual([])
+    const [first = '', ...rest] = lines.filter((line) => line !== '')
+    expect(first).toMatch(/^qscope: OAUTH_INVALID_REQUEST: /)
+    expect(rest.length).toBeGreaterThan(2)
+    expect(rest.filter((line) => !/^ {2}\S/.test(line))).toEqual([])
+    const joined = [first, ...rest.map((line) => line.trimStart())].join(' ')
+    expect(joined).toMatch(/client_id must consist of A-Z a-z 0-9 \. _ -\. Correct the request\. \(ray id [\w-]{36}\)$/)
+  })
+
+  test('a plan fits, and is not broken within words', async () => {
+    const { clientId } = await server.registerClient({ clientId: server.unique('planned-'), scopes: ['orders.read'] })
+    const scopes = ['orders.read', 'orders.write', 'orders.cancel', 'orders.refund']
+    const spec = { clientId, type: 'CLIENT_TYPE_CONFIDENTIAL', grantTypes: ['GRANT_TYPE_CLIENT_CREDENTIALS'], scopes }
+    writeFileSync(join(folder, 'plan.json'), JSON.stringify({ kind: 'Client', spec }))
+    const { code, lines } = await typed(['diff', '-f', 'plan.json', '--adopt'])
+    expect(code).toBe(1)
+    expect(lines.filter((line) => line.length > COLUMNS)).toEqual([])
+    for (const scope of scopes)
+      expect(
+        lines.some((line) => line.includes(`"${scope}"`)),
+        scope,
+      ).toBe(true)
+  })
+
+  test('a login says which client it needs, where that of the context is none', async () => {
+    const { code, lines } = await typed(['login'])
+    expect(code).toBe(1)
+    expect(lines.map((line) => line.trimStart()).join(' ')).toMatch(
+      /needs a client with the grant device_code: name one by --client-id/,
+    )
   })
 })

@@ -23,7 +23,7 @@ describe('the directory of secrets', () => {
     mkdirSync(folder(), { mode: 0o700 })
   })
 
-  test('holds a secret for its owner alone, whoever made its file before', () => {
+  test('keeps a secret private to its owner, whoever created the file', () => {
     writeFileSync(pending(), '')
     chmodSync(pending(), 0o644)
     const secrets = new SecretsDirectory(folder(), 'file')
@@ -34,7 +34,7 @@ describe('the directory of secrets', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600)
   })
 
-  test('has no place where a link leads elsewhere, and says so before a secret is drawn', () => {
+  test('rejects links to other places before a secret is generated', () => {
     const elsewhere = join(home, 'elsewhere')
     symlinkSync(elsewhere, pending())
     const secrets = new SecretsDirectory(folder(), 'file')
@@ -43,7 +43,7 @@ describe('the directory of secrets', () => {
     expect(existsSync(elsewhere)).toBe(false)
   })
 
-  test('is refused while another apply has just locked it, and has yet to write who it is', () => {
+  test('is locked while another apply has not yet written its identity', () => {
     writeFileSync(join(folder(), '.lock'), '')
     const secrets = new SecretsDirectory(folder(), 'file')
     expect(() => secrets.prepare('orders')).toThrow('another qscope apply (process unknown)')

@@ -81,7 +81,7 @@ test(
 )
 
 test(
-  'a schema that is too old: starts, says what to do, and serves once it is done',
+  'with an outdated schema it starts, states the remedy, and serves after the migration',
   async () => {
     const folder = await folderWithDatabase()
     expect((await qscope(folder, ['client', 'create', '--admin'])).code).toBe(0)

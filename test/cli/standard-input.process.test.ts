@@ -10,7 +10,7 @@ const COMMAND = `'${process.execPath}' '${MAIN}'`
 const SET = 'context set dev --server 127.0.0.1:1 --client-id orders --client-secret -'
 
 test(
-  'a secret from a program that takes longer to start than the command that reads it is waited for',
+  'waits for the secret of a program that starts slowly',
   async () => {
     const folder = emptyFolder()
     const env = { PATH: process.env['PATH'] ?? '', XDG_CONFIG_HOME: join(folder, '.config'), ...COMPILE_CACHE }

@@ -6,7 +6,7 @@ import { emptyFolder, folderWithDatabase, qscope } from './process.ts'
 const TIMEOUT = 300_000
 
 test(
-  'qscope status tells how a server is, with what it is asked and refuses',
+  "qscope status shows a server's state, calls and refusals",
   async () => {
     const database = await sqliteFiles.createMigrated()
     const server = await startServer(database.url)

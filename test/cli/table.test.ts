@@ -35,7 +35,7 @@ describe('a table', () => {
     { id: 'b', text: 'short', more: 'y' },
   ]
 
-  test('is as wide as it must be in a pipe', () => {
+  test('is as wide as its content in a pipe', () => {
     expect(table(rows, null)).toEqual([
       `ID${' '.repeat(36)}TEXT${' '.repeat(45)}MORE`,
       `${ID}  orders.read orders.write stock.read stock.write  x`,
@@ -43,7 +43,7 @@ describe('a table', () => {
     ])
   })
 
-  test('leaves out the columns that are for wide terminals, and then cuts, in a narrow one', () => {
+  test('omits the wide columns, and then truncates, in a narrow terminal', () => {
     expect(table(rows, 200)[0]).toContain('MORE')
     const narrow = table(rows, 80)
     expect(narrow.every((line) => displayWidth(line) <= 80)).toBe(true)
@@ -54,7 +54,7 @@ describe('a table', () => {
     ])
   })
 
-  test('leaves out the last columns where cutting is not enough, but never ids, sentences or the second column', () => {
+  test('omits the last columns if truncation is not enough, but never ids, sentences or the second column', () => {
     const columns: readonly Column<Row>[] = [
       { heading: 'ID', value: () => 'orders', whole: true },
       ...['ONE', 'TWO', 'THREE'].map((heading) => ({ heading, value: ({ text }: Row) => text })),
@@ -71,7 +71,7 @@ describe('a table', () => {
     expect(headings(35, sentences)).toEqual(['ID', 'ONE', 'THREE'])
   })
 
-  test('never cuts an id, however narrow the terminal is', () => {
+  test('never truncates an id in any terminal', () => {
     expect(table(rows, 10)[1]).toBe(`${ID}  orders.…`)
   })
 
@@ -87,7 +87,7 @@ describe('a table', () => {
     ])
   })
 
-  test('tells moments in relation to now in a terminal, and exactly elsewhere', () => {
+  test('shows relative times in a terminal, and exact ones elsewhere', () => {
     const at = (seconds: number) => ({ id: 'a', text: '', more: timestampFromMs(NOW + seconds * 1000) })
     const shown = [-3 * 86_400, -3_600, -5, 0, 90, 7_200].map((seconds) =>
       table([at(seconds)], 80)[1]
@@ -98,7 +98,7 @@ describe('a table', () => {
     expect(table([at(0)], null)[1]).toContain('2026-01-02T03:04:05.000Z')
   })
 
-  test('colours the word of a state, and counts no column for it', () => {
+  test('colours the word of a state without an effect on the width', () => {
     const rows = ['active', 'revoked', 'whatever'].map((word) => ({ id: word, text: 'x', more: state(word) }))
     const plain = table(rows, 80)
     const marked = table(rows, 80, COLUMNS, (style, text) => (style === 'bold' ? text : `<${style}>${text}</>`))
@@ -110,13 +110,13 @@ describe('a table', () => {
     ])
   })
 
-  test('shows what others stored in one line', () => {
+  test('shows stored text in one line', () => {
     expect(table([{ id: 'a\u001b[2J', text: 'x\ny' }], 80)[1]).toBe('a\\u001b[2J  x\\u000ay')
   })
 })
 
 describe('the width of a text', () => {
-  test('is what a terminal makes of it', () => {
+  test('is the width in a terminal', () => {
     expect(['abc', 'né', 'e\u0301', '漢字', '🙂', ''].map(displayWidth)).toEqual([3, 2, 1, 4, 2, 0])
     expect(cutTo('漢字漢字', 5)).toBe('漢字…')
     expect(wrapTo('a long-long-long word', 6)).toEqual(['a', 'long-long-long', 'word'])

@@ -43,7 +43,7 @@ describe('what others stored', () => {
   afterAll(() => server.stop())
 
   test(
-    'reaches the terminal escaped, each cell in one line',
+    'is escaped on a terminal, each cell in one line',
     async () => {
       const listed = await asked('client', 'list', '--prefix', 'steering')
       expect(listed).toContain('a\\u001b[2J\\u009b2J\\u202ebad\\u200b\\u000a\\u000dqscope: forged')
@@ -88,7 +88,7 @@ describe('what a server that is not to be trusted says of a failure', () => {
     [['client', 'list', '--client-id', 'a', '--client-secret', 'b', '--json']],
     [['health']],
   ])(
-    'reaches the terminal escaped, in one line: %j',
+    'is escaped on a terminal, in one line: %j',
     async (args) => {
       const { code, stdout, stderr } = await qscope(emptyFolder(), [...args, '--server', address])
       expect(code).toBe(1)
@@ -100,7 +100,7 @@ describe('what a server that is not to be trusted says of a failure', () => {
 })
 
 test(
-  'an argument is quoted back escaped',
+  'a quoted argument is escaped',
   async () => {
     const { code, stderr } = await qscope(emptyFolder(), ['client', 'list', `--${STEERING}`])
     expect(code).toBe(2)

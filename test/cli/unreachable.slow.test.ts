@@ -91,7 +91,7 @@ describe('a call that gets nowhere says why and what to do', () => {
   )
 
   test(
-    'and with the right certificates it is the server that answers',
+    'with the right certificates the server answers',
     async () => {
       const args = ['health', '--server', at['mutual'] ?? '', ...trusting, ...showing(caller)]
       expect((await qscope(emptyFolder(), args)).stderr).toMatch(/refuses the question: .*does not implement/)
@@ -100,7 +100,7 @@ describe('a call that gets nowhere says why and what to do', () => {
   )
 
   test(
-    'the doctor, and health without --server, say when the server here is not as its variables are',
+    'the doctor, and health without --server, report a server that differs from its variables',
     async () => {
       const tls = { QSCOPE_TLS_CERT_FILE: good.certFile, QSCOPE_TLS_KEY_FILE: good.keyFile }
       const here = (server: string) => ({ QSCOPE_GRPC_LISTEN: at[server] ?? '' })

@@ -17,7 +17,7 @@ describe('the command line explains, and checks changes', () => {
   }, TIMEOUT)
 
   test(
-    'why a token is accepted or refused, with what mends it',
+    'why a token is accepted or refused, with the remedy',
     async () => {
       const options = ['--id', 'orders', '--grant', 'client_credentials', '--scope', 'orders.read']
       const { clientSecret } = await json('client', 'create', ...options)
@@ -36,7 +36,7 @@ describe('the command line explains, and checks changes', () => {
   )
 
   test(
-    'why a client is issued a token, or none',
+    'why a client gets a token or not',
     async () => {
       await json('client', 'create', '--id', 'shop', '--grant', 'client_credentials', '--scope', 'a')
       expect(await json('client', 'why', 'shop', '--scope', 'a')).toMatchObject({ verdict: 'VERDICT_ACCEPTED' })
@@ -48,7 +48,7 @@ describe('the command line explains, and checks changes', () => {
   )
 
   test(
-    'what a change would do, with --dry-run',
+    'the effect of a change, with --dry-run',
     async () => {
       const planned = await json('client', 'create', '--id', 'planned', '--grant', 'client_credentials', '--dry-run')
       expect(planned).toMatchObject({ client: { clientId: 'planned', etag: '' }, clientSecret: '' })

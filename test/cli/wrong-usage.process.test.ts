@@ -20,7 +20,7 @@ test.each([
     'qscope: name the user who consented',
   ],
 ])(
-  'qscope %j says in one line what is wrong, and does nothing',
+  'qscope %j reports the problem in one line, and does nothing',
   async (args, problem) => {
     const { code, stdout, stderr } = await qscope(emptyFolder(), args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

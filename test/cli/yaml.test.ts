@@ -38,7 +38,7 @@ describe('an answer as YAML', () => {
     expect(parse(yamlText({ text }))).toEqual({ text })
   })
 
-  test('is the same data after what a terminal must not see was escaped', () => {
+  test('is the same data after unprintable characters were escaped', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (drawn) => {
         // JSON has no negative zero.

@@ -18,7 +18,7 @@ const PATIENCE_MS = 300_000
 
 for (const kind of [mysqlDatabases, postgresDatabases]) {
   describe.skipIf(!kind.available)(`connections cut in the midst of transactions, on ${kind.name}`, () => {
-    it(`lose nothing that was answered, decide nothing twice, and come back by themselves (${CUTS} of 400 cuts)`, async () => {
+    it(`lose no answered write, decide nothing twice, and recover by themselves (${CUTS} of 400 cuts)`, async () => {
       console.info(`cut at messages of QSCOPE_TEST_SEED=${SEED}`)
       const random = seededRandom(SEED)
       const database = await kind.createMigrated()

@@ -78,7 +78,7 @@ function unlessUnavailable(error: unknown): 'unavailable' {
 
 describe.skipIf(!groupReplicationIsInstalled || !networksCanBeMade)('a primary that is cut off from its group', () => {
   it.each(EXPEL_AFTER_SECONDS)(
-    'is left before the others count, with all that was answered, and not used when it is back (expelled after %i s)',
+    'is left before the others take over, without losing answered writes, and not used when it is back (expelled after %i s)',
     async (expelAfterSeconds) => {
       const network = makeNodeNetwork(3)
       onTestFinished(() => network.remove())

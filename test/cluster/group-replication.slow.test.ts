@@ -53,7 +53,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers with one
   afterAll(() => group?.stop())
   const newDatabase = () => mysqlDatabasesOn(memberOf(group.members, 0).url).create()
 
-  it('is used by one who may not look at it, and the doctor names the grant', async () => {
+  it('is used by a user who may not read its members, and the doctor names the grant', async () => {
     const database = await newDatabase()
     const straight = await openMigrated(database)
     await register(straight, aClient('someone'))
@@ -133,7 +133,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are
   afterAll(() => group?.stop())
   const on = (n: number) => urlThrough(database.url, group.members, [n])
 
-  it(`is written and read everywhere at once, and no read is stale (${SECONDS} s of load)`, async () => {
+  it(`takes reads and writes on all members at once, without stale reads (${SECONDS} s of load)`, async () => {
     const one = await startWatchedServer(on(0))
     onTestFinished(() => one.stop())
     const two = await startWatchedServer(on(1), one.keyring, one.first)
@@ -175,7 +175,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are
     expect(record.refusals.length).toBeLessThanOrEqual(MOST_REFUSED * record.answers)
   }, 600_000)
 
-  it('decides once what is decided on two of them, and is left without the majority', async () => {
+  it('decides a race between two members once, and is left without the majority', async () => {
     const { members } = group
     const one = await openMigrated(database)
     onTestFinished(() => one.close())

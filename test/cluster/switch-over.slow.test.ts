@@ -85,7 +85,7 @@ for (const { shared, start, site } of KINDS) {
       return made
     }
 
-    it('is left for the host that takes writes, and used again when it does', async () => {
+    it('is left for a host that takes writes, and used again when it takes writes', async () => {
       const [first, second] = await Promise.all([newSite(), newSite()])
       const url = first.url.replace(/@([^/]+)/, `@$1,${new URL(second.url).host}`)
       const backend = await openBackend(url, options)

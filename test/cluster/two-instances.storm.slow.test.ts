@@ -92,7 +92,7 @@ for (const kind of databaseKinds) {
         })
       })
 
-      it('the load beside it was served, and what it was answered holds', async () => {
+      it('the load at the same time was served, and its answers hold', async () => {
         const record = await load.stop()
         expect(record.answers).toBeGreaterThan(100)
         expectOnlyRetryable(record)

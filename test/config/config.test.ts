@@ -37,11 +37,11 @@ describe('an empty environment', () => {
     })
   })
 
-  test('gives a configuration that nobody can change', () => {
+  test('gives an immutable configuration', () => {
     expect(Object.isFrozen(config)).toBe(true)
   })
 
-  test('counts variables that are empty as absent', () => {
+  test('treats empty variables as absent', () => {
     expect(configOf({ QSCOPE_GRPC_LISTEN: '', QSCOPE_LOG_LEVEL: '' })).toEqual(config)
   })
 })
@@ -53,7 +53,7 @@ describe('QSCOPE_REFLECTION', () => {
     QSCOPE_ISSUER: 'https://tokens.example',
   }
 
-  test('is on where only this machine can ask, and off elsewhere, unless it is said', () => {
+  test('is by default on for loopback only', () => {
     expect(configOf({}).reflection).toBe(true)
     expect(configOf({ QSCOPE_GRPC_LISTEN: '[::1]:50051' }).reflection).toBe(true)
     expect(configOf(exposed).reflection).toBe(false)
@@ -64,7 +64,7 @@ describe('QSCOPE_REFLECTION', () => {
 })
 
 describe('QSCOPE_WORKERS', () => {
-  test('is one process, so many as are asked for, or one for each CPU', () => {
+  test('is one process, a given number, or one for each CPU', () => {
     expect(configOf({}).workers).toBe(1)
     expect(configOf({ QSCOPE_WORKERS: '3' }).workers).toBe(3)
     expect(configOf({ QSCOPE_WORKERS: 'auto' }).workers).toBe(Math.min(64, availableParallelism()))
@@ -75,7 +75,7 @@ describe('QSCOPE_WORKERS', () => {
     }
   })
 
-  test('leaves a database in memory to one process', () => {
+  test('is one process for a database in memory', () => {
     const inMemory = { QSCOPE_DATABASE_URL: 'sqlite::memory:' }
     expect(configOf({ ...inMemory, QSCOPE_WORKERS: 'auto' }).workers).toBe(1)
     expect(problemsOf({ ...inMemory, QSCOPE_WORKERS: '2' })).toEqual([
@@ -85,7 +85,7 @@ describe('QSCOPE_WORKERS', () => {
 })
 
 describe('problems', () => {
-  test('are reported all at once, each with its variable and what it should be', () => {
+  test('are reported all at once, each with its variable and the expected value', () => {
     const problems = problemsOf({
       QSCOPE_DATABASE_URL: 'oracle://localhost/x',
       QSCOPE_GRPC_LISTEN: 'here',
@@ -111,7 +111,7 @@ describe('problems', () => {
   })
 
   test.each(['0.0.0.0:50051', '[::]:1', '10.0.0.7:50051', 'example.com:443'])(
-    'refuse plaintext on %s, which can be reached from outside',
+    'include plaintext on %s, which is reachable from outside',
     (listen) => {
       const [problem] = problemsOf({ QSCOPE_GRPC_LISTEN: listen, QSCOPE_ISSUER: 'https://tokens.example' })
       expect(problem).toMatch(/^QSCOPE_GRPC_LISTEN: should be a loopback address.*QSCOPE_INSECURE=1/)
@@ -139,7 +139,7 @@ describe('what is allowed', () => {
     expect(configOf({ QSCOPE_GRPC_LISTEN: listen }).grpcListen).toEqual(expected)
   })
 
-  test('signs with one of three algorithms, and rotates its keys if told so', () => {
+  test('signs with one of three algorithms, and rotates keys if configured', () => {
     expect(configOf({})).toMatchObject({ signingAlgorithm: 'ES256', signingKeyRotationMs: null })
     const told = configOf({ QSCOPE_SIGNING_ALGORITHM: 'RS256', QSCOPE_SIGNING_KEY_ROTATION: '30d' })
     expect(told).toMatchObject({ signingAlgorithm: 'RS256', signingKeyRotationMs: 2_592_000_000 })
@@ -149,7 +149,7 @@ describe('what is allowed', () => {
     ])
   })
 
-  test('plaintext outside loopback if told so, with a warning about the issuer', () => {
+  test('plaintext outside loopback if configured, with a warning about the issuer', () => {
     const config = configOf({ QSCOPE_GRPC_LISTEN: '0.0.0.0:50051', QSCOPE_INSECURE: '1' })
     expect(config.warnings).toEqual([expect.stringContaining('QSCOPE_ISSUER')])
   })
@@ -165,7 +165,7 @@ describe('what is allowed', () => {
 })
 
 describe('unknown variables', () => {
-  test('are warned of, with the name that was likely meant', () => {
+  test('are reported with the likely intended name', () => {
     const { warnings } = configOf({ QSCOPE_LISTEN_GRPC: 'x', QSCOPE_LOGLEVEL: 'info', OTHER: 'y' })
     expect(warnings).toEqual([
       'QSCOPE_LISTEN_GRPC is unknown and ignored',

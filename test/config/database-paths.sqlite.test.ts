@@ -34,7 +34,7 @@ describe('the path of a database file', () => {
     'sqlite: /d/rel.db',
     'sqlite:/d/a\nb.db',
     'sqlite::memory:\n',
-  ])('is refused where it would be cut: %j', (url) => {
+  ])('is rejected if it would be trimmed: %j', (url) => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: url })).toEqual([
       expect.stringMatching(
         /^QSCOPE_DATABASE_URL: should name a file without white space around its name.*but names "/,
@@ -57,11 +57,11 @@ describe('the path of a database file', () => {
   test.each([
     ['sqlite:~/x.db', /names the file .*\/~\/x\.db: .*home directory in full/],
     ['sqlite://x.db', /names the file \/x\.db: write sqlite:x\.db .* or sqlite:\/x\.db/],
-  ])('says which file is meant: %s', (url, problem) => {
+  ])('determines the file: %s', (url, problem) => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: url })).toEqual([expect.stringMatching(problem)])
   })
 
-  test('that led nowhere is said, as it is understood', async () => {
+  test('that did not exist is logged as it is understood', async () => {
     const nowhere = join(directory(), 'no', 'such', 'x.db')
     const said: string[] = []
     const log = { ...quiet, warn: (_fields: object, text: string) => void said.push(text) }
@@ -78,7 +78,7 @@ describe('the path of a database file', () => {
 })
 
 describe('the files of an embedded database', () => {
-  test.each([0o000, 0o022, 0o077, 0o277])('are for their owner alone under umask %o', async (umask) => {
+  test.each([0o000, 0o022, 0o077, 0o277])('are accessible only to their owner under umask %o', async (umask) => {
     const file = join(directory(), 'data', 'qscope.db')
     const before = process.umask(umask)
     try {
@@ -97,7 +97,7 @@ describe('the files of an embedded database', () => {
   })
 
   test.each([0o000, 0o077])(
-    'and the folders that they need are so too, also behind a link, under umask %o',
+    'and their new folders are accessible only to their owner, also behind a link, under umask %o',
     async (umask) => {
       const folder = directory()
       const [file, link] = [join(folder, 'real.db'), join(folder, 'link.db')]
@@ -117,7 +117,7 @@ describe('the files of an embedded database', () => {
     },
   )
 
-  test('that others may open give concern', async () => {
+  test('that others may open cause a warning', async () => {
     const file = join(directory(), 'qscope.db')
     const migrations = await openMigrations(`sqlite:${file}`, quiet)
     await migrations.up()

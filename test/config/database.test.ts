@@ -62,7 +62,7 @@ describe('the database', () => {
 })
 
 describe('connections', () => {
-  test('are as many and as patient as the defaults say', () => {
+  test('have the default number and time limits', () => {
     expect(configOf({})).toMatchObject({
       connections: {
         walLimit: 67_108_864,
@@ -76,7 +76,7 @@ describe('connections', () => {
     })
   })
 
-  test('are as many and as patient as the variables say', () => {
+  test('have the configured number and time limits', () => {
     const env = {
       QSCOPE_DATABASE_POOL_SIZE: '500',
       QSCOPE_DATABASE_CONNECT_TIMEOUT: '100ms',
@@ -101,7 +101,7 @@ describe('connections', () => {
     ['QSCOPE_DATABASE_MAX_QUEUED_CALLS', ['0', '1000001', '-1']],
     ['QSCOPE_DATABASE_HEALTH_INTERVAL', ['99ms', '61s', '1']],
     ['QSCOPE_DATABASE_TLS', ['yes', '1']],
-  ])('have bounds: %s is none of %j', (name, values) => {
+  ])('have bounds: %s rejects %j', (name, values) => {
     for (const value of values) {
       expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: should be .*, not "${value}"$`)])
     }
@@ -109,22 +109,22 @@ describe('connections', () => {
 })
 
 describe('TLS', () => {
-  test('is on if told so, with the authorities that Node.js trusts', () => {
+  test('is on if configured, with the CAs that Node.js trusts', () => {
     expect(configOf({ QSCOPE_DATABASE_TLS: 'on' }).connections.tls).toEqual({ ca: null })
   })
 
-  test('is on where certificates are given, and trusts those alone', () => {
+  test('is on if certificates are given, and trusts only those', () => {
     const { tls } = configOf({ QSCOPE_DATABASE_CA_FILE: caFile }).connections
     expect(new X509Certificate(tls?.ca ?? '').fingerprint256).toBe(new X509Certificate(root).fingerprint256)
   })
 
-  test('stays off if told so, with a warning that the certificates go unused', () => {
+  test('stays off if configured, with a warning that the certificates are not used', () => {
     const config = configOf({ QSCOPE_DATABASE_CA_FILE: caFile, QSCOPE_DATABASE_TLS: 'off' })
     expect(config.connections.tls).toBeNull()
     expect(config.warnings).toEqual([expect.stringMatching(/^QSCOPE_DATABASE_CA_FILE is not used/)])
   })
 
-  test('needs certificates that can be read, reported beside other problems', () => {
+  test('needs readable certificates, reported with the other problems', () => {
     const none = join(folder, 'none.pem')
     const notPem = join(folder, 'not.pem')
     writeFileSync(notPem, 'hello')
@@ -159,7 +159,7 @@ describe('a URL that is shown', () => {
     'mysql://h/db?hunter2',
     'host=h password=hunter2',
     'postgres://h/db?password=hunter2',
-  ])('hides the password however broken it is: %s', (url) => {
+  ])('hides the password even if it is malformed: %s', (url) => {
     expect(maskUrl(url)).not.toContain('hunter2')
   })
 })

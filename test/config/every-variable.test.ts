@@ -74,7 +74,7 @@ function outcomeOf(variables: Readonly<Record<string, string>>): Config | readon
 }
 
 describe.each(Object.entries(BAD))('%s', (_what, value) => {
-  it.each(NAMES)('in %s is accepted, or refused in lines that name a variable each', (name) => {
+  it.each(NAMES)('in %s is accepted, or rejected with lines that each name a variable', (name) => {
     for (const beside of BESIDE) {
       const outcome = outcomeOf({ ...beside, [name]: value })
       if (!Array.isArray(outcome)) continue
@@ -91,7 +91,7 @@ describe.each(Object.entries(BAD))('%s', (_what, value) => {
 })
 
 describe('every variable', () => {
-  it.each(NAMES.filter((name) => !/_FILE$|_URL$/.test(name)))('%s refuses what nobody means', (name) => {
+  it.each(NAMES.filter((name) => !/_FILE$|_URL$/.test(name)))('%s rejects unlikely values', (name) => {
     const beside: Readonly<Record<string, string>> =
       name === 'QSCOPE_HTTP_ALLOWED_ORIGINS' ? { QSCOPE_HTTP_LISTEN: '127.0.0.1:8080' } : {}
     const outcome = outcomeOf({ ...beside, [name]: 'nonsense value' })
@@ -99,7 +99,7 @@ describe('every variable', () => {
     expect(outcome).toEqual(expect.arrayContaining([told]))
   })
 
-  it.each(NAMES)('%s says what it does, on the page of the configuration too', (name) => {
+  it.each(NAMES)('%s has a description, also in docs/configuration.md', (name) => {
     const { does } = Object.entries<Variable>(VARIABLES).find(([each]) => each === name)?.[1] ?? { does: '' }
     expect(does).toMatch(/^[A-Z].{20,}\.$/)
     expect(PAGE).toContain(`| ${does} |`)
@@ -110,7 +110,7 @@ describe('every variable', () => {
     expect(USERS.some((text) => word.test(text))).toBe(true)
   })
 
-  it('names the issuer where none can be made of the address', () => {
+  it('requires an issuer if none can be derived from the address', () => {
     expect(outcomeOf({ QSCOPE_GRPC_LISTEN: '[fe80::1%eth0]:50051', QSCOPE_INSECURE: '1' })).toEqual([
       expect.stringMatching(
         /^QSCOPE_ISSUER: should be set to an https URL.*QSCOPE_GRPC_LISTEN, "\[fe80::1%eth0\]:50051"$/,
@@ -118,7 +118,7 @@ describe('every variable', () => {
     ])
   })
 
-  it('keeps what is switched off', () => {
+  it('keeps the value off', () => {
     expect(outcomeOf({ QSCOPE_PURGE_INTERVAL: 'off', QSCOPE_MINT_RATE: 'off' })).toMatchObject({
       purgeIntervalMs: null,
       limits: { mintRate: null },

@@ -17,11 +17,11 @@ function problemsOf(variables: Readonly<Record<string, string>>): readonly strin
 }
 
 describe('external authorization', () => {
-  it('is off unless it is turned on, with who may ask', () => {
+  it('is off unless it is turned on with the allowed callers', () => {
     expect(parse({})).toBeNull()
     expect(parse({ QSCOPE_EXT_AUTHZ: 'off' })).toBeNull()
     expect(parse({ QSCOPE_EXT_AUTHZ: 'on', QSCOPE_EXT_AUTHZ_PEERS: 'loopback' })).toEqual({
-      peers: { loopback: true, alternativeNames: [] },
+      peers: { loopback: true, sockets: [], alternativeNames: [] },
     })
   })
 
@@ -39,7 +39,7 @@ describe('external authorization', () => {
     ],
     ['a wildcard', { QSCOPE_EXT_AUTHZ: 'on', QSCOPE_EXT_AUTHZ_PEERS: '*.internal' }, 'neither a DNS name nor a URI'],
     ['an empty name', { QSCOPE_EXT_AUTHZ: 'on', QSCOPE_EXT_AUTHZ_PEERS: 'loopback,' }, 'neither a DNS name nor a URI'],
-  ])('is not taken with %s', (_what, variables, problem) => {
+  ])('is rejected with %s', (_what, variables, problem) => {
     expect(problemsOf(variables)).toEqual([expect.stringContaining(problem)])
   })
 })

@@ -21,7 +21,7 @@ describe('the port for HTTP', () => {
     expect(parse({ QSCOPE_HTTP_LISTEN: 'off' }).http).toBe(null)
   })
 
-  it('is where it is told to be, and is shown', () => {
+  it('listens on the configured address, which is shown', () => {
     const origins = 'https://a.example, https://b.example:8443/'
     const config = parse({ QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_HTTP_ALLOWED_ORIGINS: origins })
     expect(config.http).toEqual({
@@ -35,23 +35,23 @@ describe('the port for HTTP', () => {
     expect(shown).toMatchObject({ QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_HTTP_URL: '(the address)' })
   })
 
-  it('answers the forms of OAuth, unless told otherwise', () => {
+  it('serves the OAuth forms by default', () => {
     expect(parse({ QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_HTTP_OAUTH: 'off' }).http?.oauth).toBe(false)
   })
 
-  it('is reached where the issuer is, unless told otherwise', () => {
+  it('is reached at the issuer by default', () => {
     const variables = { QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_ISSUER: 'https://auth.internal/tenant' }
     expect(parse(variables).http?.url).toBe('https://auth.internal')
     const told = parse({ ...variables, QSCOPE_HTTP_URL: 'https://auth.internal:8443/' })
     expect(told.http?.url).toBe('https://auth.internal:8443')
   })
 
-  it('is not taken to be where the issuer names the port for gRPC', () => {
+  it('is not assumed at an issuer that names the gRPC port', () => {
     const variables = { QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_ISSUER: 'http://127.0.0.1:50051' }
     expect(parse(variables).http?.url).toBe(null)
   })
 
-  it('opens beyond loopback with TLS only, unless told', () => {
+  it('opens beyond loopback only with TLS by default', () => {
     const variables = { QSCOPE_HTTP_LISTEN: '0.0.0.0:8080' }
     expect(problemsOf(variables)).toEqual([
       expect.stringMatching(/^QSCOPE_HTTP_LISTEN: should be a loopback address: 0\.0\.0\.0:8080 can be reached/),
@@ -88,7 +88,7 @@ describe('the port for HTTP', () => {
     expect(problemsOf(variables)).toEqual([expect.stringContaining(problem)])
   })
 
-  it('serves the console where told to, and never in plaintext to other machines', () => {
+  it('serves the console if configured, and never in plaintext to other machines', () => {
     const here = { QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_CONSOLE: 'on' }
     expect(parse(here).http?.console).toBe(true)
     const there = { ...here, QSCOPE_HTTP_LISTEN: '0.0.0.0:8080', QSCOPE_INSECURE: '1' }

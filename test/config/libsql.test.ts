@@ -53,7 +53,7 @@ describe('the URL of a database of libSQL', () => {
     },
   )
 
-  it('takes no parameters, and shows no token that stands in one', () => {
+  it('takes no parameters, and does not show a token in one', () => {
     const url = `libsql://db.example?authToken=${TOKEN}`
     const [problem] = problemsOf({ QSCOPE_DATABASE_URL: url })
     expect(problem).toBe(
@@ -62,7 +62,7 @@ describe('the URL of a database of libSQL', () => {
     expect(maskUrl(url)).toBe('libsql://db.example')
   })
 
-  it('is encrypted beyond this machine, unless plaintext is allowed in so many words', () => {
+  it('is encrypted beyond this machine, unless plaintext is explicitly allowed', () => {
     const url = { QSCOPE_DATABASE_URL: 'http://db.example:8080' }
     expect(problemsOf(url)).toEqual([
       'QSCOPE_DATABASE_URL: should be an https URL: db.example is another machine, and the token would be sent in plaintext; QSCOPE_INSECURE=1 allows it',
@@ -72,7 +72,7 @@ describe('the URL of a database of libSQL', () => {
     ])
   })
 
-  it('says by itself whether it is encrypted', () => {
+  it('determines whether it is encrypted', () => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: 'libsql://db.example', QSCOPE_DATABASE_TLS: 'off' })).toEqual([
       'QSCOPE_DATABASE_TLS: should not be set: the URL of the database says https',
     ])
@@ -88,7 +88,7 @@ describe('the URL of a database of libSQL', () => {
 describe('the token of a database', () => {
   const REFUSED = 'QSCOPE_DATABASE_AUTH_TOKEN: should not be set: only a libSQL server (libsql://host) takes a token'
 
-  it('goes with a database of libSQL on a server, and is never shown', () => {
+  it('is used with a libSQL database on a server, and is never shown', () => {
     const config = parse({ QSCOPE_DATABASE_URL: 'libsql://db.example', QSCOPE_DATABASE_AUTH_TOKEN: TOKEN })
     expect(config.connections.authToken).toBe(TOKEN)
     expect(JSON.stringify(config.settings)).not.toContain(TOKEN)
@@ -98,7 +98,7 @@ describe('the token of a database', () => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: url, QSCOPE_DATABASE_AUTH_TOKEN: TOKEN })).toEqual([REFUSED])
   })
 
-  test.each(['two words', 'line\nend', 'ünicode'])('is not quoted where it is none: %j', (token) => {
+  test.each(['two words', 'line\nend', 'ünicode'])('is not quoted if it is malformed: %j', (token) => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: 'libsql://db.example', QSCOPE_DATABASE_AUTH_TOKEN: token })).toEqual([
       'QSCOPE_DATABASE_AUTH_TOKEN: should be a token that a database of libSQL on a server lets read and write, on one line without white space; its value is not shown, because it may hold a secret',
     ])

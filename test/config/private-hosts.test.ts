@@ -17,7 +17,7 @@ function problemsOf(value: string): readonly string[] {
 }
 
 describe('QSCOPE_TRUST_PRIVATE_HOSTS', () => {
-  it('holds names, addresses and networks', () => {
+  it('accepts names, addresses and networks', () => {
     const config = configOf('Kubernetes.default.svc, 10.96.0.0/12,192.168.1.5,fd00::/8')
     expect(config.trustPrivateHosts).toEqual({
       names: ['kubernetes.default.svc'],
@@ -31,7 +31,7 @@ describe('QSCOPE_TRUST_PRIVATE_HOSTS', () => {
     expect(shown?.value).toBe('kubernetes.default.svc,10.96.0.0/12,192.168.1.5/32,fd00::/8')
   })
 
-  it('names nobody if it is not set', () => expect(configOf().trustPrivateHosts).toBeNull())
+  it('is empty by default', () => expect(configOf().trustPrivateHosts).toBeNull())
 
   it.each([
     '10.0.0.0/33',

@@ -37,7 +37,7 @@ function everythingSaid(env: Record<string, string>): string {
 }
 
 describe('the value of a secret variable', () => {
-  test.each(MALFORMED)('is not quoted where it is malformed: %s', (url) => {
+  test.each(MALFORMED)('is not quoted if it is malformed: %s', (url) => {
     const said = everythingSaid({ QSCOPE_DATABASE_URL: url, QSCOPE_KEYRING_FILE: '/run/keys.json' })
     expect(said).toContain('QSCOPE_DATABASE_URL: should ')
     expect(said).not.toContain(PASSWORD)
@@ -45,7 +45,7 @@ describe('the value of a secret variable', () => {
 
   const secret = [...KNOWN_VARIABLES].filter(([, variable]) => variable.secret === true).map(([name]) => name)
 
-  test.each(secret)('is not quoted where it stands in %s_FILE, as if it were a path', (name) => {
+  test.each(secret)('is not quoted if it is in %s_FILE instead of a path', (name) => {
     for (const value of [PASSWORD, `mysql://u:${PASSWORD}@h/q`, `qcs_${PASSWORD}`.padEnd(5_000, 'x')]) {
       const said = everythingSaid({ [`${name}_FILE`]: value })
       expect(said).toContain(`${name}_FILE: should be the path of a readable file, but `)
@@ -67,7 +67,7 @@ describe('the value of a secret variable', () => {
   )
 
   test.each([[`bad\ntoken ${PASSWORD}`], [`tökén-${PASSWORD}`]])(
-    'is not quoted where no header can carry it: %j',
+    'is not quoted if a header cannot contain it: %j',
     async (token) => {
       const { code, stderr } = await qscope(emptyFolder(), ['client', 'list', '--server', '127.0.0.1:1'], {
         QSCOPE_TOKEN: token,
@@ -79,7 +79,7 @@ describe('the value of a secret variable', () => {
   )
 
   test(
-    'is not quoted where it stands in --client-secret-file',
+    'is not quoted if it is in --client-secret-file',
     async () => {
       const args = ['client', 'list', '--client-id', 'a', '--client-secret-file', `qcs_${PASSWORD}`]
       const { code, stderr } = await qscope(emptyFolder(), args)
@@ -100,7 +100,7 @@ describe('the value of any other variable', () => {
     ['QSCOPE_GRPC_LISTEN', `mysql://u:${PASSWORD}@h/q`],
     ['QSCOPE_GRPC_LISTEN', `host=h password=${PASSWORD}`],
     ['QSCOPE_LOG_LEVEL', `qcs_${PASSWORD}aaaaaaaaaaaaaa`],
-  ])('is quoted without what may be a secret in the wrong place: %s=%s', (name, value) => {
+  ])('is quoted with possible secrets masked: %s=%s', (name, value) => {
     const said = everythingSaid({ [name]: value, QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
     expect(said).toContain(`${name}: should be`)
     expect(said).not.toContain(PASSWORD)

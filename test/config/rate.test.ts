@@ -7,12 +7,12 @@ describe('a rate', () => {
     ['10/s:50', { perMinute: 600, burst: 50 }],
     ['90/m:1', { perMinute: 90, burst: 1 }],
     ['30/h', { perMinute: 0.5, burst: 30 }],
-  ])('is read from %s, and written so that it reads the same', (text, rate) => {
+  ])('is parsed from %s, and formatted so that it parses to the same value', (text, rate) => {
     expect(parseRate(text)).toEqual(rate)
     expect(parseRate(formatRate(rate))).toEqual(rate)
   })
 
-  it.each(['', '10', '0/s', '10/s:0', '-1/s', '1.5/s', '10/d', '10/s:', '10 /s'])('is not read from "%s"', (text) => {
+  it.each(['', '10', '0/s', '10/s:0', '-1/s', '1.5/s', '10/d', '10/s:', '10 /s'])('is not parsed from "%s"', (text) => {
     expect(parseRate(text)).toBeNull()
   })
 })

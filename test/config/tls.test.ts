@@ -30,7 +30,7 @@ describe('TLS', () => {
     })
   })
 
-  it('asks for certificates of clients once their CA is named, and demands them when told to', () => {
+  it('requests client certificates if their CA is named, and requires them if configured', () => {
     expect(parse({ ...CERT, ...KEY, ...CA }).tls?.clientAuth).toBe('request')
     expect(parse({ ...CERT, ...KEY, QSCOPE_TLS_CLIENT_AUTH: 'request' }).tls?.clientAuth).toBe('request')
     expect(parse({ ...CERT, ...KEY, ...CA, QSCOPE_TLS_CLIENT_AUTH: 'require' }).tls?.clientAuth).toBe('require')

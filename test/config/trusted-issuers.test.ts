@@ -18,7 +18,7 @@ const RULE = { claims: { sub: 'a' }, client_id: 'orders', scopes: ['read'] }
 const ISSUER = { issuer: 'https://i.example', jwks_file: 'keys.json', rules: [RULE] }
 
 describe('the file of trusted issuers', () => {
-  it('says whom to believe, with paths relative to itself', () => {
+  it('lists trusted issuers, with paths relative to itself', () => {
     const rules = [{ ...RULE, claims: { sub: 'system:*', '/kubernetes.io/name~1space': 'shop' } }]
     const { issuers, problems } = read({ issuers: [{ ...ISSUER, rules }] })
     expect(problems).toEqual([])
@@ -55,7 +55,7 @@ describe('the file of trusted issuers', () => {
     ])
   })
 
-  it('tells everything that is wrong at once, by its place', () => {
+  it('is rejected with all problems at once, each with its path', () => {
     const { jwks_file: _none, ...bare } = ISSUER
     const { issuers, problems } = read({
       issuers: [
@@ -86,11 +86,11 @@ describe('the file of trusted issuers', () => {
     ['a CA for a file', { issuers: [{ ...ISSUER, jwks_ca_file: 'ca.pem' }] }, /jwks_ca_file requires jwks_url/],
     ['a password in the URL', { issuers: [{ ...ISSUER, jwks_url: 'https://a:b@i.example/' }] }, /https URL/],
     ['a * inside', { issuers: [{ ...ISSUER, rules: [{ ...RULE, claims: { sub: 'a*b' } }] }] }, /prefix followed by \*/],
-  ])('is refused with %s', (_what, content, problem) => {
+  ])('is rejected with %s', (_what, content, problem) => {
     expect(read(content).problems.join('\n')).toMatch(problem)
   })
 
-  it('compiles expressions, and tells what is wrong with them by their place', () => {
+  it('is rejected with the problems of its expressions, each with its path', () => {
     const rule = {
       client_id: 'orders',
       scopes: ['read'],
@@ -99,8 +99,8 @@ describe('the file of trusted issuers', () => {
       token_claims: { sub: '1', team: 'claims.team' },
     }
     expect(read({ issuers: [{ ...ISSUER, rules: [rule] }] }).problems).toEqual([
-      expect.stringMatching(/^issuers\[0\]\.rules\[0\]\.condition: at line 1, column \d+: is no CEL/),
-      'issuers[0].rules[0].scopes_expression: must give list(string), and gives string',
+      expect.stringMatching(/^issuers\[0\]\.rules\[0\]\.condition: at line 1, column \d+: is not valid CEL/),
+      'issuers[0].rules[0].scopes_expression: must return list(string), but returns string',
       'issuers[0].rules[0].token_claims["sub"]: is reserved',
     ])
     const good = {
@@ -121,7 +121,7 @@ describe('the file of trusted issuers', () => {
     ])
   })
 
-  it('stops the start where it is broken or missing', () => {
+  it('prevents the start if it is invalid or missing', () => {
     const parse = () => parseConfig(readEnvironment({ QSCOPE_TRUSTED_ISSUERS_FILE: join(folder, 'missing.json') }))
     expect(parse).toThrow(ConfigError)
   })

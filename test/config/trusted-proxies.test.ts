@@ -23,13 +23,16 @@ function problemsOf(variables: Readonly<Record<string, string>>): readonly strin
 }
 
 describe('trusted proxies', () => {
-  it('are nobody unless they are named', () => {
-    expect(parse({}).trustedProxies).toEqual([])
+  it('are empty by default', () => {
+    expect(parse({}).trustedProxies).toEqual({ sockets: [], alternativeNames: [] })
     const { trustedProxies, settings } = parse({
       ...TLS,
       QSCOPE_TRUSTED_PROXIES: 'Edge.internal, spiffe://mesh/edge',
     })
-    expect(trustedProxies).toEqual(['dns:edge.internal', 'uri:spiffe://mesh/edge'])
+    expect(trustedProxies).toMatchObject({
+      sockets: [],
+      alternativeNames: ['dns:edge.internal', 'uri:spiffe://mesh/edge'],
+    })
     expect(settings).toContainEqual(
       expect.objectContaining({ name: 'QSCOPE_TRUSTED_PROXIES', value: 'edge.internal,spiffe://mesh/edge' }),
     )

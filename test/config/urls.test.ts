@@ -82,7 +82,7 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
 ]
 
 describe.each(Object.entries(PLACES))('%s', (place, outcome) => {
-  it.each(REFUSED)('refuses %j, and says why', (url, why) => {
+  it.each(REFUSED)('rejects %j with a reason', (url, why) => {
     const result = outcome(url)
     if (!('problems' in result)) throw new Error(`${place} accepts ${JSON.stringify(url)}`)
     expect(result.problems.join('\n')).toMatch(why)
@@ -99,7 +99,7 @@ describe.each(Object.entries(PLACES))('%s', (place, outcome) => {
 
 describe('a URL', () => {
   it.each(['QSCOPE_ISSUER', 'QSCOPE_OTLP_ENDPOINT', 'QSCOPE_DEVICE_VERIFICATION_URI', 'QSCOPE_ERROR_DOCS_URL'])(
-    'is kept in %s as it is written, a slash at its end included',
+    'is kept in %s as written, including a trailing slash',
     (name) => {
       for (const url of [
         'https://h.example',
@@ -115,7 +115,7 @@ describe('a URL', () => {
     },
   )
 
-  it('may have a query where a page or a key set is named, and nowhere else', () => {
+  it('may have a query only for a page or a key set', () => {
     const url = 'https://h.example/?a=b'
     for (const [place, outcome] of Object.entries(PLACES)) {
       const allowed = /DEVICE|ERROR_DOCS|jwks/.test(place)
@@ -123,7 +123,7 @@ describe('a URL', () => {
     }
   })
 
-  it('that follows from the issuer has one slash between them', () => {
+  it('that is derived from the issuer has one slash in between', () => {
     for (const issuer of ['https://h.example/a', 'https://h.example/a/']) {
       expect(outcomeOf({ QSCOPE_ISSUER: issuer })).toMatchObject({
         config: {

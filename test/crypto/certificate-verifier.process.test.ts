@@ -39,7 +39,7 @@ describe('a certificate is verified', () => {
     expect(verified(below, [second, first, root], [pki.root()])).toBe('untrusted')
   })
 
-  it('only up to a certificate that signs itself, as in handshakes', () => {
+  it('only with a path to a self-signed certificate, as in handshakes', () => {
     const intermediate = pki.intermediate(root)
     const below = pki.issue(intermediate, CLIENT)
     expect(verified(below, [], [intermediate])).toBe('untrusted')
@@ -53,7 +53,7 @@ describe('a certificate is verified', () => {
     expect(verified(pki.issue(root, { key: ['-newkey', 'ed25519', '-nodes'] }))).toBe('ok')
   })
 
-  it('while it and all above it are valid, which is told', () => {
+  it('while it and its whole path are valid, and the period is returned', () => {
     const verifier = new CertificateVerifier(root.cert)
     const result = verifier.verify(parse(leaf), [], Date.now())
     const [own, above] = [parse(leaf), parse(root)]
@@ -100,26 +100,26 @@ describe('a certificate is refused', () => {
       [...CA, 'nameConstraints = critical, permitted;DNS:internal'],
     ],
     ['has a critical extension that nobody evaluates', [...CA, '1.2.3.4 = critical, ASN1:UTF8String:x']],
-  ])('if one between it and the CA %s', (_what, extensions) => {
+  ])('if an intermediate certificate %s', (_what, extensions) => {
     const between = pki.intermediate(root, extensions)
     expect(verified(pki.issue(between, CLIENT), [between])).toBe('untrusted')
   })
 
-  it('beyond the length of path that a CA allows', () => {
+  it('beyond the path length that a CA allows', () => {
     const limited = pki.intermediate(root, ['basicConstraints = critical, CA:TRUE, pathlen:0'])
     expect(verified(pki.issue(limited, CLIENT), [limited])).toBe('ok')
     const below = pki.intermediate(limited)
     expect(verified(pki.issue(below, CLIENT), [below, limited])).toBe('untrusted')
   })
 
-  it('if it or one above is signed in a way that can be forged, or has a short key', () => {
+  it('if a certificate of its path has a weak signature or a short key', () => {
     expect(verified(pki.issue(root, { ...CLIENT, digest: '-sha1' }))).toBe('untrusted')
     expect(verified(pki.issue(root, { ...CLIENT, key: ['-newkey', 'rsa:1024', '-nodes'] }))).toBe('untrusted')
     const weak = pki.issue(root, { extensions: CA, digest: '-sha1' })
     expect(verified(pki.issue(weak, CLIENT), [weak])).toBe('untrusted')
   })
 
-  it('soon, where others vouch for each other in circles', () => {
+  it('quickly, if certificates form a cycle', () => {
     const other = pki.root({ name: 'circle' })
     // Of one name and one key: each may have issued each, and to try all ways would take hours.
     const again = { name: 'circle', extensions: CA, key: ['-key', other.keyFile, '-nodes'] }

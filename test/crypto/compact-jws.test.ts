@@ -10,7 +10,7 @@ const HEADER = '{"alg":"ES256","kid":"k","typ":"JWT"}'
 const read = (text: string) => readCompactJws(text, LONGEST)
 
 describe('a compact JWS', () => {
-  it('is taken apart', () => {
+  it('is parsed', () => {
     const found = read(jws(HEADER, '{"sub":"x"}'))
     expect(found?.header).toEqual({ algorithm: 'ES256', kid: 'k', type: 'JWT' })
     expect(found?.signature).toEqual(Buffer.alloc(64, 7))
@@ -18,7 +18,7 @@ describe('a compact JWS', () => {
     expect(read(jws('{"alg":"ES256"}'))?.header).toEqual({ algorithm: 'ES256', kid: null, type: null })
   })
 
-  it('has one spelling: whatever is put in, taken out or replaced, it is another one or none', () => {
+  it('has one spelling: every insertion, deletion or replacement changes or invalidates it', () => {
     const bytes = fc.uint8Array({ minLength: 1, maxLength: 70 })
     const edit = fc.record({
       at: fc.nat(),
@@ -38,7 +38,7 @@ describe('a compact JWS', () => {
     )
   })
 
-  it('is refused with bits beyond the last byte', () => {
+  it('is rejected with surplus bits after the last byte', () => {
     for (const part of [0, 1, 2]) {
       const parts = [encode('{"alg":"x" }'), encode('{} '), encode(Buffer.alloc(64))]
       const padded = [encode('{"alg":"xx"} '), encode('{}  '), encode(Buffer.alloc(64))]
@@ -52,7 +52,7 @@ describe('a compact JWS', () => {
     }
   })
 
-  it('is refused with a header that is no object with an alg, with crit or b64, or with a name twice', () => {
+  it('is rejected with a header without alg, with crit or b64, or with a duplicate name', () => {
     const bad = [
       '[]',
       'null',
@@ -76,14 +76,14 @@ describe('a compact JWS', () => {
     expect(read(jws('{"alg":"ES256","x":{"alg":"a:\\"alg\\":","y":{"alg":[]}},"":{"":1}}'))).not.toBeNull()
   })
 
-  it('says nothing with a payload that is no object, or has a name twice', () => {
+  it('has no claims if its payload is not an object or has a duplicate name', () => {
     for (const payload of ['[]', '1', '{"a":1,"a":2}', '{"a":{"b":1,"b":1}}', 'x']) {
       const found = read(jws(HEADER, payload))
       expect(found === null ? undefined : claimsIn(found)).toBeNull()
     }
   })
 
-  it('is not looked at when it is too long', () => {
+  it('is not parsed when it is too long', () => {
     const text = jws(HEADER)
     expect(readCompactJws(text, text.length)).not.toBeNull()
     expect(readCompactJws(text, text.length - 1)).toBeNull()

@@ -11,7 +11,7 @@ it('is the SHA-256 of node:crypto, of bytes and of text in UTF-8', () => {
   )
 })
 
-it('gives the first bytes of it, where fewer are asked for', () => {
+it('returns the first bytes if fewer are requested', () => {
   assert(
     property(uint8Array(), integer({ min: 0, max: 32 }), (data, length) => {
       expect(sha256(data, length)).toEqual(sha256(data).subarray(0, length))

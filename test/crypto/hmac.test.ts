@@ -11,7 +11,7 @@ const texts = oneof(
 )
 
 describe('HMAC-SHA-256', () => {
-  it('is that of node:crypto, whatever came before under the same key', () => {
+  it('equals that of node:crypto, whatever was computed before', () => {
     assert(
       property(keys, texts, texts, (key, before, text) => {
         const hmac = new HmacSha256(key)
@@ -33,7 +33,7 @@ describe('HMAC-SHA-256', () => {
     )
   })
 
-  it('takes no key that it would have to hash first', () => {
+  it('rejects a key that would have to be hashed first', () => {
     expect(() => new HmacSha256(Buffer.alloc(65))).toThrow(RangeError)
   })
 })

@@ -55,13 +55,13 @@ describe('hashes that other servers made', () => {
     expect(await importedHashMatches('tooslow', hash)).toBe(false)
   })
 
-  it('match nothing that bcrypt would cut off', async () => {
+  it('do not match secrets that bcrypt would truncate', async () => {
     const hash = HASHES[0][1]
     expect(await importedHashMatches('a\0b', hash)).toBe(false)
     expect(await importedHashMatches('a'.repeat(73), hash)).toBe(false)
   })
 
-  it('are made of secrets that are kept in the clear', async () => {
+  it('are computed for secrets that are stored in plaintext', async () => {
     const hash = await hashForImport('in the clear')
     expect(whyNotImported(hash)).toBeNull()
     expect(await importedHashMatches('in the clear', hash)).toBe(true)

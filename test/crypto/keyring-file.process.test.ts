@@ -35,7 +35,7 @@ function readText(text: string) {
 }
 
 describe('a keyring file', () => {
-  test('reads back what was created, and is for its owner alone', () => {
+  test('reads back its content, and is accessible only to its owner', () => {
     const folder = newFolder()
     const path = join(folder, 'sub', 'keyring.json')
     const material = drawKeyMaterial()
@@ -45,33 +45,36 @@ describe('a keyring file', () => {
     expect(readdirSync(join(folder, 'sub'))).toEqual(['keyring.json'])
   })
 
-  test.each([0o000, 0o022, 0o077, 0o277])('and its folders are for their owner alone under umask %o', async (umask) => {
-    const folder = join(newFolder(), 'one', 'two')
-    const path = join(folder, 'keyring.json')
-    const modeOf = (file: string) => statSync(file).mode & 0o777
-    const before = process.umask(umask)
-    try {
-      createKeyringFile(path, drawKeyMaterial())
-      expect([modeOf(path), modeOf(folder), modeOf(join(folder, '..'))]).toEqual([0o600, 0o700, 0o700])
-      await changeKeyringFile(path, (material) => material)
-      expect(modeOf(path)).toBe(0o600)
-      expect(readdirSync(folder)).toEqual(['keyring.json'])
-    } finally {
-      process.umask(before)
-    }
-  })
+  test.each([0o000, 0o022, 0o077, 0o277])(
+    'and its folders are private to their owner under umask %o',
+    async (umask) => {
+      const folder = join(newFolder(), 'one', 'two')
+      const path = join(folder, 'keyring.json')
+      const modeOf = (file: string) => statSync(file).mode & 0o777
+      const before = process.umask(umask)
+      try {
+        createKeyringFile(path, drawKeyMaterial())
+        expect([modeOf(path), modeOf(folder), modeOf(join(folder, '..'))]).toEqual([0o600, 0o700, 0o700])
+        await changeKeyringFile(path, (material) => material)
+        expect(modeOf(path)).toBe(0o600)
+        expect(readdirSync(folder)).toEqual(['keyring.json'])
+      } finally {
+        process.umask(before)
+      }
+    },
+  )
 
   test('is absent as null', () => {
     expect(readKeyringFile(join(newFolder(), 'none.json'))).toBeNull()
   })
 
-  test('that exists is not overwritten: whoever comes second gets the keys of the first', () => {
+  test('that exists is not overwritten: the second process gets the keys of the first', () => {
     const path = join(newFolder(), 'keyring.json')
     const first = createKeyringFile(path, drawKeyMaterial())
     expect(createKeyringFile(path, drawKeyMaterial())).toEqual(first)
   })
 
-  test('created by several processes at once holds one set of keys, which all of them use', async () => {
+  test('created by several processes at once has one set of keys, which all of them use', async () => {
     const folder = newFolder()
     const path = join(folder, 'keyring.json')
     const script = `
@@ -85,7 +88,7 @@ describe('a keyring file', () => {
     expect(readdirSync(folder)).toEqual(['keyring.json'])
   }, 300_000)
 
-  test('open to other users is used, with a warning that says what to do', () => {
+  test('open to other users is used, with a warning and the remedy', () => {
     const path = join(newFolder(), 'keyring.json')
     createKeyringFile(path, drawKeyMaterial())
     chmodSync(path, 0o640)
@@ -130,13 +133,13 @@ describe('a keyring file', () => {
       /names no key/,
     ],
     ['with an odd key id', keyringText((d) => (d['audit'] = { active: ' ', keys: { ' ': KEY } })), /key id of "audit"/],
-  ])('%s is refused, saying why and showing no key', (_what, text, problem) => {
+  ])('%s is rejected with the reason, without showing a key', (_what, text, problem) => {
     expect(() => readText(text)).toThrow(KeyringFileError)
     expect(() => readText(text)).toThrow(problem)
     expect(() => readText(text)).not.toThrow(KEY)
   })
 
-  test('in a folder that cannot be made is an error of one line', () => {
+  test('in a folder that cannot be created is an error of one line', () => {
     const file = join(newFolder(), 'file')
     writeFileSync(file, '')
     const path = join(file, 'sub', 'keyring.json')
@@ -145,7 +148,7 @@ describe('a keyring file', () => {
     )
   })
 
-  test('says its format in the file', () => {
+  test('states its format in the file', () => {
     const path = join(newFolder(), 'keyring.json')
     createKeyringFile(path, drawKeyMaterial())
     expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ format: 'qscope-keyring/1' })

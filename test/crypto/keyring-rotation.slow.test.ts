@@ -19,7 +19,7 @@ import { mergedMaterial, withActive, withNewKey, withoutKey } from '../../src/cr
 import { keyId } from '../../src/domain/ids.ts'
 
 describe('rotating a key', () => {
-  test.each(KEY_PURPOSES)('of %s adds one that is made with once it is activated, and keeps the others', (purpose) => {
+  test.each(KEY_PURPOSES)('of %s adds one that is used after its activation, and keeps the others', (purpose) => {
     const before = drawKeyMaterial()
     const { id, material } = withNewKey(before, purpose)
     expect(material[purpose].active).toBe(before[purpose].active)
@@ -42,13 +42,13 @@ describe('rotating a key', () => {
     expect(fresh.userCodeHashes('BCDFGHJK')).toContainEqual(old.hashUserCode('BCDFGHJK').hash)
   })
 
-  test('names no key that is not there', () => {
+  test('rejects a key that does not exist', () => {
     expect(() => withActive(drawKeyMaterial(), keyId('nope'))).toThrow(/no key nope/)
   })
 })
 
 describe('a keyring that is read again', () => {
-  test('makes with what is active now, and still checks what was dropped', () => {
+  test('uses the new active keys, and still verifies with removed ones', () => {
     const before = drawKeyMaterial()
     const { id, material } = withNewKey(before, 'pepper')
     const after = withoutKey(withActive(material, id), before.pepper.active)
@@ -122,7 +122,7 @@ describe('changing a keyring file', () => {
     expect(readdirSync(folder)).toEqual(['keyring.json'])
   }, 300_000)
 
-  test('that fails leaves it as it was, and can be tried again', async () => {
+  test('that fails leaves it unchanged, and can be retried', async () => {
     const { folder, path } = newFile()
     const before = readFileSync(path, 'utf8')
     await expect(changeKeyringFile(path, (material) => withActive(material, keyId('nope')))).rejects.toThrow(
@@ -133,7 +133,7 @@ describe('changing a keyring file', () => {
     await addPepper(path)
   })
 
-  test('says what to do when another command never finished', async () => {
+  test('states the remedy if another command did not finish', async () => {
     const { path } = newFile()
     writeFileSync(`${path}.lock`, '')
     await expect(addPepper(path)).rejects.toThrow(/if no such command is running, remove .*\.lock$/)

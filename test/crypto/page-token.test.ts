@@ -16,7 +16,7 @@ describe('page tokens', () => {
     )
   })
 
-  it('open no other list, filter or server', () => {
+  it('are invalid for another list, filter or server', () => {
     fc.assert(
       fc.property(filters, filters, fc.string({ minLength: 1 }), (filter, other, cursor) => {
         fc.pre(JSON.stringify(filter) !== JSON.stringify(other))
@@ -28,7 +28,7 @@ describe('page tokens', () => {
     )
   })
 
-  it('goes on while peppers rotate, on instances with either active', () => {
+  it('stay valid while peppers rotate, on instances with either one active', () => {
     const material = drawKeyMaterial()
     const { id, material: prepared } = withNewKey(material, 'pepper')
     const [before, after] = [new Keyring(prepared), new Keyring(withActive(prepared, id))]
@@ -37,7 +37,7 @@ describe('page tokens', () => {
     expect(openPageToken(before, 'tokens', {}, sealPageToken(after, 'tokens', {}, 'cursor'))).toBe('cursor')
   })
 
-  it('cannot be changed or made up', () => {
+  it('cannot be modified or forged', () => {
     fc.assert(
       fc.property(fc.nat(), fc.string({ unit: 'binary' }), (at, text) => {
         const token = sealPageToken(keyring, 'tokens', {}, 'cursor')

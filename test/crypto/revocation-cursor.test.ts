@@ -34,7 +34,7 @@ describe('a cursor of revocations', () => {
     )
   })
 
-  it('opens for its reader alone, and only as it was sealed', () => {
+  it('opens only for its reader, and only unmodified', () => {
     const text = sealed(cursorOf([[1, 7, 3]]))
     expect(openRevocationCursor(keyring, 'another', text)).toBeNull()
     expect(openRevocationCursor(new Keyring(drawKeyMaterial()), 'reader', text)).toBeNull()
@@ -65,7 +65,7 @@ describe('a cursor of revocations', () => {
     expect(openRevocationCursor(rotating, 'reader', before)).toBeNull()
   })
 
-  it('holds the writers of a large installation in 4 KiB, and is not made for more than fit', () => {
+  it('fits the writers of a large installation into 4 KiB, and is not created for more', () => {
     const writers = (count: number) => cursorOf(Array.from({ length: count }, (_, n) => [1_000_000 + n * 3, 90_000, n]))
     const text = sealRevocationCursor(keyring, 'reader', writers(500)) ?? ''
     expect(text.length).toBeLessThanOrEqual(MAX_CURSOR_LENGTH)

@@ -59,7 +59,7 @@ function aKeyring() {
 describe('revocation keys', () => {
   const { keys } = aKeyring()
 
-  test('are 16 bytes, the same for the same fact, and others for every other one, whatever its kind', () => {
+  test('are 16 bytes, equal for the same fact and different for all others', () => {
     fc.assert(
       fc.property(facts, facts, (one, other) => {
         const [a, b] = [keys.of(one), keys.of(other)]
@@ -70,7 +70,7 @@ describe('revocation keys', () => {
     )
   })
 
-  test('cannot be made without the key of the keyring', () => {
+  test('cannot be computed without the key of the keyring', () => {
     fc.assert(
       fc.property(facts, (fact) => {
         expect(keys.of(fact).equals(aKeyring().keys.of(fact))).toBe(false)
@@ -79,7 +79,7 @@ describe('revocation keys', () => {
     )
   })
 
-  test('of a token tell all that can end it and its ancestors, each fact once, 32 at most', () => {
+  test('of a token cover everything that can end it and its ancestors, each fact once, 32 at most', () => {
     fc.assert(
       fc.property(tokens, fc.array(tokens, { maxLength: 5 }), (token, ancestors) => {
         const { keys } = aKeyring()
@@ -93,13 +93,13 @@ describe('revocation keys', () => {
     )
   })
 
-  test('of exchanged tokens of one grant hold what they have in common once', () => {
+  test('of exchanged tokens of one grant contain common facts once', () => {
     const { keys } = aKeyring()
     const chain = Array.from({ length: 6 }, (_, n) => ({ ...SOME_TOKEN, tokenId: tokenId(`t${n}`) }))
     expect(keys.ofToken({ ...SOME_TOKEN, tokenId: tokenId('t0') }, chain.slice(1))).toHaveLength(6 + 3)
   })
 
-  test('are told under every key that an unexpired token may carry, while keys rotate', () => {
+  test('are published under every key that an unexpired token may carry, while keys rotate', () => {
     const { keys: rotating, prepare, activate, remove, active } = aKeyring()
     fc.assert(
       fc.property(facts, (fact) => {

@@ -51,12 +51,12 @@ describe('tokens', () => {
     )
   })
 
-  it('are never drawn twice', () => {
+  it('are never generated twice', () => {
     const drawn = new Set(Array.from({ length: 10_000 }, () => drawToken('access')))
     expect(drawn.size).toBe(10_000)
   })
 
-  it('show a mistyped character, wherever it is', () => {
+  it('are invalid with a mistyped character at any place', () => {
     fc.assert(
       fc.property(kinds, fc.nat({ max: 52 }), fc.constantFrom(...ALPHABET, '-', 'ä', ' '), (kind, at, other) => {
         const token = drawToken(kind)
@@ -67,7 +67,7 @@ describe('tokens', () => {
     )
   })
 
-  it('show two characters in the wrong order', () => {
+  it('are invalid with two swapped characters', () => {
     fc.assert(
       fc.property(fc.integer({ min: 4, max: 51 }), (at) => {
         const token = drawToken('access')
@@ -78,7 +78,7 @@ describe('tokens', () => {
     )
   })
 
-  it('are refused when cut, lengthened or made of anything else', () => {
+  it('are rejected when shortened, lengthened or of another form', () => {
     const token = drawToken('access')
     for (const wrong of ['', 'qat_', token.slice(0, -1), `${token}0`, ` ${token}`, `${token}\n`, token.toUpperCase()]) {
       expect(readToken(wrong)).toBeNull()

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { ASSERTION_ALGORITHMS } from '../../src/crypto/key-set.ts'
+import { PERMISSIONS } from '../../src/domain/scopes.ts'
 import { KeyService, SigningAlgorithm } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { DEFAULT_HTTP_LIMITS } from '../../src/transports/http/server.ts'
 import { REQUIREMENTS } from '../conformance/requirements.ts'
@@ -32,6 +33,14 @@ const listOf = (value: unknown): string[] => {
   return value.map(String)
 }
 
+describe('docs/concepts.md', () => {
+  it('lists each permission, and no other', () => {
+    const rows = page('concepts.md').match(/^\| `qscope:.* \|$/gm) ?? []
+    const listed = rows.flatMap((row) => row.match(/qscope:[a-z.]+/g) ?? [])
+    expect(listed).toEqual(PERMISSIONS)
+  })
+})
+
 describe('docs/http.md', () => {
   const text = page('http.md')
   const paths = [...text.matchAll(/^\| `GET (\/\S+)` \|/gm)].map(([, path = '']) => path)
@@ -47,6 +56,7 @@ describe('docs/http.md', () => {
         '/.well-known/openid-configuration',
         '/.well-known/jwks.json',
         '/console/',
+        '/console/device',
         '/docs/errors',
         '/healthz',
         '/metrics',
@@ -61,7 +71,7 @@ describe('docs/http.md', () => {
     expect(Object.keys(await metadata())).not.toContain(name)
   })
 
-  it('tells the limits that are kept', () => {
+  it('states the enforced limits', () => {
     const { maxHeaderBytes, headersTimeoutMs, requestTimeoutMs, maxConnections, silenceMs } = DEFAULT_HTTP_LIMITS
     expect(text).toContain(
       `Headers of ${maxHeaderBytes / 1024} KiB and ${headersTimeoutMs / 1000} s, requests of ${requestTimeoutMs / 1000} s, ${maxConnections.toLocaleString('en')} connections, ${silenceMs / 60_000} minutes without a byte`,
@@ -98,7 +108,7 @@ describe('docs/security.md', () => {
 describe('docs/conformance.md', () => {
   const reasons = Object.values(REQUIREMENTS).flatMap((rows) => rows.map(({ notApplicable = '' }) => notApplicable))
 
-  it('does not say that the metadata is missing, which the server publishes', async () => {
+  it('does not claim that published metadata is missing', async () => {
     await metadata()
     const denied =
       /(metadata|RFC 8414|\.well-known)[^;|]*\b(is|are) (not|never) (published|served|supported)|HTTP responses of this/i
@@ -106,7 +116,7 @@ describe('docs/conformance.md', () => {
     expect(page('conformance.md')).not.toMatch(denied)
   })
 
-  it('says of no field of the metadata that it is published, or not, where the server does otherwise', async () => {
+  it('makes no false claim about a published or unpublished field of the metadata', async () => {
     const published = await metadata()
     const claims = Object.values(REQUIREMENTS)
       .flat()

@@ -9,7 +9,7 @@ const ROOT = resolve(import.meta.dirname, '..', '..')
 const COOKBOOK = join(ROOT, 'docs', 'cookbook')
 const blocks = readdirSync(COOKBOOK).flatMap((page) => blocksOf(readFileSync(join(COOKBOOK, page), 'utf8')))
 
-test('the cookbook knows every service', () => {
+test('the cookbook covers every service', () => {
   const files = readdirSync(join(ROOT, 'proto', 'qscope', 'v1'))
   const named = files.filter((name) => name.endsWith('_service.proto')).map((name) => `qscope/v1/${name}`)
   expect(SERVICES.map(({ file }) => file.proto.name ?? '').toSorted()).toEqual(named.toSorted())

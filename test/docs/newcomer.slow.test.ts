@@ -40,7 +40,7 @@ function isRun({ language, text }: Block): boolean {
 }
 
 test.skipIf(!hasJq).each(['README.md', 'docs/quick-start.md', 'docs/command-line.md'])(
-  'what %s shows a newcomer can be typed, and does what it says',
+  'the commands of %s for newcomers work as described',
   async (page) => {
     const cwd = await checkout()
     const server = await start(cwd)

@@ -13,7 +13,7 @@ test('links to files are found outside of blocks', () => {
   expect(fileLinksOf('[a](b.md#c) [d](https://e.f) [g](#h)\n```sh\n[i](j)\n```\n')).toEqual(['b.md'])
 })
 
-test('links to headings are told from links to files', () => {
+test('links to headings are distinguished from links to files', () => {
   expect(linksOf('[a](b.md#c) [g](#h) ![i](j.svg)')).toEqual([
     { file: 'b.md', anchor: 'c' },
     { file: '', anchor: 'h' },
@@ -21,7 +21,7 @@ test('links to headings are told from links to files', () => {
   ])
 })
 
-test('headings are called as Git hosts call them', () => {
+test('headings have the anchors of Git hosts', () => {
   const page = '# A b, `C`\n## [D](e.md)!\n```sh\n# no heading\n```\n## D\n'
   expect([...anchorsOf(page)]).toEqual(['a-b-c', 'd', 'd-1'])
 })

@@ -17,19 +17,16 @@ const ALWAYS = /May be retried(\.|:| like )/
 const NEVER = /must not( be retried| retry)/
 
 describe('the service config that clients are given', () => {
-  it('knows every method of the contract', () => {
+  it('covers every method of the contract', () => {
     expect(methods.map(({ name }) => name).toSorted()).toEqual([...comments.keys()].toSorted())
   })
 
-  it.each(methods.filter(({ method }) => mayBeSentAgain(method)))(
-    'sends $name again, as its comment allows',
-    (each) => {
-      expect(each.comment).toMatch(ALWAYS)
-      expect(each.comment).not.toMatch(NEVER)
-    },
-  )
+  it.each(methods.filter(({ method }) => mayBeSentAgain(method)))('retries $name, as its comment allows', (each) => {
+    expect(each.comment).toMatch(ALWAYS)
+    expect(each.comment).not.toMatch(NEVER)
+  })
 
-  it.each(methods.filter(({ method }) => !mayBeSentAgain(method)))('never sends $name again', ({ name, comment }) => {
+  it.each(methods.filter(({ method }) => !mayBeSentAgain(method)))('never retries $name', ({ name, comment }) => {
     // "Like MintToken, unless the issuer is configured as single use": a client cannot know.
     if (name !== 'ExchangeAssertion') expect(comment).not.toMatch(ALWAYS)
   })

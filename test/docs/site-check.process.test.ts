@@ -25,13 +25,13 @@ function build(args: readonly string[], required: string) {
 
 const SAID = 'the generator of the site is not installed, and the package registry does not answer'
 
-test('the check of the site says that it is left out where its generator cannot be installed', () => {
+test('the check of the site reports that it is skipped if its generator cannot be installed', () => {
   expect(build(['--check'], '')).toEqual({ status: 0, stdout: '', stderr: `NOT CHECKED: the site; ${SAID}\n` })
 })
 
 test.each<[string, string[], string]>([
   ['the registry is demanded', ['--check'], 'go,registry'],
   ['the site itself is asked for', [], ''],
-])('it fails where %s', (_where, args, required) => {
+])('it fails if %s', (_where, args, required) => {
   expect(build(args, required)).toEqual({ status: 1, stdout: '', stderr: `site: ${SAID}\n` })
 })

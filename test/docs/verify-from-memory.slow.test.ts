@@ -15,7 +15,7 @@ const TIMEOUT_MS = 300_000
 const INSTALLS = /^npm install /
 
 test.skipIf(!hasGrpcurl || !hasJq)(
-  'docs/verify-from-memory.md takes a token from memory, and away from its caller',
+  'docs/verify-from-memory.md verifies a token from memory, and notices its revocation',
   async () => {
     const installed = installClient()
     onTestFinished(() => installed.remove())

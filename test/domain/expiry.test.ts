@@ -7,7 +7,7 @@ const moment = fc.integer({ min: 1_600_000_000_000, max: 1_900_000_000_000 })
 const span = fc.integer({ min: 1_000, max: 63_072_000_000 })
 
 describe('expiry', () => {
-  it('is a whole second, no later than the span reaches, and ahead of now', () => {
+  it('is a whole second, not after the span, and after now', () => {
     fc.assert(
       fc.property(moment, span, (now, ms) => {
         const end = expiryAfter(epochMs(now), milliseconds(ms))
@@ -19,7 +19,7 @@ describe('expiry', () => {
     )
   })
 
-  it('is no later than what it depends on, which ends on a whole second itself', () => {
+  it('is not after the end of what it depends on, which is a whole second', () => {
     fc.assert(
       fc.property(moment, span, span, (now, ms, others) => {
         const latest = expiryAfter(epochMs(now - 500), milliseconds(others + 500))
@@ -29,12 +29,12 @@ describe('expiry', () => {
     )
   })
 
-  it('of less than a second comes with the second that has begun', () => {
+  it('of less than a second is the end of the current second', () => {
     expect(expiryAfter(epochMs(1_500), milliseconds(200))).toBe(2_000)
     expect(expiryWithin(epochMs(1_500), milliseconds(60_000), epochMs(1_700))).toBe(2_000)
   })
 
-  it('is told by what is left: whole seconds, never more than there are, and nothing only when it has come', () => {
+  it('is reported as the time left: whole seconds, rounded down, and zero only when it is over', () => {
     fc.assert(
       fc.property(moment, span, fc.integer({ min: 0, max: 3_600_000 }), (now, ms, later) => {
         const end = expiryAfter(epochMs(now), milliseconds(ms))

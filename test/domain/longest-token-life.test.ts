@@ -14,8 +14,8 @@ function longestOf(field: DescField): number | null {
   return longest?.case === 'lte' ? durationMs(longest.value) : null
 }
 
-describe('the time for which the end of a fact is told', () => {
-  it('is reckoned from the longest life that the contract allows an access token', () => {
+describe('the time for which the end of a fact is published', () => {
+  it('is based on the longest lifetime that the contract allows for access tokens', () => {
     const lives = [
       ClientConfigSchema.field.accessTokenTtl,
       MintTokenRequestSchema.field.lifetime,

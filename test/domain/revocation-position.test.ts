@@ -30,7 +30,7 @@ function between(position: RevocationPosition, until: readonly EnteredHead[]): r
 }
 
 describe('the position of a reader of revocations', () => {
-  it('is behind heads that have told more than it has read, of any writer', () => {
+  it('is behind heads with more revocations of any writer than it has read', () => {
     expect(isBehind(beginning(), heads({}))).toBe(false)
     expect(isBehind(beginning(), heads({ 1: 1 }))).toBe(true)
     expect(isBehind(positionAt(heads({ 1: 3, 4: 2 })), heads({ 1: 3, 4: 2 }))).toBe(false)
@@ -38,7 +38,7 @@ describe('the position of a reader of revocations', () => {
     expect(isBehind(positionAt(heads({ 1: 3 })), heads({ 1: 3, 2: 1 }))).toBe(true)
   })
 
-  it('is unknown to heads of a database that was put back, or of another writer with the same number', () => {
+  it('is unknown to heads of a restored database, or of another writer with the same number', () => {
     const position = positionAt(heads({ 1: 3, 4: 2 }))
     expect(isUnknown(position, heads({ 1: 3, 4: 2, 5: 1 }))).toBe(false)
     expect(isUnknown(position, heads({ 1: 2, 4: 2 }))).toBe(true)
@@ -49,7 +49,7 @@ describe('the position of a reader of revocations', () => {
 
   const sequences = fc.dictionary(fc.integer({ min: 1, max: 12 }).map(String), fc.nat({ max: 9 }), { maxKeys: 6 })
 
-  it('reads everything once and in order, however it is cut into pages and whatever is written meanwhile', () => {
+  it('reads everything once and in order, with any pages and concurrent writes', () => {
     fc.assert(
       fc.property(
         fc.array(sequences, { minLength: 1, maxLength: 6 }),

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { beyond, distinct, isPermission, isReservedScope, isScopeToken, PERMISSIONS } from '../../src/domain/scopes.ts'
 
 describe('scopes', () => {
-  it('are made of the characters of RFC 6749 §3.3, and no others', () => {
+  it('consist of the characters of RFC 6749 §3.3 only', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 20 }), (text) => {
         const allowed = [...text].every((c) => {
@@ -17,7 +17,7 @@ describe('scopes', () => {
     for (const wrong of ['', 'a b', 'a"b', 'a\\b', 'ä', 'a\n']) expect(isScopeToken(wrong)).toBe(false)
   })
 
-  it('keep the prefix qscope: for the permissions of the server', () => {
+  it("reserve the prefix qscope: for the server's permissions", () => {
     expect(PERMISSIONS.every(isReservedScope)).toBe(true)
     expect(isPermission('qscope:clients.write')).toBe(true)
     expect(isPermission('qscope:clients')).toBe(false)
@@ -34,7 +34,7 @@ describe('scopes', () => {
     )
   })
 
-  it('name what lies beyond the allowed ones', () => {
+  it('list those that are not allowed', () => {
     fc.assert(
       fc.property(fc.array(fc.string()), fc.array(fc.string()), (wanted, allowed) => {
         expect(beyond(wanted, [...allowed, ...wanted])).toEqual([])

@@ -48,7 +48,7 @@ describe('a text', () => {
     expect(holdsSecret(text)).toBe(false)
   })
 
-  it('is judged as the one expression means it', () => {
+  it('is classified like the regular expression', () => {
     fc.assert(
       fc.property(texts, (text) => holdsSecret(text) === MEANT.test(text)),
       { numRuns: 20_000 },
@@ -61,7 +61,7 @@ describe('a text', () => {
     ['first halves of a JWT', 'eyJhbGciOiJF.'],
     ['beginnings of a token', 'qat_'],
     ['beginnings of a private key', '-----BEGIN '],
-  ])('of %s by the thousand is judged about as fast as one that is read once', (_what, piece) => {
+  ])('of thousands of %s is classified in linear time', (_what, piece) => {
     const text = piece.repeat(LONG / piece.length)
     const control = processorTimeOf(() => /^[^\0]*$/.test(text))
     expect(processorTimeOf(() => holdsSecret(text))).toBeLessThan(10 * control + 100)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { parseServerUrl } from '../../src/domain/server-url.ts'
 
 describe('the URL of a database on servers', () => {
-  test('names its hosts in the order in which they are tried', () => {
+  test('lists its hosts in connection order', () => {
     expect(parseServerUrl('mysql://u:p@h1:3306,h2,[2001:db8::1]:3307,[::1]/db')).toMatchObject({
       scheme: 'mysql',
       user: 'u',
@@ -22,7 +22,7 @@ describe('the URL of a database on servers', () => {
     expect(parseServerUrl(`${scheme.toUpperCase()}://h/db`)).toMatchObject({ scheme })
   })
 
-  test('spells what would end a part as a percent sign and digits', () => {
+  test('percent-encodes characters that would end a part', () => {
     expect(parseServerUrl('postgres://a%40b:%3A%2F%3F%23%25%2C:@h/d%20b')).toMatchObject({
       user: 'a@b',
       password: ':/?#%,:',
@@ -60,7 +60,7 @@ describe('the URL of a database on servers', () => {
     'mysql://[::1/db',
     'mysql://h /db',
     '',
-  ])('is not %j', (url) => {
+  ])('rejects %j', (url) => {
     expect(parseServerUrl(url)).toBeNull()
   })
 })

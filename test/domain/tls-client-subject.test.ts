@@ -34,7 +34,7 @@ describe('the subject of a client’s certificate', () => {
     )
   })
 
-  it('of any text is null or stays as it is once read', () => {
+  it('of any text is null or stable after parsing', () => {
     const kinds = fc.constantFrom('dns:', 'uri:', 'ip:', 'email:', 'x5t#S256:', '', 'cn:')
     fc.assert(
       fc.property(kinds, fc.string(), (kind, text) => {
@@ -54,7 +54,7 @@ describe('the subject of a client’s certificate', () => {
     expect(certificateThumbprint(`${'A'.repeat(42)}B`)).toBeNull()
   })
 
-  it('is believed for its name only from the CA, for its thumbprint from anyone', () => {
+  it('counts by name only from the CA, and by thumbprint from any issuer', () => {
     expect(isCertificateOf('dns:orders.internal', certificate({}))).toBe(true)
     expect(isCertificateOf('dns:orders.internal', certificate({ chained: false }))).toBe(false)
     expect(isCertificateOf('uri:dns:orders.internal', certificate({}))).toBe(false)

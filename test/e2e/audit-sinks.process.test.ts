@@ -89,7 +89,7 @@ describe('a server that stops while nobody takes its audit events', () => {
     return code
   }
 
-  it('does not wait for a receiver that says nothing', async () => {
+  it('does not wait for a receiver that does not answer', async () => {
     const receiver = await startLogReceiver(() => 'say nothing')
     const server = await deliveringServer({ QSCOPE_AUDIT_OTLP_ENDPOINT: receiver.url })
     const running = await server.start()
@@ -103,7 +103,7 @@ describe('a server that stops while nobody takes its audit events', () => {
     expect(running.stderr).toContain('audit-otlp: the server stops during the delivery of audit events')
   })
 
-  it('does not wait for whoever should read its standard output', async () => {
+  it('does not wait for the reader of its standard output', async () => {
     const server = await deliveringServer({ QSCOPE_AUDIT_LOG_FILE: '-' })
     const running = await server.start()
     await followed(server, 'audit-stdout')
@@ -120,7 +120,7 @@ describe('a server that stops while nobody takes its audit events', () => {
     expect(delivered.length).toBeLessThan(BATCHES * requests.length)
   })
 
-  it('does not even begin to write to a pipe, which nobody may read', async () => {
+  it('does not write to a pipe, which may have no reader', async () => {
     const pipe = join(await temporaryDirectory(), 'audit.pipe')
     execFileSync('mkfifo', [pipe])
     const server = await deliveringServer({ QSCOPE_AUDIT_LOG_FILE: pipe })

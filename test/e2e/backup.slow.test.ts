@@ -117,7 +117,9 @@ for (const { name, available, section, tool, program, migrate = [], create } of 
   if (!found) missing(tool, `backup and restore on ${name}`, `${tool} is not installed`)
 
   describe.skipIf(!available || !found)(`a backup of ${name}, as operations.md takes it`, () => {
-    it('brings back what there was, and nothing since, for the documented users', { timeout: TIMEOUT_MS }, async () => {
+    it('restores the state of the backup, and nothing later, for the documented users', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
       const directory = await temporaryDirectory()
       const { owner, server, restored, grantServer, grantServerOfRestored, variables } = await create()
       const migrated = await run(directory, ['migrate', 'up', ...migrate], owner)

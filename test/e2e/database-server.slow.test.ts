@@ -74,7 +74,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       },
     ]
     for (const { what, begin, end } of outages) {
-      it(`says so while the database ${what}, and serves again without a restart`, async () => {
+      it(`reports NOT_SERVING while the database ${what}, and recovers without a restart`, async () => {
         const { proxy, server, mint, isActive, health } = await started()
         const before = await mint()
         begin(proxy)

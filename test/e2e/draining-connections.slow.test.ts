@@ -101,7 +101,7 @@ it.each(SETTINGS)(
 )
 
 it(
-  'a code that outlasts the grace is told to be looked after, on both ports',
+  'a code that outlasts the grace period ends with an unknown outcome, on both ports',
   async () => {
     const { server, running, client, url } = await started({ ...LEAST, QSCOPE_SHUTDOWN_GRACE: '1s' })
     const { createCode, exchangeCode } = grantsOn(server)

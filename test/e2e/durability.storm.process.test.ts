@@ -10,7 +10,7 @@ const CALLS = 2_000
 const ROUNDS = scaled(10)
 
 describe('a server killed in the middle of 2,000 concurrent mints', () => {
-  it(`keeps every token it answered and its audit event, and nothing by halves (${ROUNDS} of 10 rounds)`, async () => {
+  it(`keeps every answered token with its audit event, and no partial writes (${ROUNDS} of 10 rounds)`, async () => {
     const directory = await temporaryDirectory()
     await run(directory, ['migrate', 'up'])
     const made = await run(directory, ['client', 'create', '--admin', '--json'])

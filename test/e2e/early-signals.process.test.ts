@@ -18,7 +18,7 @@ function caught(pid: number): bigint {
 
 const holds = (mask: bigint, signal: number) => (mask & (1n << BigInt(signal - 1))) !== 0n
 
-it('a server outlives SIGHUP and SIGUSR2 also while most of it is still to be loaded', async () => {
+it('a server survives SIGHUP and SIGUSR2 while it is still loading', async () => {
   const directory = await temporaryDirectory()
   // As it is started: its first line turns the debugger’s handler of SIGUSR1 off, so that ours is the first.
   const child = spawn(MAIN, ['serve'], {

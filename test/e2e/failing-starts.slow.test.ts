@@ -98,7 +98,7 @@ const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Rec
   ],
 }
 
-describe('a start that fails says why in one line, which names the variable', () => {
+describe('a failing start reports the reason in one line that names the variable', () => {
   it.each(Object.entries(STARTS))(
     'for %s',
     async (_what, [prepare, expected]) => {
@@ -113,7 +113,7 @@ describe('a start that fails says why in one line, which names the variable', ()
   )
 
   it.each(['QSCOPE_GRPC_LISTEN', 'QSCOPE_HTTP_LISTEN'])(
-    'for the address in %s that something else listens on',
+    'for the address in %s that is in use',
     async (name) => {
       const other = await listening(createServer())
       const { code, lines } = await startIn(emptyFolder(), { [name]: other.address })

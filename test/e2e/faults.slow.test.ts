@@ -110,7 +110,7 @@ function expectUnavailable(refusal: Refused): void {
 }
 
 describe('a database that another process has locked', () => {
-  it('lets a mint wait until the lock is gone, and look-ups and health checks pass it by', async () => {
+  it('delays a mint until the lock is released, but not look-ups and health checks', async () => {
     const { mint, isActive, health, file } = await started(await temporaryDirectory())
     const token = await mint()
     const release = lock(file)
@@ -130,7 +130,7 @@ describe('a database that another process has locked', () => {
     expect(issued(file)).toBe(2)
   })
 
-  it('ends a mint at its deadline, or after the patience of the server, with nothing written', async () => {
+  it("ends a mint at its deadline, or at the server's time limit, with nothing written", async () => {
     const { mint, health, isActive, file } = await started(await temporaryDirectory())
     const token = await mint()
     const release = lock(file)
@@ -148,7 +148,7 @@ describe('a database that another process has locked', () => {
 })
 
 describe.runIf(canFreeze)('a database file that turns read-only while it is served', () => {
-  it('refuses writes, answers look-ups, says so in health, and goes on when it is writable again', async () => {
+  it('refuses writes, answers look-ups, reports it in health, and recovers when it is writable again', async () => {
     const { mint, isActive, health, logged, file, stop } = await started(await temporaryDirectory())
     const token = await mint()
     const thaw = freeze([file, `${file}-wal`])
@@ -168,7 +168,7 @@ describe.runIf(canFreeze)('a database file that turns read-only while it is serv
 })
 
 describe.runIf(canMount)('a disk that is full', () => {
-  it('refuses writes with one clear line each, leaves nothing by halves, and goes on when there is space', async () => {
+  it('refuses writes with one clear line each, leaves no partial writes, and recovers when there is space', async () => {
     const directory = await smallFileSystem('8m')
     const { mint, isActive, health, logged, file, stop } = await started(directory)
     const token = await mint()
@@ -196,7 +196,7 @@ describe.runIf(canMount)('a disk that is full', () => {
 })
 
 describe('a database that is corrupt', () => {
-  it('is refused at the start, in one line that says what to do', async () => {
+  it('is rejected at the start, in one line with the remedy', async () => {
     const directory = await temporaryDirectory()
     const { mint, stop, file } = await started(directory)
     await mint()
@@ -207,7 +207,7 @@ describe('a database that is corrupt', () => {
     expect(linesOf(stderr)).toEqual([expect.stringContaining('qscope.db is corrupt: restore it from a backup')])
   })
 
-  it('answers with server_error and NOT_SERVING while it is served, and the process lives', async () => {
+  it('answers with server_error and NOT_SERVING while it is served, and the process continues', async () => {
     const { server, mint, health, logged, client, call, file } = await started(await temporaryDirectory())
     const token = await mint()
     // What the look of the health monitor itself reads and writes stays sound.
@@ -224,7 +224,7 @@ describe('a database that is corrupt', () => {
 })
 
 describe.runIf(canMount)('a directory that cannot be written', () => {
-  it('does not start an empty one: one line says why', async () => {
+  it('does not start an empty one: one line states the reason', async () => {
     const directory = await smallFileSystem('1m')
     makeReadOnly(directory)
     const { code, stdout, stderr } = await run(directory, ['serve'], ENVIRONMENT)
@@ -234,7 +234,7 @@ describe.runIf(canMount)('a directory that cannot be written', () => {
     ])
   })
 
-  it('does not start one that holds a database: one line says why', async () => {
+  it('does not start one that contains a database: one line states the reason', async () => {
     const directory = await smallFileSystem('8m')
     const first = await started(directory)
     await first.stop()
@@ -248,7 +248,7 @@ describe.runIf(canMount)('a directory that cannot be written', () => {
 })
 
 describe('a schema that a newer version has changed', () => {
-  it('is left alone: the server starts, says what to do, and refuses calls until it fits', async () => {
+  it('is not changed: the server starts, states the remedy, and refuses calls until it matches', async () => {
     const directory = await temporaryDirectory()
     const first = await started(directory)
     const token = await first.mint()
@@ -315,7 +315,7 @@ describe('a server asked to stop', () => {
 })
 
 describe('a message beyond the limit', () => {
-  it('is refused with RESOURCE_EXHAUSTED, and the connection goes on', async () => {
+  it('is refused with RESOURCE_EXHAUSTED, and the connection stays open', async () => {
     const { client, call, mint } = await started(await temporaryDirectory())
     const refusal = await refusalOf(call(verifyToken, { client, token: 'x'.repeat(1024 * 1024) }))
     expect(refusal).toMatchObject({ status: 'RESOURCE_EXHAUSTED', reason: '' })

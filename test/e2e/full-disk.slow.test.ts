@@ -24,7 +24,7 @@ describe.runIf(canMount).each([
   const environment = environmentOf(scheme)
 
   it(
-    'is kept from its log, is read when it is full, and is written again when there is space',
+    'has a bounded log, can be read when it is full, and written again when there is space',
     async () => {
       const directory = await smallFileSystem(size)
       const file = join(directory, 'qscope.db')
@@ -85,7 +85,7 @@ describe.runIf(canMount).each([
 
 describe.runIf(canMount)('a volume without a byte to spare', () => {
   it(
-    'lets nobody read while no server has the file open, which is said, and does again when there is space',
+    'prevents reads while no server has the file open, which is reported, and recovers when there is space',
     async () => {
       const directory = await smallFileSystem('8m')
       const keyring = join(await temporaryDirectory(), 'keyring.json')

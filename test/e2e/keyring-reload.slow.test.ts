@@ -3,7 +3,7 @@ import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { connect } from '../setup/client.ts'
 import { qscope, run, temporaryDirectory } from './process.ts'
 
-it('a running server checks what is made under a rotated pepper, from its first use on', async () => {
+it('a running server accepts secrets of a rotated pepper from its first use on', async () => {
   const directory = await temporaryDirectory()
   const server = qscope(directory, ['serve'], { QSCOPE_GRPC_LISTEN: '127.0.0.1:0' })
   const [, address = ''] = await server.until(/listens on (\S+)/)

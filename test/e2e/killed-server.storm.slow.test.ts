@@ -53,7 +53,7 @@ async function expectAnswersKept({ grants, active, revoked }: RedemptionLoad): P
 
 onEveryKind('a server on $name killed under mixed load', (kind) => {
   it(
-    `loses nothing that was answered, and lets nothing be spent twice (${ROUNDS} of 20 kills)`,
+    `loses no answered write, and spends nothing twice (${ROUNDS} of 20 kills)`,
     async () => {
       console.info(`killed at moments of QSCOPE_TEST_SEED=${SEED}`)
       const random = seededRandom(SEED)

@@ -36,7 +36,7 @@ async function bufCurl(...args: string[]) {
 }
 
 describe('the first start', () => {
-  it('makes a database, a keyring and an admin client, and prints calls that work as they stand', async () => {
+  it('creates a database, a keyring and an admin client, and prints calls that work unchanged', async () => {
     const directory = await temporaryDirectory()
     const { server, address, secret } = await started(directory)
     expect(secret).toMatch(/^qcs_[0-9A-Za-z]{49}$/)
@@ -66,7 +66,7 @@ describe('the first start', () => {
     expect(await server.ended).toEqual({ code: 0, signal: null })
   })
 
-  it('shows the secret once: a second start has none to show, and the token still works', async () => {
+  it('shows the secret once: a second start does not show it, and the token still works', async () => {
     const directory = await temporaryDirectory()
     const first = await started(directory)
     const connection = connect(first.address)
@@ -86,7 +86,7 @@ describe('the first start', () => {
     again.close()
   })
 
-  it('works on a database in memory, and leaves nothing behind', async () => {
+  it('works on a database in memory, and creates no file', async () => {
     const directory = await temporaryDirectory()
     const { address, secret } = await started(directory, { QSCOPE_DATABASE_URL: 'sqlite::memory:' })
     const request = JSON.stringify({ client: { client_id: 'admin', client_secret: secret } })
@@ -107,7 +107,7 @@ describe('a person with buf curl', () => {
     expect(stderr).toContain('google.rpc.ErrorInfo')
   })
 
-  it('is led by a refusal to where the operator publishes what errors mean', async () => {
+  it("gets a link to the operator's errors page with an error", async () => {
     const QSCOPE_ERROR_DOCS_URL = 'https://docs.example/qscope/errors.html'
     const { address } = await started(await temporaryDirectory(), { QSCOPE_ERROR_DOCS_URL })
     const request = JSON.stringify({ client: { client_id: 'admin', client_secret: 'wrong' } })
@@ -117,7 +117,7 @@ describe('a person with buf curl', () => {
     expect(Buffer.from(help.value, 'base64').toString()).toContain(`${QSCOPE_ERROR_DOCS_URL}#oauth-invalid-client`)
   })
 
-  it('sees each service healthy', async () => {
+  it('can check that each service is healthy', async () => {
     const { address } = await started(await temporaryDirectory())
     for (const service of ['', ...SERVICES]) {
       const request = JSON.stringify({ service })
@@ -127,17 +127,17 @@ describe('a person with buf curl', () => {
   })
 })
 
-describe('a start that cannot succeed says why in one line', () => {
+describe('a start that cannot succeed reports the reason in one line', () => {
   const lines = (text: string) => text.trim().split('\n')
 
-  it('names every bad variable at once', async () => {
+  it('every invalid variable at once', async () => {
     const env = { QSCOPE_GRPC_LISTEN: 'nowhere', QSCOPE_LOG_LEVEL: 'loud', QSCOPE_DATABASE_URL: 'oracle://x' }
     const { code, stderr } = await run(await temporaryDirectory(), ['serve'], env)
     expect(code).toBe(1)
     for (const name of Object.keys(env)) expect(stderr).toContain(name)
   })
 
-  it('a port in use, and no secret is drawn for nothing', async () => {
+  it('a port in use, before a secret is generated', async () => {
     const directory = await temporaryDirectory()
     const { address } = await started(directory)
     const other = await temporaryDirectory()
@@ -154,7 +154,7 @@ describe('a start that cannot succeed says why in one line', () => {
     expect(stderr).toContain('QSCOPE_INSECURE')
   })
 
-  it('a keyring that lacks a key the database refers to: names the key', async () => {
+  it('a keyring that lacks a key of the database, with the key id', async () => {
     const directory = await temporaryDirectory()
     const { server } = await started(directory)
     server.child.kill('SIGTERM')

@@ -74,7 +74,7 @@ async function stopAll(callers: ReadonlyMap<string, UnaryCaller>) {
 }
 
 describe('callers with grpc-go, grpc-java and grpc-js', () => {
-  it('lose no call while one server after the other is restarted', async () => {
+  it('lose no call during a rolling restart', async () => {
     const { ports, start, balancer, address, credentials } = await twoServers()
     const running = new Map(await Promise.all(ports.map(async (port) => [port, await start(port)] as const)))
     const mint = toBinary(MintTokenRequestSchema, create(MintTokenRequestSchema, { client: credentials }))
@@ -111,7 +111,7 @@ describe('callers with grpc-go, grpc-java and grpc-js', () => {
     for (const { name, ends } of ended) expect({ name, ends: Object.keys(ends) }).toEqual({ name, ends: ['OK'] })
   }, 1_200_000)
 
-  it('are told that nobody answers, and nothing else, when a server is killed', async () => {
+  it('get UNAVAILABLE, and no other error, when a server is killed', async () => {
     const { ports, start, balancer, address, credentials } = await twoServers()
     const running = new Map(await Promise.all(ports.map(async (port) => [port, await start(port)] as const)))
     const request = toBinary(MintTokenRequestSchema, create(MintTokenRequestSchema, { client: credentials }))

@@ -96,7 +96,7 @@ describe.each([1, 2])('a server of %d process(es)', (workers) => {
   }
 
   it(
-    'goes on after SIGHUP, and opens no debugger after SIGUSR1, nor does any of its workers',
+    'continues after SIGHUP, and opens no debugger after SIGUSR1, including its workers',
     async () => {
       const { server, address, pids } = await served()
       expect(pids).toHaveLength(workers === 1 ? 1 : workers + 1)

@@ -23,7 +23,7 @@ async function unlessStopping<T>(call: Promise<T>): Promise<T | 'refused'> {
 }
 
 onEveryKind('a server on $name asked to stop under load', (kind) => {
-  it('answers what it took: what it refused has changed nothing, and is answered by the next', async () => {
+  it('answers accepted calls: refused calls changed nothing, and the next server answers them', async () => {
     const server = await restartableServer(kind)
     let running = await server.start()
     const load = await redemptionLoad(server)
@@ -57,7 +57,7 @@ onEveryKind('a server on $name asked to stop under load', (kind) => {
     expect((await running.ended).code).toBe(0)
   }, 300_000)
 
-  it('ends a watch before a redemption or after its delivery, never between', async () => {
+  it('ends a watch before a redemption or after its delivery, never in between', async () => {
     const server = await restartableServer(kind)
     let running = await server.start()
     const { grants, client } = await redemptionLoad(server)

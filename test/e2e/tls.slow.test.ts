@@ -31,7 +31,7 @@ async function started(env: Record<string, string> = TLS) {
 }
 
 describe('a server with TLS', () => {
-  it('says so, has an https issuer, and prints calls that work as they stand', async () => {
+  it('prints an https issuer, and calls that work unchanged', async () => {
     const { server, address, secret } = await started()
     expect(server.stdout).toMatch(/\(gRPC, TLS\); issuer https:\/\/127\.0\.0\.1/)
     const printed = server.stdout.split('\n').find((line) => line.includes('buf curl')) ?? ''
@@ -42,7 +42,7 @@ describe('a server with TLS', () => {
     expect(JSON.parse(stdout).token.accessToken).toMatch(/^qat_/)
   })
 
-  it('is called by the command line with its CA, and not without', async () => {
+  it('accepts the command line with its CA, and not without', async () => {
     const { directory, asAdmin } = await started()
     const listed = await run(directory, ['client', 'list', '--json', '--ca-file', ca.certFile, ...asAdmin])
     expect(JSON.parse(listed.stdout).clients).toHaveLength(1)
@@ -50,7 +50,7 @@ describe('a server with TLS', () => {
     expect((await run(directory, ['client', 'list', '--tls', ...asAdmin])).code).toBe(1)
   })
 
-  it.skipIf(!hasGrpcurl)('proves a client by its certificate to grpcurl, and binds the token', async () => {
+  it.skipIf(!hasGrpcurl)('authenticates a client of grpcurl by its certificate, and binds the token', async () => {
     const { directory, address, asAdmin, secret } = await started()
     const how = ['--authentication-method', 'tls_client', '--tls-client-subject', 'uri:spiffe://shop/orders']
     const register = ['client', 'create', '--id', 'orders', '--grant', 'client_credentials', ...how]
@@ -79,7 +79,7 @@ describe('beyond loopback', () => {
     expect(refused.stderr).toContain('QSCOPE_TLS_CERT_FILE')
   })
 
-  it('TLS is taken', async () => {
+  it('TLS is accepted', async () => {
     const { address, asAdmin, directory } = await started({
       ...TLS,
       QSCOPE_GRPC_LISTEN: '0.0.0.0:0',
@@ -96,7 +96,7 @@ describe('TLS files that cannot be used', () => {
     ['a key of another certificate', { QSCOPE_TLS_KEY_FILE: orders.keyFile }, /not the key of the certificate/],
     ['a file that is not there', { QSCOPE_TLS_CERT_FILE: '/nowhere.pem' }, /QSCOPE_TLS_CERT_FILE: \/nowhere.pem/],
     ['a key instead of a certificate', { QSCOPE_TLS_CLIENT_CA_FILE: orders.keyFile }, /not a certificate in PEM/],
-  ])('(%s) stop the start in one line, before a secret is drawn', async (_what, wrong, message) => {
+  ])('(%s) prevent the start with one line, before a secret is generated', async (_what, wrong, message) => {
     const directory = await temporaryDirectory()
     const refused = await run(directory, ['serve'], { ...TLS, ...wrong })
     expect(refused.code).toBe(1)

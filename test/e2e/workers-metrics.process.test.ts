@@ -5,7 +5,7 @@ import { qscope, temporaryDirectory } from './process.ts'
 
 const MINTS = 12
 
-it('whichever worker is asked for metrics answers for all', async () => {
+it('any worker returns the metrics of all', async () => {
   const server = qscope(await temporaryDirectory(), ['serve'], {
     QSCOPE_WORKERS: '2',
     QSCOPE_GRPC_LISTEN: '127.0.0.1:0',

@@ -7,7 +7,7 @@ import { qscope, run, temporaryDirectory } from './process.ts'
 
 const folder = suiteFolder()
 
-it('each worker takes up a renewed certificate and a rotated keyring', async () => {
+it('each worker reloads a renewed certificate and a rotated keyring', async () => {
   const directory = await temporaryDirectory()
   const [before, renewed] = ['before', 'renewed'].map((name) => selfSigned(folder, name, LOCAL_NAMES))
   if (before === undefined || renewed === undefined) throw new Error('two certificates were to be made')

@@ -71,7 +71,7 @@ async function untilGone(pid: number): Promise<void> {
 
 onEveryKind('workers on $name', (kind) => {
   it(
-    'share the connections, and what one revokes the other refuses next',
+    'share the connections, and what one revokes the other refuses in the next call',
     async () => {
       const server = await serverOfWorkers(kind, 2)
       const reached = await server.reach()
@@ -92,7 +92,7 @@ onEveryKind('workers on $name', (kind) => {
   )
 
   it(
-    `loses nothing that was answered when one is killed under load, and replaces it (${KILLS} of 10 kills)`,
+    `lose no answered write when one is killed under load, and it is replaced (${KILLS} of 10 kills)`,
     async () => {
       const server = await serverOfWorkers(kind, 3)
       let reached = await server.reach()
@@ -129,7 +129,7 @@ onEveryKind('workers on $name', (kind) => {
   )
 
   it(
-    'answer what they took when the server is asked to stop under load',
+    'answer accepted calls when the server is asked to stop under load',
     async () => {
       const server = await serverOfWorkers(kind, 2)
       const load = await redemptionLoad(throughAll(server, await server.reach()))
@@ -164,7 +164,7 @@ onEveryKind('workers on $name', (kind) => {
 
 describe('workers on one SQLite file', () => {
   it(
-    'take turns at writing, and none is refused',
+    'alternate writes without refusals',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2, { QSCOPE_LOG_LEVEL: 'info' })
       const reached = await server.reach()
@@ -194,7 +194,7 @@ describe('workers on one SQLite file', () => {
 
 describe('limits of a server with workers', () => {
   it(
-    'hold for guesses that are spread over them',
+    'apply to guesses that are spread over them',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 3, { QSCOPE_AUTHENTICATION_FAILURES_PER_CLIENT: '1/h:9' })
       const reached = await server.reach()
@@ -220,7 +220,7 @@ describe('limits of a server with workers', () => {
   )
 
   it(
-    'hold for the tokens of a client',
+    'apply to the tokens of a client',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2, { QSCOPE_MINT_RATE: '1/h:10' })
       const [one, other] = await server.reach()
@@ -240,7 +240,7 @@ describe('limits of a server with workers', () => {
 
 describe('the workers of a server', () => {
   it(
-    'start with one welcome, and with one admin client',
+    'print one start-up banner, and create one admin client',
     async () => {
       const directory = await temporaryDirectory()
       const env = { QSCOPE_WORKERS: '2', QSCOPE_GRPC_LISTEN: LISTEN }
@@ -257,7 +257,7 @@ describe('the workers of a server', () => {
   )
 
   it(
-    'do not start, and say why in one line, when one of them cannot',
+    'do not start when one of them cannot, with the reason in one line',
     async () => {
       const [directory, another] = [await temporaryDirectory(), await temporaryDirectory()]
       for (const each of [directory, another]) {
@@ -281,7 +281,7 @@ describe('the workers of a server', () => {
   )
 
   it(
-    'all say at once that they stop, and end within the grace though callers stay',
+    'all announce the stop at once, and end within the grace period although callers stay',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2, { QSCOPE_SHUTDOWN_GRACE: '1s' })
       const reached = await server.reach()
@@ -298,7 +298,7 @@ describe('the workers of a server', () => {
   )
 
   it(
-    'lose no connection on its way to one that dies',
+    'lose no new connection to one that dies',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2)
       const [one] = await server.reach()
@@ -320,7 +320,7 @@ describe('the workers of a server', () => {
   )
 
   it(
-    'are replaced when one of them hangs, and its callers are answered by the next',
+    'are replaced if one hangs, and the next one answers its callers',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2)
       const [one, other] = await server.reach()
@@ -347,7 +347,7 @@ describe('the workers of a server', () => {
   )
 
   it(
-    'are not taken for hanging when the machine, or the primary alone, stood still for longer than that',
+    'do not count as hanging when the machine, or only the primary, was suspended for longer',
     async () => {
       const standStill = async (who: 'all' | 'the primary') => {
         const server = await serverOfWorkers(sqliteFiles, 2)

@@ -31,21 +31,21 @@ const nested = (depth: number, text: string) => '['.repeat(depth) + text + ']'.r
 
 describe('an expression is refused when it is written', () => {
   it.each<[string, ResultKind, RegExp]>([
-    ['', 'condition', /^at line 1, column 1: is no CEL/],
-    ['claims.a ==', 'condition', /is no CEL/],
+    ['', 'condition', /^at line 1, column 1: is not valid CEL/],
+    ['claims.a ==', 'condition', /is not valid CEL/],
     ['true &&\n  claim.a == 1', 'condition', /^at line 2, column 3: has no variable claim, only claims$/],
-    ['1 + "a" == 2', 'condition', /_\+_ cannot take \(int, string\)/],
-    ['claims + 1', 'claim', /cannot take \(map\(string, any\), int\)/],
+    ['1 + "a" == 2', 'condition', /_\+_ does not accept \(int, string\)/],
+    ['claims + 1', 'claim', /does not accept \(map\(string, any\), int\)/],
     ['"a".b', 'claim', /string has no fields/],
     ['1[0]', 'claim', /int has no element for int/],
     ['[1]["a"]', 'claim', /list\(int\) has no element for string/],
-    ['1 ? 2 : 3', 'claim', /needs bool before it/],
-    ['size(claims)', 'condition', /must give bool, and gives int/],
-    ['"read"', 'scopes', /must give list\(string\), and gives string/],
-    ['[1, 2]', 'scopes', /must give list\(string\), and gives list\(int\)/],
-    ['claims.groups.map(g, size(g))', 'scopes', /gives list\(int\)/],
-    ['"abc".map(x, x)', 'claim', /goes through a list or a map, and this is string/],
-    ['{1: 2}', 'claim', /texts as the names in a map/],
+    ['1 ? 2 : 3', 'claim', /requires bool before it/],
+    ['size(claims)', 'condition', /must return bool, but returns int/],
+    ['"read"', 'scopes', /must return list\(string\), but returns string/],
+    ['[1, 2]', 'scopes', /must return list\(string\), but returns list\(int\)/],
+    ['claims.groups.map(g, size(g))', 'scopes', /returns list\(int\)/],
+    ['"abc".map(x, x)', 'claim', /can iterate only over a list or a map, not over string/],
+    ['{1: 2}', 'claim', /strings as the keys of a map/],
   ])('for its syntax or its types: %s', (text, kind, problem) => {
     expect(problemWith(text, kind)).toMatch(problem)
   })
@@ -71,11 +71,11 @@ describe('an expression is refused when it is written', () => {
 
   it.each([
     ['its length', `"${'x'.repeat(2_047)}"`, /2048 characters/],
-    ['its brackets', nested(25, '1'), /24 brackets/],
+    ['its brackets', nested(25, '1'), /24 nested brackets/],
     ['its depth', `${'claims'}${'.a'.repeat(40)}`, /nested more than 32 deep/],
     ['its size', `[${'1,'.repeat(300)}1]`, /250 parts/],
     ['its comprehensions', Array(5).fill('claims.a.all(x, x)').join(' && '), /4 comprehensions/],
-    ['comprehensions in one another', 'claims.a.map(x, x.map(y, y.map(z, z)))', /2 comprehensions in one another/],
+    ['nested comprehensions', 'claims.a.map(x, x.map(y, y.map(z, z)))', /2 nested comprehensions/],
   ])('for %s', (_what, text, problem) => {
     expect(problemWith(text)).toMatch(problem)
   })
@@ -127,11 +127,11 @@ describe('an expression gives JSON', () => {
     ['claims.sub + claims.n', /no matching overload/],
     ['1 / 0', /divide by zero/],
     ['9223372036854775807 + 1', /overflow/],
-    ['1.0 / 0.0', /a number that JSON does not carry/],
-    ['9007199254740993', /a number that JSON does not carry/],
+    ['1.0 / 0.0', /a number that JSON cannot represent/],
+    ['9007199254740993', /a number that JSON cannot represent/],
     ['claims.list[7]', /index/],
     ['int("x")', /./],
-    [`[${'claims,'.repeat(40)}claims]`, /gives too much/],
+    [`[${'claims,'.repeat(40)}claims]`, /returns too much/],
   ])('or nothing: %s', (text, problem) => {
     expect(problemWith(text)).toBe('')
     expect(made(text, claims)).toMatch(problem)
@@ -170,14 +170,14 @@ describe('what passes when it is written still ends soon', () => {
   ])('%s', (text) => {
     expect(problemWith(text)).toBe('')
     expect(made(text, bombs)).toMatch(
-      /takes more steps than an evaluation may|gives too much|makes a text of more than/,
+      /exceeds the step limit of an evaluation|returns too much|creates a string of more than/,
     )
   })
 
   it('lists that are too long to go through, and texts that are too long to make', () => {
     expect(made('claims.many.all(x, true)', bombs)).toMatch(/more than 256 elements/)
     expect(made('size(claims.long + claims.long)', bombs)).toMatch(/more than 16384 characters/)
-    expect(made(`int(claims.long)`, bombs)).toMatch(/no number/)
+    expect(made(`int(claims.long)`, bombs)).toMatch(/to a number/)
   })
 
   it('with one bound for all expressions of an assertion', () => {
@@ -263,7 +263,7 @@ describe('rules', () => {
     expect(choose({ tokenClaims: text(1_000) }, {})).toMatchObject({ ok: true })
     expect(choose({ tokenClaims: text(1_020) }, {})).toEqual({
       ok: false,
-      problem: 'rules[0].token_claims: give more than 2048 bytes of JSON',
+      problem: 'rules[0].token_claims: contain more than 2048 bytes of JSON',
     })
   })
 })

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
@@ -13,8 +14,26 @@ import { documentedExample, placedExample } from './envoy-page.ts'
 
 const { introspectToken, mintToken } = TokenService.method
 
-describe.skipIf(!hasEnvoy)('QScope behind Envoy, which forwards the certificates of its callers', () => {
-  const pki = new ClientPki(suiteFolder())
+const HEADING = 'Put Envoy in front of QScope'
+const SOCKET = '/run/qscope/grpc.sock'
+
+/** How Envoy reaches QScope, and what proves it. */
+const WAYS = [
+  { way: 'over TLS', proxy: 'spiffe://mesh/edge', example: () => documentedExample(HEADING) },
+  {
+    way: 'at a Unix domain socket',
+    proxy: `unix:${SOCKET}`,
+    example: () => {
+      const [rest] = documentedExample(HEADING).split(/^ {4}- name: qscope$/m)
+      return rest + documentedExample('Through a Unix domain socket')
+    },
+  },
+]
+
+describe.skipIf(!hasEnvoy).each(WAYS)('QScope behind Envoy, which reaches it $way', ({ proxy, example }) => {
+  const folder = suiteFolder()
+  const socket = join(folder, 'grpc.sock')
+  const pki = new ClientPki(folder)
   const root = pki.root()
   const named = (...names: readonly string[]) => ({ extensions: [`subjectAltName = ${names.join(',')}`] })
   const [serving, edge] = [pki.issue(root, named(...LOCAL_NAMES)), pki.issue(root, named('URI:spiffe://mesh/edge'))]
@@ -35,7 +54,8 @@ describe.skipIf(!hasEnvoy)('QScope behind Envoy, which forwards the certificates
       QSCOPE_TLS_CERT_FILE: serving.certFile,
       QSCOPE_TLS_KEY_FILE: serving.keyFile,
       QSCOPE_TLS_CLIENT_CA_FILE: root.certFile,
-      QSCOPE_TRUSTED_PROXIES: 'spiffe://mesh/edge',
+      QSCOPE_GRPC_SOCKET: socket,
+      QSCOPE_TRUSTED_PROXIES: proxy.replace(SOCKET, socket),
     }
     server = await startServer(database.url, undefined, undefined, variables, channelOf(root))
     const [port, adminPort] = [await freePort(), await freePort()]
@@ -48,8 +68,8 @@ describe.skipIf(!hasEnvoy)('QScope behind Envoy, which forwards the certificates
       '/etc/envoy/qscope-ca.pem': root.certFile,
     }
     const ports = { 8443: port, 9901: adminPort, 50051: Number(server.address.split(':').at(-1)) }
-    const example = documentedExample('Put Envoy in front of QScope')
-    envoy = await startConfiguredEnvoy(placedExample(example, ports, files), port, adminPort)
+    const placed = placedExample(example(), ports, files).replace(SOCKET, socket)
+    envoy = await startConfiguredEnvoy(placed, port, adminPort)
   })
   afterAll(async () => {
     for (const connection of open) connection.close()

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { AccessTokenFormat, AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { inSeconds, signed } from '../setup/assertions.ts'
 import { certificateAuthority, channelOf, LOCAL_NAMES } from '../setup/certificates.ts'
+import { jwtPlatform, workload } from '../setup/federated.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { grantsOn, REDIRECT_URI } from '../setup/grants.ts'
 import { seedVerifierCases } from '../setup/seed-verifier-cases.ts'
@@ -41,6 +42,7 @@ export async function startTourServer(folder: string, issuers: Awaited<ReturnTyp
     aud: AUDIENCE,
     exp: inSeconds(3_600),
   })
+  const named = await namedWorkload(server, join(folder, 'workload-token'))
   const clock = inSeconds(0)
   const verifierCases = await seedVerifierCases(server, { clock, issuer: ISSUER, audience: WAREHOUSE })
   const presented = verifierCases.map(({ expected, row, ...how }) => how)
@@ -58,6 +60,7 @@ export async function startTourServer(folder: string, issuers: Awaited<ReturnTyp
     assertion,
     verifier_cases_file: verifierCasesFile,
     ...clients,
+    workload: named,
     courier: { ...clients.courier, cert_file: courier.certFile, key_file: courier.keyFile },
   }
   const settingsFile = join(folder, 'settings.json')
@@ -75,6 +78,15 @@ export async function startTourServer(folder: string, issuers: Awaited<ReturnTyp
       await database.drop()
     },
   }
+}
+
+/** A client that a platform knows, each of whose tokens is good for one call; the first one is in the file. */
+async function namedWorkload(server: TestServer, file: string) {
+  const platform = await jwtPlatform(server, { singleUse: true })
+  const { clientId, assertion } = await workload(server, platform)
+  const told = (jti: string) => assertion({ aud: [ISSUER], jti })
+  writeFileSync(file, `${await told('first')}\n`)
+  return { client_id: clientId, assertion_file: file, next_assertion: await told('next') }
 }
 
 async function registerAll(server: TestServer) {

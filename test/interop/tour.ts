@@ -63,8 +63,11 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect((await claimsOf(told))?.tokenId).toBe(told['token_id'])
     })
 
-    it('mints again before its token ends', () => {
-      const [first, second] = step('renewal')['token_ids'] as string[]
+    it.each([
+      ['', 'renewal'],
+      [', with the token that its platform has put into its file by then', 'federated_renewal'],
+    ])('mints again before its token ends%s', (_, renewal) => {
+      const [first, second] = step(renewal)['token_ids'] as string[]
       expect(first).toMatch(/^[0-9a-f-]{36}$/)
       expect(second).toMatch(/^[0-9a-f-]{36}$/)
       expect(second).not.toBe(first)

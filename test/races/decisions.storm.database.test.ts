@@ -19,7 +19,7 @@ onEveryBackend('decisions at once', (server) => {
   const given = givenGrants(server)
   const crowd = gatherCrowd(server)
 
-  it('count one of approval and denial, and tell the others of it', { timeout: TIMEOUT_MS }, async () => {
+  it('accept one of approval and denial, and report it to the others', { timeout: TIMEOUT_MS }, async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const owner = await given.client()
       const { deviceCode, userCode } = await given.device(owner)
@@ -49,7 +49,7 @@ onEveryBackend('decisions at once', (server) => {
     }
   })
 
-  it('count one of many users who approve the same code, and tell the others of it', async () => {
+  it('accept one of many users who approve the same code, and report it to the others', async () => {
     const owner = await given.client()
     const { deviceCode, userCode } = await given.device(owner)
     const names = Array.from({ length: CALLERS }, () => server.unique('user-'))
@@ -74,7 +74,7 @@ onEveryBackend('decisions at once', (server) => {
     expect(reasonsOf(known)).toEqual({ RESOURCE_NOT_FOUND: CALLERS - 1 })
   })
 
-  it('register a user seen first once, whoever sees them', { timeout: TIMEOUT_MS }, async () => {
+  it('register a new user once, for any number of callers', { timeout: TIMEOUT_MS }, async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const owner = await given.client()
       const externalId = server.unique('user-')

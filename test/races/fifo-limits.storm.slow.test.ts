@@ -150,7 +150,7 @@ onEveryBackend('FIFO limits', (server, database) => {
   })
 
   describe('per client', () => {
-    it('let the oldest refresh token go first, and its family with it', async () => {
+    it('evict the oldest refresh token with its family', async () => {
       const owner = await given.client({ maxActiveRefreshTokens: 3 })
       const families: Tokens[] = []
       for (let i = 0; i < 5; i += 1) families.push(await given.family(owner))
@@ -164,7 +164,7 @@ onEveryBackend('FIFO limits', (server, database) => {
       expect(refused.reason).toBe('OAUTH_INVALID_GRANT')
     })
 
-    it('count a family by its refresh token’s age: one that is used stays', async () => {
+    it('order families by their refresh token’s age: a used one stays', async () => {
       const owner = await given.client({ maxActiveRefreshTokens: 2 })
       const used = await given.family(owner)
       const idle = await given.family(owner)
@@ -173,7 +173,7 @@ onEveryBackend('FIFO limits', (server, database) => {
       expect(await activeOf(owner, [used, idle, successor, third])).toEqual([false, false, true, true])
     })
 
-    it('do not count what has ended by itself', async () => {
+    it('do not count expired tokens', async () => {
       const owner = await given.client({ maxActiveRefreshTokens: 2, refreshTokenTtl: { seconds: 60n } })
       const first = await given.family(owner)
       server.clock.advance(50_000)
@@ -185,7 +185,7 @@ onEveryBackend('FIFO limits', (server, database) => {
       expect(events).toEqual([])
     })
 
-    it('reach a lowered cap at the next issue', async () => {
+    it('apply a lowered limit at the next issue', async () => {
       const owner = await given.client({ maxActiveRefreshTokens: 5 })
       const families: Tokens[] = []
       for (let i = 0; i < 5; i += 1) families.push(await given.family(owner))
@@ -199,7 +199,7 @@ onEveryBackend('FIFO limits', (server, database) => {
       expect(await activeOf(owner, families)).toEqual([false, false, false, false, true, true])
     })
 
-    it('count the tokens of users who may come back', async () => {
+    it('count the tokens of users who may be reactivated', async () => {
       const owner = await given.client({ maxActiveRefreshTokens: 2 })
       const externalId = server.unique('user-')
       const suspended = [await given.family(owner, externalId), await given.family(owner, externalId)]
@@ -216,7 +216,7 @@ onEveryBackend('FIFO limits', (server, database) => {
       expect(await activeOf(owner, [...suspended, ...others])).toEqual([false, false, true, true])
     })
 
-    it('leave other clients alone', async () => {
+    it('do not affect other clients', async () => {
       const other = await given.client()
       const externalId = server.unique('user-')
       const kept = await given.family(other, externalId)
@@ -227,7 +227,7 @@ onEveryBackend('FIFO limits', (server, database) => {
   })
 
   describe('per client and user', () => {
-    it('let the user’s own oldest go, not another’s', async () => {
+    it('evict the user’s own oldest token, not another user’s', async () => {
       const owner = await given.client({ maxActiveRefreshTokensPerUser: 2 })
       const [one, two] = [server.unique('user-'), server.unique('user-')]
       const ofOne = [await given.family(owner, one), await given.family(owner, one)]
@@ -236,7 +236,7 @@ onEveryBackend('FIFO limits', (server, database) => {
       expect(await activeOf(owner, [...ofOne, ...ofTwo])).toEqual([false, true, true, true])
     })
 
-    it('are judged before the client’s: one eviction serves both', async () => {
+    it('are applied before the client’s: one eviction satisfies both', async () => {
       const owner = await given.client({ maxActiveRefreshTokens: 3, maxActiveRefreshTokensPerUser: 2 })
       const [one, two] = [server.unique('user-'), server.unique('user-')]
       const oldest = await given.family(owner, two)
@@ -246,7 +246,7 @@ onEveryBackend('FIFO limits', (server, database) => {
   })
 
   describe('per refresh token and its successors', () => {
-    it('let the oldest access token go, and the family stand', async () => {
+    it('evict the oldest access token, and keep the family', async () => {
       const owner = await given.client({ maxActiveAccessTokens: 2 })
       const first = await given.family(owner)
       const second = await given.refresh(owner, first)
@@ -258,7 +258,7 @@ onEveryBackend('FIFO limits', (server, database) => {
       expect(events.map(({ tokenId }) => tokenId)).toEqual([first.tokenId])
     })
 
-    it('do not count tokens that others exchanged them for, nor other families', async () => {
+    it('do not count tokens exchanged by others, nor other families', async () => {
       const owner = await given.client({ maxActiveAccessTokens: 1 })
       const service = await given.client({ maxActiveAccessTokens: 1 })
       const family = await given.family(owner)

@@ -21,7 +21,7 @@ onEveryBackend('many redemptions at once', (server, database) => {
   const rowsOf = async (table: string, clientId: string) =>
     Number((await database.query(`select count(*) as n from ${table} where client_id = '${clientId}'`))[0]?.['n'])
 
-  it('make one family of one code, which the further uses revoke', { timeout: TIMEOUT_MS }, async () => {
+  it('create one family from one code, which further uses revoke', { timeout: TIMEOUT_MS }, async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const owner = await given.client()
       const request = await given.code(owner)
@@ -102,7 +102,7 @@ onEveryBackend('many redemptions at once', (server, database) => {
     expect(await eventsOf(server, clientId)).toMatchObject({ 'token.refreshed': 1 })
   })
 
-  it('let one device have its tokens', { timeout: TIMEOUT_MS }, async () => {
+  it("issue a device's tokens once", { timeout: TIMEOUT_MS }, async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const owner = await given.client()
       const deviceCode = await given.approvedDevice(owner)

@@ -20,20 +20,17 @@ describe('a method', () => {
     ['that lets nobody in', {}, /Probe\/Try.*nobody/],
     ['open to anyone and closed', { anyone: true, permission: 'qscope:tokens.read' }, /Probe\/Try.*anyone/],
     ['with an unknown permission', { permission: 'qscope:everything' }, /Probe\/Try.*qscope:everything/],
-  ])('%s does not start the server', (_what, rule, message) => {
+  ])('%s prevents the start', (_what, rule, message) => {
     expect(() => build(rule)).toThrow(message)
   })
 
-  it.each([true, false])(
-    'whose options differ about whether it is idempotent (%s) does not start the server',
-    (said) => {
-      const routes = route(unaryProbe({ anyone: true, idempotent: said }, !said), { try: async () => success({}) })
-      const options = { routes, authorizer, log: silent, now: () => epochMs(0), isDraining: () => false }
-      expect(() => new Pipeline(options)).toThrow(/Probe\/Try.*idempotent/)
-    },
-  )
+  it.each([true, false])('whose options disagree about idempotency (%s) prevents the start', (said) => {
+    const routes = route(unaryProbe({ anyone: true, idempotent: said }, !said), { try: async () => success({}) })
+    const options = { routes, authorizer, log: silent, now: () => epochMs(0), isDraining: () => false }
+    expect(() => new Pipeline(options)).toThrow(/Probe\/Try.*idempotent/)
+  })
 
-  it('that is exempt from the option, and open to every peer, does not start the server', () => {
+  it('that is exempt from the option, and open to every peer, prevents the start', () => {
     const routes = route(Authorization, { check: async () => success({}) })
     const options = { routes, authorizer, log: silent, now: () => epochMs(0), isDraining: () => false }
     expect(() => new Pipeline(options)).toThrow(/Authorization\/Check.*which peers/)
@@ -44,7 +41,7 @@ describe('a method', () => {
     [{ anyone: true, idempotent: true }],
     [{ anyone: true, clientAuthentication: true }],
     [{ permission: 'qscope:tokens.read', clientAuthentication: true }],
-  ])('with %o does', (rule) => {
+  ])('with %o is accepted', (rule) => {
     expect(() => build(rule)).not.toThrow()
   })
 })

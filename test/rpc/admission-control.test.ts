@@ -45,7 +45,7 @@ function fill(turns: TurnsBy, caller: string): void {
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('turns', () => {
-  it('let a caller run some calls, and the next one whenever one ends, in order', async () => {
+  it('let a caller run some calls, and the next one when one ends, in order', async () => {
     const turns = turnsBy(() => 0)
     const entered = crowd(turns, 'busy')
     const atOnce = entered.length
@@ -58,7 +58,7 @@ describe('turns', () => {
     expect(entered).toEqual(Array.from({ length: MANY }, (_, n) => n))
   })
 
-  it('let another in at once, and then fewer of the first, for as long as the other calls', async () => {
+  it('admit another caller at once, and then fewer calls of the first while the other one calls', async () => {
     let now = 1
     const turns = turnsBy(() => now)
     const entered = crowd(turns, 'busy')
@@ -83,7 +83,7 @@ describe('turns', () => {
     expect(running()).toBe(alone)
   })
 
-  it('let few calls for many things run at once, and the largest alone', async () => {
+  it('let few large batches run at once, and the largest one alone', async () => {
     const turns = turnsBy(() => 0)
     const hundred = { bytes: 0, items: 100 }
     const atOnce = crowd(turns, 'single').length
@@ -103,7 +103,7 @@ describe('turns', () => {
     expect(await after).toBe('admitted')
   })
 
-  it('pass over who left the line', async () => {
+  it('skip calls that left the queue', async () => {
     const turns = turnsBy(() => 0)
     fill(turns, 'busy')
     turns.leave('busy', SMALL)
@@ -113,7 +113,7 @@ describe('turns', () => {
     expect(await Promise.all([gone, next])).toEqual(['abandoned', 'admitted'])
   })
 
-  it('keep few of those that left the line, also while nobody gets a turn', async () => {
+  it('keep few calls that left the queue, even while none is admitted', async () => {
     const turns = turnsBy(() => 0)
     fill(turns, 'busy')
     let forgotten = 0
@@ -126,7 +126,7 @@ describe('turns', () => {
     expect(forgotten).toBeGreaterThan(18_000)
   })
 
-  it('look through a long line seldom, however many of it still wait', () => {
+  it('scan a long queue rarely, however many calls still wait', () => {
     const turns = turnsBy(() => 0)
     fill(turns, 'busy')
     const calls = 16_000
@@ -140,7 +140,7 @@ describe('turns', () => {
     expect(looks).toBeLessThan(2 * calls)
   })
 
-  it('have no room for more than fits into memory: less for one caller than for all', () => {
+  it('limit the memory of waiting calls: less for one caller than for all', () => {
     const turns = turnsBy(() => 0)
     const megabyte = { bytes: 1024 * 1024, items: 0 }
     const waitUntilFull = (caller: string) => {
@@ -159,7 +159,7 @@ describe('turns', () => {
     expect(turns.enter('first', megabyte, waits)).toBeInstanceOf(Promise)
   })
 
-  it('let no caller hold another back that has not proved who it is', async () => {
+  it('do not let an unauthenticated caller delay others', async () => {
     const turns = turnsBy(() => 0)
     const entered = crowd(turns, 'busy')
     const atOnce = entered.length
@@ -174,7 +174,7 @@ describe('turns', () => {
     }
   })
 
-  it('are few for all those at an address together who have not proved who they are, while others call', () => {
+  it('are few for all unauthenticated callers of an address together, while others call', () => {
     let now = 1
     const { turns, prove } = turnsBy(() => now)
     const enter = (caller: string, address: string) => turns.admit(turns.queueOf(caller, address), SMALL, waits)
@@ -193,7 +193,7 @@ describe('turns', () => {
     expect(before.filter((turn) => turn === 'admitted').length).toBeGreaterThan(here)
   })
 
-  it('wait in a line of their own once they have proved who they are', () => {
+  it('use a separate queue for authenticated callers', () => {
     const { turns } = turnsBy(() => 0)
     const honest = turns.queueOf('honest', 'here')
     expect(turns.admit(honest, SMALL, waits)).toBe('admitted')

@@ -62,7 +62,7 @@ async function mostAtOnce(meanwhile: (client: Client) => Promise<void>): Promise
   return most
 }
 
-it('lets a client run as many calls beside failing calls of made-up clients as alone', async () => {
+it('lets a client run as many calls with failing calls of invented clients as alone', async () => {
   const alone = await mostAtOnce(async () => undefined)
   const beside = await mostAtOnce(async (client) => {
     for (let n = 0; n < 3; n += 1) {

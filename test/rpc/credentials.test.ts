@@ -9,15 +9,15 @@ describe('the authorization metadata', () => {
     ['a secret with colons', basic('id:a:b'), 'id', 'a:b'],
     ['RFC 6749 §2.3.1: a form-encoded pair', basic('my%3Aid:a+b%2B%C3%A9'), 'my:id', 'a b+é'],
     ['a scheme in any case', basic('id:secret').replace('Basic', 'bAsIc'), 'id', 'secret'],
-  ])('holds a client: %s', (_what, value, clientId, secret) => {
+  ])('contains a client: %s', (_what, value, clientId, secret) => {
     expect(parseAuthorization(value)).toEqual({ kind: 'client', clientId, proof: { kind: 'secret', secret } })
   })
 
-  it('holds a public client without a secret', () => {
+  it('contains a public client without a secret', () => {
     expect(parseAuthorization(basic('id:'))).toEqual({ kind: 'client', clientId: 'id', proof: { kind: 'none' } })
   })
 
-  it('holds a bearer token', () => {
+  it('contains a bearer token', () => {
     expect(parseAuthorization('bearer qat_abc')).toEqual({ kind: 'bearer', token: 'qat_abc' })
   })
 

@@ -46,7 +46,7 @@ type Begun = ReturnType<ReturnType<typeof arriving>['begin']>
 const count = (calls: readonly Begun[], outcome: Outcome) => calls.filter((call) => call.outcome() === outcome).length
 
 describe('messages on their way', () => {
-  it('have little time left when the server stops, and are told to come again', () => {
+  it('have a short time limit when the server stops, and are told to retry', () => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
     const messages = new IncomingMessages(MIB, { ...LIMITS, stoppingArrivalMs: 5_000 }, () => Date.now())
@@ -78,7 +78,7 @@ describe('messages on their way', () => {
     expect(messages.bytes).toBe(0)
   })
 
-  it('are read as far as their connection may hold them, and the next when one has arrived', () => {
+  it('are read up to the limit of their connection, and the next when one has arrived', () => {
     const { begin, messages } = arriving()
     const connection = {}
     const calls = Array.from({ length: 10 }, () => begin('192.0.2.1', connection, MIB))
@@ -91,7 +91,7 @@ describe('messages on their way', () => {
     expect(messages.bytes).toBe(0)
   })
 
-  it('that are small are always read', () => {
+  it('are always read if they are small', () => {
     const { begin } = arriving()
     const connection = {}
     for (let n = 0; n < 10; n += 1) begin('192.0.2.1', connection, MIB)
@@ -106,7 +106,7 @@ describe('messages on their way', () => {
     }
   })
 
-  it('give way where they take the most, so that another address is not shut out', () => {
+  it('are refused for the address that takes the most, so that others are served', () => {
     const { begin } = arriving()
     const greedy = Array.from({ length: 40 }, () => begin('192.0.2.1', {}, MIB))
     const modest = begin('192.0.2.2', {}, MIB)
@@ -115,7 +115,7 @@ describe('messages on their way', () => {
     expect(count(greedy, 'refused')).toBe(1)
   })
 
-  it('give way where one connection takes the most, so that another of the same address is not shut out', () => {
+  it('are refused for the connection that takes the most, so that others of the same address are served', () => {
     const { begin } = arriving()
     const connections = [{}, {}, {}]
     for (let n = 0; n < 30; n += 1) begin('192.0.2.1', connections[n % 3] ?? {}, MIB)
@@ -135,7 +135,7 @@ describe('messages on their way', () => {
     expect(messages.bytes).toBe(0)
   })
 
-  it('count for more than their size when they come in many pieces', () => {
+  it('count more than their size when they arrive in many pieces', () => {
     const { begin, messages } = arriving()
     const { message } = begin('192.0.2.1', {}, 100_000)
     const before = messages.bytes
@@ -143,7 +143,7 @@ describe('messages on their way', () => {
     expect(messages.bytes - before).toBeGreaterThan(1_000_000)
   })
 
-  it('may be larger than what a connection holds: then one is read at a time', () => {
+  it("may be larger than a connection's limit: then one is read at a time", () => {
     const messages = new IncomingMessages(8 * MIB, LIMITS)
     const outcomes: Outcome[] = ['reading', 'reading']
     const connection = {}

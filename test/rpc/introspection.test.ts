@@ -23,7 +23,7 @@ it('RFC 7662 §2.2: further claims are members of the answer', () => {
   expect(introspectionOf({ team: 'shop' })).toMatchObject({ team: 'shop', active: true, sub: 'orders' })
 })
 
-it('no further claim can have the name of a member of its own', () => {
+it('no further claim can have the name of a defined member', () => {
   const own = Object.keys(introspectionOf({}))
   expect(own.length).toBeGreaterThan(10)
   expect(own.filter((name) => !RESERVED_CLAIMS.has(name))).toEqual([])

@@ -13,27 +13,27 @@ const minting = tokenRoutes({
 })
 
 describe('a call', () => {
-  it('reaches its handler and answers with the message', async () => {
+  it('reaches its handler and returns the answer', async () => {
     const server = await startServer(minting)
     const answer = await call(server.client, mintToken, { client })
     expect(answer.error).toBeNull()
     expect(answer.message?.token?.accessToken).toBe('qat_issued')
   })
 
-  it('takes the credentials of the request or those of the metadata', async () => {
+  it('accepts credentials in the request or in the metadata', async () => {
     const server = await startServer(minting)
     expect((await call(server.client, mintToken, {}, basic(`orders:${GOOD_SECRET}`))).error).toBeNull()
     expect((await call(server.client, mintToken, {}, basic('orders:wrong'))).error?.code).toBe(status.UNAUTHENTICATED)
   })
 
-  it('refuses two ways in at once, naming both', async () => {
+  it('is refused with both kinds of credentials, and both are named', async () => {
     const server = await startServer(minting)
     const { error } = await call(server.client, mintToken, { client }, basic(`orders:${GOOD_SECRET}`))
     expect(error?.code).toBe(status.INVALID_ARGUMENT)
     expect(detailsOf(error)?.violations?.map(({ field }) => field)).toEqual(['client', 'authorization'])
   })
 
-  it.runIf(hasGrpcurl)('refuses two values of authorization, which only some clients send', async () => {
+  it.runIf(hasGrpcurl)('is refused with two values of authorization, which only some clients send', async () => {
     const server = await startServer(minting)
     const twice = ['-H', `authorization: Bearer ${GOOD_BEARER}`, '-H', 'authorization: Basic eDp5']
     const failed = await run(GRPCURL, [
@@ -46,14 +46,14 @@ describe('a call', () => {
     expect(failed.stderr).toContain('"field": "authorization"')
   })
 
-  it('judges who calls before what is asked', async () => {
+  it('is authenticated before it is validated', async () => {
     const server = await startServer(tokenRoutes())
     const { error } = await call(server.client, verifyToken, {})
     expect(error?.code).toBe(status.UNAUTHENTICATED)
     expect(detailsOf(error)?.info?.reason).toBe('OAUTH_INVALID_CLIENT')
   })
 
-  it('reports a malformed client field before it authenticates', async () => {
+  it('is refused for a malformed client field before authentication', async () => {
     const server = await startServer(minting)
     const { error } = await call(server.client, mintToken, {
       client: { clientId: '', method: { case: 'clientSecret', value: 'x'.repeat(300) } },
@@ -65,7 +65,7 @@ describe('a call', () => {
     ])
   })
 
-  it('names every invalid field by its proto path and echoes no value', async () => {
+  it('is refused with the proto path of every invalid field, without values', async () => {
     const server = await startServer(minting)
     const secret = `qat_${'s'.repeat(200)}`
     const { error } = await call(server.client, mintToken, { client, scopes: ['a', secret] })
@@ -76,7 +76,7 @@ describe('a call', () => {
     expect(JSON.stringify(detailsOf(error))).not.toContain('ssss')
   })
 
-  it('names the first sixteen things that are wrong, and looks for no more', async () => {
+  it('is refused with the first sixteen violations, without looking for more', async () => {
     const server = await startServer(tokenRoutes({ batchMintTokens: async () => success({}) }))
     const scopes = Array.from({ length: 150 }, (_, index) => (index % 2 === 0 ? 'good' : 'x'.repeat(129)))
     const item = { scopes, lifetime: { seconds: 100_000n } }
@@ -90,7 +90,7 @@ describe('a call', () => {
     expect(fields).toEqual(first)
   })
 
-  it('is validated after its caller is known, but for what proves the caller', async () => {
+  it('is validated after authentication, except for its credentials', async () => {
     const server = await startServer(minting)
     const wrong = { scopes: Array.from({ length: 200 }, () => 'x'.repeat(129)) }
     const stranger = await call(server.client, mintToken, wrong)
@@ -104,7 +104,7 @@ describe('a call', () => {
     expect(detailsOf(known.error)?.violations).toHaveLength(16)
   })
 
-  it('for many things runs beside few of its kind, one for few things beside many', async () => {
+  it('runs with few others if it is large, and with many if it is small', async () => {
     let running = 0
     let most = 0
     const server = await startServer(
@@ -130,14 +130,14 @@ describe('a call', () => {
     expect(await mostBesideEachOther(Array.from({ length: 100 }, () => 'many'))).toBeLessThanOrEqual(2)
   })
 
-  it('answers a message that cannot be parsed with invalid_request', async () => {
+  it('is refused with invalid_request if it cannot be parsed', async () => {
     const server = await startServer(minting)
     const { error } = await call(server.client, mintToken, Buffer.from([0x0a, 0xff]))
     expect(error?.code).toBe(status.INVALID_ARGUMENT)
     expect(detailsOf(error)?.info?.reason).toBe('OAUTH_INVALID_REQUEST')
   })
 
-  it('keeps the cause of an accident in the log, under the ray id', async () => {
+  it('logs the cause of an internal error with the ray id', async () => {
     const server = await startServer(
       tokenRoutes({
         listTokens: async () => {
@@ -155,7 +155,7 @@ describe('a call', () => {
     expect(logged[0]).toMatchObject({ rayId: 'ray-1', level: 50 })
   })
 
-  it('never logs a bearer value or the authorization metadata', async () => {
+  it('is logged without bearer values and authorization metadata', async () => {
     const server = await startServer(minting)
     await call(server.client, mintToken, { client })
     await call(server.client, mintToken, {}, basic('orders:qcs_in_metadata'))
@@ -175,7 +175,7 @@ describe('a call', () => {
     }
   })
 
-  it('leaves one line with method, code, caller and duration', async () => {
+  it('is logged with method, code, caller and duration', async () => {
     const server = await startServer(minting)
     await call(server.client, mintToken, { client }, { 'x-ray-id': 'ray-2' })
     expect(server.lines.filter((line) => line['msg'] === 'call')).toEqual([

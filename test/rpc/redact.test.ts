@@ -16,7 +16,7 @@ const secret = create(ClientAuthenticationSchema, {
 const redactor = new Redactor()
 
 describe('a message in the log', () => {
-  it('shows what is set, by proto names, without what the schema redacts', () => {
+  it('shows the set fields by proto name, without redacted ones', () => {
     const message = create(MintTokenRequestSchema, { client: secret, scopes: ['a'], lifetime: durationFromMs(1500) })
     expect(JSON.parse(JSON.stringify(redactor.redacted(MintTokenRequestSchema, message)))).toEqual({
       client: { client_id: 'orders', client_secret: '[redacted]' },
@@ -25,7 +25,7 @@ describe('a message in the log', () => {
     })
   })
 
-  it('redacts at any depth, and whatever an Any holds', () => {
+  it('redacts at any depth, and the content of an Any', () => {
     const message = create(BatchMintTokensResponseSchema, {
       results: [
         { result: { case: 'token', value: { accessToken: 'qat_hidden' } } },
@@ -42,7 +42,7 @@ describe('a message in the log', () => {
     expect(shown).toContain('type.googleapis.com/qscope.v1.ClientAuthentication')
   })
 
-  it('shows what JSON cannot write field by field, as a request is logged before it is validated', () => {
+  it('shows values that JSON cannot encode, because requests are logged before validation', () => {
     const lifetime = { seconds: 2n ** 62n, nanos: -1 }
     const message = create(MintTokenRequestSchema, { lifetime })
     expect(JSON.parse(JSON.stringify(redactor.redacted(MintTokenRequestSchema, message)))).toEqual({
@@ -64,7 +64,7 @@ describe('a message in the log', () => {
     expect(shown.length).toBeLessThan(3_000)
   })
 
-  it('is not even looked at when its level is off', () => {
+  it('is not evaluated when its level is off', () => {
     const lines: string[] = []
     const message = create(MintTokenRequestSchema, { client: secret })
     const untouchable = new Proxy(message, {

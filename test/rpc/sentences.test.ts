@@ -25,7 +25,7 @@ const UUID = 'must be a UUID, such as 0192f0a1-5b7c-7d3e-9f10-2a3b4c5d6e7f'
 const GRANTS =
   'must be one of AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN, DEVICE_CODE, TOKEN_EXCHANGE, JWT_BEARER'
 
-describe('what a violated rule asks for', () => {
+describe('the message of a violated rule', () => {
   const validator = new RequestValidator()
   const violationsOf = (schema: DescMessage, value: JsonValue) =>
     Object.fromEntries(
@@ -78,7 +78,7 @@ describe('what a violated rule asks for', () => {
   })
 })
 
-describe('what a refusal says', () => {
+describe('the message of a refusal', () => {
   const rows = Object.entries<ErrorRow<ErrorDetails>>(registry)
 
   test.each(rows.filter(([, { description }]) => description !== 'Reserved, not sent.'))(
@@ -129,7 +129,7 @@ describe('what a refusal says', () => {
     expect(sentenceOf(failed)).not.toMatch(/The state of the resource|The resource does not exist/)
   })
 
-  test('neither repeats a secret nor grows with what was asked', () => {
+  test('neither repeats a secret nor grows with the request', () => {
     const name = `qat_${'a'.repeat(49)}`
     expect(sentenceOf(fail('resource.not_found', { resource: { type: 'user', name } }))).not.toContain(name)
     const metadata = { rejected_scopes: 'x '.repeat(10_000) }

@@ -4,14 +4,14 @@ import { boundedTraceParent, boundedTraceState, rayIdOf } from '../../src/rpc/tr
 const PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 describe('the trace state of a caller', () => {
-  it('is passed on as it is within the bounds of W3C Trace Context', () => {
+  it('is passed on unchanged within the limits of W3C Trace Context', () => {
     expect(boundedTraceState('a=1,b=2')).toBe('a=1,b=2')
     const longest = `a=${'x'.repeat(253)},b=${'x'.repeat(254)}`
     expect(longest).toHaveLength(512)
     expect(boundedTraceState(longest)).toBe(longest)
   })
 
-  it('loses the members beyond 512 characters', () => {
+  it('is passed on without members beyond 512 characters', () => {
     expect(boundedTraceState(`a=${'x'.repeat(200)},b=${'x'.repeat(200)},c=${'x'.repeat(200)}`)).toBe(
       `a=${'x'.repeat(200)},b=${'x'.repeat(200)}`,
     )
@@ -20,7 +20,7 @@ describe('the trace state of a caller', () => {
     expect(boundedTraceState('eyJ'.repeat(20_000))).toBeUndefined()
   })
 
-  it('loses the members beyond the 32nd', () => {
+  it('is passed on without members after the 32nd', () => {
     const members = Array.from({ length: 40 }, (_, index) => `m${index}=1`)
     expect(boundedTraceState(members.join(','))).toBe(members.slice(0, 32).join(','))
   })
@@ -31,7 +31,7 @@ describe('the trace state of a caller', () => {
 })
 
 describe('the trace parent of a caller', () => {
-  it('counts as absent where it is longer than any in use', () => {
+  it('counts as absent if it is longer than any in use', () => {
     expect(boundedTraceParent(PARENT)).toBe(PARENT)
     expect(boundedTraceParent(`${PARENT}-${'x'.repeat(60_000)}`)).toBeUndefined()
     const headers: Readonly<Record<string, string>> = { traceparent: `${PARENT}-${'x'.repeat(60_000)}` }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { inUniformTime } from '../../src/rpc/uniform-time.ts'
 
-it('leaves the admission when the work is done, not when the pace is over', async () => {
+it('leaves the admission when the work is done, not when it answers', async () => {
   const left = Promise.withResolvers<void>()
   let isAnswered = false
   const ctx = { signal: new AbortController().signal, leaveAdmission: left.resolve }
@@ -14,7 +14,7 @@ it('leaves the admission when the work is done, not when the pace is over', asyn
   expect(await answering).toBe('done')
 })
 
-it('keeps the admission while the work goes on', async () => {
+it('keeps the admission during the work', async () => {
   let hasLeft = false
   const ctx = {
     signal: new AbortController().signal,

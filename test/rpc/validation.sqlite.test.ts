@@ -49,21 +49,21 @@ describe('validation', () => {
     )
   })
 
-  it('counts characters, not what they take in UTF-16', () => {
+  it('counts characters, not UTF-16 code units', () => {
     const scopes = Array.from({ length: 200 }, () => '\u{1f600}'.repeat(128))
     const message = create(BatchMintTokensRequestSchema, { requests: [{ scopes }] })
     expect(new RequestValidator().validate(BatchMintTokensRequestSchema, message)).toEqual([])
     expect(message.requests[0]?.scopes).toHaveLength(200)
   })
 
-  it('of a stranger’s request is of nothing', async () => {
+  it('of a request without credentials does not run', async () => {
     const { client, validated } = await noting()
     const { error } = await call(client, batchMintTokens, { requests })
     expect(detailsOf(error)?.info?.reason).toBe('OAUTH_INVALID_CLIENT')
     expect(validated).toEqual([])
   })
 
-  it('of the request of one who claims to be a client is of the claim, and of the rest when it is proved', async () => {
+  it("of a client's request covers the credentials first, and the rest after authentication", async () => {
     const { client, validated } = await noting()
     const impostor = await call(client, batchMintTokens, { client: clientWith('wrong'), requests })
     expect(detailsOf(impostor.error)?.info?.reason).toBe('OAUTH_INVALID_CLIENT')

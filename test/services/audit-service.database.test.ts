@@ -29,7 +29,7 @@ onEveryBackend('AuditService', (server) => {
     expect(found.event).toEqual(event)
   })
 
-  it('tells the story of a client, newest first', async () => {
+  it('lists the events of a client, newest first', async () => {
     const { clientId } = await server.registerClient({})
     const { disableClient, enableClient, rotateClientSecret, updateClient, deleteClient } = ClientService.method
     await server.call(disableClient, { clientId }, admin())
@@ -48,7 +48,7 @@ onEveryBackend('AuditService', (server) => {
     ])
   })
 
-  it('records failed authentications, up to a limit, and never what was shown', async () => {
+  it('records failed authentications, up to a limit, without credentials', async () => {
     const { clientId } = await server.registerClient({})
     const wrong = { clientId, method: { case: 'clientSecret' as const, value: 'a wrong secret' } }
     for (let i = 0; i < 60; i += 1) await refusalOf(server.call(TokenService.method.mintToken, { client: wrong }))
@@ -92,7 +92,7 @@ onEveryBackend('AuditService', (server) => {
     })
   })
 
-  it('says when there is no such event', async () => {
+  it('reports a missing event', async () => {
     const eventId = '01890000-0000-7000-8000-000000000000'
     const refused = await refusalOf(server.call(getAuditEvent, { eventId }, admin()))
     expect(refused).toMatchObject({ status: 'NOT_FOUND', reason: 'RESOURCE_NOT_FOUND' })

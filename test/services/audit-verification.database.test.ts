@@ -36,7 +36,7 @@ onEveryBackend('the audit log, verified,', (server, database) => {
     expect(Number(answer.verifiedChains)).toBe((await database.query('select * from oauth_audit_heads')).length)
   })
 
-  it('is walked in parts, each as long as the caller wants', async () => {
+  it('is verified in parts of the requested length', async () => {
     let [events, chains, pageToken] = [0, 0, '']
     let parts = 0
     do {
@@ -53,7 +53,7 @@ onEveryBackend('the audit log, verified,', (server, database) => {
     expect(chains).toBe((await database.query('select * from oauth_audit_heads')).length)
   })
 
-  it('goes on only with a token of the same walk', async () => {
+  it('continues only with a token of the same verification', async () => {
     const { nextPageToken } = await server.call(verifyAuditLog, { maxEvents: 5 }, admin())
     const wrong = { maxEvents: 5, pageToken: nextPageToken, exportedHead: await exported() }
     expect(await refusalOf(server.call(verifyAuditLog, wrong, admin()))).toMatchObject({
@@ -81,7 +81,7 @@ onEveryBackend('the audit log, verified,', (server, database) => {
     }
   })
 
-  it('is checked for holders of audit.read alone', async () => {
+  it('is only available with audit.read', async () => {
     const { client } = await server.registerClient({ scopes: ['qscope:clients.read'] })
     const { token } = await server.call(mintToken, { client })
     const other = { bearer: token?.accessToken ?? '' }
@@ -92,7 +92,7 @@ onEveryBackend('the audit log, verified,', (server, database) => {
     ])
   })
 
-  describe('by someone who may write to the database', () => {
+  describe('after changes in the database', () => {
     const hands = thief(database)
 
     /** Tampers, looks, and puts everything back. */
@@ -151,13 +151,13 @@ onEveryBackend('the audit log, verified,', (server, database) => {
       expect(kinds).toEqual(['HEAD_MISSING', 'ROW_MISSING'])
     })
 
-    it('the newest row taken away is found', async () => {
+    it('removal of the newest row is found', async () => {
       const { kinds, breaks, last } = await found(({ at, last: n }) => [`delete from oauth_audit_log ${at(n)}`])
       expect(kinds).toEqual(['ROW_MISSING'])
       expect(breaks[0]?.sequence).toBe(BigInt(last))
     })
 
-    it('the newest row taken away and the head put right is found', async () => {
+    it('removal of the newest row with an adjusted head is found', async () => {
       const { kinds } = await found(({ at, last, writer }) => [
         `update oauth_audit_heads set sequence = ${last - 1}, hash = (select previous_hash from oauth_audit_log ${at(last)}) where writer_id = '${writer}'`,
         `delete from oauth_audit_log ${at(last)}`,
@@ -165,13 +165,13 @@ onEveryBackend('the audit log, verified,', (server, database) => {
       expect(kinds).toEqual(['HEAD_FORGED'])
     })
 
-    it('a row taken from the middle is found, with its place', async () => {
+    it('removal of a row in the middle is found, with its place', async () => {
       const { kinds, breaks } = await found(({ at }) => [`delete from oauth_audit_log ${at(5)}`])
       expect(kinds).toEqual(['ROW_MISSING'])
       expect(breaks[0]?.sequence).toBe(5n)
     })
 
-    it('two rows that changed places are found', async () => {
+    it('two swapped rows are found', async () => {
       const { kinds, breaks } = await found(({ at }) => [
         `update oauth_audit_log set sequence = 1000000 ${at(3)}`,
         `update oauth_audit_log set sequence = 3 ${at(6)}`,
@@ -181,7 +181,7 @@ onEveryBackend('the audit log, verified,', (server, database) => {
       expect(breaks[0]).toMatchObject({ sequence: 3n, detail: 'the row of this place stands at 6' })
     })
 
-    it('a planted row is found: behind the head, and before the first place', async () => {
+    it('an inserted row is found: after the head, and before the first place', async () => {
       for (const place of ['sequence + 1', '0', '-7']) {
         const { kinds } = await found(({ at, last }) => [
           `create table planted as select * from oauth_audit_log ${at(last)}`,
@@ -210,12 +210,12 @@ onEveryBackend('the audit log, verified,', (server, database) => {
       expect(kinds).toEqual(['KEY_UNKNOWN'])
     })
 
-    it('a head taken away is found', async () => {
+    it('removal of a head is found', async () => {
       const { kinds } = await found(({ writer }) => [`delete from oauth_audit_heads where writer_id = '${writer}'`])
       expect(kinds).toContain('HEAD_MISSING')
     })
 
-    it('a whole chain taken away with its head is found, be it the first or the last', async () => {
+    it('removal of a whole chain with its head is found, the first or the last', async () => {
       for (const end of ['min', 'max']) {
         const where = `where writer_id = (select writer_id from (select writer_id from oauth_audit_heads where ordinal = (select ${end}(ordinal) from oauth_audit_heads)) as gone)`
         const { kinds } = await found(() => [
@@ -226,7 +226,7 @@ onEveryBackend('the audit log, verified,', (server, database) => {
       }
     })
 
-    it('the last chain taken away with its head, and the roster counted down, is found', async () => {
+    it('removal of the last chain with its head and a decremented registry is found', async () => {
       const last =
         '(select writer_id from (select writer_id from oauth_audit_heads order by ordinal desc limit 1) as gone)'
       const { kinds } = await found(() => [
@@ -237,11 +237,11 @@ onEveryBackend('the audit log, verified,', (server, database) => {
       expect(kinds).toEqual(['ROSTER_FORGED'])
     })
 
-    it('a roster taken away is found', async () => {
+    it('removal of the registry is found', async () => {
       expect((await found(() => ['delete from oauth_audit_roster'])).kinds).toEqual(['ROSTER_FORGED'])
     })
 
-    it('log and heads put back to an older state are found by a head exported since', async () => {
+    it('a log restored to an older state is found with a later exported head', async () => {
       await hands.unlock()
       await hands.keepCopy('older')
       const older = await exported()

@@ -42,7 +42,7 @@ onEveryBackend('WatchAuditEvents', (server, database) => {
   }
   const secondInstance = () => anotherInstance(server, database)
 
-  it('begins at once with a cursor, and tells what is committed from then on', async () => {
+  it('starts with a cursor, and sends events committed from then on', async () => {
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
     const watching = await started({ clientId })
     expect(watching.items[0]).toMatchObject({ cursor: expect.stringMatching(/^[\w-]+$/) })
@@ -53,7 +53,7 @@ onEveryBackend('WatchAuditEvents', (server, database) => {
     expect(watching.events()).toEqual(listed.toReversed())
   })
 
-  it('keeps the events that the filters ask for, each alone', async () => {
+  it('applies each filter', async () => {
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
     const byType = await started({ eventTypes: ['client.disabled'] })
     const byClient = await started({ clientId })
@@ -72,7 +72,7 @@ onEveryBackend('WatchAuditEvents', (server, database) => {
     expect(unknown).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['event_types[0]'] })
   })
 
-  it('goes on behind any cursor, on another instance too, without a gap and without a repetition', async () => {
+  it('continues after any cursor, also on another instance, without gaps and duplicates', async () => {
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
     const { other } = await secondInstance()
     const watching = await started({ clientId })
@@ -90,7 +90,7 @@ onEveryBackend('WatchAuditEvents', (server, database) => {
     }
   })
 
-  it('misses nothing of concurrent writers on two instances, and repeats nothing', async () => {
+  it('misses and repeats no events of concurrent writers on two instances', async () => {
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
     const { other } = await secondInstance()
     const watchers = [await started({ clientId }), await started({ clientId }, other)]
@@ -112,7 +112,7 @@ onEveryBackend('WatchAuditEvents', (server, database) => {
     expect(new Set([...before, ...idsOf(resumed.events())])).toEqual(committed)
   })
 
-  it('asks the database once in an interval, however many watch, and not at all while nobody does', async () => {
+  it('queries the database once an interval for all watches, and not at all without a watch', async () => {
     const { auditFeed } = server.app
     await expect.poll(() => server.app.auditWatches.open, PATIENCE).toBe(0)
     const idle = auditFeed.queries
@@ -135,7 +135,7 @@ onEveryBackend('WatchAuditEvents', (server, database) => {
     expect(auditFeed.queries).toBeGreaterThan(idle)
   })
 
-  it('lets as many watch as are allowed, and takes their places back', async () => {
+  it('limits the number of watches, and frees their places', async () => {
     const { other } = await secondInstance()
     const few = await startServer(database.url, server.keyring, server.first, { QSCOPE_MAX_AUDIT_WATCHES: '4' })
     onTestFinished(() => few.stop())
@@ -158,7 +158,7 @@ onEveryBackend('WatchAuditEvents', (server, database) => {
     expect(await refusalOf(watching.ended)).toMatchObject({ reason: 'OAUTH_INVALID_TOKEN' })
   })
 
-  it('ends with a status to go on after when the server stops, and goes on elsewhere without a gap', async () => {
+  it('ends with a retryable status when the server stops, and continues elsewhere without a gap', async () => {
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
     const { other, stop } = await secondInstance()
     const watching = await started({ clientId }, other)
@@ -174,7 +174,7 @@ onEveryBackend('WatchAuditEvents', (server, database) => {
     expect(new Set([...idsOf(watching.events()), ...idsOf(resumed.events())]).size).toBe(5)
   })
 
-  it('refuses a cursor that it did not give out', async () => {
+  it('refuses a cursor that it did not issue', async () => {
     for (const cursor of ['x', 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA']) {
       const refused = await refusalOf(watch({ cursor }).ended)
       expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['cursor'] })

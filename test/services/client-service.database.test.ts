@@ -25,7 +25,7 @@ onEveryBackend('ClientService', (server) => {
   const secretOf = (clientId: string, value: string) => ({ clientId, method: { case: 'clientSecret' as const, value } })
 
   describe('RegisterClient', () => {
-    it('fills in defaults, and reads back as it was answered', async () => {
+    it('fills in defaults, and reads back the same client', async () => {
       const { client, clientSecret } = await server.call(registerClient, confidential, admin())
       expect(clientSecret).toMatch(/^qcs_/)
       expect(client).toMatchObject({
@@ -49,7 +49,7 @@ onEveryBackend('ClientService', (server) => {
       expect(read.client).toEqual(client)
     })
 
-    it('keeps everything it was told', async () => {
+    it('stores all fields', async () => {
       const clientId = server.unique('Full.Client_')
       const wanted = {
         clientId,
@@ -71,7 +71,7 @@ onEveryBackend('ClientService', (server) => {
       expect(client).toMatchObject(wanted)
     })
 
-    it('keeps metadata under whatever names its owner chose', async () => {
+    it('stores metadata with any names', async () => {
       const metadata = Object.fromEntries([
         ['__proto__', 'x'],
         ['constructor', 'y'],
@@ -81,7 +81,7 @@ onEveryBackend('ClientService', (server) => {
       expect(Object.entries(client?.config?.metadata ?? {})).toEqual(Object.entries(metadata))
     })
 
-    it('refuses an id that is taken, whatever else differs, but not one that differs in case', async () => {
+    it('refuses an existing id, but not one that differs in case', async () => {
       const clientId = server.unique('Taken-')
       await server.call(registerClient, { ...confidential, clientId }, admin())
       const refused = await refusalOf(server.call(registerClient, { type: ClientType.PUBLIC, clientId }, admin()))
@@ -90,7 +90,7 @@ onEveryBackend('ClientService', (server) => {
       await server.call(registerClient, { ...confidential, clientId: clientId.toLowerCase() }, admin())
     })
 
-    it('registers an id once, however many want it at the same moment', async () => {
+    it('registers an id once for concurrent calls', async () => {
       const clientId = server.unique('raced-')
       const attempts = await Promise.allSettled(
         Array.from({ length: 20 }, () => server.call(registerClient, { ...confidential, clientId }, admin())),
@@ -102,7 +102,7 @@ onEveryBackend('ClientService', (server) => {
       expect((await server.auditEvents({ clientId, eventTypes: ['client.registered'] })).length).toBe(1)
     })
 
-    it('gives an audience to one owner, and nobody the name of another', async () => {
+    it('gives an audience to one owner, and no client the name of another', async () => {
       const audience = server.unique('https://api.example/')
       const { clientId } = await server.registerClient({ resourceAudiences: [audience] })
       for (const resourceAudiences of [[audience], [clientId], [server.issuer]]) {
@@ -200,7 +200,7 @@ onEveryBackend('ClientService', (server) => {
         'REGISTRATION_INVALID_CLIENT_METADATA',
         ['config.require_pkce'],
       ],
-    ])('says so when %s', async (_case, request, reason, violations) => {
+    ])('reports when %s', async (_case, request, reason, violations) => {
       const refused = await refusalOf(server.call(registerClient, request, admin()))
       expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason, violations })
     })
@@ -215,7 +215,7 @@ onEveryBackend('ClientService', (server) => {
     }
     const denied = { status: 'PERMISSION_DENIED', reason: 'OAUTH_INSUFFICIENT_SCOPE' }
 
-    it('cannot be handed out by someone who lacks them', async () => {
+    it('cannot be granted by callers without them', async () => {
       const bearer = await writer()
       const scopes = ['orders.read', 'qscope:audit.read', 'qscope:clients.write']
       const refused = await refusalOf(server.call(registerClient, { ...confidential, scopes }, bearer))
@@ -224,7 +224,7 @@ onEveryBackend('ClientService', (server) => {
       await server.call(registerClient, { ...confidential, scopes: ['qscope:clients.write'] }, bearer)
     })
 
-    it('cannot be reached by changing, enabling, deleting or re-keying a client that has them', async () => {
+    it('cannot be gained by changing, enabling, deleting or re-keying a client that has them', async () => {
       const bearer = await writer()
       const { clientId } = await server.registerClient({ scopes: ['qscope:keys.write'] })
       const plain = await server.registerClient({})
@@ -244,7 +244,7 @@ onEveryBackend('ClientService', (server) => {
   })
 
   describe('UpdateClient', () => {
-    it('changes what the mask names, and nothing else', async () => {
+    it('changes only the fields in the mask', async () => {
       const { clientId } = await server.registerClient({ scopes: ['a', 'b'], audiences: ['https://x.example'] })
       const request = {
         client: {
@@ -283,7 +283,7 @@ onEveryBackend('ClientService', (server) => {
       }
 
       it.each([{ mask: 'no' }, { mask: 'an empty', paths: [] }])(
-        'with $mask mask changes only what is set',
+        'with $mask mask changes only the set fields',
         async ({ paths }) => {
           const { clientId, config: before } = await given()
           const shorter = await update(clientId, { config: { accessTokenTtl: { seconds: 60n } } }, paths)
@@ -298,7 +298,7 @@ onEveryBackend('ClientService', (server) => {
       )
 
       it.each([undefined, []])(
-        'without a mask (%s) an empty config changes nothing, not even the etag',
+        'without a mask (%s) an empty config changes nothing, including the etag',
         async (paths) => {
           const { clientId, config: before } = await given()
           const { client } = await server.call(getClient, { clientId }, admin())
@@ -308,7 +308,7 @@ onEveryBackend('ClientService', (server) => {
         },
       )
 
-      it('a mask that names config replaces it, one that names a field in it changes that alone', async () => {
+      it('a mask with config replaces it, one with a field in it changes only that', async () => {
         const { clientId, config: before } = await given()
         const paths = ['config.refresh_token_replay_window', 'config.max_active_access_tokens']
         const narrow = await update(clientId, { config: { accessTokenTtl: { seconds: 60n } } }, paths)
@@ -322,7 +322,7 @@ onEveryBackend('ClientService', (server) => {
         expect(whole?.config?.accessTokenFormat).toBe(AccessTokenFormat.OPAQUE)
       })
 
-      it('a mask leads to no entry of a map, and * stands alone', async () => {
+      it('a mask cannot name a map entry, and * must be alone', async () => {
         const { clientId } = await given()
         for (const paths of [
           ['config.metadata.team'],
@@ -337,7 +337,7 @@ onEveryBackend('ClientService', (server) => {
       })
     })
 
-    it('without a mask changes the fields that are set; with * all that can change', async () => {
+    it('without a mask changes the set fields; with * all changeable ones', async () => {
       const { clientId } = await server.registerClient({ scopes: ['a'], audiences: ['https://x.example'] })
       const set = await server.call(updateClient, { client: { clientId, displayName: 'Named' } }, admin())
       expect(set.client).toMatchObject({ displayName: 'Named', scopes: ['a'] })
@@ -360,7 +360,7 @@ onEveryBackend('ClientService', (server) => {
       }
     })
 
-    it('names so many wrong fields that the answer still fits a header', async () => {
+    it('reports only as many invalid fields as fit into a header', async () => {
       const { clientId } = await server.registerClient({})
       const paths = Array.from({ length: 3_000 }, (_, index) => `nope${index}`)
       const refused = await refusalOf(
@@ -370,7 +370,7 @@ onEveryBackend('ClientService', (server) => {
       expect(refused.violations.length).toBe(16)
     })
 
-    it('refuses a stale etag, and of parallel updates with one etag lets one through', async () => {
+    it('refuses a stale etag, and accepts one of several parallel updates with the same etag', async () => {
       const { clientId } = await server.registerClient({})
       const { client } = await server.call(getClient, { clientId }, admin())
       const etag = client?.etag ?? ''
@@ -390,7 +390,7 @@ onEveryBackend('ClientService', (server) => {
       expect(stale).toMatchObject({ status: 'ABORTED', reason: 'RESOURCE_CONFLICT' })
     })
 
-    it('keeps to the rules of registration', async () => {
+    it('applies the rules of registration', async () => {
       const { clientId } = await server.registerClient({})
       const wrong = { client: { clientId, grantTypes: [GrantType.AUTHORIZATION_CODE] } }
       expect((await refusalOf(server.call(updateClient, wrong, admin()))).violations).toEqual(['redirect_uris'])
@@ -415,7 +415,7 @@ onEveryBackend('ClientService', (server) => {
   })
 
   describe('EnableClient and DisableClient', () => {
-    it('switch once, repeat without harm and are audited once', async () => {
+    it('switch once, can be repeated, and are audited once', async () => {
       const { clientId, client } = await server.registerClient({})
       await Promise.all(Array.from({ length: 8 }, () => server.call(disableClient, { clientId }, admin())))
       expect((await server.call(getClient, { clientId }, admin())).client?.enabled).toBe(false)
@@ -444,7 +444,7 @@ onEveryBackend('ClientService', (server) => {
       await server.call(mintToken, { client: secretOf(clientId, rotated.clientSecret) })
     })
 
-    it('tell when they were last used, to the minute', async () => {
+    it('have the time of their last use, to the minute', async () => {
       const { clientId, client } = await server.registerClient({})
       const before = await server.call(listClientSecrets, { clientId }, admin())
       expect(before.secrets[0]?.lastUsedTime).toBeUndefined()
@@ -472,7 +472,7 @@ onEveryBackend('ClientService', (server) => {
       expect(gone).toMatchObject({ status: 'NOT_FOUND', reason: 'RESOURCE_NOT_FOUND' })
     })
 
-    it('are few: the cap holds also when rotations race', async () => {
+    it('are limited, also for concurrent rotations', async () => {
       const { clientId } = await server.registerClient({})
       const overlap = { seconds: 3_600n }
       const attempts = await Promise.allSettled(
@@ -487,7 +487,7 @@ onEveryBackend('ClientService', (server) => {
       expect(refused.details.retry?.retryDelay?.seconds).toBeGreaterThan(0n)
     })
 
-    it('are nothing that a public client has', async () => {
+    it('do not exist for a public client', async () => {
       const { clientId } = await server.registerClient({ type: ClientType.PUBLIC, grantTypes: [] })
       const refused = await refusalOf(server.call(rotateClientSecret, { clientId }, admin()))
       expect(refused.reason).toBe('REGISTRATION_INVALID_CLIENT_METADATA')
@@ -495,7 +495,7 @@ onEveryBackend('ClientService', (server) => {
   })
 
   describe('ListClients', () => {
-    it('pages in the order of ids, with a filter', async () => {
+    it('pages in order of ids, with a filter', async () => {
       const prefix = server.unique('list-')
       const ids = ['C', 'a', 'b', 'c', 'd'].map((suffix) => `${prefix}.${suffix}`)
       for (const clientId of [...ids].reverse())
@@ -513,7 +513,7 @@ onEveryBackend('ClientService', (server) => {
       expect(disabled.clients.map(({ clientId }) => clientId)).toEqual([`${prefix}.b`])
     })
 
-    it('takes no wildcard in a prefix', async () => {
+    it('treats wildcards in a prefix literally', async () => {
       const prefix = server.unique('like_')
       await server.call(registerClient, { ...confidential, clientId: prefix.replace('_', 'x') }, admin())
       const { clients } = await server.call(listClients, { clientIdPrefix: prefix }, admin())

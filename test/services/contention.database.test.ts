@@ -8,7 +8,7 @@ const { introspectToken, mintToken } = TokenService.method
 const { disableClient, rotateClientSecret } = ClientService.method
 
 onEveryBackend('minting beside client management', (server) => {
-  it('goes on while 200 clients are registered, rotated and disabled at once', async () => {
+  it('continues while 200 clients are registered, rotated and disabled at once', async () => {
     const minter = await server.registerClient({})
     const bearer = server.admin.token
     let done = false

@@ -27,7 +27,7 @@ describe('a refusal of credentials', () => {
   const minting = (sent: Sent) => refusal(server.call(mintToken, {}, sent))
   const listing = (sent: Sent) => refusal(server.call(listClients, {}, sent))
 
-  test('says alike that an id is unknown, a secret wrong and a client disabled', async () => {
+  test('has the same message for an unknown id, a wrong secret and a disabled client', async () => {
     const { clientId, clientSecret } = await server.registerClient({ clientId: server.unique('c-') })
     await server.call(disableClient, { clientId }, { bearer: server.admin.token })
     const refused = await Promise.all([
@@ -49,7 +49,7 @@ describe('a refusal of credentials', () => {
       { bearer: 'x' },
       /a bearer token does not authenticate a client/,
     ],
-  ])('says what is wrong with client credentials that are %s', async (_name, sent, sentence) => {
+  ])('explains client credentials that are %s', async (_name, sent, sentence) => {
     const refused = await minting(sent)
     expect(refused.reason).toBe('OAUTH_INVALID_CLIENT')
     expect(refused.message).toMatch(sentence)
@@ -60,13 +60,13 @@ describe('a refusal of credentials', () => {
     ['malformed', { metadata: { authorization: 'Bearer ???' } }, /cannot be parsed/],
     ['client credentials', { basic: ['a', 'b'] }, /not client credentials/],
     ['unknown', { bearer: 'x' }, /unknown, expired, revoked or malformed\. Mint a new one/],
-  ] as const)('says what is wrong with a bearer token that is %s', async (_name, sent, sentence) => {
+  ] as const)('explains a bearer token that is %s', async (_name, sent, sentence) => {
     const refused = await listing(sent)
     expect(refused.reason).toBe('OAUTH_INVALID_TOKEN')
     expect(refused.message).toMatch(sentence)
   })
 
-  test('says that a presented token is not for the audience', async () => {
+  test('reports a presented token for another audience', async () => {
     const { client } = await server.registerClient({ clientId: server.unique('c-'), audiences: ['a'] })
     const minted = await server.call(mintToken, { client, audiences: ['a'] })
     const token = minted.token?.accessToken ?? ''

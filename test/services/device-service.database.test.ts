@@ -20,7 +20,7 @@ onEveryBackend('DeviceService', (server) => {
   const approve = (userCode: string, more = {}) =>
     server.call(approveDeviceAuthorization, { userCode, user: user(), ...more }, bearer())
 
-  it('gives a watcher nothing once its secret has been rotated', async () => {
+  it('issues nothing to a watcher after its secret was rotated', async () => {
     const client = await confidential()
     const device = await grants.startDevice(client)
     const watch = grants.watchDevice(client, device)
@@ -31,7 +31,7 @@ onEveryBackend('DeviceService', (server) => {
     expect(watch.items.map(({ state }) => state)).toEqual([State.PENDING])
   })
 
-  it('gives a watcher what its client may have when the user decides', async () => {
+  it('issues to a watcher what its client may have at the decision', async () => {
     const client = await confidential()
     const device = await grants.startDevice(client)
     const watch = grants.watchDevice(client, device)
@@ -44,7 +44,7 @@ onEveryBackend('DeviceService', (server) => {
     expect(watch.items.at(-1)?.token?.scopes).toEqual(['orders.read'])
   })
 
-  it('takes a few watches of one device code, not any number', async () => {
+  it('limits the watches of one device code', async () => {
     const client = await confidential()
     const device = await grants.startDevice(client)
     const watches = Array.from({ length: 4 }, () => grants.watchDevice(client, device))
@@ -57,7 +57,7 @@ onEveryBackend('DeviceService', (server) => {
     expect(again.items.map(({ state }) => state)).toEqual([State.DENIED])
   })
 
-  it('takes another user’s approval, or one of other scopes, for another decision', async () => {
+  it('treats another user’s approval, or one with other scopes, as a different decision', async () => {
     const client = await confidential()
     const { userCode } = await grants.startDevice(client)
     const alice = user()
@@ -68,7 +68,7 @@ onEveryBackend('DeviceService', (server) => {
     expect(await refusalOf(approve(userCode, { user: alice }))).toMatchObject(conflict)
   })
 
-  it('answers a flood of polls without writing each of them', async () => {
+  it('answers a flood of polls without a write for each', async () => {
     const client = await confidential()
     const device = await grants.startDevice(client)
     const { deviceCode } = device

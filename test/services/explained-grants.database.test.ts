@@ -252,7 +252,7 @@ onEveryBackend(
     }
 
     it.each(Object.entries(cases))(
-      'names the check that fails, spends and writes nothing, and is right about the mend: %s',
+      'names the failing check and a working remedy, without spending or writing anything: %s',
       async (_title, [make, grantType, name, fix]) => {
         const { clientId, wish = {}, ask, mend }: Case = await make()
         const refused = await refusalOf(ask(wish))
@@ -271,7 +271,7 @@ onEveryBackend(
       },
     )
 
-    it('says that no rule names a client for which no assertion stands', async () => {
+    it('reports a client that no rule of an issuer names', async () => {
       const { clientId, client } = await registered({ grantTypes: [GrantType.JWT_BEARER] })
       const refused = await refusalOf(exchanged(await orders(), {}, client))
       const { checks, errorReason } = await explain(clientId, { grantType: GrantType.JWT_BEARER })
@@ -280,7 +280,7 @@ onEveryBackend(
       expect(checks.at(-1)?.fix).toContain('QSCOPE_TRUSTED_ISSUERS_FILE')
     })
 
-    it('leaves a code, a device code, a refresh token and an assertion that is used once to be spent', async () => {
+    it('does not spend a code, a device code, a refresh token or a single-use assertion', async () => {
       const web = await grants.webClient()
       const device = await grants.deviceClient()
       const code = await grants.createCode(web)
@@ -320,7 +320,7 @@ onEveryBackend(
     ]
 
     it.each(asked)(
-      'accepts grant %i of a client that is registered for it, and refuses the permissions of this server',
+      'accepts grant %i for a client registered for it, and refuses the permissions of this server',
       async (grantType) => {
         const { clientId } = await registered({
           ...userGrants,
@@ -333,7 +333,7 @@ onEveryBackend(
       },
     )
 
-    it.each(asked)('refuses grant %i of a client that is not registered for it', async (grantType) => {
+    it.each(asked)('refuses grant %i for a client not registered for it', async (grantType) => {
       const { checks, errorReason } = await explain((await registered()).clientId, { grantType })
       expect(errorReason).toBe(ErrorReason.OAUTH_UNAUTHORIZED_CLIENT)
       expect(checks.at(-1)).toMatchObject({ name: 'grant_is_allowed', passed: false })
@@ -391,7 +391,7 @@ onEveryBackend('ExplainMint where no issuer is trusted', (server) => {
   const { admin, explain, registered } = explanations(server)
   const explainAssertion = (clientId: string) => explain(clientId, { grantType: GrantType.JWT_BEARER })
 
-  it('says so before anything of the client, as ExchangeAssertion does', async () => {
+  it('reports this before problems of the client, like ExchangeAssertion', async () => {
     const { clientId } = await registered({ grantTypes: [GrantType.JWT_BEARER] })
     const refused = await refusalOf(server.call(exchangeAssertion, { assertion: 'a.b.c' }))
     const told = async () => {

@@ -210,14 +210,14 @@ onEveryBackend(
       return await server.call(mintToken, { client, scopes, audiences, ...(lifetime !== undefined && { lifetime }) })
     }
 
-    it('has a case for every check by which MintToken refuses, save the rate and the clock', () => {
+    it('has a case for every check of MintToken, except for the rate and the clock', () => {
       const named = new Set(Object.values(cases).map(([, name]) => name))
       const elsewhere = ['minting_is_within_rate', 'clock_is_right']
       expect([...named, ...elsewhere].sort()).toEqual([...toldOf('mint')].sort())
     })
 
     it.each(Object.entries(cases))(
-      'names the check that fails, spends and writes nothing, and is right about the mend: %s',
+      'names the failing check and a working remedy, without spending or writing anything: %s',
       async (title, [make, name, fix]) => {
         const { mend, ...asked }: Case = await make()
         const refused = await refusalOf(mint(asked))
@@ -239,7 +239,7 @@ onEveryBackend(
       },
     )
 
-    it('names the one of several things that are wrong for which MintToken refuses', async () => {
+    it('names the problem that MintToken reports if there are several', async () => {
       const config = { ...identity.config, allowImpersonation: true }
       const one = await registered({ grantTypes: [GrantType.TOKEN_EXCHANGE], config })
       const { clientId } = one
@@ -271,7 +271,7 @@ onEveryBackend(
       ])
     })
 
-    it('tells what is judged of a mint that would succeed, in its order, whether or not a key signs yet', async () => {
+    it('lists the checks of a mint that would succeed in order, with or without a signing key', async () => {
       const one = await registered({ config: { accessTokenFormat: AccessTokenFormat.JWT } })
       const wish = { scopes: ['a'], audiences: ['stock'], lifetime: { seconds: 60n } }
       const { verdict, checks, errorReason } = await explain(one.clientId, wish)
@@ -294,7 +294,7 @@ onEveryBackend(
       expect(checks.every(({ passed, fix }) => passed && fix === '')).toBe(true)
     })
 
-    it('spends and writes nothing, however often it is asked', async () => {
+    it('spends and writes nothing, however often it is called', async () => {
       const jwt = await registered({ config: { accessTokenFormat: AccessTokenFormat.JWT } })
       const one = await registered()
       const keys = async () => (await server.call(KeyService.method.listSigningKeys, {}, admin())).keys
@@ -307,7 +307,7 @@ onEveryBackend(
       for (let count = 0; count < 3; count += 1) await server.call(mintToken, { client: one.client })
     })
 
-    it('is for bearers of qscope:clients.read, whichever client they are', async () => {
+    it('is available to bearers of qscope:clients.read', async () => {
       const { clientId, clientSecret } = await registered()
       const bearerOf = async (scope: string) => {
         const { client } = await server.registerClient({ scopes: [scope] })
@@ -334,7 +334,7 @@ onEveryBackend(
 onEveryBackend(
   'ExplainMint of a client that mints too fast',
   (server) => {
-    it('names the rate, takes nothing of it, and is mended by waiting', async () => {
+    it('names the rate, does not use it up, and recovers after a wait', async () => {
       const { clientId, client } = await server.registerClient({ scopes: ['a'] })
       const explain = () =>
         server.call(explainMint, { clientId, grantType: GrantType.CLIENT_CREDENTIALS }, { bearer: server.admin.token })

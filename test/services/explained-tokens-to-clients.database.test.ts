@@ -64,7 +64,7 @@ onEveryBackend(
 
     const unknownTokens = () => [server.unknownToken(), 'garbage', '', ...IMPOSSIBLE_TOKENS]
 
-    it('tells verdict, expiry, audience and scopes of its own', async () => {
+    it('reports verdict, expiry, audience and scopes of its own tokens', async () => {
       const one = await service()
       const { accessToken } = await grants.mint(one, { audiences: ['stock'] })
       const { verdict, checks } = await explainTo(one.client, accessToken, { requiredScopes: ['orders.read'] })
@@ -80,7 +80,7 @@ onEveryBackend(
       ])
     })
 
-    it('tells one thing of all that may have ended a token before its time', async () => {
+    it('gives one reason for everything that may have ended a token early', async () => {
       const told: string[] = []
       const api = await server.registerClient({ resourceAudiences: [server.unique('https://api.example/')] })
       const app = await grants.webClient()
@@ -112,7 +112,7 @@ onEveryBackend(
       expect(new Set(told).size).toBe(1)
     })
 
-    it('tells a stranger of each token what introspection does: nothing, byte for byte', async () => {
+    it('tells other clients as much as introspection: nothing, byte for byte', async () => {
       const stranger = await server.registerClient({})
       const tokens = [...(await foreignTokens()), ...unknownTokens()]
       const asked = { requiredScopes: ['orders.read'], audience: 'stock', presentedCertificateSha256: 'x'.repeat(43) }
@@ -130,7 +130,7 @@ onEveryBackend(
       }
     })
 
-    it('refuses who may not ask in the same words, whatever the token', async () => {
+    it('refuses unauthorized callers with the same message for every token', async () => {
       const { clientId } = await server.registerClient({ type: ClientType.PUBLIC, grantTypes: [] })
       const reader = await server.registerClient({ scopes: ['qscope:clients.read'] })
       const { accessToken: bearer } = await grants.mint(reader)
@@ -150,7 +150,7 @@ onEveryBackend(
       }
     })
 
-    it('refuses who may not ask of mints in the same words, whether or not the client exists', async () => {
+    it('refuses unauthorized callers with the same message for existing and missing clients', async () => {
       const { clientId, client } = await service()
       const { accessToken: bearer } = await grants.mint(await server.registerClient({ scopes: ['qscope:tokens.read'] }))
       const basic = [clientId, client.method.value] as const
@@ -164,7 +164,7 @@ onEveryBackend(
       }
     })
 
-    it('says accepted of exactly what introspection says active of', async () => {
+    it('accepts exactly the tokens that are active in introspection', async () => {
       const one = await service()
       const other = await server.registerClient({})
       const tokens = [

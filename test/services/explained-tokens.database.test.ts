@@ -228,7 +228,7 @@ onEveryBackend(
     >
 
     it.each(Object.entries(cases))(
-      'names the check that fails, spends and writes nothing, and is right about the mend: %s',
+      'names the failing check and a working remedy, without spending or writing anything: %s',
       async (reason, [make, fix]) => {
         const { token, ask = {}, mend }: Case = await make()
         const refused = await refusalOf(server.call(verifyToken, { token, ...ask }, admin()))
@@ -256,7 +256,7 @@ onEveryBackend(
       },
     )
 
-    it('tells what holds of a token that is accepted, in the order of VerifyToken', async () => {
+    it('lists the passed checks of an accepted token, in the order of VerifyToken', async () => {
       const one = await service()
       const { accessToken: token } = await grants.mint(one, { audiences: ['stock'] })
       const ask = { token, audience: 'stock', requiredScopes: ['orders.read'] }
@@ -276,7 +276,7 @@ onEveryBackend(
       expect(checks.every(({ passed, fix }) => passed && fix === '')).toBe(true)
     })
 
-    it('leaves no trace: nothing is written, and a refresh token is not spent', async () => {
+    it('writes nothing and does not spend a refresh token', async () => {
       const app = await grants.webClient()
       const { refreshToken } = await grants.signIn(app)
       const before = (await server.auditEvents({})).length

@@ -39,7 +39,7 @@ onEveryBackend(
       return { bearer: (await server.call(TokenService.method.mintToken, { client })).token?.accessToken ?? '' }
     }
 
-    it('read back as they were registered, and go with the method alone', async () => {
+    it('read back as registered, and need the method', async () => {
       const named = { ...identity(), requiredClaims: { '/a/b': 'x', __proto__x: 'y' } }
       const { clientId } = await register(named, identity())
       expect((await read(clientId))?.federatedIdentities[0]).toMatchObject(named)
@@ -57,7 +57,7 @@ onEveryBackend(
       ])
     })
 
-    it('belong to one client, until it changes or is deleted', async () => {
+    it('belong to one client until it is changed or deleted', async () => {
       const [first, second] = [identity(), identity()]
       const { clientId } = await register(first)
       const other = await register(second)
@@ -75,7 +75,7 @@ onEveryBackend(
       await register(third)
     })
 
-    it('of registrations that race for one, one wins', async () => {
+    it('are given to one of several concurrent registrations', async () => {
       const wanted = identity()
       const answers = await Promise.allSettled(Array.from({ length: 6 }, () => register(identity(), wanted)))
       const refused = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []))
@@ -86,7 +86,7 @@ onEveryBackend(
       }
     })
 
-    it('stay as they are for a mask that does not name them, as a * does not', async () => {
+    it('are not changed by a mask without them, such as *', async () => {
       const named = identity()
       const { clientId } = await register(named)
       await server.call(
@@ -102,7 +102,7 @@ onEveryBackend(
       expect(event?.metadata['federated_identities']).toBe(JSON.stringify([named.issuer, named.subject]))
     })
 
-    it('let nobody have a permission proved that their own token lacks', async () => {
+    it("cannot grant permissions that the caller's token lacks", async () => {
       const platform = await jwtPlatform(server)
       const powerful = { scopes: ['qscope:keys.write'] }
       const { clientId, subject } = await workload(server, platform, powerful)
@@ -133,7 +133,7 @@ onEveryBackend(
       await replaceKeys()
     })
 
-    it('jwks_uri stands for jwks, one at a time', async () => {
+    it('jwks_uri and jwks exclude each other', async () => {
       const { clientId } = await server.registerClient({
         authenticationMethod: PRIVATE_KEY_JWT,
         jwksUri: 'https://keys.example/jwks.json',

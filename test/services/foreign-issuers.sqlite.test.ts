@@ -75,7 +75,7 @@ describe('oidc-provider as a foreign issuer', async () => {
     host.close()
   })
 
-  it('is discovered, and its identity tokens stand for a client', async () => {
+  it('is discovered, and its identity tokens authenticate a client', async () => {
     const clientId = await workload()
     const rules = [{ claims: { sub: 'build' }, clientId, scopes: ['stock.read'] }]
     await trust({ issuer, keys: discovered, caCertificates, audience: 'qscope', rules })
@@ -86,7 +86,7 @@ describe('oidc-provider as a foreign issuer', async () => {
     expect(await exchange(await token.issue({ use: 'idtoken' }))).toMatchObject({ scopes: ['stock.read'] })
   })
 
-  it('gives access tokens too, which stand for nobody: one type per purpose', async () => {
+  it('issues access tokens, too, which authenticate no client: one type for each purpose', async () => {
     const response = await trustingFetch({ ca: Buffer.from(caCertificates) })(`${issuer}/token`, {
       method: 'POST',
       body: new URLSearchParams({ grant_type: 'client_credentials', resource }),
@@ -109,7 +109,7 @@ describe('another QScope as a foreign issuer', async () => {
   const variables = { ...files, QSCOPE_ISSUER: issuer, QSCOPE_HTTP_LISTEN: `127.0.0.1:${port}` }
   const other = await started(variables, [{ cert: Buffer.from(caCertificates) }])
 
-  it('is discovered, and its identity tokens stand for a client here, but no access tokens', async () => {
+  it('is discovered, and its identity tokens authenticate a client here, but not its access tokens', async () => {
     const clientId = await workload()
     const audiences = [server.issuer]
     const mint = async (accessTokenFormat: AccessTokenFormat) => {
@@ -181,7 +181,7 @@ const WORKERS = 4
 const PER_KEY = 25
 
 describe.each(Object.entries(PLATFORMS))('the token of %s', (_platform, { claims, rule }) => {
-  it('stands for a client, and goes on to while its issuer replaces its keys', async () => {
+  it('authenticates a client, also while its issuer replaces its keys', async () => {
     const clientId = await workload()
     const [first, ...successors] = Array.from({ length: 4 }, () => signingPair('RS256'))
     if (first === undefined) throw new Error('no key')

@@ -44,7 +44,7 @@ onEveryBackend('secrets that another server hashed', (server) => {
   const secretsOf = async (clientId: string) => (await server.call(listClientSecrets, { clientId }, admin())).secrets
 
   it.each([BCRYPT, PBKDF2])(
-    'prove their client, and are hashed anew at the first use: %o',
+    'authenticate their client, and are rehashed at the first use: %o',
     async ({ secret, hash }) => {
       const clientId = await register(hash)
       expect(await refusalOf(mint(clientId, 'wrong'))).toMatchObject({ reason: 'OAUTH_INVALID_CLIENT' })
@@ -59,7 +59,7 @@ onEveryBackend('secrets that another server hashed', (server) => {
     },
   )
 
-  it('prove it in many calls at once, and for each of several', async () => {
+  it('work in concurrent calls, for each of several secrets', async () => {
     const clientId = await register(BCRYPT.hash, PBKDF2.hash)
     const minted = await Promise.all(Array.from({ length: 20 }, () => mint(clientId, PBKDF2.secret)))
     expect(minted.every(({ token }) => token?.accessToken !== '')).toBe(true)
@@ -97,7 +97,7 @@ onEveryBackend('secrets that another server hashed', (server) => {
     expect(refusal.violations).toEqual(['imported_secret_hashes[0]'])
   })
 
-  it('cost little for one who guesses, and keep nobody else away', async () => {
+  it('cost little for guesses, without an effect on others', async () => {
     const [guessed, other] = [await register(BCRYPT.hash), await register(PBKDF2.hash)]
     const { client } = await server.registerClient({})
     const reasons: (string | null)[] = []

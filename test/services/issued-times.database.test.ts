@@ -15,7 +15,7 @@ const TTLS = {
 
 const secondsOf = (time: Timestamp | undefined) => (time === undefined ? null : Number(time.seconds))
 
-onEveryBackend('what is told of the ends of a refresh token and its grant', (server) => {
+onEveryBackend('the expiry times of a refresh token and its grant', (server) => {
   const grants = grantsOn(server)
   const now = () => Math.floor(server.clock.now() / 1_000)
   const endsOf = (token: IssuedToken | undefined) => [
@@ -32,7 +32,7 @@ onEveryBackend('what is told of the ends of a refresh token and its grant', (ser
     expect(seconds).toBeLessThanOrEqual(latest)
   }
 
-  it('follows the idle time and the grant, and a refresh moves the one and not the other', async () => {
+  it('follow the idle time and the grant, and a refresh extends only the former', async () => {
     const app = await grants.webClient(TTLS)
     const before = now()
     const first = await redeem(app)
@@ -49,14 +49,14 @@ onEveryBackend('what is told of the ends of a refresh token and its grant', (ser
     expect([again?.refreshToken, ...endsOf(again)]).toEqual([second?.refreshToken, later, end])
   })
 
-  it('never tells a refresh token to outlive its grant', async () => {
+  it('never show a refresh token that outlives its grant', async () => {
     const app = await grants.webClient({ config: { refreshTokenMaxLifetime: { seconds: 60n } } })
     const [idle, end] = endsOf(await redeem(app))
     expect(idle).not.toBeNull()
     expect(idle).toBe(end)
   })
 
-  it('tells both upon a device code', async () => {
+  it('are both in the answer to a device code', async () => {
     const device = await grants.deviceClient(TTLS)
     const started = await grants.startDevice(device)
     await grants.approveDevice(started)
@@ -65,14 +65,14 @@ onEveryBackend('what is told of the ends of a refresh token and its grant', (ser
     expect(endsOf(token).every((time) => time !== null)).toBe(true)
   })
 
-  it('tells the end of the grant to a client without refresh tokens', async () => {
+  it("include the grant's for a client without refresh tokens", async () => {
     const app = await grants.webClient({ grantTypes: [1] })
     const [idle, end] = endsOf(await redeem(app))
     expect(idle).toBeNull()
     expect(end).not.toBeNull()
   })
 
-  it('tells neither where no grant was redeemed', async () => {
+  it('are omitted without a grant', async () => {
     const service = await grants.serviceClient()
     const { token } = await server.call(mintToken, { client: service.client })
     const exchange = {

@@ -52,7 +52,7 @@ onEveryBackend('the key service', (server, database) => {
       .toReversed()
   }
 
-  it('lets nobody in without the permission, and everybody to the key set', async () => {
+  it('requires the permission, except for the key set', async () => {
     const reader = await server.registerClient({ scopes: ['qscope:keys.read'] })
     const { accessToken } = await grants.mint(reader)
     expect((await server.call(listSigningKeys, {}, { bearer: accessToken })).keys).toBeDefined()
@@ -63,7 +63,7 @@ onEveryBackend('the key service', (server, database) => {
     expect(maxAge?.seconds).toBe(300n)
   })
 
-  it('leads a key from prepared over active and retired out of the key set, and notes each step', async () => {
+  it('takes a key from prepared to active and retired and out of the key set, and audits each step', async () => {
     await activeKey()
     const key = await prepare()
     expect(key).toMatchObject({ algorithm: ES256, state: PREPARED, preparedBy: server.admin.clientId })
@@ -119,7 +119,7 @@ onEveryBackend('the key service', (server, database) => {
     expect(await published()).not.toContain(key.keyId)
   })
 
-  it('revokes a key in whatever state, with all that it signed, for good', async () => {
+  it('revokes a key in any state, with all its tokens, permanently', async () => {
     const key = await activeKey()
     const { accessToken } = await grants.mint(await service())
     expect((await revoke(key.keyId, 'its disk was lost'))?.state).toBe(REVOKED)
@@ -137,7 +137,7 @@ onEveryBackend('the key service', (server, database) => {
     expect((await revoke(retired.keyId))?.state).toBe(REVOKED)
   })
 
-  it('goes on with the prepared key where the active one was revoked, without waiting', async () => {
+  it('continues with the prepared key after the active one was revoked, without a wait', async () => {
     const key = await activeKey()
     const next = await prepare()
     await revoke(key.keyId)
@@ -145,7 +145,7 @@ onEveryBackend('the key service', (server, database) => {
     expect(partOf(accessToken, 0)['kid']).toBe(next.keyId)
   })
 
-  it('keeps few keys prepared, of 50 that would be at the same time, and says what to do', async () => {
+  it('limits prepared keys for 50 concurrent calls, and states the remedy', async () => {
     await activeKey()
     await Promise.all((await inState(PREPARED)).map(({ keyId }) => retire(keyId)))
     const answers = await Promise.allSettled(Array.from({ length: 50 }, () => prepare()))
@@ -171,7 +171,7 @@ onEveryBackend('the key service', (server, database) => {
     expect(await published()).not.toContain(last.keyId)
   })
 
-  it('has one active key, of 50 calls that would activate another at the same time', async () => {
+  it('has one active key after 50 concurrent activations', async () => {
     await activeKey()
     const keys = await Promise.all(Array.from({ length: 4 }, () => prepare()))
     server.clock.advance(CACHE_MS)
@@ -184,7 +184,7 @@ onEveryBackend('the key service', (server, database) => {
     await Promise.all((await inState(PREPARED)).map(({ keyId }) => retire(keyId)))
   })
 
-  it('makes the first key once, for 50 that need it at the same time', async () => {
+  it('creates the first key once for 50 concurrent calls', async () => {
     for (const key of [...(await inState(ACTIVE)), ...(await inState(PREPARED))]) await retire(key.keyId)
     const client = await service()
     const tokens = await Promise.all(Array.from({ length: 50 }, () => grants.mint(client)))
@@ -221,7 +221,7 @@ onEveryBackend('the key service', (server, database) => {
     }
   })
 
-  it('lists pages, the last prepared first, and refuses what it does not know', async () => {
+  it('lists pages, the last prepared first, and refuses unknown values', async () => {
     await prepare(EDDSA)
     const first = await server.call(listSigningKeys, { pageSize: 2 }, grants.bearer())
     const { keys } = await server.call(listSigningKeys, { pageSize: 1, pageToken: '' }, grants.bearer())
@@ -237,7 +237,7 @@ onEveryBackend('the key service', (server, database) => {
     expect((await refusalOf(activate('x'))).violations).toEqual(['key_id'])
   })
 
-  describe('leaves a thief of the database', () => {
+  describe('a thief of the database gets', () => {
     it('nothing that signs: private keys are ciphertext, each bound to its row', async () => {
       const key = await activeKey()
       const other = await prepare()
@@ -260,7 +260,7 @@ onEveryBackend('the key service', (server, database) => {
       for (const elsewhere of moved) expect(() => openPrivateKey(server.keyring, elsewhere, privateKey)).toThrow()
     })
 
-    it('nothing at all of a key that signs no more', async () => {
+    it('nothing of a key that no longer signs', async () => {
       const key = await activeKey()
       await retire(key.keyId)
       const [row] = await database.query(

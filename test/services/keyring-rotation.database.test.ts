@@ -16,7 +16,7 @@ const { verifyAuditLog, exportAuditHead } = AuditService.method
 const { mintToken } = TokenService.method
 
 onEveryBackend('a keyring that rotates', (server, database) => {
-  it('lets old secrets, user codes and audit rows stand, on instances with the old file and the new', async () => {
+  it('keeps old secrets, user codes and audit rows valid, on instances with the old and the new file', async () => {
     const bearer = { bearer: server.admin.token }
     const registered = await server.registerClient({
       grantTypes: [GrantType.CLIENT_CREDENTIALS, GrantType.DEVICE_CODE],
@@ -75,7 +75,7 @@ onEveryBackend('a keyring that rotates', (server, database) => {
     }
   })
 
-  it('names the audit key that is missing, once one was thrown away', async () => {
+  it('reports a removed audit key', async () => {
     const lost = server.app.keyring.active('audit')
     let without = drawKeyMaterial()
     server.app.keyring.change((material) => {

@@ -22,7 +22,7 @@ onEveryBackend(
         .auditEvents({ eventTypes: ['token.revoked'] })
         .then((all) => all.filter((event) => event.tokenId === tokenId))
 
-    it('ends an access token itself, for whoever reports it, and leaves what was issued beside it', async () => {
+    it('ends an access token for any caller, and keeps other tokens of its grant', async () => {
       const app = await grants.webClient()
       const { accessToken, refreshToken, tokenId } = await grants.signIn(app)
       expect(await report(accessToken)).toMatchObject({})
@@ -44,7 +44,7 @@ onEveryBackend(
       expect((await refusalOf(grants.refresh(app, next.refreshToken))).reason).toBe('OAUTH_INVALID_GRANT')
     })
 
-    it('ends what was exchanged for it, and not what it was exchanged for', async () => {
+    it('ends the tokens exchanged for it, and not the one that it was exchanged for', async () => {
       const service = await grants.serviceClient()
       const subject = await grants.mint(service)
       const derived = await grants.exchangeToken(service, subject.accessToken)
@@ -55,7 +55,7 @@ onEveryBackend(
       expect(await grants.isActive(derived.accessToken)).toBe(false)
     })
 
-    it('tells those who keep answers that it ended, once', async () => {
+    it('publishes its revocation to caching verifiers, once', async () => {
       const rows = async () => Number((await database.query('select count(*) as n from oauth_revocations'))[0]?.['n'])
       const { accessToken } = await grants.mint(await grants.serviceClient())
       const before = await rows()
@@ -65,14 +65,14 @@ onEveryBackend(
       expect(await rows()).toBe(before + 1)
     })
 
-    it('is the same when it is repeated, also by its twin: one event says so', async () => {
+    it('can be repeated, also concurrently, with one audit event', async () => {
       const { accessToken, tokenId } = await grants.mint(await grants.serviceClient())
       await Promise.all([report(accessToken), report(accessToken), report(accessToken)])
       await report(accessToken)
       expect(await events(tokenId)).toHaveLength(1)
     })
 
-    it('answers the same, and no earlier, whatever it is given; what is no token writes nothing', async () => {
+    it('answers the same, after the same time, for any value; other texts write nothing', async () => {
       const service = await grants.serviceClient()
       const [live, ended] = [await grants.mint(service), await grants.mint(service)]
       await server.call(revokeTokens, { target: { case: 'tokenId', value: ended.tokenId } }, grants.bearer())
@@ -101,7 +101,7 @@ onEveryBackend(
 onEveryBackend(
   'RevokeLeakedToken of an address that reports too much',
   (server) => {
-    it('is refused before the look-up: a live token stays', async () => {
+    it('is refused before the look-up, and a live token stays', async () => {
       const grants = grantsOn(server)
       const { accessToken } = await grants.mint(await grants.serviceClient())
       for (let count = 0; count < 2; count += 1) {

@@ -41,7 +41,7 @@ const minting = (server: TestServer) => {
   const issued = async ({ clientId }: Client) =>
     (await server.auditEvents({ clientId, eventTypes: ['token.issued', 'token.exchanged'] })).length
 
-  it('goes on at its rate, and is refused beyond it before anything is written', async () => {
+  it('continues at its rate, and is refused beyond it before anything is written', async () => {
     const client = await newClient()
     const ends = await Promise.allSettled(Array.from({ length: 30 }, () => mint(client)))
     expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
@@ -62,14 +62,14 @@ const minting = (server: TestServer) => {
     expect(await issued(client)).toBe(50)
   })
 
-  it('takes nothing for wishes that are refused on their own', async () => {
+  it('is not charged for requests that are refused for another reason', async () => {
     const client = await newClient()
     const wrong = Array.from({ length: 50 }, () => ({ scopes: ['other'] }))
     await server.call(batchMintTokens, { client: client.client, requests: wrong })
     await batch(client, 20)
   })
 
-  it('counts exchanges too, and each client by itself', async () => {
+  it('counts exchanges, too, and each client separately', async () => {
     const [client, other] = [await newClient(), await newClient()]
     const { accessToken } = await grants.mint(client)
     await batch(client, 19)
@@ -85,7 +85,7 @@ const asserting = (server: TestServer) => {
     signed(issuers.ci, { iss: CI, sub: 'job', aud: server.issuer, exp: inSeconds(300), jti })
   const exchange = async (assertion: Promise<string>) => server.call(exchangeAssertion, { assertion: await assertion })
 
-  it('takes nothing from a client for assertions that were used before', async () => {
+  it('does not charge a client for assertions that were used before', async () => {
     await server.registerClient({ clientId: 'ci-runner', scopes: ['deploy'], grantTypes: [GrantType.JWT_BEARER] })
     const used = job()
     await exchange(used)
@@ -101,7 +101,7 @@ onEveryBackend('minting by assertions', asserting, {
 })
 
 const living = (server: TestServer) => {
-  it('are capped for each client, about, until some have expired', async () => {
+  it('are limited for each client, approximately, until some have expired', async () => {
     const client = await server.registerClient({ scopes: ['orders'] })
     const lifetime = { seconds: 60n, nanos: 0 }
     const mint = () => server.call(mintToken, { client: client.client, lifetime })
@@ -116,7 +116,7 @@ const living = (server: TestServer) => {
     await server.call(mintToken, { client: server.admin.client })
   })
 
-  it('are counted soon, also after the clock was put back', async () => {
+  it('are counted soon, also after the clock was set back', async () => {
     const client = await server.registerClient({ scopes: ['orders'] })
     const mint = () => server.call(mintToken, { client: client.client })
     await Promise.all(Array.from({ length: 25 }, mint))
@@ -140,7 +140,7 @@ const authenticating = (server: TestServer) => {
     for (let at = 0; at < count; at += 1) expect((await guess(clientId)).reason).toBe('OAUTH_INVALID_CLIENT')
   }
 
-  it('is refused after too many failures, alike for ids that exist and others, and goes on later', async () => {
+  it('is refused after too many failures, for existing and other ids alike, and recovers later', async () => {
     const { clientId } = await server.registerClient({})
     for (const id of [clientId, server.unique('nobody-')]) {
       await guesses(id, 5)
@@ -151,7 +151,7 @@ const authenticating = (server: TestServer) => {
     server.clock.advance(600_000)
   })
 
-  it('is never refused to who has shown the right secret lately, whatever its address does', async () => {
+  it('is never refused to a client that recently used the right secret, whatever its address does', async () => {
     const { clientId, client } = await server.registerClient({ scopes: ['orders'] })
     await server.call(mintToken, { client })
     await guesses(clientId, 5)
@@ -161,7 +161,7 @@ const authenticating = (server: TestServer) => {
     server.clock.advance(600_000)
   })
 
-  it('is refused to an address that tries many ids, not to the others there that are known', async () => {
+  it('is refused to an address that tries many ids, but not to known clients there', async () => {
     const { client } = await server.registerClient({ scopes: ['orders'] })
     await server.call(mintToken, { client })
     for (let at = 0; at < 12; at += 1) await guesses(server.unique('nobody-'), 1)
@@ -170,7 +170,7 @@ const authenticating = (server: TestServer) => {
     server.clock.advance(600_000)
   })
 
-  it('counts a secret that was right once as a guess when it is not any more', async () => {
+  it('counts an outdated secret as a guess', async () => {
     const { clientId, client } = await server.registerClient({ scopes: ['orders'] })
     await server.call(mintToken, { client })
     await server.call(ClientService.method.rotateClientSecret, { clientId }, { bearer: server.admin.token })
@@ -189,7 +189,7 @@ const devices = (server: TestServer) => {
   const grants = grantsOn(server)
   const peer = 'peer:127.0.0.1'
 
-  it('of a public client may be pending from one address up to its share, until they are decided', async () => {
+  it('of public clients may be pending from one address up to a share, until they are decided', async () => {
     const client = await grants.deviceClient()
     const ends = await Promise.allSettled(Array.from({ length: 12 }, () => grants.startDevice(client)))
     const started = ends.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
@@ -223,7 +223,7 @@ const devices = (server: TestServer) => {
     await grants.startDevice(clients[9] ?? (await grants.deviceClient()))
   })
 
-  it('are watched from one address a number of times at once', async () => {
+  it('can be watched from one address a limited number of times at once', async () => {
     const client = await grants.webClient({ grantTypes: [GrantType.DEVICE_CODE] })
     const codes = await Promise.all(Array.from({ length: 4 }, () => grants.startDevice(client)))
     const watches = codes.slice(0, 3).map((device) => grants.watchDevice(client, device))
@@ -266,7 +266,7 @@ const trust = (server: TestServer) => {
     )
   const TOO_MANY = /at most 5 trusted issuers may be in the database/
 
-  it('are created up to the cap, by calls at the same time too, and again after one is deleted', async () => {
+  it('are created up to the limit, also by concurrent calls, and again after one is deleted', async () => {
     const names = Array.from({ length: 12 }, () => `https://${server.unique('issuer-')}.example`)
     const ends = await Promise.allSettled(names.map((name) => create(name)))
     expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(5)
@@ -296,14 +296,14 @@ onEveryBackend('trusted issuers', trust, {
 })
 
 const messages = (server: TestServer) => {
-  it('are as large as the variable says', async () => {
+  it('are as large as the variable allows', async () => {
     const refused = await refusalOf(
       server.call(mintToken, { client: server.admin.client, scopes: ['x'.repeat(3_000)] }),
     )
     expect(refused).toMatchObject({ status: 'RESOURCE_EXHAUSTED', reason: '' })
   })
 
-  it('are refused by what they hold before anybody is asked who sends them', async () => {
+  it('are refused for their content before authentication', async () => {
     const many = Array.from({ length: 101 }, () => ({}))
     const refused = await refusalOf(server.call(batchMintTokens, { requests: many }))
     expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['requests'] })

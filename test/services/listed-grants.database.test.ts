@@ -14,7 +14,7 @@ onEveryBackend('ListGrants', (server) => {
   const listed = async (filter: { clientId?: string; userId?: string; activeOnly?: boolean }) =>
     (await server.call(listGrants, filter, admin())).grants
 
-  it('tells what users have consented to, newest first, with its end, and whether it counts', async () => {
+  it("lists users' consents, newest first, with their end and state", async () => {
     const app = await grants.webClient({ audiences: ['stock'] })
     await grants.createCode(app, { scopes: ['orders.read'], audiences: ['stock'] })
     const { code, verifier = '', redirectUri } = await grants.createCode(app, { scopes: ['orders.write'] })
@@ -30,7 +30,7 @@ onEveryBackend('ListGrants', (server) => {
     expect(new Set(tokens.map(({ grantId }) => grantId))).toEqual(new Set([second?.grantId]))
   })
 
-  it('tells which have ended, and keeps those that have not', async () => {
+  it('filters active and ended grants', async () => {
     const app = await grants.webClient()
     for (let count = 0; count < 3; count += 1) await grants.signIn(app)
     const [newest, , oldest] = await listed({ clientId: app.clientId })
@@ -50,7 +50,7 @@ onEveryBackend('ListGrants', (server) => {
     expect(await listed({ userId: oldest?.userId ?? '' })).toHaveLength(1)
   })
 
-  it('goes on page by page, with the token of this filter only', async () => {
+  it('continues page by page, only with the token of this filter', async () => {
     const app = await grants.webClient()
     for (let count = 0; count < 3; count += 1) await grants.createCode(app)
     const all = (await listed({ clientId: app.clientId })).map(({ grantId }) => grantId)
@@ -65,7 +65,7 @@ onEveryBackend('ListGrants', (server) => {
     expect((await refusalOf(foreign)).reason).toBe('OAUTH_INVALID_REQUEST')
   })
 
-  it('is for bearers of qscope:tokens.read', async () => {
+  it('is available to bearers of qscope:tokens.read', async () => {
     const bearerOf = async (scope: string) => {
       const { client } = await server.registerClient({ scopes: [scope] })
       return { bearer: (await server.call(mintToken, { client })).token?.accessToken ?? '' }

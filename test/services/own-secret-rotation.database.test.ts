@@ -36,7 +36,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
   // The admin's token outlives no clock that is put forward.
   const aDayLater = () => server.clock.advance(DAY)
 
-  it('draws a secret that works at once, and leaves the others as they are', async () => {
+  it('creates a secret that works at once, and keeps the others', async () => {
     const { clientId, clientSecret, client } = await rotating()
     const before = await secretsOf(clientId)
     const rotated = await rotate(clientId, clientSecret)
@@ -54,7 +54,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
     ])
   })
 
-  it('ends the new secret after the lifetime that was asked for', async () => {
+  it('ends the new secret after the requested lifetime', async () => {
     const { clientId, clientSecret } = await rotating()
     const { secretId, expireTime } = await rotate(clientId, clientSecret, HOUR)
     const [made] = await secretsOf(clientId)
@@ -102,7 +102,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
       expect(await secretsOf(clientId)).toHaveLength(2)
     })
 
-    it('to a secret after which an administrator has drawn another, and to what it made', async () => {
+    it("to a secret older than an administrator's latest one, and to its descendants", async () => {
       const { clientId, clientSecret, client } = await rotating()
       const rotated = await rotate(clientId, clientSecret)
       const overlap = durationFromMs(20 * DAY)
@@ -121,7 +121,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
     })
   })
 
-  it('is registered for by clients with secrets alone', async () => {
+  it('can be registered only for clients with secrets', async () => {
     const jwks = JSON.stringify({ keys: [] })
     const refused = await refusalOf(
       server.registerClient({ authenticationMethod: 2, jwks, config: { allowOwnRotation: true } }),
@@ -129,7 +129,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
     expect(refused.violations).toContain('config.allow_own_rotation')
   })
 
-  it('is revoked together with the secret that made it, and so on', async () => {
+  it('is revoked together with its ancestors', async () => {
     const { clientId, clientSecret, client } = await rotating()
     const [first] = await secretsOf(clientId)
     const rotated = await rotate(clientId, clientSecret)
@@ -143,7 +143,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
     )
   })
 
-  it('counts no more when a server of an older version revoked its maker alone', async () => {
+  it('is invalid after an older server version revoked only its ancestor', async () => {
     const { clientId, clientSecret, client } = await rotating()
     const [maker] = await secretsOf(clientId)
     const made = await rotate(clientId, clientSecret)
@@ -210,7 +210,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
     })
   })
 
-  it('is revoked alone where it made nothing', async () => {
+  it('is revoked alone if it has no descendants', async () => {
     const { clientId, clientSecret, client } = await rotating()
     const rotated = await rotate(clientId, clientSecret)
     await server.call(revokeClientSecret, { clientId, secretId: rotated.secretId }, bearer())
@@ -218,7 +218,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
     expect(await isLetIn(rotated.client)).toBe(false)
   })
 
-  it('is done once by 20 who try at once, on two instances', async () => {
+  it('succeeds once for 20 concurrent calls on two instances', async () => {
     const other = await startServer(database.url, server.keyring, server.first)
     try {
       const { clientId, client } = await rotating()
@@ -237,7 +237,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
     }
   })
 
-  it('leaves no secret alive when its maker is revoked at the same moment', async () => {
+  it('leaves no valid secret if its ancestor is revoked concurrently', async () => {
     for (let round = 0; round < 5; round += 1) {
       const { clientId, client } = await rotating()
       const [first] = await secretsOf(clientId)
@@ -251,7 +251,7 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
   })
 
   // Puts the clock forward for good, so it comes last.
-  it('goes on day by day: a place stays free, and what ended long ago is forgotten', async () => {
+  it('works every day: a place stays free, and old secrets are removed', async () => {
     const { clientId, clientSecret } = await rotating()
     const token = async () => {
       const minted = await server.call(mintToken, { client: server.admin.client })

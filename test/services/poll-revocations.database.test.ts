@@ -66,7 +66,7 @@ onEveryBackend(
           }) ?? '',
       )
 
-    it('begins now, at once and with nothing to tell, however long the caller would wait', async () => {
+    it('starts at once with an empty answer, whatever wait is requested', async () => {
       const client = await resourceServer()
       await revokeOne(client)
       const begun = performance.now()
@@ -78,7 +78,7 @@ onEveryBackend(
       expect(answer.covered && durationMs(answer.covered)).toBeLessThanOrEqual(tookMs)
     })
 
-    it('tells what was revoked since, once, with the moment from which it may be forgotten', async () => {
+    it('returns later revocations once, with the time from which they may be forgotten', async () => {
       const client = await resourceServer()
       const from = await startNow(client)
       await revokeOne(client)
@@ -93,7 +93,7 @@ onEveryBackend(
       expect((await poll(client, after(from))).revocations).toEqual(told.revocations)
     })
 
-    it('waits for what another instance revokes, and covers the time until then', async () => {
+    it('waits for revocations of another instance, and covers the time until then', async () => {
       const client = await resourceServer()
       const other = await startServer(database.url, server.keyring, server.first)
       onTestFinished(() => other.stop())
@@ -111,7 +111,7 @@ onEveryBackend(
       expect(covered).toBeLessThanOrEqual(performance.now() - sentAt)
     })
 
-    it('goes on at an instance that looked last before the cursor was made by another one', async () => {
+    it('continues on an instance whose last query is older than the cursor', async () => {
       const client = await resourceServer()
       const other = await startServer(database.url, server.keyring, server.first)
       onTestFinished(() => other.stop())
@@ -123,7 +123,7 @@ onEveryBackend(
       expect(further).toMatchObject({ revocations: [], more: false, reset: false })
     })
 
-    it('answers when the wait is over, by a query that began no sooner', async () => {
+    it('answers at the end of the wait with a query that started then', async () => {
       const client = await resourceServer()
       const from = await startNow(client)
       const answer = await poll(client, after(from), { wait: seconds(1) })
@@ -132,7 +132,7 @@ onEveryBackend(
       expect(answer.covered && durationMs(answer.covered)).toBeLessThan(SOON_MS)
     })
 
-    it('tells the history in pages, which hold everything once', async () => {
+    it('returns the history in pages, everything once', async () => {
       const client = await resourceServer()
       for (let n = 0; n < 7; n += 1) await revokeOne(client)
       const keys: string[] = []
@@ -151,7 +151,7 @@ onEveryBackend(
       expect(keys.length).toBeGreaterThanOrEqual(7)
     })
 
-    it('begins the history anew for a cursor that nobody gave out, or that was given to another client', async () => {
+    it('restarts the history for a forged cursor, or one of another client', async () => {
       const [client, other] = [await resourceServer(), await resourceServer()]
       await revokeOne(client)
       const history = (await poll(client, HISTORY)).revocations
@@ -163,7 +163,7 @@ onEveryBackend(
       }
     })
 
-    it('begins anew for a cursor of another database, of one that was put back, and one older than what is kept', async () => {
+    it('restarts for a cursor of another or a restored database, and one that is too old', async () => {
       const client = await resourceServer()
       expect((await poll(client, after(await sealedFor(client, {})))).reset).toBe(false)
       const { madeAt: here } = await heads()
@@ -172,7 +172,7 @@ onEveryBackend(
       }
     })
 
-    it('begins anew once the caller is registered for less than when the cursor was made, even while it waits', async () => {
+    it("restarts if the caller's access was reduced since the cursor, even during the wait", async () => {
       const audience = server.unique('https://api.example/')
       const client = await server.registerClient({ scopes: ['orders.read'], resourceAudiences: [audience] })
       const { clientId } = client
@@ -193,7 +193,7 @@ onEveryBackend(
       expect((await poll(client, after(from))).reset).toBe(true)
     })
 
-    it('answers nobody who is no longer let in when the wait is over', async () => {
+    it('refuses a caller whose access ended during the wait', async () => {
       const client = await resourceServer()
       const from = await startNow(client)
       const waiting = refusalOf(poll(client, after(from), { wait: LONG }))
@@ -206,7 +206,7 @@ onEveryBackend(
       expect(await waiting).toMatchObject({ reason: 'OAUTH_INVALID_CLIENT' })
     })
 
-    it('lets in whoever may check tokens, and nobody else', async () => {
+    it('admits only callers that may verify tokens', async () => {
       const from = NOW
       const bearerOf = async (scopes: string[]) => {
         const { client } = await server.registerClient({ scopes })
@@ -242,7 +242,7 @@ onEveryBackend(
       expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: [field] })
     })
 
-    it('asks the database once in an interval, however many wait, and not at all while nobody does', async () => {
+    it('queries the database once an interval for all waiting calls, and not at all without one', async () => {
       const client = await resourceServer()
       const from = await startNow(client)
       const { revocationFeed } = server.app
@@ -265,7 +265,7 @@ onEveryBackend(
       expect(revocationFeed.queries - idle).toBeLessThanOrEqual(36)
     })
 
-    it('lets as many wait as are allowed, and takes them back when they have gone', async () => {
+    it('limits the number of waiting calls, and frees their places', async () => {
       const client = await resourceServer()
       const from = await startNow(client)
       const { clientId, clientSecret } = client
@@ -284,14 +284,14 @@ onEveryBackend(
       expect(await poll(client, after(from))).toMatchObject({ more: false })
     })
 
-    it('answers before the deadline of a caller who allows a longer wait', async () => {
+    it('answers before the deadline of a call with a longer wait', async () => {
       const client = await resourceServer()
       const from = await startNow(client)
       const answer = await poll(client, after(from), { wait: LONG }, { deadlineMs: 2_000 })
       expect(answer).toMatchObject({ revocations: [], more: false })
     })
 
-    it('speaks JSON on the HTTP port, by POST alone, and has nothing stored', async () => {
+    it('is available as JSON on the HTTP port, only by POST, and not cached', async () => {
       const client = await resourceServer()
       const { clientId, clientSecret } = client
       const credentials = { client: { clientId, clientSecret } }
@@ -312,7 +312,7 @@ onEveryBackend(
       expect(got.status).toBe(405)
     })
 
-    it('answers those who wait at once when the server is asked to stop', async () => {
+    it('answers waiting calls at once when the server stops', async () => {
       const client = await resourceServer()
       const other = await startServer(database.url, server.keyring, server.first)
       let stopped = false

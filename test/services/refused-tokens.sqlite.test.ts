@@ -101,7 +101,7 @@ describe('the log tells why a token was refused, under the ray id, by its handle
     expect(lines).toMatchObject([{ level: 30, reason: 'expired', tokenId: one.tokenId }])
   })
 
-  test('what anybody can make up is told at debug only, and a batch leaves few lines', async () => {
+  test('invented tokens only at debug, and few lines for a batch', async () => {
     const { client } = await minted()
     const unknown = await refusalsOf((sent) =>
       server.call(introspectToken, { client, token: server.unknownToken() }, sent),
@@ -115,7 +115,7 @@ describe('the log tells why a token was refused, under the ray id, by its handle
     expect(server.lines).toContainEqual(expect.objectContaining({ more: 80, rayId: many[0]?.['rayId'] }))
   })
 
-  test('and the line of every refused call names the claim that did not hold', async () => {
+  test('and every refused call with the failed claim', async () => {
     const { client } = await minted()
     const request = { client, refreshToken: 'qrt_x' }
     await server.call(refreshToken, request, { metadata: { 'x-ray-id': 'claim' } }).catch(() => undefined)

@@ -153,7 +153,7 @@ onEveryKind('revocation keys on $name', (kind) => {
     Object.entries(ways).map(([way, scene]) => [way, reason, scene] as const),
   )
 
-  describe('are told when an active token becomes inactive', () => {
+  describe('are published when an active token becomes inactive', () => {
     test.each(scenes)('by %s (%s)', async (_way, _reason, scene) => {
       const { token, end } = await scene()
       const carried = await keysOf(token)
@@ -200,7 +200,7 @@ onEveryKind('revocation keys on $name', (kind) => {
     })
   })
 
-  test('are not told by what ends nothing: refreshes, updates, retired keys, calls that are refused or repeated', async () => {
+  test('are not published by refreshes, updates, retired keys, and refused or repeated calls', async () => {
     const client = await grants.webClient()
     const { refreshToken, tokenId } = await grants.signIn(client)
     const other = await server.registerClient({ scopes: ['a'] })
@@ -220,7 +220,7 @@ onEveryKind('revocation keys on $name', (kind) => {
     expect(keys).toEqual([])
   })
 
-  test('are told in the commit that ends the token: whoever sees it inactive finds them', async () => {
+  test('are published in the commit that ends the token', async () => {
     const client = await server.registerClient({ scopes: ['a'] })
     const tokens = await Promise.all(Array.from({ length: 24 }, () => grants.mint(client)))
     const carried = await Promise.all(tokens.map(({ accessToken }) => keysOf(accessToken)))
@@ -246,7 +246,7 @@ onEveryKind('revocation keys on $name', (kind) => {
     await ending
   })
 
-  test('stand in a JWT as rvk, the same that introspection and verification answer', async () => {
+  test('are in a JWT as rvk, equal to those of introspection and verification', async () => {
     const client = await server.registerClient({ scopes: ['a'], config: JWT })
     const { accessToken: token } = await grants.mint(client)
     const { rvk } = partOf(token, 1) as { rvk: string[] }
@@ -262,7 +262,7 @@ onEveryKind('revocation keys on $name', (kind) => {
     expect(carried.filter((key) => published.includes(key))).toHaveLength(1)
   })
 
-  test('are none of a refresh token', async () => {
+  test('do not exist for a refresh token', async () => {
     const client = await grants.webClient({ redirectUris: [REDIRECT_URI] })
     const { refreshToken } = await grants.signIn(client)
     const { claims } = await server.call(TokenService.method.introspectToken, {

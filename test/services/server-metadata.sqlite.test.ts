@@ -22,7 +22,7 @@ describe('GetServerMetadata', () => {
     return server
   }
 
-  it('answers anyone what the HTTP document says, member by member', async () => {
+  it('returns the content of the HTTP document to everybody', async () => {
     const server = await serving(HTTP_PORT)
     const metadata = await server.call(getServerMetadata, {})
     const response = await fetch(`${server.httpUrl}/.well-known/oauth-authorization-server`)
@@ -33,7 +33,7 @@ describe('GetServerMetadata', () => {
     expect(metadata.tlsClientCertificateBoundAccessTokens).toBe(false)
   })
 
-  it('names no endpoints where there is no HTTP port, and no forms where they are off', async () => {
+  it('contains no endpoints without the HTTP port, and no forms if they are off', async () => {
     const alone = await (await serving({})).call(getServerMetadata, {})
     expect(alone).toMatchObject({ tokenEndpoint: '', introspectionEndpoint: '', jwksUri: '' })
     expect(alone.grantTypesSupported).toContain('client_credentials')

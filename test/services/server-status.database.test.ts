@@ -12,7 +12,7 @@ const { mintToken, introspectToken } = TokenService.method
 onEveryBackend('GetServerStatus', (server) => {
   const status = () => server.call(getServerStatus, {}, { bearer: server.admin.token })
 
-  it('tells version, health and what the doctor finds on the open database', async () => {
+  it("returns version, health and the doctor's findings about the open database", async () => {
     const { version, serving, startTime, examineTime, findings } = await status()
     expect({ version, serving }).toEqual({ version: manifest.version, serving: true })
     expect(Number(startTime?.seconds)).toBeLessThanOrEqual(Number(examineTime?.seconds))
@@ -47,14 +47,14 @@ onEveryBackend('GetServerStatus', (server) => {
     expect(after.calls.some(({ method }) => method.endsWith(introspectToken.name))).toBe(false)
   })
 
-  it('shows nothing that a database URL or a keyring keeps secret', async () => {
+  it('shows no secrets of a database URL or a keyring', async () => {
     const answer = await status()
     const text = JSON.stringify(answer, (_key, value) => (typeof value === 'bigint' ? String(value) : value))
     expect(text).not.toMatch(/:\/\/[^*"]*:[^*"]+@/)
     expect(text).not.toContain(server.admin.clientSecret)
   })
 
-  it('is opened by qscope:server.read alone', async () => {
+  it('requires qscope:server.read', async () => {
     const bearerWith = async (scope: string) => {
       const { client } = await server.registerClient({ scopes: [scope] })
       return (await server.call(mintToken, { client })).token?.accessToken ?? ''
@@ -66,7 +66,7 @@ onEveryBackend('GetServerStatus', (server) => {
     expect(refusal).toMatchObject({ reason: 'OAUTH_INSUFFICIENT_SCOPE' })
   })
 
-  it('examines once for all who ask together', async () => {
+  it('examines once for concurrent calls', async () => {
     const answers = await Promise.all(Array.from({ length: 8 }, status))
     expect(new Set(answers.map(({ examineTime }) => `${examineTime?.seconds}.${examineTime?.nanos}`)).size).toBe(1)
   })

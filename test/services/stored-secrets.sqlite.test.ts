@@ -26,7 +26,7 @@ async function refusalOf(call: Promise<unknown>): Promise<Refused> {
 }
 
 describe('free text', () => {
-  test('keeps its words but those that hold a token or a secret', () => {
+  test('keeps its words except those with a token or a secret', () => {
     for (const secret of SECRETS) {
       expect(withoutSecrets(`leaked  ${secret}\nin token=${secret}, see log`)).toBe(
         'leaked  [redacted]\nin [redacted] see log',
@@ -100,7 +100,7 @@ for (const kind of databaseKinds.filter(({ name }) => name === 'sqlite')) {
       expect(JSON.stringify(refused.details) + refused.message).not.toContain(token)
     })
 
-    test('are refused in a public key, but not seen in the number that it is', async () => {
+    test('are refused in a public key, but not its number', async () => {
       const { n = '', ...rsa } = generateKeyPairSync('rsa', { modulusLength: 2_048 }).publicKey.export({
         format: 'jwk',
       })

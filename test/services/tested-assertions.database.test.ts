@@ -33,7 +33,7 @@ onEveryBackend(
       return last?.passed === false ? last.name : null
     }
 
-    it('names the client of a proof, and the check that one fails which the call refuses', async () => {
+    it('names the client of an accepted assertion, and the failed check of a refused one', async () => {
       const platform = await jwtPlatform(server)
       const { clientId, subject, assertion, mintWith } = await workload(server, platform, {
         requiredClaims: { namespace: 'shop' },
@@ -63,7 +63,7 @@ onEveryBackend(
       expect(await failedCheck(await assertion(good))).toBe('client_is_enabled')
     })
 
-    it('does not use up what may be used once, and says when it was', async () => {
+    it('does not use up a single-use assertion, and reports a used one', async () => {
       const platform = await jwtPlatform(server, { singleUse: true })
       const { assertion, mintWith } = await workload(server, platform)
       expect(await failedCheck(await assertion())).toBe('assertion_id_is_present')
@@ -73,7 +73,7 @@ onEveryBackend(
       expect(await failedCheck(once)).toBe('assertion_is_unused')
     })
 
-    it('says for whom an assertion stands as a grant, and for how much', async () => {
+    it('reports the client and scopes of an assertion as a grant', async () => {
       const pair = signingPair('ES256')
       const issuer = `https://${randomUUID()}.example`
       const { clientId } = await server.registerClient({ grantTypes: [GrantType.JWT_BEARER], scopes: ['a', 'b'] })
@@ -100,7 +100,7 @@ onEveryBackend(
       expect(await asGrant({ exp: inSeconds(7_200) })).toBe('assertion_is_timely')
     })
 
-    it('needs the permission to read trust, and writes nothing', async () => {
+    it('requires the permission to read issuers, and writes nothing', async () => {
       const { client } = await server.registerClient({ scopes: ['qscope:clients.read'] })
       const { token } = await server.call(TokenService.method.mintToken, { client })
       const refused = await refusalOf(

@@ -55,7 +55,7 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
     build: { attempt: 2, labels: ['ä', ''], ratio: 0.5, none: null, ok: true },
   }
 
-  it('stand in every answer about it', async () => {
+  it('are in every answer about it', async () => {
     const { exchange } = await trust(MAPPING)
     const { token } = await exchange(CLAIMS)
     const { claims } = await server.call(introspectToken, { token }, admin())
@@ -67,7 +67,7 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
     expect(verdict).toBe(Verdict.ACCEPTED)
   })
 
-  it('stand beside the own claims of a JWT, which count', async () => {
+  it("are next to a JWT's own claims, which take precedence", async () => {
     const { clientId, exchange } = await trust(MAPPING, AccessTokenFormat.JWT)
     const { token } = await exchange(CLAIMS)
     expect(decodeJwt(token)).toMatchObject({ ...EXTRA, iss: server.issuer, sub: clientId, client_id: clientId })
@@ -92,7 +92,7 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
     expect(claims?.extra).toBeUndefined()
   })
 
-  it('choose whom an assertion stands for, and for how much', async () => {
+  it('select the client and scopes of an assertion', async () => {
     const { exchange } = await trust({
       claims: {},
       condition: 'claims.repository_owner == "octo"',
@@ -106,7 +106,7 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
     expect((await refusalOf(exchange({ ...main, repository_owner: 'evil' }))).reason).toBe('OAUTH_INVALID_GRANT')
   })
 
-  it('refuse an assertion for which they cannot be evaluated, without a hint', async () => {
+  it('refuse an assertion if they cannot be evaluated, without details', async () => {
     const { exchange, assertion } = await trust({ tokenClaims: { team: 'claims.team' } })
     const missing = await refusalOf(exchange())
     const forged = await refusalOf(server.call(exchangeAssertion, { assertion: `${await assertion()}A` }))
@@ -120,7 +120,7 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
     expect((await bomb.exchange({ a: [1, 1] })).token).not.toBe('')
   })
 
-  it('are judged when the issuer is written, by the place of the expression', async () => {
+  it('are checked when the issuer is written, with the path of the expression', async () => {
     const { trustedIssuer } = await trust({})
     const rule = {
       ...trustedIssuer.rules[0],

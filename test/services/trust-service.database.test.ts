@@ -106,7 +106,7 @@ onEveryBackend(
         .reverse()
 
     describe('CreateTrustedIssuer', () => {
-      it('begins the trust with the next call, says who did it, and writes it to the audit log', async () => {
+      it('applies from the next call on, and is audited with its caller', async () => {
         const { clientId } = await workload()
         const issuer = `https://${server.unique('new-')}.example`
         const jwt = await assertion(issuer)
@@ -136,7 +136,7 @@ onEveryBackend(
         ])
       })
 
-      it('judges by all that it was given: audience, single use, longest lifetime, claims by pointer', async () => {
+      it('applies all settings: audience, single use, longest lifetime, claims by pointer', async () => {
         const { clientId } = await workload()
         const { issuer } = await create({
           audience: 'qscope',
@@ -164,7 +164,7 @@ onEveryBackend(
         }
       })
 
-      it('creates one, of 10 concurrent calls with one name, and refuses the others as a conflict', async () => {
+      it('creates one for 10 concurrent calls with one name, and refuses the others as a conflict', async () => {
         const issuer = `https://${server.unique('raced-')}.example`
         const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => create({ issuer })))
         const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.reason] : []))
@@ -181,7 +181,7 @@ onEveryBackend(
         ])
       })
 
-      it('tells all that is wrong at once, and where', async () => {
+      it('reports all problems at once with their paths', async () => {
         const wrong = create({
           issuer: 'https://a b.example',
           audience: 'a\nb',
@@ -190,29 +190,29 @@ onEveryBackend(
             { claims: { sub: 'x' }, clientId: 'no client', scopes: ['qscope:consent', 'a"b', 'qscope:unknown', 'ok'] },
           ],
         })
-        const name = 'must be a text without white space, control characters and characters that cannot be seen'
+        const name = 'must not be empty or contain white space, control characters or invisible characters'
         expect(await violationsOf(wrong)).toEqual([
           `trusted_issuer.issuer ${name}`,
           `trusted_issuer.audience ${name}`,
           'trusted_issuer.rules[0] needs claims, a condition or both: without any it holds for everybody',
           'trusted_issuer.rules[1].client_id must be the id of a client',
-          'trusted_issuer.rules[1].scopes[0] must be a scope, and none under qscope:',
-          'trusted_issuer.rules[1].scopes[1] must be a scope, and none under qscope:',
-          'trusted_issuer.rules[1].scopes[2] must be a scope, and none under qscope:',
+          'trusted_issuer.rules[1].scopes[0] must be a scope that does not begin with qscope:',
+          'trusted_issuer.rules[1].scopes[1] must be a scope that does not begin with qscope:',
+          'trusted_issuer.rules[1].scopes[2] must be a scope that does not begin with qscope:',
         ])
       })
 
-      it('refuses names with characters that cannot be seen', async () => {
+      it('refuses names with invisible characters', async () => {
         for (const character of ['\u0000', '\u0007', '\t', '\u007f', '\u200b', '\u202e', '\ufeff', '\u00a0']) {
           const [violation] = await violationsOf(create({ issuer: `https://a${character}.example` }))
           expect(violation).toMatch(
-            /^trusted_issuer.issuer (must be a text without white space|contains the character U)/,
+            /^trusted_issuer.issuer (must not be empty or contain white space|contains the character U)/,
           )
         }
         expect(await violationsOf(create({ issuer: '' }))).toHaveLength(1)
       })
 
-      it('refuses keys of no use, and private ones, without quoting them', async () => {
+      it('refuses unusable and private keys, without quoting them', async () => {
         const { privateKey } = signingPair('ES256')
         const jwk = privateKey.export({ format: 'jwk' })
         const refusal = await refusalOf(
@@ -248,7 +248,7 @@ onEveryBackend(
         expect(await violationsOf(create({ keys: { case: 'jwks', value: huge } }))).toHaveLength(1)
       })
 
-      it('takes certificates for keys that are fetched alone, and no private key among them', async () => {
+      it('accepts certificates only for fetched keys, and no private key in them', async () => {
         const keys = { case: 'jwksUri', value: 'https://keys.example/jwks' } as const
         const field = 'trusted_issuer.ca_certificates'
         for (const caCertificates of ['x', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----']) {
@@ -264,7 +264,7 @@ onEveryBackend(
         ])
       })
 
-      it('keeps a name of SPIFFE for SPIFFE, and the other way round', async () => {
+      it('accepts SPIFFE names only for SPIFFE, and no others for it', async () => {
         const kind = TrustedIssuerKind.SPIFFE
         const domain = `${server.unique('td-')}.example`
         const { alg: _alg, ...jwk } = pair.publicJwk
@@ -275,20 +275,20 @@ onEveryBackend(
           'trusted_issuer.issuer names a SPIFFE trust domain: the kind must be SPIFFE',
         ])
         expect(await violationsOf(create({ trustDomain: domain }))).toEqual([
-          'trusted_issuer.trust_domain goes with the kind SPIFFE',
+          'trusted_issuer.trust_domain is allowed only for the kind SPIFFE',
         ])
         expect(await violationsOf(spiffe({ trustDomain: 'other.example' }))).toEqual([
-          'trusted_issuer.issuer must be spiffe:// and the trust domain, without anything behind it',
+          'trusted_issuer.issuer must be spiffe:// followed by only the trust domain',
         ])
         expect(await violationsOf(spiffe({ issuer: `https://${domain}` }))).toHaveLength(1)
         expect(await violationsOf(spiffe({ issuer: `spiffe://${domain}/workload` }))).toHaveLength(1)
         const [discovered] = await violationsOf(spiffe({ keys: { case: 'discovery', value: true } }))
-        expect(discovered).toMatch(/^trusted_issuer.discovery goes with the kind JWT/)
+        expect(discovered).toMatch(/^trusted_issuer.discovery is allowed only for the kind JWT/)
         // The trust domain follows from the name.
         expect(await spiffe({})).toMatchObject({ trustDomain: domain, kind })
       })
 
-      it('takes rules for clients that do not exist: they may be registered later', async () => {
+      it('accepts rules for missing clients, which may be registered later', async () => {
         const clientId = server.unique('later-')
         const { issuer } = await create({ rules: [rule(clientId)] })
         expect((await refusalOf(exchange(await assertion(issuer)))).reason).toBe('OAUTH_INVALID_GRANT')
@@ -315,7 +315,7 @@ onEveryBackend(
     })
 
     describe('ListTrustedIssuers and GetTrustedIssuer', () => {
-      it('show those of the file among those of the database, read-only, and page through all in the order of names', async () => {
+      it('include those of the file, read-only, and page through all in order of names', async () => {
         const before = await create({ issuer: `https://of-file-${server.unique('')}.example` })
         const after = await create({ issuer: `https://of-filf-${server.unique('')}.example` })
         const seen: string[] = []
@@ -337,7 +337,7 @@ onEveryBackend(
         expect(found?.rules[0]).toMatchObject({ clientId: 'of-file', scopes: ['a'] })
       })
 
-      it('keeps to an owner, and refuses the page token of another filter', async () => {
+      it('filter by owner, and refuse the page token of another filter', async () => {
         const owner = server.unique('repo-')
         const names = [await create({ owner }), await create({ owner })].map(({ issuer }) => issuer).toSorted()
         const page = await server.call(listTrustedIssuers, { owner, pageSize: 1 }, admin())
@@ -347,7 +347,7 @@ onEveryBackend(
         expect(await violationsOf(other)).toHaveLength(1)
       })
 
-      it('finds an issuer by its exact name alone', async () => {
+      it('find an issuer only by its exact name', async () => {
         const { issuer } = await create()
         for (const name of [`${issuer}/`, issuer.toUpperCase(), `${issuer} `, 'https://nobody.example']) {
           expect((await refusalOf(get(name))).reason).toBe('RESOURCE_NOT_FOUND')
@@ -356,7 +356,7 @@ onEveryBackend(
     })
 
     describe('UpdateTrustedIssuer', () => {
-      it('changes what the mask names, for the next assertion, and writes what changed to the audit log', async () => {
+      it('changes the fields in the mask for the next assertion, and audits the changes', async () => {
         const [one, two] = [await workload(), await workload()]
         const { issuer, etag, createTime } = await create({ rules: [rule(one.clientId)], displayName: 'CI' })
         const next = signingPair('ES256')
@@ -381,7 +381,7 @@ onEveryBackend(
         })
       })
 
-      it('takes the fields that are set where there is no mask, and all that can change for *, but the owner', async () => {
+      it('changes the set fields without a mask, and all except the owner with *', async () => {
         const { issuer } = await create({ audience: 'aud', singleUse: true, owner: 'repo', displayName: 'CI' })
         expect(await update({ issuer, audience: 'other' })).toMatchObject({
           audience: 'other',
@@ -401,7 +401,7 @@ onEveryBackend(
         ])
       })
 
-      it('refuses fields that are fixed, unknown or not the key that is set', async () => {
+      it('refuses fields that are fixed, unknown or another kind of key', async () => {
         const { issuer } = await create()
         const paths = [
           'issuer',
@@ -429,7 +429,7 @@ onEveryBackend(
         ])
       })
 
-      it('refuses an etag that is not the current one, also that of an issuer that was deleted and created again', async () => {
+      it('refuses a stale etag, also after an issuer was deleted and created again', async () => {
         const first = await create()
         await remove(first.issuer, { etag: first.etag })
         const second = await create({ issuer: first.issuer })
@@ -440,7 +440,7 @@ onEveryBackend(
         })
       })
 
-      it('writes nothing where all is so already', async () => {
+      it('writes nothing without a change', async () => {
         const created = await create({ rules: [rule('some-client', { claims: { b: '1', a: '2' } })] })
         const { issuer, rules } = created
         expect(
@@ -449,7 +449,7 @@ onEveryBackend(
         expect(await eventsOf(issuer)).toHaveLength(1)
       })
 
-      it('lets one win, of concurrent calls with one etag', async () => {
+      it('accepts one of several concurrent calls with the same etag', async () => {
         const { issuer, etag } = await create()
         const outcomes = await Promise.allSettled(
           Array.from({ length: 8 }, (_, n) => update({ issuer, etag, displayName: `n${n}` })),
@@ -458,7 +458,7 @@ onEveryBackend(
         expect(await eventsOf(issuer)).toHaveLength(2)
       })
 
-      it('against a delete: whichever comes first, the issuer is gone in the end', async () => {
+      it('concurrent with a delete leaves no issuer', async () => {
         const { issuer } = await create()
         const [, , , deleted] = await Promise.allSettled([
           update({ issuer, displayName: 'one' }),
@@ -484,7 +484,7 @@ onEveryBackend(
         ])
       })
 
-      it('lets an owner be taken away only by whoever adopts', async () => {
+      it('removes an owner only with adoption', async () => {
         const { issuer } = await create({ owner: 'one' })
         expect((await refusalOf(update({ issuer, owner: 'two' }))).reason).toBe('RESOURCE_CONFLICT')
         expect(await update({ issuer, owner: 'two' }, undefined, { adopt: true })).toMatchObject({ owner: 'two' })
@@ -502,7 +502,7 @@ onEveryBackend(
     })
 
     describe('DeleteTrustedIssuer', () => {
-      it('ends the trust with the next call, and leaves tokens as they are', async () => {
+      it('applies from the next call on, and keeps tokens', async () => {
         const { clientId } = await workload()
         const { issuer, etag } = await create({ rules: [rule(clientId)] })
         const jwt = await assertion(issuer)
@@ -519,7 +519,7 @@ onEveryBackend(
     })
 
     describe('validate_only', () => {
-      it('answers what would be, or the refusal, and writes nothing', async () => {
+      it('returns the result or the error, and writes nothing', async () => {
         const { issuer, etag } = await create()
         const before = await dump(database)
         const validateOnly = true
@@ -537,8 +537,8 @@ onEveryBackend(
       })
     })
 
-    describe('whoever changes trust', () => {
-      it('needs every permission of the clients that the issuer proves before or after', async () => {
+    describe('a caller that changes issuers', () => {
+      it('needs every permission of the clients that the issuer authenticates before or after', async () => {
         const strong = await server.registerClient({ scopes: ['qscope:clients.read', 'qscope:keys.write', 'a'] })
         const weak = await workload()
         const writer = await holderOf('qscope:trust.write')
@@ -566,7 +566,7 @@ onEveryBackend(
         await remove(issuer, {}, writer)
       })
 
-      it('is judged again in the transaction that writes, by what the clients have then', async () => {
+      it('is checked again in the writing transaction, with the current clients', async () => {
         const { clientId } = await workload(['a'])
         const { issuer } = await create({ rules: [rule('some-client')] })
         const { app } = server
@@ -604,7 +604,7 @@ onEveryBackend(
         expect(await judged.execute(changeIssuer, ctx, changing)).toMatchObject({ ok: true })
       })
 
-      it('needs trust.write, and trust.read to look; no other permission opens them', async () => {
+      it('needs trust.write, and trust.read to read', async () => {
         const others = await holderOf(...PERMISSIONS.filter((each) => !each.startsWith('qscope:trust.')))
         const { issuer } = await create()
         const reading = await holderOf('qscope:trust.read')

@@ -30,7 +30,7 @@ onEveryBackend('UsageService', (server, database) => {
       .poll(async () => (await database.query('select name from oauth_audit_followers')).length, PATIENCE)
       .toBeGreaterThan(0)
 
-  it('counts the scopes of tokens by client and day, and tells which were never used', async () => {
+  it('counts the scopes of tokens by client and day, and lists the unused ones', async () => {
     const { client, clientId } = await server.registerClient({ scopes: ['a', 'b', 'c'] })
     followerOf(server).start()
     await begun()
@@ -43,7 +43,7 @@ onEveryBackend('UsageService', (server, database) => {
     expect(Number(usage?.day?.seconds) % 86_400).toBe(0)
   })
 
-  it('counts each token once, whoever follows, and however often they are stopped', async () => {
+  it('counts each token once, with any followers and interruptions', async () => {
     const { client, clientId } = await server.registerClient({ scopes: ['x'] })
     const other = await startServer(database.url, server.keyring, server.first)
     onTestFinished(() => other.stop())

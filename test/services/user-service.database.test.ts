@@ -22,7 +22,7 @@ onEveryBackend('UserService', (server) => {
   const reactivate = (userId: string) => server.call(reactivateUser, { userId }, bearer())
 
   describe('RegisterUser', () => {
-    it('registers a user, active, and says who did', async () => {
+    it('registers an active user, with the caller', async () => {
       const externalId = server.unique('user-')
       const user = await registered(externalId)
       expect(user).toMatchObject({ externalId, active: true })
@@ -33,7 +33,7 @@ onEveryBackend('UserService', (server) => {
       expect(events.map(({ eventType }) => eventType)).toEqual(['user.registered'])
     })
 
-    it('finds the one who has the external id already, also when many register it at once', async () => {
+    it('finds an existing external id, also in concurrent calls', async () => {
       const externalId = server.unique('user-')
       const users = await Promise.all(Array.from({ length: 20 }, () => registered(externalId)))
       const [userId = '', ...others] = new Set(users.map((user) => user.userId))
@@ -41,7 +41,7 @@ onEveryBackend('UserService', (server) => {
       expect(await server.auditEvents({ userId, eventTypes: ['user.registered'] })).toHaveLength(1)
     })
 
-    it('takes external ids byte by byte: case, accents and trailing spaces tell users apart', async () => {
+    it('compares external ids byte by byte: case, accents and trailing spaces differ', async () => {
       const base = server.unique('Usér-')
       const ids = [
         base,
@@ -56,7 +56,7 @@ onEveryBackend('UserService', (server) => {
       expect(new Set(users.map(({ userId }) => userId)).size).toBe(ids.length)
     })
 
-    it('refuses an external id that is empty or longer than 255 characters, and takes any other', async () => {
+    it('refuses an external id that is empty or longer than 255 characters, and accepts any other', async () => {
       for (const externalId of ['', 'x'.repeat(256)]) {
         const refused = await refusalOf(registered(externalId))
         expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['external_id'] })
@@ -66,7 +66,7 @@ onEveryBackend('UserService', (server) => {
       }
     })
 
-    it('registers a user whose consent is seen first, once', async () => {
+    it('registers a new user at a consent, once', async () => {
       const client = await grants.webClient()
       const user = grants.newUser()
       const tokens = await Promise.all(Array.from({ length: 10 }, () => grants.signIn(client, { user })))
@@ -85,7 +85,7 @@ onEveryBackend('UserService', (server) => {
       expect([(await get(user.userId)).user, byExternalId.user]).toEqual([user, user])
     })
 
-    it('says when there is none, and which', async () => {
+    it('reports a missing user with its id', async () => {
       const externalId = server.unique('nobody-')
       for (const id of [
         { case: 'userId' as const, value: NOBODY },
@@ -144,7 +144,7 @@ onEveryBackend('UserService', (server) => {
   })
 
   describe('DeactivateUser and ReactivateUser', () => {
-    it('end all tokens of the user in the very next call, and bring back those that have not expired', async () => {
+    it('end all tokens of the user from the next call on, and restore unexpired ones', async () => {
       const [client, other] = [await grants.webClient(), await grants.webClient()]
       const user = await registered()
       const reference = { user: { id: { case: 'userId' as const, value: user.userId } } }
@@ -161,7 +161,7 @@ onEveryBackend('UserService', (server) => {
       expect(await areActive()).toEqual([true, true, true])
     })
 
-    it('are done once and audited once, however often they are asked', async () => {
+    it('apply and are audited once, however often they are called', async () => {
       const { userId } = await registered()
       for (const change of [deactivate, reactivate]) {
         await Promise.all(Array.from({ length: 5 }, () => change(userId)))
@@ -176,7 +176,7 @@ onEveryBackend('UserService', (server) => {
       expect(events[0]).toMatchObject({ actor: server.admin.clientId })
     })
 
-    it('do not bring back what was revoked meanwhile', async () => {
+    it('do not restore what was revoked in the meantime', async () => {
       const client = await grants.webClient()
       const user = await registered()
       const tokens = await grants.signIn(client, { user: { id: { case: 'userId', value: user.userId } } })
@@ -188,7 +188,7 @@ onEveryBackend('UserService', (server) => {
       expect(await grants.isActive(tokens.refreshToken)).toBe(false)
     })
 
-    it('say when there is no such user', async () => {
+    it('report a missing user', async () => {
       for (const change of [deactivate, reactivate]) {
         expect((await refusalOf(change(NOBODY))).reason).toBe('RESOURCE_NOT_FOUND')
       }
@@ -196,7 +196,7 @@ onEveryBackend('UserService', (server) => {
   })
 
   describe('DeleteUser', () => {
-    it('ends the tokens, and frees the external id for somebody else', async () => {
+    it('ends the tokens, and frees the external id for another user', async () => {
       const client = await grants.webClient()
       const user = await registered()
       const tokens = await grants.signIn(client, { user: { id: { case: 'userId', value: user.userId } } })
@@ -211,7 +211,7 @@ onEveryBackend('UserService', (server) => {
       expect(listed.users.map(({ userId }) => userId)).not.toContain(user.userId)
     })
 
-    it('is done by one of many who ask at once', async () => {
+    it('succeeds for one of many concurrent calls', async () => {
       const { userId } = await registered()
       const answers = await Promise.allSettled(
         Array.from({ length: 10 }, () => server.call(deleteUser, { userId }, bearer())),

@@ -39,7 +39,7 @@ onEveryBackend('validate_only of ClientService', (server, database) => {
     expect(await dump(database)).toEqual(before)
   })
 
-  it('answers the client as it would be registered, without a secret, an etag and an id that is drawn', async () => {
+  it('returns the client as it would be registered, without a secret, an etag and a generated id', async () => {
     const clientId = server.unique('planned-')
     const request = { ...confidential, scopes: ['a', 'a', 'b'], validateOnly }
     const named = await server.call(registerClient, { ...request, clientId }, admin())
@@ -53,7 +53,7 @@ onEveryBackend('validate_only of ClientService', (server, database) => {
     expect(registered.client).toMatchObject(planned)
   })
 
-  it('answers the client as it would be changed, with the etag that the change has to name', async () => {
+  it('returns the client as it would be changed, with the etag that the change has to name', async () => {
     const { clientId } = await server.registerClient({ scopes: ['a'] })
     const { etag = '' } = (await read(clientId)) ?? {}
     const change = { client: { clientId, scopes: ['b'] }, etag }
@@ -64,7 +64,7 @@ onEveryBackend('validate_only of ClientService', (server, database) => {
     expect(changed.client).toMatchObject({ scopes: ['b'] })
   })
 
-  it('answers a client as it would be disabled and enabled; it goes on as it is', async () => {
+  it('returns a client as it would be disabled and enabled, without changing it', async () => {
     const { clientId, client } = await server.registerClient({})
     const disabled = await server.call(disableClient, { clientId, validateOnly }, admin())
     expect(disabled.client?.enabled).toBe(false)
@@ -75,7 +75,7 @@ onEveryBackend('validate_only of ClientService', (server, database) => {
     expect((await read(clientId))?.enabled).toBe(false)
   })
 
-  it('draws no secret for anyone: the old ones stay as they are', async () => {
+  it('creates no secret, and the old ones stay valid', async () => {
     const { clientId, client } = await server.registerClient({})
     const secrets = () => server.call(listClientSecrets, { clientId }, admin())
     const before = await secrets()

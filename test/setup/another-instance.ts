@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest'
 import type { FreshDatabase } from './fresh-database.ts'
 import { startServer, type TestServer } from './server.ts'
 
-/** Another instance beside a server, on the same database. It stops with the test, unless the test stops it before. */
+/** Starts another instance on the same database. It stops with the test, or earlier if the test stops it. */
 export async function anotherInstance(
   { keyring, first }: Pick<TestServer, 'keyring' | 'first'>,
   { url }: Pick<FreshDatabase, 'url'>,

@@ -6,7 +6,7 @@ export interface SigningPair {
   readonly kid: string
   readonly algorithm: string
   readonly privateKey: KeyObject
-  /** As it stands in a key set. */
+  /** The public key as in a key set. */
   readonly publicJwk: JsonWebKey
 }
 
@@ -28,7 +28,7 @@ export function jwksOf(...pairs: readonly Pick<SigningPair, 'publicJwk'>[]): str
   return JSON.stringify({ keys: pairs.map((pair) => pair.publicJwk) })
 }
 
-/** Claims that may be anything: a test breaks what it is about. */
+/** Arbitrary claims, so that a test can make invalid ones. */
 export type Claims = Readonly<Record<string, unknown>>
 
 export async function signed(pair: SigningPair, claims: Claims, header: Claims = {}): Promise<string> {
@@ -36,7 +36,7 @@ export async function signed(pair: SigningPair, claims: Claims, header: Claims =
   return await new SignJWT({ ...claims }).setProtectedHeader(protectedHeader).sign(pair.privateKey)
 }
 
-/** Seconds since 1970, from now. */
+/** The time in seconds since 1970, relative to now. */
 export function inSeconds(seconds: number): number {
   return Math.floor(Date.now() / 1_000) + seconds
 }

@@ -4,16 +4,15 @@ import { databaseKinds, type FreshDatabase } from './fresh-database.ts'
 import { startServer, type TestServer } from './server.ts'
 
 export interface ServerOptions {
-  /** More of the environment. */
+  /** Additional environment variables. */
   readonly variables?: Readonly<Record<string, string>>
-  /** How the connection of `server.call` is secured; plaintext if not given. */
+  /** The credentials of the channel of `server.call`. Default: plaintext. */
   readonly channel?: ChannelCredentials
 }
 
 /**
- * Runs a suite against a real server on every backend. The tests of one suite
- * and backend share a server and its clock; each registers clients of its own.
- * The database is there to be looked into, past the server.
+ * Runs a suite with a real server on every backend. The tests of a suite and backend share a server and its clock. Each
+ * registers its own clients. The database can be queried directly.
  */
 export function onEveryBackend(
   name: string,
@@ -40,7 +39,7 @@ export function onEveryBackend(
   }
 }
 
-/** A suite is described before its server runs; its tests run after. */
+/** A suite is described before its server starts. Its tests run later. */
 function later<T extends object>(find: () => T | null): T {
   return new Proxy({} as T, {
     get: (_target, property) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { calmest } from './calmest.ts'
 
-/** Measures so long, one value a window. */
+/** Returns one of these values for each measurement. */
 function measuring(...values: readonly number[]) {
   const left = [...values]
   return { left, measure: async () => left.shift() ?? Number.NaN }

@@ -1,8 +1,8 @@
 const MOST_WINDOWS = 3
 
 /**
- * The smallest of up to three measurements, one after the other; the first one below the bound is the last. A stall
- * of the machine, such as a second of its disk, is in one of them; what the software itself does is in each.
+ * The smallest of up to three sequential measurements. Stops at the first one below the bound. A stall of the machine, such
+ * as a second of its disk, affects one measurement. Slow software affects all of them.
  */
 export async function calmest(bound: number, measure: () => Promise<number>): Promise<number> {
   let least = Number.POSITIVE_INFINITY

@@ -16,10 +16,10 @@ export interface Identity {
   readonly thumbprint: string
 }
 
-/** Names for which a server on this machine is reached. */
+/** Names under which a server on this machine can be reached. */
 export const LOCAL_NAMES = Object.freeze(['DNS:localhost', 'IP:127.0.0.1'])
 
-/** A folder of the suite's own, removed when it ends. */
+/** Creates a folder for the suite. It is removed at the end. */
 export function suiteFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'qscope-tls-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -36,7 +36,7 @@ function identityIn(folder: string, name: string): Identity {
   return { certFile, keyFile, cert, key: readFileSync(keyFile), thumbprint: thumbprint.toString('base64url') }
 }
 
-/** Names as OpenSSL writes them: `DNS:…`, `URI:…`, `IP:…`, `email:…`. */
+/** Names in OpenSSL's format: `DNS:…`, `URI:…`, `IP:…`, `email:…`. */
 export function selfSigned(folder: string, name: string, names: readonly string[] = []): Identity {
   const extensions = names.length === 0 ? [] : ['-addext', `subjectAltName=${names.join(',')}`]
   const [out, keyout] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]
@@ -44,7 +44,7 @@ export function selfSigned(folder: string, name: string, names: readonly string[
   return identityIn(folder, name)
 }
 
-/** One whose names may hold anything, as lines of an OpenSSL configuration: `URI.1 = …`. */
+/** A certificate with arbitrary names, as lines of an OpenSSL configuration: `URI.1 = …`. */
 export function selfSignedWith(folder: string, name: string, lines: readonly string[]): Identity {
   const config = join(folder, `${name}.cnf`)
   const head = ['[req]', 'distinguished_name = dn', 'x509_extensions = ext', 'prompt = no', '[dn]', `CN = ${name}`]
@@ -54,7 +54,7 @@ export function selfSignedWith(folder: string, name: string, lines: readonly str
   return identityIn(folder, name)
 }
 
-/** A CA, made with openssl. */
+/** Creates a CA with openssl. */
 export function certificateAuthority(folder: string, name: string) {
   const root = selfSigned(folder, name)
   return {
@@ -70,7 +70,7 @@ export function certificateAuthority(folder: string, name: string) {
   }
 }
 
-/** A channel that trusts a CA, and shows a certificate if one is given. */
+/** A channel that trusts a CA and optionally presents a certificate. */
 export function channelOf(ca: Pick<Identity, 'cert'>, shown: Pick<Identity, 'cert' | 'key'> | null = null) {
   return credentials.createSsl(ca.cert, shown?.key ?? null, shown?.cert ?? null)
 }

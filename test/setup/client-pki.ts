@@ -10,16 +10,16 @@ const P256 = Object.freeze(['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-25
 export interface Wanted {
   /** Lines of an OpenSSL configuration, such as `subjectAltName = DNS:a` or `keyUsage = critical, keyCertSign`. */
   readonly extensions?: readonly string[]
-  /** Of the key, as `openssl req` takes it; P-256 if not given. */
+  /** Options of the key for `openssl req`. Default: P-256. */
   readonly key?: readonly string[]
-  /** `openssl x509` takes it, such as `-sha1`. */
+  /** An option of `openssl x509`, such as `-sha1`. */
   readonly digest?: string
   readonly days?: number
-  /** The common name; one of its own if not given. */
+  /** The common name. Default: a unique one. */
   readonly name?: string
 }
 
-/** Certificates with the extensions that a test wants, in a folder of its own. */
+/** Creates certificates with given extensions in a folder of its own. */
 export class ClientPki {
   readonly #folder: string
   #made = 0
@@ -28,7 +28,7 @@ export class ClientPki {
     this.#folder = folder
   }
 
-  /** A certificate that signs itself. */
+  /** A self-signed certificate. */
   root({ extensions = CA_EXTENSIONS, key = P256, name = 'root' }: Wanted = {}): Identity {
     const { cert, keyFile, config } = this.#paths(name, extensions)
     openssl(
@@ -49,7 +49,7 @@ export class ClientPki {
     return identityOf(cert, keyFile)
   }
 
-  /** One that another issues. */
+  /** A certificate of the given issuer. */
   issue(issuer: Identity, wanted: Wanted = {}): Identity {
     const { extensions = [], key = P256, digest = '-sha256', days = 2, name = 'issued' } = wanted
     const { cert, keyFile, config, csr } = this.#paths(name, extensions)
@@ -59,7 +59,7 @@ export class ClientPki {
     return identityOf(cert, keyFile)
   }
 
-  /** One that may issue others. */
+  /** A certificate of an intermediate CA. */
   intermediate(issuer: Identity, extensions: readonly string[] = CA_EXTENSIONS): Identity {
     return this.issue(issuer, { extensions })
   }
@@ -68,7 +68,7 @@ export class ClientPki {
     this.#made += 1
     const path = (end: string) => join(this.#folder, `${name}-${this.#made}.${end}`)
     const head = ['[req]', 'distinguished_name = dn', 'prompt = no', '[dn]', `CN = ${name}`, '[ext]']
-    // A section must have a line.
+    // A section must not be empty.
     writeFileSync(path('cnf'), [...head, 'subjectKeyIdentifier = hash', ...extensions, ''].join('\n'))
     return { cert: path('pem'), keyFile: path('key'), config: path('cnf'), csr: path('csr') }
   }
@@ -84,7 +84,7 @@ function identityOf(certFile: string, keyFile: string): Identity {
 
 type Shown = Pick<Identity, 'cert'>
 
-/** As Envoy writes PEM into a header. */
+/** Certificates in PEM as Envoy writes them into a header. */
 export function urlEncoded(...certificates: readonly Shown[]): string {
   return encodeURIComponent(certificates.map(({ cert }) => cert.toString()).join(''))
 }
@@ -94,7 +94,7 @@ export function byteSequence({ cert }: Shown): string {
   return `:${new X509Certificate(cert).raw.toString('base64')}:`
 }
 
-/** As the `Hash` of Envoy's header. */
+/** The `Hash` of Envoy's header. */
 export function hexHash({ cert }: Shown): string {
   return createHash('sha256').update(new X509Certificate(cert).raw).digest('hex')
 }

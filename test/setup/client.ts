@@ -21,11 +21,11 @@ import {
 } from '../../src/gen/google/rpc/error_details_pb.ts'
 import { type Status, StatusSchema } from '../../src/gen/google/rpc/status_pb.ts'
 
-/** A refused call, its details decoded. */
+/** The error of a refused call, with decoded details. */
 export class Refused extends Error {
   /** Such as `PERMISSION_DENIED`. */
   readonly status: string
-  /** Such as `OAUTH_INVALID_SCOPE`; empty where the transport made the status. */
+  /** Such as `OAUTH_INVALID_SCOPE`. Empty if the transport created the status. */
   readonly reason: string
   readonly metadata: Readonly<Record<string, string>>
   readonly violations: readonly string[]
@@ -70,14 +70,14 @@ export interface Sent {
 
 export type Connection = ReturnType<typeof connect>
 
-/** A stock grpc-js client that speaks the generated messages. `ownSocket`: shares no connection with other clients. */
+/** A stock grpc-js client for the generated messages. `ownSocket`: does not share a connection with other clients. */
 export function connect(address: string, { ownSocket = false, channel = credentials.createInsecure() } = {}) {
   const client = new Client(address, channel, {
     'grpc.max_send_message_length': -1,
     'grpc.use_local_subchannel_pool': ownSocket ? 1 : 0,
   })
   return {
-    /** Answers, or throws `Refused`. */
+    /** Returns the answer or throws `Refused`. */
     call<I extends DescMessage, O extends DescMessage>(
       method: DescMethodUnary<I, O>,
       request: MessageInitShape<I>,
@@ -98,7 +98,7 @@ export function connect(address: string, { ownSocket = false, channel = credenti
         )
       })
     },
-    /** Opens a server stream: what has come so far, and the end of it, which throws `Refused` unless it is clean. */
+    /** Opens a server stream. Returns the messages so far, and a promise of the end, which rejects with `Refused` on an error. */
     stream<I extends DescMessage, O extends DescMessage>(
       method: DescMethodServerStreaming<I, O>,
       request: MessageInitShape<I>,
@@ -122,7 +122,7 @@ export function connect(address: string, { ownSocket = false, channel = credenti
         running.on('error', (error: ServiceError) => reject(new Refused(error)))
         running.on('end', resolve)
       })
-      // Whoever does not care how it ends does not wait for it.
+      // Callers that ignore the end must not cause an unhandled rejection.
       ended.catch(() => undefined)
       return { items, first: first.promise, ended, cancel: () => running.cancel() }
     },
@@ -141,7 +141,7 @@ function metadataOf({ bearer, basic, metadata = {} }: Sent): Metadata {
   return all
 }
 
-/** The refusal of a call that must fail. */
+/** The error of a call that must fail. */
 export async function refusalOf(call: Promise<unknown>): Promise<Refused> {
   try {
     await call

@@ -3,7 +3,7 @@ export const DATABASES = ['sqlite', 'mysql', 'mariadb', 'postgres', 'libsql', 'l
 
 export type DatabaseName = (typeof DATABASES)[number]
 
-/** Whose SQL they understand, and whose schema they have: MariaDB that of MySQL, libSQL that of SQLite. */
+/** The SQL dialect and schema of a database: MariaDB uses MySQL's, libSQL uses SQLite's. */
 export type DialectName = 'sqlite' | 'mysql' | 'postgres'
 
 export const DIALECTS: Readonly<Record<DatabaseName, DialectName>> = {
@@ -15,23 +15,23 @@ export const DIALECTS: Readonly<Record<DatabaseName, DialectName>> = {
   'libsql-remote': 'sqlite',
 }
 
-/** Those that are a file, which the process opens. */
+/** Databases in a file that the process opens. */
 export type EmbeddedName = 'sqlite' | 'libsql'
 
 export function isEmbedded(name: DatabaseName): name is EmbeddedName {
   return name === 'sqlite' || name === 'libsql'
 }
 
-/** Those that all suites run on. On the others run the suites that say what a database must do. */
+/** The databases of all suites. The others run only the suites that define what a database must do. */
 export const COMMON_DATABASES: readonly DatabaseName[] = ['sqlite', 'mysql', 'postgres']
 
-/** Those that suites with hundreds of calls run on unasked: a call costs several requests on libSQL on a server. */
+/** The default databases of suites with hundreds of calls. A call takes several requests with libSQL on a server. */
 export const QUICK_DATABASES: readonly DatabaseName[] = ['sqlite', 'mysql', 'mariadb', 'postgres', 'libsql']
 
-/** Those that suites of minutes run on; what is said of SQLite there holds for libSQL, which shares its code. */
+/** The databases of suites that take minutes. libSQL shares SQLite's code. */
 export const LONG_DATABASES: readonly DatabaseName[] = ['sqlite', 'mysql', 'mariadb', 'postgres']
 
-/** The databases that this run of the tests is about: those that `QSCOPE_TEST_DATABASES` names, or else `otherwise`. */
+/** The databases of this run: those in `QSCOPE_TEST_DATABASES`, otherwise `otherwise`. */
 export function askedDatabases(otherwise: readonly DatabaseName[] = DATABASES): readonly DatabaseName[] {
   const asked: readonly string[] = process.env['QSCOPE_TEST_DATABASES']?.split(',') ?? otherwise
   const unknown = asked.filter((name) => !DATABASES.some((each) => each === name))

@@ -4,63 +4,66 @@ import { parseLibsqlUrl } from '../../src/domain/libsql-url.ts'
 import { parseServerUrl } from '../../src/domain/server-url.ts'
 import { isCommit, isWhole } from './database-messages.ts'
 
-/** What is done to the next COMMIT that passes. */
+/** The fault of the next COMMIT. */
 export type CommitFault =
-  /** The server never hears of it. */
+  /** The server does not receive it. */
   | 'dropped'
   /** The server commits, and the answer is lost. */
   | 'unanswered'
-  /** The server never hears of it, and nobody is told. */
+  /** The server does not receive it, and the client gets no error. */
   | 'swallowed'
-  /** The client's connection breaks, and the server hears of it behind the next COMMIT of another connection. */
+  /** The client's connection breaks, and the server receives the COMMIT only after the next one of another connection. */
   | 'late'
 
-/** Stands between a server and its clients, and fails as networks do. */
+/** A proxy between a server and its clients that simulates network failures. */
 export interface DatabaseProxy {
   /** The database's URL through the proxy. */
   readonly url: string
   /** `host:port` of the proxy. */
   readonly address: string
-  /** Breaks the connection of the next COMMIT, unless that is swallowed; what travels with it has the same fate. Afterwards newcomers are refused for so long. */
+  /**
+   * Breaks the connection of the next COMMIT, unless it is swallowed, together with everything sent with it. New connections
+   * are then refused for `refuseMs`.
+   */
   failNextCommit(fault: CommitFault, refuseMs?: number): void
-  /** Whether a fault was used up. */
+  /** Whether a fault has occurred. */
   readonly failed: boolean
-  /** Cuts every connection. */
+  /** Closes every connection. */
   cut(): void
-  /** Cuts the connection that carries the nth message of clients from now on, once the server has it: in the midst of whatever it does. */
+  /** Closes the connection of the nth client message from now on, after the server has received it. */
   cutAtMessage(nth: number): void
-  /** Nothing passes any more, and nobody is told. */
+  /** Drops all packets without an error. */
   freeze(): void
   thaw(): void
   /**
-   * Lets so many packets of each connection pass, of both sides together, and swallows all that follow, its sockets
-   * open; `null`: of new connections everything passes again, and those that went dumb stay so.
+   * Passes this number of packets of each connection, in both directions together, and drops all later ones. The sockets stay
+   * open. `null`: new connections work normally again, and affected ones stay dropped.
    */
   goDumbAfter(packets: number | null): void
-  /** Puts a text of the same length in the place of another one that clients send, as a pooler with a mind of its own. */
+  /** Replaces a text that clients send by another one of the same length, as a pooler might. */
   rewrite(from: string, to: string): void
-  /** Each packet takes so long from one side to the other. */
+  /** Delays each packet. */
   delay(ms: number): void
-  /** Refuses newcomers, or lets them in again. */
+  /** Refuses new connections, or accepts them again. */
   refuse(refused: boolean): void
   readonly connections: number
   close(): Promise<void>
 }
 
-/** Starts a proxy in front of a database on a server. */
+/** Starts a proxy for a database server. */
 export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
   const { host, port } = targetOf(databaseUrl)
   const { protocol } = new URL(databaseUrl)
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
   let fault: CommitFault | null = null
   let failed = false
-  /** Sends what is held, and waits until the server has ended with it. */
+  /** Sends the held bytes and waits until the server has processed them. */
   let deliverHeld: (() => Promise<void>) | null = null
   let refuseMs = 0
   let refusing = false
   let frozen = false
   let delayMs = 0
-  /** 0: no cut is due. */
+  /** 0: no cut is planned. */
   let messagesUntilCut = 0
   let packetsUntilDumb = Number.POSITIVE_INFINITY
   const rewritten: { readonly from: Buffer; readonly to: Buffer }[] = []

@@ -12,9 +12,9 @@ import { makeTemplate, type Templates } from './templates.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Those that the suites of a project run on. */
+    /** The databases of the project's suites. */
     databases: readonly DatabaseName[]
-    /** Where tests may make databases; `null` if there is no server, or the project is not about it. */
+    /** Where tests may create databases. `null`: there is no server, or the project does not use it. */
     mysqlUrl: string | null
     mariadbUrl: string | null
     postgresUrl: string | null
@@ -23,13 +23,13 @@ declare module 'vitest' {
   }
 }
 
-/** A database that needs a server: one that is named, or one of the tests' own. */
+/** A database on a server: a given one, or one that the tests start. */
 interface Wanted {
   readonly provided: 'mysqlUrl' | 'mariadbUrl' | 'postgresUrl' | 'libsqlUrl'
   readonly variable: string
   readonly start: () => Promise<DatabaseServer | null>
   readonly vendor: string
-  /** What the server is asked, and how its answer begins. */
+  /** The query, and the start of the expected answer. */
   readonly question: string
   readonly version: RegExp
   readonly why: string
@@ -77,8 +77,8 @@ const WANTED: Readonly<Record<ServerName, Wanted>> = {
 }
 
 /**
- * Global set-up of each project that needs databases. What it finds or starts is the run's, for the projects that come
- * after it too; a project only sees the databases that it is about.
+ * Global set-up of each project with databases. Later projects of the run share what it finds or starts. A project sees only
+ * its own databases.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const root = project.vitest.getRootProject()
@@ -87,7 +87,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     for (const undo of teardowns.toReversed()) await undo()
   }
 
-  /** The URL of a server; `null`: there is none, which was said. */
+  /** The URL of a server. `null`: there is none, which was reported. */
   const findServer = async (name: ServerName) => {
     const { variable, start, vendor, question, version, why } = WANTED[name]
     const given = process.env[variable] ?? ''
@@ -112,7 +112,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
 
   const { databases } = project.getProvidedContext()
-  // Some suites have tests of their own that SQLite is enough for.
+  // Some suites have tests that only need SQLite.
   const outcomes = await Promise.allSettled([...new Set<DatabaseName>(['sqlite', ...databases])].map(prepare))
   const failed = outcomes.find((outcome) => outcome.status === 'rejected')
   if (failed !== undefined) {

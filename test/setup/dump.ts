@@ -1,6 +1,6 @@
 import type { FreshDatabase } from './fresh-database.ts'
 
-/** Everything that a database holds, as one text; binary columns byte by byte. */
+/** The whole content of a database as one text, with binary columns byte by byte. */
 export async function dump(database: FreshDatabase): Promise<string> {
   const names = await database.tables()
   const rows = await Promise.all(names.map((name) => database.query(`select * from ${name}`)))

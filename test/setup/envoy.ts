@@ -13,24 +13,24 @@ if (found === null) {
   missing('envoy', 'the server behind Envoy', 'it is not installed: run scripts/install-envoy.sh, which needs Python')
 }
 
-/** Tests that need it are skipped without. */
+/** Without it, tests that need it are skipped. */
 export const hasEnvoy = found !== null
 
-/** A proxy that speaks HTTP/2 with its callers and with the server, as in front of a deployment. */
+/** A proxy that uses HTTP/2 with its callers and with the server, as in front of a deployment. */
 export interface Envoy {
   readonly address: string
-  /** A counter of its own, such as `cluster.qscope.upstream_cx_total`. */
+  /** One of Envoy's counters, such as `cluster.qscope.upstream_cx_total`. */
   counter(name: string): Promise<number>
   stop(): Promise<void>
 }
 
-/** Starts one with a single thread, so that all callers share its connections to the server. */
+/** Starts Envoy with a single thread, so that all callers share its connections to the server. */
 export async function startEnvoy(serverPort: number): Promise<Envoy> {
   const [port, adminPort] = [await freePort(), await freePort()]
   return await startConfiguredEnvoy(JSON.stringify(configOf({ port, adminPort, serverPort })), port, adminPort)
 }
 
-/** Starts one with a configuration in YAML or JSON, which has these two ports. */
+/** Starts Envoy with a configuration in YAML or JSON that uses these two ports. */
 export async function startConfiguredEnvoy(configuration: string, port: number, adminPort: number): Promise<Envoy> {
   const directory = mkdtempSync(join(tmpdir(), 'qscope-envoy-'))
   const config = join(directory, 'envoy.yaml')
@@ -78,7 +78,7 @@ const TYPE = 'type.googleapis.com/envoy.extensions'
 function configOf({ port, adminPort, serverPort }: Ports) {
   const at = (number: number) => ({ socket_address: { address: '127.0.0.1', port_value: number } })
   const router = { name: 'router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } }
-  // Calls that wait for a decision last longer than any time that it has for others.
+  // Calls that wait for a decision take longer than Envoy's default timeouts.
   const route = { match: { prefix: '/' }, route: { cluster: 'qscope', timeout: '0s' } }
   const manager = {
     '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,

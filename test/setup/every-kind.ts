@@ -3,9 +3,8 @@ import { databaseKinds, type MigratedKind } from './fresh-database.ts'
 import { missing } from './requirement.ts'
 
 /**
- * Describes a suite on every kind of databases that the project is about. One without
- * a server is skipped by name, and fails where `QSCOPE_TEST_REQUIRE` demands it.
- * `title`: the suite's name, with `$name` for that of the kind.
+ * Describes a suite for every kind of database in the project. Without its server, a kind is reported as skipped, or fails if
+ * `QSCOPE_TEST_REQUIRE` names it. `title`: the suite's name, with `$name` for the kind.
  */
 export function onEveryKind(title: string, suite: (kind: MigratedKind) => void): void {
   for (const kind of databaseKinds) {

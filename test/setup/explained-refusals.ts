@@ -2,26 +2,26 @@ import type { TokenRefusal } from '../../src/auth/token-refusal.ts'
 import type { ErrorCode } from '../../src/errors/registry.ts'
 
 /**
- * Why a refusal is told by no check. `never`: the call does not refuse so. `caller`: it is about who calls or
- * how the request is put together, and says itself what mends it; an explanation is refused so too. `server`: the
- * server is busy or met an accident, which is judged of no request.
+ * Why no check explains an error. `never`: the call does not return it. `caller`: it concerns the caller or the form of the
+ * request, states its remedy, and is also the explanation's own error. `server`: the server is overloaded or failed, which no
+ * request can determine.
  */
 export type Untold = 'never' | 'caller' | 'server'
 
-/** The checks that fail where a call refuses so. */
+/** The checks that fail if a call returns the error. */
 type Told = readonly [string, ...string[]]
 
 interface Refusals {
-  /** Of `VerifyToken`, by `ExplainToken`. */
+  /** For `VerifyToken`, by `ExplainToken`. */
   readonly verify: Told | Untold
-  /** Of `MintToken`, by `ExplainMint`. */
+  /** For `MintToken`, by `ExplainMint`. */
   readonly mint: Told | Untold
 }
 
 const NEVER: Refusals = Object.freeze({ verify: 'never', mint: 'never' })
 const SERVER: Refusals = Object.freeze({ verify: 'server', mint: 'server' })
 
-/** By each error that the registry knows: which checks tell it. A new row does not compile until it is told here. */
+/** The checks that explain each error of the registry. A new row does not compile until it is listed here. */
 export const REFUSALS = {
   'oauth.invalid_request': {
     verify: 'caller',
@@ -75,7 +75,10 @@ export const REFUSALS = {
   'limit.exceeded': { verify: 'caller', mint: ['minting_is_within_rate', 'live_tokens_are_within_quota'] },
 } as const satisfies Record<ErrorCode, Refusals>
 
-/** By each reason for which the log says that a token was refused: the check that tells it. All but the last four make introspection answer inactive. */
+/**
+ * The check that explains each reason in the log for which a token was refused. For all but the last four, introspection
+ * returns inactive.
+ */
 export const REASONS = {
   unknown: 'token_is_known',
   not_visible: 'token_is_known',
@@ -96,13 +99,13 @@ export const REASONS = {
   missing_scope: 'token_has_scopes',
 } as const satisfies Record<TokenRefusal, string>
 
-/** The checks that some refusal of a call is told by. */
+/** The checks that explain an error of a call. */
 export function toldOf(call: keyof Refusals): readonly string[] {
   const rows: readonly Refusals[] = Object.values(REFUSALS)
   return rows.flatMap((row) => (typeof row[call] === 'string' ? [] : row[call]))
 }
 
-/** The error that a failed check stands for. */
+/** The error that a failed check represents. */
 export function errorToldBy(call: keyof Refusals, check: string): string {
   const rows: readonly (readonly [string, Refusals])[] = Object.entries(REFUSALS)
   const found = rows.filter(([, row]) => typeof row[call] !== 'string' && row[call].includes(check))

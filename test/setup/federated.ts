@@ -5,14 +5,14 @@ import { type TrustedIssuer, TrustedIssuerKind, TrustService } from '../../src/g
 import { type Claims, inSeconds, jwksOf, type SigningPair, signed, signingPair } from './assertions.ts'
 import type { TestServer } from './server.ts'
 
-/** A platform whose word stands for clients, and the key that it signs with. */
+/** A platform whose assertions authenticate clients, with its signing key. */
 export interface Platform {
-  /** As it is called here. */
+  /** The name of its trusted issuer. */
   readonly issuer: string
   readonly pair: SigningPair
 }
 
-/** Begins to trust an issuer of JWTs, such as a cluster. */
+/** Trusts an issuer of JWTs, such as a cluster. */
 export async function jwtPlatform(
   server: TestServer,
   more: Partial<Pick<TrustedIssuer, 'singleUse' | 'audience'>> = {},
@@ -27,7 +27,7 @@ export async function jwtPlatform(
   return { issuer, pair }
 }
 
-/** Begins to trust a SPIFFE trust domain. */
+/** Trusts a SPIFFE trust domain. */
 export async function spiffePlatform(server: TestServer, pair = signingPair('ES256')) {
   const trustDomain = `${randomUUID()}.example`
   const issuer = `spiffe://${trustDomain}`
@@ -40,7 +40,7 @@ export async function spiffePlatform(server: TestServer, pair = signingPair('ES2
   return { issuer, pair, trustDomain }
 }
 
-/** A client that a platform vouches for, and what the platform says of it unless told otherwise. */
+/** A client of a platform, and its default assertion. */
 export async function workload(
   server: TestServer,
   { issuer, pair }: Platform,

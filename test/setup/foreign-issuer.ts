@@ -7,11 +7,11 @@ import { certificateAuthority, LOCAL_NAMES, suiteFolder } from './certificates.t
 import { type HttpsHost, httpsHost } from './https-host.ts'
 import type { TestServer } from './server.ts'
 
-/** What lets a server fetch from hosts on this machine. */
+/** Allows a server to fetch from hosts on this machine. */
 export const LOCAL_HOSTS = Object.freeze({ QSCOPE_TRUST_PRIVATE_HOSTS: 'localhost' })
 export const OPENID_METADATA = '/.well-known/openid-configuration'
 
-/** Hosts of this machine, for which one authority vouches. */
+/** Hosts on this machine with certificates of one CA. */
 export function localHosts() {
   const authority = certificateAuthority(suiteFolder(), 'hosts')
   const identity = authority.issue('host', LOCAL_NAMES)
@@ -20,7 +20,7 @@ export function localHosts() {
 
 export const urlOf = ({ port }: Pick<HttpsHost, 'port'>) => `https://localhost:${port}`
 
-/** A host of an issuer by that name, that can be discovered and has these keys. */
+/** A host with the metadata and keys of an issuer. */
 export async function discoverableIssuer(
   { open }: Pick<ReturnType<typeof localHosts>, 'open'>,
   ...pairs: SigningPair[]
@@ -33,19 +33,19 @@ export async function discoverableIssuer(
   return { host, issuer, publish }
 }
 
-/** Trusts issuers and presents their assertions. */
+/** Creates trusted issuers and presents their assertions. */
 export function trustOn(server: TestServer) {
   const bearer = { bearer: server.admin.token }
   return {
     trust: async (trustedIssuer: MessageInitShape<typeof TrustedIssuerSchema>) =>
       await server.call(TrustService.method.createTrustedIssuer, { trustedIssuer }, bearer),
-    /** Lets the keys of an issuer be at another URL. */
+    /** Moves the keys of an issuer to another URL. */
     move: async (issuer: string, jwksUri: string) => {
       const trustedIssuer = { issuer, keys: { case: 'jwksUri', value: jwksUri } } as const
       const request = { trustedIssuer, updateMask: { paths: ['jwks_uri'] } }
       await server.call(TrustService.method.updateTrustedIssuer, request, bearer)
     },
-    /** A client that has one scope, for which assertions may stand. */
+    /** A client with one scope that assertions can authenticate. */
     workload: async () => {
       const { clientId } = await server.registerClient({
         clientId: server.unique('workload-'),

@@ -1,12 +1,12 @@
 import type { TestServer } from './server.ts'
 
-/** What `Basic` proves a client with (RFC 6749 §2.3.1). */
+/** The `Basic` credentials of a client (RFC 6749 §2.3.1). */
 export function basic(clientId: string, secret: string): { readonly authorization: string } {
   const pair = [clientId, secret].map((part) => encodeURIComponent(part)).join(':')
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
-/** Lets the port for HTTP be opened where it is free. */
+/** Opens the HTTP port on a free port. */
 export const HTTP_PORT = Object.freeze({ QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
 
 export const GRANT_TYPES = Object.freeze({
@@ -20,20 +20,20 @@ export const GRANT_TYPES = Object.freeze({
 
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
-/** The fields of a form, the form as it is sent, or its bytes. */
+/** The fields of a form, its encoded text, or its bytes. */
 export type Fields = Readonly<Record<string, string>> | readonly (readonly [string, string])[] | string | Uint8Array
 
 export interface FormAnswer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** Empty where the answer is no JSON object. */
+  /** Empty if the answer is not a JSON object. */
   readonly body: Readonly<Record<string, unknown>>
 }
 
 export type Forms = ReturnType<typeof formsOn>
 
-/** What any client of OAuth does, with `fetch` alone. */
+/** An OAuth client that uses only `fetch`. */
 export function formsOn(server: Pick<TestServer, 'httpUrl'>) {
   async function post(
     path: string,

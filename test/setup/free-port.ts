@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
-/** Below the ports that outgoing connections are given: a server that is started again finds its own still free. */
+/** Below the range of ephemeral ports, so that a restarted server finds its port free. */
 const FIRST = 20_000
 const LAST = 32_000
 
-/** A loopback port on which nobody listens. */
+/** A free loopback port. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(FIRST, LAST)

@@ -15,18 +15,18 @@ import { migrate } from './templates.ts'
 
 const LOCK_PATIENCE_MS = 15_000
 
-/** An empty database of one test, and a way past the server to look into it. */
+/** An empty database of one test, which can be queried directly. */
 export interface FreshDatabase {
   readonly kind: DatabaseKind
   readonly url: string
-  /** Runs SQL as written, on a connection of its own. */
+  /** Runs SQL as written, on its own connection. */
   query(sql: string): Promise<Record<string, unknown>[]>
   /** The names of its tables. */
   tables(): Promise<string[]>
   drop(): Promise<void>
 }
 
-/** Makes empty databases of one kind. */
+/** Creates empty databases of one kind. */
 export interface DatabaseKind {
   readonly name: DatabaseName
   readonly dialect: DialectName
@@ -34,16 +34,13 @@ export interface DatabaseKind {
   create(): Promise<FreshDatabase>
 }
 
-/** Makes databases that hold the schema, too. */
+/** Also creates databases with the schema. */
 export interface MigratedKind extends DatabaseKind {
-  /** As `qscope migrate up` leaves an empty one. */
+  /** The same as an empty database after `qscope migrate up`. */
   createMigrated(): Promise<FreshDatabase>
 }
 
-/**
- * Files, looked into by the library that the server has them open with: of two
- * that have a file open in one process, each would take the other's locks away.
- */
+/** Files that are queried with the server's library. Two SQLite libraries in one process would release each other's locks. */
 function emptyFiles(name: EmbeddedName, open: OpenFile): DatabaseKind {
   const kind: DatabaseKind = {
     name,
@@ -69,7 +66,7 @@ function runOnce(open: OpenFile, file: string, sql: string): Record<string, unkn
   const database = open(file, { timeout: 0 })
   try {
     const statement = database.prepare(sql)
-    // Rows come as objects.
+    // Rows are objects.
     if (statement.reader) return statement.all() as Record<string, unknown>[]
     statement.run()
     return []
@@ -78,7 +75,7 @@ function runOnce(open: OpenFile, file: string, sql: string): Record<string, unkn
   }
 }
 
-/** A lock is waited for outside of SQLite: who holds it may need this very thread to let go. */
+/** Waits for a lock outside of SQLite, because the holder may need this thread to release it. */
 async function patiently<T>(attempt: () => T): Promise<T> {
   for (const until = Date.now() + LOCK_PATIENCE_MS; ; await sleep(10)) {
     try {
@@ -129,7 +126,7 @@ export const postgresDatabases: MigratedKind = migratedOnServer(
 
 export const libsqlDatabases: MigratedKind = onLibsql(inject('libsqlUrl'), libsqlRemote)
 
-/** The kinds of databases that the project is about; a suite runs on each. */
+/** The kinds of databases in the project. A suite runs on each. */
 export const databaseKinds: readonly MigratedKind[] = [
   sqliteFiles,
   mysqlDatabases,
@@ -190,7 +187,7 @@ function onServer(name: DatabaseKind['name'], server: string | null, sql: Server
   return kind
 }
 
-/** Databases of libSQL on a server. Without a template each is migrated anew. */
+/** libSQL databases on a server. Without a template, each is migrated. */
 function onLibsql(server: string | null, template: string | null): MigratedKind {
   const make = async (from: string | null): Promise<FreshDatabase> => {
     if (server === null) throw new Error('there is no server to test libsql-remote on')

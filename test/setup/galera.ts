@@ -14,7 +14,7 @@ import { type DatabaseServer, startServerProcess } from './server-process.ts'
 const NODES = 3
 const PROVIDERS = ['/usr/lib/galera/libgalera_smm.so', '/usr/lib/galera-4/libgalera_smm.so']
 
-/** A cluster of which every node takes writes. */
+/** A cluster in which every node takes writes. */
 export interface Galera {
   readonly nodes: readonly Pick<DatabaseServer, 'url' | 'kill' | 'start'>[]
   stop(): Promise<void>
@@ -22,21 +22,21 @@ export interface Galera {
 
 const installation = findInstallation()
 
-/** Whether a cluster can be started here; if not, it was said by name what is missing. */
+/** Whether a cluster can be started here. If not, the missing part was reported. */
 export const galeraIsInstalled = installation !== null
 
-/** Starts three nodes on loopback, each with all of the data; takes about ten seconds. */
+/** Starts three nodes on loopback, each with all of the data. Takes about ten seconds. */
 export async function startGalera(): Promise<Galera> {
   if (installation === null) throw new Error('no Galera cluster is installed')
   const nodes: GaleraNode[] = []
-  // State is handed over by scripts that insist on a user other than root.
+  // The scripts that transfer state do not run as root.
   const account = accountInsteadOfRoot('mysql')
   for (let n = 1; n <= NODES; n += 1) nodes.push(await prepareNode(n, account))
   const members = nodes.map(({ ports }) => `127.0.0.1:${ports.group}`)
   const servers: DatabaseServer[] = []
   const stop = async () => void (await Promise.all(servers.map((server) => server.stop())))
   try {
-    // One founds the cluster; while it hands its state to one that joins, another waits.
+    // The first node founds the cluster. While it transfers its state to a joining node, others wait.
     for (const node of nodes) servers.push(await startNode(installation, node, members, account))
   } catch (error) {
     await stop()
@@ -82,13 +82,13 @@ function startNode(
   account: Account | null,
 ): Promise<DatabaseServer> {
   const asUser = account === null ? [] : [`--user=${account.name}`]
-  /** Of the first start; null after it. */
+  /** Options of the first start. Null afterwards. */
   let first: readonly string[] | null = []
   if (number === 1) {
     const init = installMariaDb(binaries, directory.path, asUser)
     first = ['--wsrep-new-cluster', `--init-file=${init}`]
   } else {
-    // Empty: all of it comes from the others.
+    // Empty: all data comes from the other nodes.
     const data = join(directory.path, 'data')
     mkdirSync(data)
     if (account !== null) chownSync(data, account.uid, account.gid)
@@ -96,7 +96,7 @@ function startNode(
   const settings = [
     `gmcast.listen_addr=tcp://127.0.0.1:${ports.group}`,
     `ist.recv_addr=127.0.0.1:${ports.increments}`,
-    // What a node that was away for a while is sent afterwards, instead of everything.
+    // Lets a returning node receive only the changes, instead of all data.
     'gcache.size=32M',
   ]
   const options = [
@@ -133,7 +133,7 @@ function startNode(
   })
 }
 
-/** Where its data ends, so that it is sent what it missed and not everything; InnoDB alone knows after a crash. */
+/** The position of a node's data, so that it receives only the changes. After a crash, only InnoDB knows it. */
 async function positionOf({ server }: MariaDbBinaries, options: readonly string[]): Promise<string[]> {
   const { stderr } = await promisify(execFile)(server, [...options, '--wsrep-recover'])
   const [, position] = /Recovered position:? (\S+)/.exec(stderr) ?? []
@@ -141,7 +141,7 @@ async function positionOf({ server }: MariaDbBinaries, options: readonly string[
   return [`--wsrep-start-position=${position}`]
 }
 
-/** Throws until the node has all of the data and takes part. */
+/** Throws until the node is in sync and participates. */
 async function isSynced(url: string): Promise<void> {
   const connection = await createConnection(url)
   try {

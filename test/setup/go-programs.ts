@@ -5,7 +5,7 @@ import { missing } from './requirement.ts'
 
 const BUILT = join(resolve(import.meta.dirname, '..', '..'), '.cache', 'bin')
 
-/** Where a program is that `scripts/install-go-tools.sh` builds; if nowhere, it is said what is skipped, and `null`. */
+/** The path of a program that `scripts/install-go-tools.sh` builds. `null`: it is missing, and the skipped tests were reported. */
 export function goProgram(name: string, skipped: string): string | null {
   const found = installed(name, [BUILT, join(homedir(), 'go', 'bin')])
   if (found === null) {

@@ -16,18 +16,18 @@ import type { TestServer } from './server.ts'
 export const REDIRECT_URI = 'https://app.example/callback'
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
-/** Fields of a request, none of them needed. */
+/** Optional fields of a request. */
 type Wishes<S extends DescMessage> = Exclude<MessageInitShape<S>, { $typeName: string }>
 type Registration = Wishes<typeof RegisterClientRequestSchema>
 
-/** A token response, without what cannot be missing from a good one; `refreshToken` is empty where there is none. */
+/** A successful token response, without optional members. `refreshToken` is empty if there is none. */
 export interface Tokens {
   readonly accessToken: string
   readonly refreshToken: string
   readonly tokenId: string
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
-  /** Of the access token, in seconds. */
+  /** The access token's lifetime in seconds. */
   readonly expiresIn: number
   readonly issuedTokenType: string | undefined
 }
@@ -44,12 +44,12 @@ export function pkcePair(verifier = randomBytes(32).toString('base64url')) {
   return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') }
 }
 
-/** Whether so many seconds are left of a span that has just begun: expiry is rounded down to the second. */
+/** Whether a span that has just begun has this number of seconds left. Expiry is rounded down to the second. */
 export function isSpan(seconds: number): (left: number) => boolean {
   return (left) => left === seconds || left === seconds - 1
 }
 
-/** A code and what its client needs to redeem it. */
+/** A code and the values with which its client redeems it. */
 export interface Code {
   readonly code: string
   /** `undefined`: without PKCE. */
@@ -62,16 +62,16 @@ type As = Pick<Client, 'client'>
 
 export type Grants = ReturnType<typeof grantsOn>
 
-/** A server that can be called, in this process or in one of its own. */
+/** A server to call, in this process or in another. */
 export interface CalledServer extends Pick<TestServer, 'call' | 'stream' | 'registerClient' | 'unique'> {
   readonly admin: { readonly token: string }
 }
 
-/** What a front-end, a user and an OAuth client do, in one call each. */
+/** The calls of a front-end, a user and an OAuth client. */
 export function grantsOn(server: CalledServer) {
   const bearer = () => ({ bearer: server.admin.token })
 
-  /** A confidential client for codes and refresh tokens, unless told otherwise. */
+  /** A confidential client for codes and refresh tokens by default. */
   const webClient = (more: Registration = {}) =>
     server.registerClient({
       grantTypes: [GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN],
@@ -80,18 +80,18 @@ export function grantsOn(server: CalledServer) {
       ...more,
     })
 
-  /** A public client for codes and refresh tokens, unless told otherwise. */
+  /** A public client for codes and refresh tokens by default. */
   async function nativeClient(more: Registration = {}): Promise<Client> {
     const registered = await webClient({ type: ClientType.PUBLIC, ...more })
     const { clientId } = registered
     return { ...registered, client: { clientId } as Client['client'] }
   }
 
-  /** A public client for device codes and refresh tokens, unless told otherwise. */
+  /** A public client for device codes and refresh tokens by default. */
   const deviceClient = (more: Registration = {}) =>
     nativeClient({ grantTypes: [GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN], redirectUris: [], ...more })
 
-  /** A confidential client that exchanges tokens, unless told otherwise. */
+  /** A confidential client for token exchange by default. */
   const serviceClient = (more: Registration = {}) =>
     server.registerClient({
       grantTypes: [GrantType.TOKEN_EXCHANGE, GrantType.CLIENT_CREDENTIALS],
@@ -101,7 +101,7 @@ export function grantsOn(server: CalledServer) {
 
   const newUser = () => ({ id: { case: 'externalId' as const, value: server.unique('user-') } })
 
-  /** A user consents: a code with a PKCE pair, for a user of its own unless told otherwise. */
+  /** A user consents: a code with a PKCE pair, by default for a new user. */
   async function createCode(
     { clientId }: Pick<Client, 'clientId'>,
     more: Wishes<typeof CreateAuthorizationCodeRequestSchema> = {},
@@ -119,7 +119,7 @@ export function grantsOn(server: CalledServer) {
     return { code, verifier, redirectUri: request.redirectUri }
   }
 
-  /** Without a challenge, for a client that need not have one. */
+  /** Without a challenge, for a client that does not need one. */
   async function createCodeWithoutPkce({ clientId }: Pick<Client, 'clientId'>): Promise<Code> {
     const request = { clientId, user: newUser(), redirectUri: REDIRECT_URI }
     const { code } = await server.call(TokenService.method.createAuthorizationCode, request, bearer())
@@ -146,7 +146,7 @@ export function grantsOn(server: CalledServer) {
     return tokensOf((await server.call(TokenService.method.refreshToken, request)).token)
   }
 
-  /** Exchanges an access token; the type of the subject token is filled in. */
+  /** Exchanges an access token. Sets the type of the subject token. */
   async function exchangeToken(
     { client }: As,
     subjectToken: string,
@@ -178,12 +178,12 @@ export function grantsOn(server: CalledServer) {
       return tokensOf((await server.call(TokenService.method.mintToken, { client, ...more })).token)
     },
 
-    /** Whether a token is active, whoever's it is. */
+    /** Whether a token is active, whoever owns it. */
     async isActive(token: string): Promise<boolean> {
       return (await server.call(TokenService.method.introspectToken, { token }, bearer())).active
     },
 
-    /** What an active token says; `undefined` of any other. */
+    /** The claims of an active token. Otherwise `undefined`. */
     async claimsOf(token: string) {
       return (await server.call(TokenService.method.introspectToken, { token }, bearer())).claims
     },
@@ -192,7 +192,7 @@ export function grantsOn(server: CalledServer) {
       return await server.call(DeviceService.method.startDeviceAuthorization, { client, ...more })
     },
 
-    /** The user consents, a new one unless told otherwise. */
+    /** A user consents, by default a new one. */
     async approveDevice({ userCode }: { readonly userCode: string }, more: object = {}) {
       const request = { userCode, user: newUser(), ...more }
       await server.call(DeviceService.method.approveDeviceAuthorization, request, bearer())
@@ -202,12 +202,12 @@ export function grantsOn(server: CalledServer) {
       await server.call(DeviceService.method.denyDeviceAuthorization, { userCode, ...more }, bearer())
     },
 
-    /** Polls. */
+    /** Polls once. */
     async redeemDevice({ client }: As, { deviceCode }: { readonly deviceCode: string }): Promise<Tokens> {
       return tokensOf((await server.call(DeviceService.method.redeemDeviceCode, { client, deviceCode })).token)
     },
 
-    /** Watches a device code; others decide meanwhile. */
+    /** Watches a device code until it is decided elsewhere. */
     watchDevice({ client }: As, { deviceCode }: { readonly deviceCode: string }) {
       return server.stream(DeviceService.method.watchDeviceAuthorization, { client, deviceCode })
     },

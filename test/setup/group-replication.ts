@@ -9,48 +9,48 @@ import { missing } from './requirement.ts'
 import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
 const NODES = 3
-/** One that comes back first makes up for what it missed, while the others are written on. */
+/** A returning member first catches up while the others take writes. */
 const RECOVERY_MS = 240_000
 const LOOPBACK = '127.0.0.1'
 const GROUP = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
-/** What a member does for itself is not the group's: its log must hold nothing else when it joins. */
+/** A member's own changes are not the group's. Its log must contain nothing else when it joins. */
 const OWN_USER_SQL = `SET sql_log_bin = 0;\n${TEST_USER_SQL}`
 
 export interface GroupMember extends Pick<DatabaseServer, 'url' | 'kill' | 'start'> {
-  /** Lets it stand still, as a machine that nothing reaches: its sockets stay, and answer nothing. */
+  /** Pauses the server like an unreachable machine: its sockets stay open without answers. */
   pause(): void
   resume(): void
 }
 
-/** Servers that replicate as one group. */
+/** Servers of one replication group. */
 export interface GroupReplication {
   readonly members: readonly GroupMember[]
   stop(): Promise<void>
 }
 
-/** Whether a group can be started here; if not, it was said by name what is missing. */
+/** Whether a group can be started here. If not, the missing part was reported. */
 export const groupReplicationIsInstalled = isInstalled()
 
 export interface GroupOptions {
   readonly multiPrimary: boolean
-  /** On which the members are; on loopback if not given. */
+  /** The network of the members. Default: loopback. */
   readonly network?: NodeNetwork
-  /** After so many seconds more a member that is not heard of is expelled; 5 by default. */
+  /** How many further seconds until an unreachable member is expelled. Default: 5. */
   readonly expelAfterSeconds?: number
 }
 
 /** Where a member runs. */
 interface Place {
-  /** Before the name of its program. */
+  /** Precedes the name of its program. */
   readonly enter: readonly string[]
-  /** For clients, and for the other members. */
+  /** For clients and for the other members. */
   readonly url: string
   readonly host: string
   readonly port: number
   readonly groupPort: number
 }
 
-/** Starts three members, the first of which is the primary, unless all are. */
+/** Starts three members. The first is the primary, unless all are. */
 export async function startGroupReplication(options: GroupOptions): Promise<GroupReplication> {
   const { network = null } = options
   const places = network === null ? await placesOnLoopback() : network.nodes.map(placeOn)
@@ -95,12 +95,12 @@ async function placesOnLoopback(): Promise<readonly Place[]> {
   return places
 }
 
-/** A node has all ports to itself. */
+/** A node can use all ports. */
 function placeOn({ enter, address, addressAmongNodes }: NetworkNode): Place {
   return { enter, url: urlOfMysql(3306, address), host: addressAmongNodes, port: 3306, groupPort: 33061 }
 }
 
-/** Only the first is made from nothing. */
+/** Only the first one is installed. The others are copies. */
 function installations(count: number): readonly MysqlInstallation[] {
   const first = installMysql('group1', OWN_USER_SQL)
   const others = Array.from({ length: count - 1 }, (_, n) => installMysql(`group${n + 2}`, OWN_USER_SQL, first))
@@ -163,7 +163,7 @@ async function startMember(
   return { server, member }
 }
 
-/** Throws until the member takes part. */
+/** Throws until the member participates. */
 async function joined(url: string, founds: boolean): Promise<void> {
   const connection = await createConnection(url)
   try {

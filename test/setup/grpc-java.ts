@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, '..', '..')
 /** The folder of grpc-java's libraries, which `scripts/install-grpc-java.sh` fetches. */
 export const GRPC_JAVA_LIBRARIES = join(ROOT, '.cache', 'grpc-java', 'lib')
 
-/** Whether programs with grpc-java can be run; if not, it is said what is skipped. */
+/** Whether programs with grpc-java can run. If not, the skipped tests are reported. */
 export function hasGrpcJava(skipped: string): boolean {
   const absent = ['java', 'jar', 'keytool'].filter((program) => installed(program) === null)
   if (absent.length > 0) missing('grpc-java', skipped, `install a JDK 17 or newer; there is no ${absent.join(', ')}`)

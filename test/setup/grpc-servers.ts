@@ -1,7 +1,7 @@
 import type { DescMethodUnary } from '@bufbuild/protobuf'
 import { type Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js'
 
-/** A port of the loopback interface on which a server of the test's own listens from now on. */
+/** Binds a test's server to a free loopback port. */
 export function grpcPortOf(server: Server, credentials = ServerCredentials.createInsecure()): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)))
@@ -13,7 +13,7 @@ export const pathOf = ({ parent, name }: DescMethodUnary): string => `/${parent.
 
 export const asIs = (bytes: Buffer): Buffer => bytes
 
-/** A unary method whose messages stay bytes. */
+/** A unary method whose messages remain bytes. */
 export function byteMethod(method: DescMethodUnary): ServiceDefinition[string] {
   return {
     path: pathOf(method),

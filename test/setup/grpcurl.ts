@@ -6,6 +6,6 @@ export const run = promisify(execFile)
 
 const found = goProgram('grpcurl', 'what is called with grpcurl')
 
-/** Tests that need it are skipped without. */
+/** Without it, tests that need it are skipped. */
 export const GRPCURL = found ?? 'grpcurl'
 export const hasGrpcurl = found !== null

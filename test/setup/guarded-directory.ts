@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Account } from './installed.ts'
 
-/** Reads which process is guarded until that of the tests is gone, however it went. */
+/** Reads the guarded process id until the test process ends, in any way. */
 const WATCH = `
 while read -r line; do pid=$line; done
 [ -z "$pid" ] || kill -9 "$pid"
@@ -13,18 +13,18 @@ sleep 1
 rm -rf "$1"
 `
 
-/** A directory that does not outlive the process of the tests, nor does the server in it: not even by Ctrl-C or `kill -9`. */
+/** A directory that is removed with the test process, together with the server in it, even after Ctrl-C or `kill -9`. */
 export interface GuardedDirectory {
   readonly path: string
-  /** Has a process end with that of the tests; `null`: none. */
+  /** Ends a process with the test process. `null`: none. */
   guard(pid: number | null): void
   remove(): void
 }
 
-/** Belongs to the account; anybody may look in. */
+/** Owned by the account, readable by all. */
 export function makeGuardedDirectory(name: string, account: Account | null): GuardedDirectory {
   const path = mkdtempSync(join(tmpdir(), `qscope-${name}-`))
-  // In a session of its own, which no Ctrl-C reaches.
+  // In its own session, so that Ctrl-C does not reach it.
   const watch = spawn('sh', ['-c', WATCH, 'sh', path], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
   watch.unref()
   if (watch.stdin instanceof Socket) watch.stdin.unref()

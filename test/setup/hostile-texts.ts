@@ -1,4 +1,4 @@
-/** What a class of characters is tried with. */
+/** Samples of character classes. */
 const CLASSES: Readonly<Record<string, string>> = {
   d: '0',
   D: 'a',
@@ -9,15 +9,14 @@ const CLASSES: Readonly<Record<string, string>> = {
   p: '\u0001',
   P: 'a',
 }
-/** Stands for every end that an expression does not expect. */
+/** Ends that no expression expects. */
 const WRONG_ENDS = ['\u0000', '!', '']
 const LONGEST_PIECE = 5
 const MOST_ATOMS = 32
 
 /**
- * Texts that an expression which backtracks takes long for: pieces of what it
- * looks for, by the thousand, after a beginning that it likes and before an end
- * that it does not.
+ * Texts for which a backtracking expression takes long: thousands of repetitions of its parts, after a matching start and
+ * before an end that does not match.
  */
 export function* hostileTexts({ source }: RegExp, length: number): Generator<string> {
   const atoms = atomsOf(source).slice(0, MOST_ATOMS)
@@ -37,7 +36,7 @@ export function* hostileTexts({ source }: RegExp, length: number): Generator<str
   }
 }
 
-/** The characters that an expression names, in its order; of a range and a class, samples. */
+/** The characters of an expression in order. Ranges and classes are represented by samples. */
 function atomsOf(source: string): readonly string[] {
   const atoms: string[] = []
   for (let at = 0; at < source.length; at += 1) {

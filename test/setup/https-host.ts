@@ -4,22 +4,22 @@ import type { AddressInfo } from 'node:net'
 import { afterAll } from 'vitest'
 import type { Identity } from './certificates.ts'
 
-/** A text, a status, or what is done with the answer. */
+/** A text, a status, or a function that writes the answer. */
 export type Answer = string | number | ((response: ServerResponse) => void)
 
-/** A host of documents over TLS. */
+/** A TLS host for documents. */
 export interface HttpsHost {
   readonly port: number
-  /** By path; whatever else is asked for is missing. It may change between requests. */
+  /** The answers by path. Other paths are not found. May change between requests. */
   readonly answers: Map<string, Answer>
-  /** The paths that were asked for, in that order. */
+  /** The requested paths in order. */
   readonly asked: string[]
-  /** How many connections were opened, whatever came of them. */
+  /** The number of connections, including failed ones. */
   connections: number
   readonly server: Server
 }
 
-/** Ends with the suite. `address`: an address of this machine. */
+/** Closed at the end of the suite. `address`: an address of this machine. */
 export async function httpsHost(identity: Pick<Identity, 'cert' | 'key'>, address = '127.0.0.1'): Promise<HttpsHost> {
   const server = createServer({ cert: identity.cert, key: identity.key }, ({ url = '' }, response) => {
     host.asked.push(url)

@@ -1,6 +1,6 @@
 const nested = (depth: number) => Buffer.from(`${'['.repeat(depth)}${']'.repeat(depth)}`).toString('base64url')
 
-/** Texts that nobody ever issued as a token, and that somebody may show all the same. */
+/** Texts that were never issued as tokens but may be presented. */
 export const IMPOSSIBLE_TOKENS: readonly string[] = [
   'x'.repeat(9_000),
   'x'.repeat(100_000),

@@ -6,13 +6,13 @@ import { dirname, join, resolve } from 'node:path'
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const CLIENT = join(ROOT, 'packages', 'client')
 
-/** A folder in which `@qscope/client` is installed as it is published, beside what the project itself has installed. */
+/** A folder with an installation of the published form of `@qscope/client`, in addition to the project's packages. */
 export interface InstalledClient {
   readonly folder: string
   remove(): void
 }
 
-/** Compiles the package anew, so that no build from before is tested. */
+/** Compiles the package, so that no earlier build is tested. */
 export function installClient(): InstalledClient {
   const folder = mkdtempSync(join(tmpdir(), 'qscope-client-'))
   const installed = join(folder, 'node_modules', '@qscope', 'client')

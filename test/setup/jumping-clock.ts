@@ -1,6 +1,6 @@
 /**
- * Loaded into a process of its own with `node --import`: SIGUSR2 makes its wall
- * clock jump by the milliseconds that stand in the file of QSCOPE_TEST_CLOCK_FILE.
+ * Loaded into a process with `node --import`. On SIGUSR2, its wall clock jumps by the number of milliseconds in the file of
+ * QSCOPE_TEST_CLOCK_FILE.
  */
 import { readFileSync } from 'node:fs'
 

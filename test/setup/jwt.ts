@@ -7,25 +7,25 @@ import { AccessTokenFormat } from '../../src/gen/qscope/v1/client_pb.ts'
 import { GetJsonWebKeySetResponseSchema, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import type { TestServer } from './server.ts'
 
-/** The part of a client's registration that lets it get JWTs. */
+/** The registration setting for JWTs. */
 export const JWT = { accessTokenFormat: AccessTokenFormat.JWT }
 
-/** A part of a JWT as it reads, proved by nobody. */
+/** A decoded part of a JWT. Its signature is not verified. */
 export function partOf(token: string, index: 0 | 1): Record<string, unknown> {
   return JSON.parse(Buffer.from(token.split('.')[index] ?? '', 'base64url').toString())
 }
 
 export type Jwts = ReturnType<typeof jwtsOn>
 
-/** What resource servers and thieves do with the JWTs of a server. */
+/** The uses and misuses of a server's JWTs. */
 export function jwtsOn(server: TestServer) {
-  /** The published keys, as their JSON says. */
+  /** The published keys as JSON. */
   async function keySet(): Promise<JSONWebKeySet> {
     const answer = await server.call(TokenService.method.getJsonWebKeySet, {})
     return toJson(GetJsonWebKeySetResponseSchema, answer, { alwaysEmitImplicit: true }) as unknown as JSONWebKeySet
   }
 
-  /** Verifies as a resource server would that has the key set and nothing else. */
+  /** Verifies like a resource server that only has the key set. */
   async function verifyOffline(token: string, audience: string, keys?: JSONWebKeySet): Promise<JWTPayload> {
     const { payload } = await jwtVerify(token, createLocalJWKSet(keys ?? (await keySet())), {
       issuer: server.issuer,
@@ -54,7 +54,7 @@ export function jwtsOn(server: TestServer) {
     keySet,
     verifyOffline,
     keyOf,
-    /** Signs other claims with the key of a token, which nobody outside can. */
+    /** Signs other claims with a token's key, which nobody outside can do. */
     async forge(token: string, claims: JWTPayload, header: Record<string, unknown> = {}): Promise<string> {
       const key = await keyOf(token)
       if (key.privateKey === null) throw new Error('the key signs no more')

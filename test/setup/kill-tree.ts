@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Ends a process and all that it started, at once, as a power cut would. */
+/** Kills a process and all its descendants at once, like a power cut. */
 export function killTree(pid: number): void {
-  // Stopped, it can neither start more nor mourn its children.
+  // While it is stopped, it cannot start or reap processes.
   if (!signal(pid, 'SIGSTOP')) return
   for (const child of childrenOf(pid)) killTree(child)
   signal(pid, 'SIGKILL')
 }
 
-/** Whether the process was there to be told. */
+/** Whether the process existed. */
 function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, name)
@@ -25,11 +25,11 @@ export function childrenOf(parent: number): number[] {
 
 function parentOf(pid: number): number | null {
   try {
-    // The name of the program, in brackets, may hold anything.
+    // The program name is in parentheses and may contain any character.
     const [, rest = ''] = /.*\) \S (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
     return Number.parseInt(rest, 10)
   } catch (error) {
-    // Gone since it was listed.
+    // It ended after it was listed.
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return null
     throw error
   }

@@ -6,27 +6,27 @@ import { runSql } from './run-sql.ts'
 
 const PAGE = join(resolve(import.meta.dirname, '..', '..'), 'docs', 'databases.md')
 
-/** A database, and the two users that the page on databases describes. */
+/** A database with the two users of the databases page. */
 interface DatabaseOfUsers {
   readonly ownerUrl: string
   readonly serverUrl: string
   readonly adminUrl: string
-  /** What the page has done after a migration. */
+  /** The statements of the page to run after a migration. */
   grantServer(): Promise<void>
 }
 
 export interface SharedDatabase extends DatabaseOfUsers {
-  /** A further database for the same users, with the same grants; goes with the first. */
+  /** A further database for the same users with the same grants. Removed with the first. */
   createAnother(): Promise<DatabaseOfUsers>
   drop(): Promise<void>
 }
 
 interface Kind {
   readonly heading: string
-  /** Who runs each of the page's blocks, and where. */
+  /** The user and database of each of the page's blocks. */
   readonly before: readonly ('server' | 'database')[]
   readonly after: 'adminUrl' | 'ownerUrl'
-  /** The database first. */
+  /** The database comes first. */
   readonly drop: (name: string) => readonly [string, ...string[]]
 }
 
@@ -44,7 +44,7 @@ const POSTGRES: Kind = {
   drop: (name) => [`drop database ${name} with (force)`, `drop role ${name}_owner`, `drop role ${name}_server`],
 }
 
-/** Runs what the page says, with names of its own, on the server whose administrator's URL is given. */
+/** Runs the page's statements with other names, on the server of this administrator URL. */
 export async function createSharedDatabase(administrator: string): Promise<SharedDatabase> {
   const kind = administrator.startsWith('mysql:') ? MYSQL : POSTGRES
   const name = `qscope_${randomBytes(6).toString('hex')}`
@@ -86,10 +86,10 @@ export async function createSharedDatabase(administrator: string): Promise<Share
   }
 }
 
-/** What is done once, however many databases the users share. */
+/** Statements that run once for all databases of the users. */
 const ABOUT_USERS = /^(?:create (?:user|role)|grant \w+ to current_user)\b/
 
-/** The statements of each SQL block below a heading, for a database and users of other names. */
+/** The statements of each SQL block below a heading, with the names of another database and users. */
 function statementBlocks(
   heading: string,
   { database, users }: { readonly database: string; readonly users: string },

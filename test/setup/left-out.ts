@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { askedDatabases, DATABASES } from './database-names.ts'
 
-/** Global set-up: says in one line, when the run is over, which suites it was not to run and what runs them. */
+/** Global set-up. At the end of a run, prints one line with the suites that it left out and the command that runs them. */
 export function setup({ vitest }: TestProject): () => void {
   const running = vitest.projects.map(({ name }) => name)
   const leftOut = [

@@ -5,10 +5,8 @@ export const LIBSQL_TABLES =
   "select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape '\\'"
 
 /**
- * Makes a database of libSQL on a server, empty or a copy of another one; returns its
- * URL. A server of the tests' own has any number of them, each at a path. One of
- * another make has a single one, which is emptied, and cannot copy: tests run there one
- * file after the other.
+ * Creates a libSQL database on a server, empty or as a copy, and returns its URL. A test server has any number of them, each
+ * with its own path. Another server has a single one, which is emptied, and cannot copy. Test files run sequentially there.
  */
 export async function makeLibsqlDatabase(server: string, name: string, from: string | null = null): Promise<string> {
   if (await isOwn(server)) {
@@ -24,7 +22,7 @@ export async function dropLibsqlDatabase(server: string, name: string): Promise<
   else await empty(server)
 }
 
-/** Whether the server is one of the tests' own. */
+/** Whether the server is a test server. */
 export async function isOwn(server: string): Promise<boolean> {
   const answer = await fetch(new URL('/databases/', server))
   await answer.arrayBuffer()
@@ -42,7 +40,7 @@ async function empty(server: string): Promise<void> {
   for (const trigger of await names("select name from sqlite_master where type = 'trigger'")) {
     await runSql(server, `drop trigger ${trigger}`)
   }
-  // One that another refers to can be dropped when that one is gone.
+  // A table can be dropped after the tables that reference it.
   for (let left = await names(LIBSQL_TABLES), tries = left.length; left.length > 0; tries -= 1) {
     const outcomes = await Promise.allSettled(left.map((table) => runSql(server, `drop table ${table}`)))
     const failed = outcomes.find((outcome) => outcome.status === 'rejected')

@@ -7,14 +7,11 @@ import { type DatabaseServer, startServerProcess } from './server-process.ts'
 const MAIN = join(import.meta.dirname, 'hrana', 'main.ts')
 
 export interface LibsqlServer extends DatabaseServer {
-  /** Where its files are. */
+  /** The directory of its files. */
   readonly directory: string
 }
 
-/**
- * Starts a server that speaks "Hrana over HTTP", with the limits of Turso unless others
- * are given. `directory`: whose files it serves, where those are another server's.
- */
+/** Starts a server for "Hrana over HTTP", by default with Turso's limits. `directory`: the files of another server to serve. */
 export async function startLibsql(options: Partial<HranaServerOptions> = {}): Promise<LibsqlServer> {
   const directory = makeGuardedDirectory('libsql', null)
   const port = await freePort()

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Server } from 'node:net'
 
-/** A server that listens on a free port of this machine. */
+/** Binds a server to a free port of this machine. */
 export async function listening(server: Server) {
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const bound = server.address()

@@ -8,7 +8,7 @@ import { installed } from './installed.ts'
 import { placesIn, TEST_USER_SQL, urlOfMysql } from './mysql-family.ts'
 import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
-/** Small, and as durable as in production. */
+/** Little memory, and the durability of production. */
 export const MARIADB_OPTIONS: readonly string[] = [
   '--bind-address=127.0.0.1',
   '--skip-name-resolve',
@@ -28,12 +28,12 @@ export function mariaDbBinaries(): MariaDbBinaries | null {
   return server === null || installer === null ? null : { server, installer }
 }
 
-/** Starts a MariaDB server of its own on a free loopback port, with more options if any; `null` if none is installed. */
+/** Starts a MariaDB server on a free loopback port. `null`: not installed. */
 export async function startMariaDb(more: readonly string[] = []): Promise<DatabaseServer | null> {
   const binaries = mariaDbBinaries()
   if (binaries === null) return null
   const directory = makeGuardedDirectory('mariadb', null)
-  // Run by root, the server wants to be told so; its directory stays ours.
+  // The server runs as root only if told so. Its directory stays ours.
   const asUser = process.getuid?.() === 0 ? ['--user=root'] : []
   const init = installMariaDb(binaries, directory.path, asUser)
   const port = await freePort()
@@ -57,7 +57,7 @@ export async function startMariaDb(more: readonly string[] = []): Promise<Databa
   })
 }
 
-/** Makes an empty data directory; answers with SQL that adds the tests' user at a start. */
+/** Creates an empty data directory. Returns SQL that creates the test user at the start. */
 export function installMariaDb({ installer }: MariaDbBinaries, directory: string, asUser: readonly string[]): string {
   const init = join(directory, 'init.sql')
   const options = ['--auth-root-authentication-method=normal', ...placesIn(directory)]

@@ -8,10 +8,10 @@ import { installed } from './installed.ts'
 import { placesIn, TEST_USER_SQL, urlOfMysql } from './mysql-family.ts'
 import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
-/** Where `scripts/install-mysql.sh` puts MySQL. */
+/** The directory of `scripts/install-mysql.sh`. */
 const OWN_PROGRAMS = resolve(import.meta.dirname, '..', '..', '.cache', 'mysql', 'bin')
 
-/** Small, and as durable as in production: the binary log is on and flushed at each commit, as by default. */
+/** Little memory, and the durability of production: the binary log is on and flushed at each commit, as by default. */
 const OPTIONS: readonly string[] = [
   '--bind-address=127.0.0.1',
   '--skip-name-resolve',
@@ -21,7 +21,7 @@ const OPTIONS: readonly string[] = [
   '--max-connections=300',
 ]
 
-/** A program of MySQL, not of MariaDB, which has programs of the same names; `null`: there is none. */
+/** A program of MySQL. MariaDB has programs with the same names. `null`: not installed. */
 export function mysqlProgram(name: 'mysqld' | 'mysqldump'): string | null {
   const own = join(OWN_PROGRAMS, name)
   if (existsSync(own)) return own
@@ -33,7 +33,7 @@ function isOfMysql(program: string): boolean {
   return !/MariaDB/i.test(execFileSync(program, ['--no-defaults', '--version'], { encoding: 'utf8' }))
 }
 
-/** A server's files, and the options that belong to them. */
+/** A server's files and their options. */
 export interface MysqlInstallation {
   readonly program: string
   readonly directory: GuardedDirectory
@@ -41,14 +41,14 @@ export interface MysqlInstallation {
 }
 
 /**
- * Makes an empty server, which runs some SQL at each start; `null` if MySQL is not installed. `like` one that was not
- * started yet, whose files are copied, it takes no time.
+ * Creates an empty server that runs `initSql` at each start. `null`: MySQL is not installed. With `like`, a server that was
+ * not yet started, it copies the files, which is fast.
  */
 export function installMysql(name: string, initSql: string, like: MysqlInstallation | null = null) {
   const program = mysqlProgram('mysqld')
   if (program === null) return null
   const directory = makeGuardedDirectory(name, null)
-  // Run by root, the server wants to be told so; its directory stays ours.
+  // The server runs as root only if told so. Its directory stays ours.
   const asUser = process.getuid?.() === 0 ? ['--user=root'] : []
   const options = ['--no-defaults', ...asUser, ...OPTIONS, ...placesIn(directory.path)]
   if (like === null) execFileSync(program, [...options, '--initialize-insecure'], { stdio: 'pipe' })
@@ -58,7 +58,7 @@ export function installMysql(name: string, initSql: string, like: MysqlInstallat
   return { program, directory, options: [...options, `--init-file=${init}`] } satisfies MysqlInstallation
 }
 
-/** Without what names the server among others, which it makes anew. */
+/** Without the files that identify the server, which it creates again. */
 function copyFiles(from: string, to: string): void {
   cpSync(join(from, 'data'), join(to, 'data'), {
     recursive: true,
@@ -66,7 +66,7 @@ function copyFiles(from: string, to: string): void {
   })
 }
 
-/** Starts a MySQL server of its own on a free loopback port, with more options if any; `null` if none is installed. */
+/** Starts a MySQL server on a free loopback port. `null`: not installed. */
 export async function startMysql(more: readonly string[] = []): Promise<DatabaseServer | null> {
   const installation = installMysql('mysql', TEST_USER_SQL)
   if (installation === null) return null

@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import { installed } from './installed.ts'
 import { missing } from './requirement.ts'
 
-/** Reads until the process of the tests is gone, however it went; then ends what runs in the namespaces, and removes them. */
+/** Reads until the test process ends, in any way. Then ends the processes in the namespaces and removes them. */
 const WATCH = `
 while read -r line; do :; done
 for name in "$@"; do
@@ -13,23 +13,23 @@ for name in "$@"; do
 done
 `
 
-/** A machine of its own, as far as the network goes. */
+/** A network namespace that acts as a machine. */
 export interface NetworkNode {
-  /** Before the name of a program, to run it there. */
+  /** Precedes a program's name to run it there. */
   readonly enter: readonly string[]
-  /** Where the tests reach it, by a link of its own. */
+  /** The address for the tests, on its own link. */
   readonly address: string
-  /** Where the other nodes reach it. */
+  /** The address for the other nodes. */
   readonly addressAmongNodes: string
-  /** Pulls the plug of the link to the other nodes: whoever runs there is told nothing, and the tests still reach it. */
+  /** Cuts the link to the other nodes without an error. The tests still reach the node. */
   cutOff(): void
   reconnect(): void
 }
 
-/** Nodes on one switch, each reached by the tests on another link. Gone with the process of the tests, whatever happens. */
+/** Nodes on one switch. The tests reach each on another link. Removed with the test process. */
 export interface NodeNetwork {
   readonly nodes: readonly NetworkNode[]
-  /** The network among the nodes. */
+  /** The network of the nodes. */
   readonly subnet: string
   remove(): void
 }
@@ -37,7 +37,7 @@ export interface NodeNetwork {
 const SUBNET = '198.51.100.0/24'
 const addressAmongNodes = (n: number) => `198.51.100.${n + 1}`
 
-/** Whether networks can be made here; if not, it was said by name what is missing. */
+/** Whether networks can be created here. If not, the missing part was reported. */
 export const networksCanBeMade = canBeMade()
 
 export function makeNodeNetwork(count: number): NodeNetwork {
@@ -69,7 +69,7 @@ export function makeNodeNetwork(count: number): NodeNetwork {
 }
 
 function addNode(name: string, switchName: string, n: number, id: string): NetworkNode {
-  // Of the range for tests of networks (RFC 2544), four addresses to each link.
+  // From the range for network tests (RFC 2544), four addresses for each link.
   const [high = 0, low = 0] = randomBytes(2)
   const link = (last: number) => `198.18.${high}.${(low & 0xfc) + last}`
   const [port, outside] = [`port${n}`, `q${id}${n}`]

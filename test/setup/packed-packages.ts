@@ -6,7 +6,7 @@ import { npm } from './npm.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 
-/** The tarballs of both packages, in a folder of their own. */
+/** The tarballs of both packages, in their own folder. */
 export interface PackedPackages {
   readonly folder: string
   readonly server: string
@@ -14,12 +14,12 @@ export interface PackedPackages {
   remove(): void
 }
 
-/** Packs what git knows of, as in a fresh checkout: no build from before is in the way of, or in, the tarballs. */
+/** Packs the files in git, as in a fresh checkout, so that no earlier build affects the tarballs. */
 export function packPackages(): PackedPackages {
   const folder = mkdtempSync(join(tmpdir(), 'qscope-release-'))
   const checkout = copyCheckout(join(folder, 'checkout'))
   const pack = (of: string) => {
-    // The build prints, too; the name of the tarball comes last.
+    // The build prints, too. The last line is the tarball's name.
     const printed = npm(of, 'pack', '--pack-destination', folder).trim().split('\n').at(-1) ?? ''
     return join(folder, printed)
   }
@@ -31,7 +31,7 @@ export function packPackages(): PackedPackages {
   }
 }
 
-/** Copies what git knows of into a new folder, which gets the packages of this checkout; answers the folder. */
+/** Copies the files in git into a new folder with the installed packages of this checkout. Returns the folder. */
 export function copyCheckout(checkout: string): string {
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT })
   for (const file of listed.toString().split('\0')) {

@@ -9,16 +9,16 @@ import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
 const USER = 'qscope_test'
 const PASSWORD = 'qscope_test'
-/** Debian keeps the binaries of each version in a directory of its own. */
+/** Debian installs each version in its own directory. */
 const DEBIAN = '/usr/lib/postgresql'
 
-/** Starts a PostgreSQL server of its own on a free loopback port, with more settings if any; `null` if none is installed. */
+/** Starts a PostgreSQL server on a free loopback port. `null`: not installed. */
 export async function startPostgres(more: Readonly<Record<string, string>> = {}): Promise<DatabaseServer | null> {
   const found = installed('postgres', debianDirectories())
   if (found === null) return null
-  // Its neighbours are beside the program itself, not beside a link to it.
+  // The other programs are next to the program itself, not next to a link to it.
   const program = realpathSync(found)
-  // It refuses to run as root.
+  // PostgreSQL does not run as root.
   const account = accountInsteadOfRoot('postgres')
   const directory = makeGuardedDirectory('postgres', account)
   const data = join(directory.path, 'data')
@@ -29,16 +29,16 @@ export async function startPostgres(more: Readonly<Record<string, string>> = {})
     '--username=postgres',
     `--pwfile=${password}`,
     '--auth=scram-sha-256',
-    // With `C` nothing of the machine's language gets in.
+    // `C` avoids the machine's locale.
     '--locale=C',
     '--encoding=UTF8',
     '--no-sync',
   ]
   execFileSync(join(dirname(program), 'initdb'), [`--pgdata=${data}`, ...authentication], { ...as, stdio: 'pipe' })
-  // Like the user of a careful operator, not a superuser; makes databases of its own.
+  // As recommended for operators, the user is not a superuser. It creates its own databases.
   execFileSync(program, ['--single', '-D', data, 'postgres'], {
     ...as,
-    // It drops databases whatever is at work in them, the server's own housekeeping included.
+    // It can drop databases that are in use, also by the server's own background processes.
     input: `create role ${USER} login createdb createrole password '${PASSWORD}'\ngrant pg_signal_backend to ${USER}\n`,
     stdio: 'pipe',
   })
@@ -58,7 +58,7 @@ export async function startPostgres(more: Readonly<Record<string, string>> = {})
     args: () => ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
     account,
     directory,
-    // Not SIGTERM, which waits until everybody has left.
+    // SIGTERM would wait for all clients to disconnect.
     stopSignal: 'SIGINT',
     probe: () => connectOnce(url),
   })

@@ -1,4 +1,4 @@
-/** The processor time, in milliseconds, that this thread spends on `work`: what other processes do meanwhile does not count. */
+/** The processor time of this thread for `work`, in milliseconds. Other processes do not affect it. */
 export function processorTimeOf(work: () => void): number {
   const before = process.threadCpuUsage()
   work()

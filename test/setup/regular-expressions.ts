@@ -1,17 +1,17 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A regular expression, and where it stands. */
+/** A regular expression and its place. */
 export interface FoundExpression {
   readonly place: string
   readonly expression: RegExp
 }
 
 const ROOT = join(import.meta.dirname, '../..')
-/** What may stand before a slash that begins an expression; after anything else it divides. */
+/** Code before a slash that begins an expression. After anything else, the slash is a division. */
 const BEFORE_EXPRESSION = /(?:^|[(,=:[!&|?{};+]|=>|\breturn)\s*$/
 
-/** Every literal expression of the sources, and every `pattern` of the contract. */
+/** All literal expressions of the sources, and all `pattern` rules of the contract. */
 export function expressionsOf(folders: readonly string[], contract: string): readonly FoundExpression[] {
   const sources = folders.flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: ROOT }))
   const literals = sources
@@ -29,14 +29,14 @@ export function expressionsOf(folders: readonly string[], contract: string): rea
   return [...literals, ...patterns]
 }
 
-/** The literal expressions in a TypeScript source, as its formatter writes it. */
+/** The literal expressions in a formatted TypeScript source. */
 export function literalsIn(source: string): readonly RegExp[] {
   const found: RegExp[] = []
   readCode(source, source.startsWith('#!') ? source.indexOf('\n') : 0, found)
   return found
 }
 
-/** Reads code up to the brace that closes it, and returns where that stands. */
+/** Reads code up to its closing brace and returns the brace's position. */
 function readCode(source: string, from: number, found: RegExp[]): number {
   let depth = 0
   let at = from

@@ -2,13 +2,13 @@ import { createClient } from '@libsql/client/http'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 
-/** Runs SQL as the user of a URL, on a connection of its own. */
+/** Runs SQL as the user of a URL, on its own connection. */
 export async function runSql(url: string, sql: string): Promise<Record<string, unknown>[]> {
   if (/^(?:https?|libsql):/.test(url)) return await onLibsql(url, sql)
   return url.startsWith('mysql:') ? await onMysql(url, sql) : await onPostgres(url, sql)
 }
 
-/** Runs statements one after the other, on one connection to MySQL. */
+/** Runs statements sequentially on one MySQL connection. */
 export async function runOnMysql(url: string, statements: readonly string[]): Promise<void> {
   const connection = await createConnection(url)
   try {

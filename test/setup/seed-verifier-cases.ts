@@ -9,13 +9,12 @@ import { type CaseKey, type CaseSettings, type VerifierCase, verifierCases } fro
 
 const DAY_MS = 86_400_000
 
-/** Who the tokens of the table are issued to, and whom else they speak of. */
+/** The clients of the table's tokens, and the other clients that they name. */
 export const CASE_CLIENTS = Object.freeze(['orders', 'reports', 'billing'])
 
 /**
- * Gives a server the keys of the table, and of every token that QScope could
- * have issued the row that it would have. So the server refuses a token for what
- * it is, and not only because it was never issued.
+ * Stores the keys of the table, and the row of every token that QScope could have issued. The server therefore refuses a
+ * token for its properties, and not only because it was never issued.
  */
 export async function seedVerifierCases(server: TestServer, about: Omit<CaseSettings, 'user'>) {
   const request = { externalId: server.unique('user-') }

@@ -1,4 +1,4 @@
-/** Numbers in [0, 1) that a seed repeats (mulberry32). */
+/** Reproducible numbers in [0, 1) from a seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0
   return () => {
@@ -9,7 +9,7 @@ export function seededRandom(seed: number): () => number {
   }
 }
 
-/** `QSCOPE_TEST_SEED`, or one drawn now: whoever uses it prints it. */
+/** `QSCOPE_TEST_SEED`, or a random seed, which the caller prints. */
 export function testSeed(): number {
   return Number(process.env['QSCOPE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
 }

@@ -7,12 +7,12 @@ import { TEST_USER_SQL, urlOfMysql } from './mysql-family.ts'
 import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
 const PAGE = readFileSync(resolve(import.meta.dirname, '..', '..', 'docs', 'semi-synchronous-pair.md'), 'utf8')
-/** What each makes for itself is not to be replicated; a read-only one has it by its copy. */
+/** A member's own changes must not be replicated. A read-only one gets them by its copy. */
 const OWN_USER_SQL = `SET sql_log_bin = 0;\n${TEST_USER_SQL}`
-/** ER_RESTART_SERVER_FAILED: nothing restarts the server. */
+/** ER_RESTART_SERVER_FAILED: no process restarts the server. */
 const NOT_RESTARTED = 3707
 
-/** The headings of docs/semi-synchronous-pair.md whose statements are run. */
+/** The headings of docs/semi-synchronous-pair.md whose statements run. */
 export type Step =
   | 'The first set-up'
   | 'Copy'
@@ -22,13 +22,13 @@ export type Step =
   | 'Promotion while both run'
 
 export interface PairMember extends DatabaseServer {
-  /** Runs what the page says, with another member in the place of `db1`. */
+  /** Runs the statements of the page, with another member in place of `db1`. */
   run(step: Step, other?: PairMember): Promise<void>
-  /** The same for a copy, after which it is started again. */
+  /** The same for a copy, followed by a restart. */
   copyFrom(other: PairMember): Promise<void>
 }
 
-/** Starts two servers as the page has it: both read-only, none of which follows the other. */
+/** Starts two servers in the page's initial state: both read-only, without replication. */
 export async function startSemiSynchronousPair(): Promise<readonly [PairMember, PairMember]> {
   const first = await startMember(1)
   try {

@@ -1,8 +1,8 @@
 import { runSql } from './run-sql.ts'
 
-/** How databases are made, listed and dropped on a server. */
+/** Creates, lists and drops databases on a server. */
 export interface ServerSql {
-  /** An empty one. */
+  /** Creates an empty database. */
   create(server: string, name: string): Promise<void>
   readonly drop: (name: string) => string
   readonly tables: string
@@ -28,7 +28,7 @@ export function urlOf(server: string, database: string): string {
   return Object.assign(new URL(server), { pathname: `/${database}` }).href
 }
 
-/** One that sorts as people do, where the server has such a one: what relies on bytes must say so itself. */
+/** A locale with linguistic order, if the server has one. Code that relies on byte order must then say so. */
 async function localeOf(server: string): Promise<string> {
   const rows = await runSql(
     server,

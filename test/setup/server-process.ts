@@ -8,39 +8,39 @@ import { killTree } from './kill-tree.ts'
 
 const START_MS = 60_000
 const STOP_MS = 10_000
-/** It may give up where what was left by one that was killed is still in its way. */
+/** A start may fail while remains of a killed server are still in use. */
 const LAUNCHES = 3
 
-/** A database server of the tests' own. */
+/** A database server of the tests. */
 export interface DatabaseServer {
-  /** Without a database: tests make their own. */
+  /** Without a database, because tests create their own. */
   readonly url: string
-  /** Ends it as a power cut would, in the middle of whatever it does. */
+  /** Kills it at once, like a power cut. */
   kill(): Promise<void>
-  /** Starts it again on the same data and port; resolves when it answers. */
+  /** Starts it again with the same data and port. Resolves when it answers. */
   start(): Promise<void>
-  /** Ends it in good order, and removes its data. */
+  /** Shuts it down and removes its data. */
   stop(): Promise<void>
 }
 
 export interface ServerProgram {
   readonly url: string
   readonly program: string
-  /** Asked at each start. */
+  /** Evaluated at each start. */
   readonly args: () => readonly string[] | Promise<readonly string[]>
-  /** Whom it runs as; `null`: whoever runs the tests. */
+  /** The account. `null`: that of the tests. */
   readonly account: Account | null
-  /** Holds all of its files. */
+  /** Contains all of its files. */
   readonly directory: GuardedDirectory
-  /** Asks it to end in good order, whoever is connected. */
+  /** Shuts it down even with connected clients. */
   readonly stopSignal: NodeJS.Signals
-  /** Throws until the server serves. */
+  /** Throws until the server answers. */
   readonly probe: () => Promise<void>
-  /** How long a start may take; a minute if not given. */
+  /** The time limit of a start. Default: one minute. */
   readonly patienceMs?: number
 }
 
-/** Starts a server; it is gone, with its data, also when the process of the tests ends in disorder. */
+/** Starts a server. It is removed with its data, even if the test process crashes. */
 export async function startServerProcess(server: ServerProgram): Promise<DatabaseServer> {
   const log = join(server.directory.path, 'server.log')
   let child: ChildProcess | null = null

@@ -32,17 +32,17 @@ const ISSUER = 'http://127.0.0.1:50051'
 export type TestServer = Awaited<ReturnType<typeof startServer>>
 
 /**
- * The real application on a real database and port, called by a stock client.
- * Only its clock is the test's: it can be put forward.
+ * The real application on a real database and port, called by a stock client. Only its clock is replaced, so that tests can
+ * advance it.
  */
 export async function startServer(
   databaseUrl: string,
   keyring = new Keyring(drawKeyMaterial()),
-  /** Of another instance on the same database, where this one is not the first. */
+  /** The administrator of the first instance, for further instances on the same database. */
   first = new FirstAdmin(keyring),
-  /** More of the environment. */
+  /** Additional environment variables. */
   variables: Readonly<Record<string, string>> = {},
-  /** How the connection of `call` is secured; plaintext if not given. */
+  /** The credentials of the channel of `call`. Default: plaintext. */
   channel = credentials.createInsecure(),
 ) {
   const lines: Record<string, unknown>[] = []
@@ -64,13 +64,13 @@ export async function startServer(
     advance: (ms: number) => {
       ahead += ms
     },
-    /** Lets it stand still at a moment. */
+    /** Stops the clock at a moment. */
     stopAt: (ms: number) => {
       stoppedAt = ms
     },
   }
   const parsed = parseConfig(environment)
-  // Links to the HTTP port name it before it is open.
+  // Links to the HTTP port are needed before it is open.
   const httpConfig = parsed.http && {
     ...parsed.http,
     listen: await assertPortFree('QSCOPE_HTTP_LISTEN', parsed.http.listen),
@@ -86,6 +86,7 @@ export async function startServer(
   telemetry.watch(new AppState(app, log))
   const server = new GrpcServer({
     listen: { host: '127.0.0.1', port: 0 },
+    socket: config.sockets.grpc,
     transport: await testedTransport(),
     pipeline: app.pipeline,
     state: app.state,
@@ -124,24 +125,24 @@ export async function startServer(
   return {
     app,
     address,
-    /** Of the HTTP port, where the variables turn it on. */
+    /** The URL of the HTTP port, if the variables enable it. */
     httpUrl: `${tls === null ? 'http' : 'https'}://127.0.0.1:${httpPort}`,
     issuer: ISSUER,
     admin,
     clock,
     keyring,
     first,
-    /** What was logged so far. */
+    /** The log lines so far. */
     lines,
     telemetry,
     call: connection.call,
     stream: connection.stream,
     decode: decodeDetails,
-    /** A name no other test uses. */
+    /** A name that no other test uses. */
     unique: (prefix: string) => prefix + randomBytes(6).toString('hex'),
-    /** Well-formed, but issued by nobody. */
+    /** A well-formed token that was not issued. */
     unknownToken: () => drawToken('access'),
-    /** Registers a confidential client for client credentials, unless told otherwise. */
+    /** Registers a confidential client for client credentials by default. */
     async registerClient(wanted: MessageInitShape<typeof RegisterClientRequestSchema>) {
       const request = { type: ClientType.CONFIDENTIAL, grantTypes: [GrantType.CLIENT_CREDENTIALS], ...wanted }
       const answer = await connection.call(ClientService.method.registerClient, request, { bearer: admin.token })
@@ -152,7 +153,7 @@ export async function startServer(
       const { results } = await connection.call(TokenService.method.batchIntrospectTokens, { client: caller, tokens })
       return results.map(({ active }) => active)
     },
-    /** All events that match, newest first. */
+    /** All matching events, newest first. */
     async auditEvents(filter: MessageInitShape<typeof ListAuditEventsRequestSchema>): Promise<AuditEvent[]> {
       const events: AuditEvent[] = []
       let pageToken = ''
@@ -164,7 +165,7 @@ export async function startServer(
       } while (pageToken !== '')
       return events
     },
-    /** Waits for what is written in the background. */
+    /** Waits for background writes. */
     flush: () => app.flush(),
     async stop() {
       connection.close()

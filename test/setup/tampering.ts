@@ -2,12 +2,12 @@ import type { FreshDatabase } from './fresh-database.ts'
 
 const TABLES = ['oauth_audit_log', 'oauth_audit_heads', 'oauth_audit_roster']
 
-/** Someone who may do anything to the database, but has no key. */
+/** An attacker with full access to the database but without keys. */
 export function thief(database: FreshDatabase) {
   const run = async (...statements: readonly string[]) => {
     for (const statement of statements) await database.query(statement)
   }
-  /** What makes the log append-only binds those who use it, not those who own it. */
+  /** An owner of the database can remove the protection of the log. */
   const unlock = async () => {
     if (database.url.startsWith('postgres')) await run('alter table oauth_audit_log disable trigger user')
     else
@@ -16,11 +16,11 @@ export function thief(database: FreshDatabase) {
   return {
     run,
     unlock,
-    /** Copies the whole log, heads and all. */
+    /** Copies the whole log, including the heads. */
     keepCopy: async (name: string) => {
       for (const table of TABLES) await run(`create table ${table}_${name} as select * from ${table}`)
     },
-    /** Puts everything back as it was when the copy was made. */
+    /** Restores the copied state. */
     putBack: async (name: string) => {
       for (const table of TABLES)
         await run(`delete from ${table}`, `insert into ${table} select * from ${table}_${name}`)

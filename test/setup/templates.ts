@@ -8,17 +8,17 @@ import { dropLibsqlDatabase, isOwn, makeLibsqlDatabase } from './libsql-database
 import { runSql } from './run-sql.ts'
 import { firstColumn, MYSQL, POSTGRES, urlOf } from './server-databases.ts'
 
-/** Where suites copy the schema from: to migrate for each of them costs more than most of them do. */
+/** The databases from which suites copy the schema. A migration for each suite would take longer than most suites. */
 export interface Templates {
-  /** A file. */
+  /** The path of a file. */
   readonly sqlite: string
   readonly libsql: string
-  /** The statements that make a copy; `null`: there is no server. */
+  /** The statements that create a copy. `null`: there is no server. */
   readonly mysql: readonly string[] | null
   readonly mariadb: readonly string[] | null
-  /** A database; `null`: there is no server. */
+  /** The name of a database. `null`: there is no server. */
   readonly postgres: string | null
-  /** The same; `null` also where a server has but one database. */
+  /** The same. `null` also for a server with a single database. */
   readonly 'libsql-remote': string | null
 }
 
@@ -30,7 +30,7 @@ interface Template {
   remove(): Promise<void>
 }
 
-/** Migrates a database of one kind; of one that needs a server there is none without it. */
+/** Migrates a database of one kind. `null` if its server is missing. */
 export async function makeTemplate(kind: DatabaseName, server: string | null): Promise<Template> {
   if (isEmbedded(kind)) return await makeFile(kind)
   if (server === null) return { template: null, remove: async () => undefined }
@@ -65,7 +65,7 @@ export async function migrate(url: string): Promise<void> {
   await migrations.close()
 }
 
-/** MySQL copies no databases. Tables come as it says itself that they are made, rows from the template. */
+/** MySQL cannot copy databases. The tables are created from its own statements, and the rows are copied from the template. */
 async function copyStatements(server: string, template: string): Promise<string[]> {
   const ask = (sql: string) => runSql(urlOf(server, template), sql)
   const statements = ['set foreign_key_checks = 0']

@@ -1,6 +1,6 @@
 import { type ConnectionOptions, connect } from 'node:tls'
 
-/** Whether a server lets a second connection go on with the session of the first. */
+/** Whether a server resumes the session of a first connection on a second one. */
 export function resumesSessions(address: string, options: ConnectionOptions): Promise<boolean> {
   const [host = '', port = ''] = address.split(':')
   const open = (more: ConnectionOptions) =>
@@ -11,7 +11,7 @@ export function resumesSessions(address: string, options: ConnectionOptions): Pr
     first.once('error', reject).on('session', (offered: Buffer) => {
       session = offered
     })
-    // The server has spoken by now, and has offered what it has to offer.
+    // The server has sent data, so its session tickets have arrived.
     first.once('data', () => {
       first.destroy()
       const second = open(session === undefined ? {} : { session })
@@ -23,7 +23,7 @@ export function resumesSessions(address: string, options: ConnectionOptions): Pr
   })
 }
 
-/** The fingerprint of the certificate that a server shows to a new connection; throws if there is no handshake. */
+/** The fingerprint of the certificate that a server presents to a new connection. Throws if the handshake fails. */
 export function certificateShownAt(address: string, options: ConnectionOptions): Promise<string> {
   const [host = '', port = ''] = address.split(':')
   return new Promise((resolve, reject) => {

@@ -1,9 +1,9 @@
-/** What can carry the calls of gRPC; every suite runs on the first. */
+/** The gRPC transports. Every suite runs on the first one. */
 export const TRANSPORTS = ['native', 'grpc-js'] as const
 
 export type TransportName = (typeof TRANSPORTS)[number]
 
-/** The suites that say what a transport must do: they run on all. */
+/** The suites that define what a transport must do. They run on all transports. */
 export const TRANSPORT_SUITES: readonly string[] = [
   'test/transports/grpc/**/*',
   'test/rpc/ext-authz/**/*',
@@ -11,14 +11,14 @@ export const TRANSPORT_SUITES: readonly string[] = [
   'test/attacks/floods.storm',
 ]
 
-/** Whole servers and other people's clients: they run on the others where `QSCOPE_TEST_TRANSPORTS` names them. */
+/** Suites with server processes and third-party clients. They run on other transports if `QSCOPE_TEST_TRANSPORTS` names these. */
 const SUITES_OF_SERVERS: readonly string[] = [
   'test/e2e/**/*',
   'test/interop/**/*',
   'test/attacks/beside-honest-calls.storm',
 ]
 
-/** Which suites run on a transport beside the first. */
+/** The suites that run on a transport other than the first. */
 export function suitesOn(transport: TransportName): readonly string[] {
   const asked: readonly string[] = process.env['QSCOPE_TEST_TRANSPORTS']?.split(',') ?? []
   const unknown = asked.filter((name) => !TRANSPORTS.some((each) => each === name))
@@ -26,7 +26,7 @@ export function suitesOn(transport: TransportName): readonly string[] {
   return asked.includes(transport) ? [...TRANSPORT_SUITES, ...SUITES_OF_SERVERS] : TRANSPORT_SUITES
 }
 
-/** The transport that this run of a suite is about. */
+/** The transport of this run. */
 export function testedTransportName(): TransportName {
   const wanted = process.env['QSCOPE_GRPC_TRANSPORT'] ?? TRANSPORTS[0]
   const found = TRANSPORTS.find((name) => name === wanted)
@@ -34,7 +34,7 @@ export function testedTransportName(): TransportName {
   return found
 }
 
-/** What a server in a process of its own is told of it: nothing where it is the default. */
+/** The variable for a server process. Empty for the default transport. */
 export function transportVariables(): Readonly<Record<string, string>> {
   const name = testedTransportName()
   return name === TRANSPORTS[0] ? {} : { QSCOPE_GRPC_TRANSPORT: name }

@@ -5,19 +5,19 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { jwksOf, type SigningPair, signingPair } from './assertions.ts'
 
-/** A cluster whose service accounts stand for clients, as Kubernetes makes its projected tokens. */
+/** A cluster whose service account tokens authenticate clients, in the form of Kubernetes' projected tokens. */
 export const CLUSTER = 'https://kubernetes.default.svc.cluster.local'
-/** An issuer whose assertions are used once; its keys are fetched. */
+/** An issuer of single-use assertions, whose keys are fetched. */
 export const CI = 'https://ci.example'
 /** An issuer whose keys cannot be fetched. */
 export const SILENT = 'https://silent.example'
 
 export const AUDIENCE = 'qscope'
 
-/** What a fetched key set answers, and how often it was asked for. */
+/** The answer of a key server, and the number of requests. */
 export interface KeyServer {
   readonly url: string
-  /** As `content`, or a status. */
+  /** The `content`, or a status. */
   answer: string | number
   asked: number
   /** Headers of the answer. */
@@ -37,7 +37,7 @@ export async function keyServer(content: string): Promise<KeyServer> {
   return state
 }
 
-/** Writes a file of the three issuers above, and of `more` with the keys of the first; the keys of the first two are returned. */
+/** Writes a file with the three issuers above, and with `more`, which use the keys of the first. Returns the keys of the first two. */
 export async function trustedIssuers(folder: string, ...more: readonly string[]) {
   const cluster: SigningPair = signingPair('RS256')
   const ci: SigningPair = signingPair('ES256')

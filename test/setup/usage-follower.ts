@@ -6,7 +6,7 @@ import type { TestServer } from './server.ts'
 const RETENTION = milliseconds(30 * 86_400_000)
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** What counts which scopes clients use, as a server does it; not started. Counts are kept for 30 days. */
+/** The follower that counts used scopes, as in a server. It is not started. Counts are kept for 30 days. */
 export function usageFollower({ app, clock }: TestServer): AuditFollower {
   return new AuditFollower({
     projection: new UsageProjection(clock.now, RETENTION),

@@ -44,21 +44,21 @@ interface Table {
   readonly cases: readonly Recipe[]
 }
 
-/** The table of `clients/conformance`; its README says what the members mean. */
+/** The table of `clients/conformance`. Its README describes the members. */
 const table = JSON.parse(readFileSync(TABLE, 'utf8')) as Table
 
-/** What a verifier answers: `accepted` with what the token says, or why it was refused. */
+/** The result of a verifier: `accepted` with the claims, or the reason for a refusal. */
 export type Verdict = Members & { readonly result: Recipe['result'] }
 
-/** A token, how it is presented, and what has to come of it. */
+/** A token, how it is presented, and the expected result. */
 export interface VerifierCase {
   readonly name: string
   readonly token: string
-  /** The thumbprint of the certificate that is shown. */
+  /** The thumbprint of the presented certificate. */
   readonly certificate: string | null
   readonly required_scopes: readonly string[]
   readonly expected: Verdict
-  /** What the server would have stored with the token; `null`: it issues no such token. */
+  /** The properties that the server would have stored with the token. `null`: it does not issue such a token. */
   readonly row: Members | null
 }
 
@@ -70,16 +70,16 @@ export interface CaseKey {
   readonly published: boolean
 }
 
-/** For whom the tokens of the table are made, and when: seconds since 1970. */
+/** The audience and time of the table's tokens. Seconds since 1970. */
 export interface CaseSettings {
   readonly clock: number
   readonly issuer: string
   readonly audience: string
-  /** The id of a user that the server knows. */
+  /** The id of an existing user. */
   readonly user: string
 }
 
-/** Draws the table's keys, and makes every token of it. */
+/** Generates the table's keys and tokens. */
 export function verifierCases(settings: CaseSettings): { keys: readonly CaseKey[]; cases: readonly VerifierCase[] } {
   const keys = new Map(Object.entries(table.keys).map(([name, wanted]) => [name, drawKey(wanted)]))
   return { keys: [...keys.values()], cases: table.cases.map((recipe) => finish(recipe, keys, settings)) }
@@ -124,12 +124,12 @@ function named(keys: ReadonlyMap<string, CaseKey>, name: string): CaseKey {
   return key
 }
 
-/** Takes members over; `null` takes them away. */
+/** Merges members. `null` removes one. */
 function merged(base: Members, patch: Members = {}): Members {
   return Object.fromEntries(Object.entries({ ...base, ...patch }).filter(([, value]) => value !== null))
 }
 
-/** Puts in for each `$name` what it stands for. */
+/** Replaces each `$name` by its value. */
 function fill(value: unknown, settings: CaseSettings & { jti: string }, keys: ReadonlyMap<string, CaseKey>): unknown {
   if (Array.isArray(value)) return value.map((item) => fill(item, settings, keys))
   if (typeof value === 'object' && value !== null) {
@@ -155,7 +155,7 @@ function fill(value: unknown, settings: CaseSettings & { jti: string }, keys: Re
     .replace(/^\$(\w+)$/, (whole, name) => keys.get(name)?.kid ?? whole)
 }
 
-/** The same inside a text of JSON that need not be valid. */
+/** The same in a JSON text that may be invalid. */
 function inText(text: string, filled: (value: unknown) => unknown): string {
   return text
     .replace(/"\$[^"]*"/g, (quoted) => JSON.stringify(filled(quoted.slice(1, -1))))
@@ -169,7 +169,7 @@ function payloadOf(recipe: Recipe, claims: Members, filled: (value: unknown) => 
   return Buffer.from(recipe.claims_bom === true ? `\ufeff${text}` : text)
 }
 
-/** The longest token that is looked at, or the shortest that is too long for it. */
+/** The longest token that is parsed, or the shortest that is too long. */
 function sized(length: Recipe['length'], claims: Members, spell: (claims: Members) => string): string {
   if (length === undefined) return spell(claims)
   const padded = (size: number) => spell({ ...claims, padding: 'x'.repeat(size) })
@@ -201,7 +201,7 @@ function spelled(
   return inSpelling(template, template, { header, payload: shown, signature })
 }
 
-/** With bits left over beyond the last byte, where a case needs some: white space is no harm to JSON. */
+/** With surplus bits after the last byte if a case needs them. JSON allows additional white space. */
 function encoded(text: string | Buffer, needsStrayBits: boolean): string {
   const bytes = Buffer.from(text)
   const isWhole = needsStrayBits && bytes.length % 3 === 0
@@ -212,7 +212,7 @@ function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
 }
 
-/** Writes parts as a template has them: `{header|padded}`. `wanted` is the part of the template that is written. */
+/** Writes the parts in the form of a template: `{header|padded}`. `wanted` is the part of the template to write. */
 function inSpelling(wanted: string, template: string, parts: Parts): string {
   return wanted.replace(/\{(header|payload|signature)(?:\|(\w+))?\}/g, (_whole, name: keyof Parts, own?: string) => {
     const way = own ?? new RegExp(`\\{${name}\\|(\\w+)\\}`).exec(template)?.[1]
@@ -240,7 +240,7 @@ function misspelled(part: string, way: string): string {
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-/** The same bytes in other letters. */
+/** The same bytes in another spelling. */
 function withStrayBits(part: string): string {
   const other = part.slice(0, -1) + DIGITS[DIGITS.indexOf(part.slice(-1)) + 1]
   if (part.length % 4 === 0 || !Buffer.from(other, 'base64url').equals(Buffer.from(part, 'base64url'))) {

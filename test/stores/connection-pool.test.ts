@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
 import { ConnectionPool } from '../../src/stores/sql/engine/connection-pool.ts'
 
-it('leave nothing behind on a signal that goes on when those that wait give up', async () => {
+it('removes its listeners from a long-lived signal when waiting calls give up', async () => {
   const pool = new ConnectionPool(['only'], 10)
   const { signal } = new AbortController()
   const held = Promise.withResolvers<void>()

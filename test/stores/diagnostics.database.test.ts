@@ -28,7 +28,7 @@ const TOLD = {
 
 for (const kind of databaseKinds) {
   describe.skipIf(!kind.available)(`the facts of a database on ${kind.name}`, () => {
-    test('are told by a backend, and give no concern about what QScope sets itself', async () => {
+    test("are reported by a backend, without warnings about QScope's own settings", async () => {
       const database = await kind.create()
       const backend = await openMigrated(database)
       try {

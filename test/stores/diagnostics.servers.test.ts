@@ -9,7 +9,7 @@ import { warningsOf } from './given.ts'
 
 for (const kind of [mysqlDatabases, mariadbDatabases]) {
   describe.skipIf(!kind.available)(`a database on ${kind.name}`, () => {
-    test('gives concern about another isolation, and about names that are compared loosely', async () => {
+    test('causes warnings for another isolation level, and for loose comparison of names', async () => {
       await withDatabase(kind.create(), async ({ url }) => {
         const connection = await createConnection(url)
         const execute: Execute = async ({ sql }) => {
@@ -47,7 +47,7 @@ for (const kind of [mysqlDatabases, mariadbDatabases]) {
 }
 
 describe.skipIf(!postgresDatabases.available)('PostgreSQL', () => {
-  test('gives concern about commits that are not waited for, isolation, read-only sessions and encodings', async () => {
+  test('causes warnings for asynchronous commits, isolation, read-only sessions and encodings', async () => {
     await withDatabase(postgresDatabases.create(), async ({ url, query }) => {
       const narrow = new URL(url)
       narrow.pathname += '_narrow'

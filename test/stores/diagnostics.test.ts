@@ -6,7 +6,7 @@ import { galeraDiagnostics, semiSynchronousDiagnostics } from '../../src/stores/
 import { embeddedDiagnostics } from '../../src/stores/sql/dialects/sqlite/diagnostics.ts'
 import { warningsOf } from './given.ts'
 
-test('SQLite that can lose commits or locks readers out gives concern', async () => {
+test('SQLite causes a warning if it can lose commits or lock out readers', async () => {
   const database = new Sqlite(':memory:')
   const execute: Execute = async ({ sql }) => ({ rows: database.prepare(sql).all(), affected: 0 })
   for (const pragma of ['synchronous = NORMAL', 'foreign_keys = OFF']) database.pragma(pragma)
@@ -24,7 +24,7 @@ describe('MySQL', () => {
   const galera = (variables: object, status: object = inGoodOrder) =>
     galeraDiagnostics(new Map(Object.entries({ ...node, ...variables })), new Map(Object.entries(status)))
 
-  test.each(['source', 'master'])('tells as a %s whether commits wait for a replica', (side) => {
+  test.each(['source', 'master'])('reports as a %s whether commits wait for a replica', (side) => {
     const pair = (enabled: string, replicas: string, status: string) =>
       semiSynchronousDiagnostics(
         new Map([[`rpl_semi_sync_${side}_enabled`, enabled]]),
@@ -39,7 +39,7 @@ describe('MySQL', () => {
     expect(warningsOf(pair('ON', '1', 'OFF'))).toEqual([{ name: 'semi_synchronous_replicas', value: '1' }])
   })
 
-  test('tells of a cluster only on a node of one', () => {
+  test('reports a cluster only on a node of one', () => {
     expect(galera({ wsrep_on: 'OFF' })).toEqual([])
     expect(galera({}).map(({ value, warning }) => [value, warning])).toEqual([
       ['3', null],
@@ -50,7 +50,7 @@ describe('MySQL', () => {
     expect(warningsOf(galera({ wsrep_sync_wait: '7' }))).toEqual([])
   })
 
-  test('gives concern about a cluster without a majority to spare, a node cut off, behind, or read too early', () => {
+  test('warns about a cluster without a spare node, and a node that is cut off, behind, or read too early', () => {
     const status = {
       wsrep_cluster_size: '2',
       wsrep_cluster_status: 'non-Primary',
@@ -69,12 +69,12 @@ describe('a clock', () => {
   const showing = (ms: () => number) =>
     clockDiagnostic(async () => ({ rows: [{ ms: String(ms()) }], affected: 0 }), 'select the time')
 
-  test('within a second gives no concern', async () => {
+  test('within a second causes no warning', async () => {
     expect(await showing(() => Date.now())).toEqual({ name: 'clock', value: "as this machine's", warning: null })
     expect((await showing(() => Date.now() - 500)).warning).toBeNull()
   })
 
-  test('further apart does, whichever is ahead', async () => {
+  test('with a larger difference causes a warning, in either direction', async () => {
     const ahead = await showing(() => Date.now() + 60_000)
     expect(ahead.value).toMatch(/^(59|60)\d{3} ms ahead of this machine's$/)
     expect(ahead.warning).toMatch(/NTP/)

@@ -100,7 +100,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
     const step = Math.floor(MOST_PACKETS / scaled(MOST_PACKETS, 6))
     const PACKETS = Array.from({ length: MOST_PACKETS }, (_, packets) => packets).filter((at) => at % step === 0)
     test.each(PACKETS)(
-      'after %i packets of each new connection lets calls go at their deadline, and comes back in time',
+      'after %i packets of each new connection: calls end at their deadline, and service recovers in time',
       { timeout: TIMEOUT_MS },
       async (packets) => {
         const backend = await given()
@@ -118,7 +118,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
     )
 
     test(
-      'with idle connections open lets calls go at their deadline, and comes back in time',
+      'with open idle connections: calls end at their deadline, and service recovers in time',
       async () => {
         const backend = await given()
         await works(backend)
@@ -134,7 +134,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
     )
 
     test(
-      'lets every call that is served go at its deadline, whatever its look-ups wait for',
+      'ends every call at its deadline, whatever its look-ups wait for',
       async () => {
         database = await kind.createMigrated()
         proxy = await startProxy(database.url)
@@ -178,7 +178,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
     )
 
     test.each([0, 2, 5, 8])(
-      'after %i packets keeps no command waiting that opens the database',
+      'after %i packets: commands that open the database do not hang',
       async (packets) => {
         await given()
         proxy.goDumbAfter(packets)
@@ -194,7 +194,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
 
     // The handshake of PostgreSQL takes two packets more.
     test.each([5, 7])(
-      'after %i packets passes to the next host, whose session can be set up',
+      'after %i packets: the next host is used, whose session can be set up',
       async (packets) => {
         await given()
         const other = await startProxy(database.url)

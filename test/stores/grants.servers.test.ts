@@ -88,7 +88,7 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       expect((await refusalOf(grants.redeemDevice(device, denied))).reason).toBe('OAUTH_DEVICE_ACCESS_DENIED')
     })
 
-    test('let it make signing keys, and spend assertions', async () => {
+    test('let it create signing keys, and spend assertions', async () => {
       const pair = signingPair('ES256')
       const { clientId } = await server.registerClient({
         authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,
@@ -108,7 +108,7 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       expect(token?.accessToken).toMatch(/^eyJ/)
     })
 
-    test('let it keep clients and users', async () => {
+    test('let it manage clients and users', async () => {
       const bearer = { bearer: server.admin.token }
       const { rotateClientSecret, listClientSecrets, revokeClientSecret, updateClient, deleteClient } =
         ClientService.method
@@ -129,7 +129,7 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       await server.call(deleteUser, { userId }, bearer)
     })
 
-    test('let it count which scopes are used, and list that', async () => {
+    test('let it count used scopes, and list the counts', async () => {
       const { client, clientId } = await server.registerClient({ scopes: ['a', 'b'] })
       await server.call(TokenService.method.mintToken, { client, scopes: ['a'] })
       const bearer = { bearer: server.admin.token }
@@ -159,7 +159,7 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       for (const table of names) await asServer(`select 1 from ${table} where 1 = 0`)
     })
 
-    test('let it neither change, delete nor empty audit events, although no trigger refuses', async () => {
+    test('do not let it update, delete or truncate audit events, even without triggers', async () => {
       const rows = () => asAdmin('select event_id, metadata from oauth_audit_log order by event_id')
       const before = await rows()
       for (const sql of [
@@ -176,7 +176,7 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       await runSql(database.ownerUrl, 'update oauth_audit_log set sequence = sequence where 1 = 0')
     })
 
-    test('let it not touch the schema, nor the notes of migrations', async () => {
+    test('do not let it change the schema or the records of migrations', async () => {
       for (const sql of [
         'create table more (a int)',
         'create view oauth_more as select 1',
@@ -195,7 +195,7 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       await migrations.close()
     })
 
-    test('let it read nothing that is not of QScope', async () => {
+    test('do not let it read other tables', async () => {
       await runSql(database.ownerUrl, 'create table another (a int)')
       await expect(asServer('select * from another')).rejects.toThrow(DENIED)
       await expect(asServer(`select * from ${secrets}`)).rejects.toThrow(DENIED)

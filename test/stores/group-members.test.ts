@@ -45,7 +45,7 @@ describe('a member of a group', () => {
     await expect(check(...states)).rejects.toMatchObject({ kind: 'lost', message: expect.stringMatching(message) })
   })
 
-  test('is used as it is by a user who may not look', async () => {
+  test('is used without this check by a user who may not read the members', async () => {
     const refuseLook = (why: unknown) => async (sql: string) => {
       if (sql.includes('replication_group_members')) throw why
       return listing()
@@ -58,7 +58,7 @@ describe('a member of a group', () => {
   test.each([
     ['BEFORE_ON_PRIMARY_FAILOVER', ['BEFORE', 'BEFORE_ON_PRIMARY_FAILOVER']],
     ['BEFORE_AND_AFTER', []],
-  ])('has to agree with the others, and its session is as it was after that: %s', async (consistency, set) => {
+  ])('has to agree with the others, and its session settings are restored: %s', async (consistency, set) => {
     const sent: string[] = []
     const query = async (sql: string) => {
       sent.push(sql)
@@ -69,7 +69,7 @@ describe('a member of a group', () => {
     expect(sent.flatMap((sql) => /consistency = '(.*)'/.exec(sql)?.[1] ?? [])).toEqual(set)
   })
 
-  test('has nothing to agree with on a server that knows no such way', async () => {
+  test('is not asked to agree on a server without this feature', async () => {
     const sent: string[] = []
     const query = async (sql: string) => {
       sent.push(sql)
@@ -79,7 +79,7 @@ describe('a member of a group', () => {
     expect(sent).toHaveLength(1)
   })
 
-  test('is left when it lists all of the others and none of them answers it', async () => {
+  test('is left when it lists all others but none of them answers', async () => {
     const query = (sql: string) =>
       sql === 'begin' ? new Promise<never>(() => undefined) : Promise.resolve(listing('ONLINE', 'ONLINE', 'ONLINE'))
     await expect(assertInMajority({ query }, ofGroup())).rejects.toMatchObject({
@@ -89,7 +89,7 @@ describe('a member of a group', () => {
     })
   })
 
-  test('has reads wait for what any member committed, and writes where there are other primaries', () => {
+  test('makes reads wait for commits of all members, and writes, too, with several primaries', () => {
     expect(groupSettings(new Map(), 'reads')).toEqual([])
     const valuesOf = (use: 'reads' | 'writes', mode: string) =>
       groupSettings(ofGroup({ group_replication_single_primary_mode: mode }), use).map(({ value }) => value)
@@ -113,7 +113,7 @@ describe('the doctor', () => {
     async ({ sql }) =>
       sql.startsWith('show') ? variables(30) : listing(...states)
 
-  test('tells of a group only on a member', async () => {
+  test('reports a group only on a member', async () => {
     expect(await groupDiagnostics(among('OFFLINE'), new Map())).toEqual([])
     const found = await groupDiagnostics(among('ONLINE', 'ONLINE', 'ONLINE'), ofGroup())
     expect(found.map(({ value, warning }) => [value, warning])).toEqual([
@@ -126,7 +126,7 @@ describe('the doctor', () => {
     ])
   })
 
-  test('says what it means where a member waits for ever', async () => {
+  test('explains the effect of a member that waits forever', async () => {
     const execute: Execute = async ({ sql }) => (sql.startsWith('show') ? variables(0) : listing('ONLINE'))
     const [finding] = (await groupDiagnostics(execute, ofGroup())).filter(({ name }) => name.includes('majority'))
     expect(finding).toMatchObject({
@@ -136,7 +136,7 @@ describe('the doctor', () => {
     })
   })
 
-  test('gives concern about too few members, one that is out, and one without the majority', async () => {
+  test('warns about too few members, an expelled member, and one without the majority', async () => {
     const names = async (...states: readonly string[]) =>
       warningsOf(await groupDiagnostics(among(...states), ofGroup())).map(({ name }) => name)
     expect(await names('ONLINE', 'ONLINE')).toEqual(['group members'])
@@ -144,7 +144,7 @@ describe('the doctor', () => {
     expect(await names('ONLINE', 'UNREACHABLE', 'UNREACHABLE')).toEqual(['group member'])
   })
 
-  test('names the grant that is missing', async () => {
+  test('names the missing grant', async () => {
     const execute: Execute = async ({ sql }) => {
       if (sql.startsWith('show')) return variables(30)
       if (sql.includes('current_user')) return { rows: [{ user: 'qscope_server@%' }], affected: 0 }

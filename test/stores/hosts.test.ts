@@ -17,7 +17,7 @@ async function openOn(among: Hosts, isFit: (host: ServerHost) => boolean): Promi
   return tried
 }
 
-test('a host is kept while it works, and left for the next one when it has become unfit', async () => {
+test('a host is used while it works, and left for the next one when it becomes unfit', async () => {
   const among = new Hosts(hosts)
   expect(among.isPreferred(a)).toBe(false)
   expect(await openOn(among, () => true)).toEqual(['a'])
@@ -31,7 +31,7 @@ test('a host is kept while it works, and left for the next one when it has becom
   expect(among.isPreferred(c)).toBe(true)
 })
 
-test('a host that was left is used by nobody until it can be opened again', async () => {
+test('a host that was left is not used until it can be opened again', async () => {
   const among = new Hosts(hosts)
   await openOn(among, () => true)
   among.leave(a)

@@ -31,7 +31,7 @@ it('repeats the statement of one row with the values of each, in the order of th
   expect(inserts.inForm([], ROW_BY_ROW)).toEqual([])
 })
 
-it('runs each statement of several rows once, for a pipeline that wants them so', () => {
+it('runs each statement of several rows once, for a pipeline that requires it', () => {
   const inserts = insertsOfThings()
   assert(
     property(rows, (some) => {

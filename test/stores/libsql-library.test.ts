@@ -39,7 +39,7 @@ const codeOf = (work: () => unknown): string => {
 }
 
 describe('a file of libSQL', () => {
-  it('is closed in the midst of a transaction: nothing of that stands or is locked, and what comes after is refused', () => {
+  it('can be closed during a transaction, which is rolled back and unlocked, and later calls are refused', () => {
     const { file, connection } = withTable()
     connection.prepare('begin immediate').run()
     const insert = connection.prepare('insert into t values (?, ?, ?, ?)')
@@ -53,7 +53,7 @@ describe('a file of libSQL', () => {
     expect(other.prepare('select * from t').all()).toEqual([])
   })
 
-  it('gives values back as they were given, integers as integers', () => {
+  it('returns values unchanged, integers as integers', () => {
     const { connection } = withTable()
     const pool = Buffer.from('neighbour-bytes')
     const bytes = pool.subarray(10, 15)
@@ -74,7 +74,7 @@ describe('a file of libSQL', () => {
   })
 
   test.each([[true], [undefined], [{}], ['cut\0off']])(
-    'refuses %j, which would end the process or come back otherwise',
+    'refuses %j, which would end the process or be changed',
     (value) => {
       const { connection } = withTable()
       expect(() => connection.prepare('insert into t (name) values (?)').run(value)).toThrow(/cannot be stored/)
@@ -82,7 +82,7 @@ describe('a file of libSQL', () => {
     },
   )
 
-  it('opened for reading only refuses to be written, whatever its name, and is not made', () => {
+  it('opened read-only refuses writes, with any name, and is not created', () => {
     const { file, connection } = withTable()
     connection.prepare('insert into t (id) values (1)').run()
     const reader = opened(file, true)
@@ -128,7 +128,7 @@ describe('a file of libSQL', () => {
     expect(codeName(number)).toBe(name)
   })
 
-  it('tells in one line that no file can be where it should be', () => {
+  it('reports in one line that the file cannot be created', () => {
     try {
       openLibsql('/nowhere/qscope.db', { timeout: 0 })
       expect.unreachable()

@@ -62,7 +62,7 @@ async function mint(backend: Backend): Promise<TokenId> {
 describe('the token of a server', () => {
   const TOKEN = 'a-token-that-nobody-sees'
 
-  it('lets QScope in, and is named by its variable where it is refused', async () => {
+  it('authenticates QScope, and a refusal names its variable', async () => {
     const { url } = await served({ token: TOKEN }, { authToken: TOKEN })
     for (const authToken of ['another', null]) {
       const refusal = await openBackend(url, { ...options, connections: { authToken } }).catch(
@@ -80,7 +80,7 @@ describe('the token of a server', () => {
 })
 
 describe('a server that is killed in the midst of commits', () => {
-  it('has what was answered, once, and nothing that was refused', async () => {
+  it('keeps what was answered, once, and nothing that was refused', async () => {
     const { server, url, backend } = await served()
     const answered = new Set<TokenId>()
     const refused: StoreError[] = []
@@ -129,7 +129,7 @@ describe.each<readonly [string, ServerOptions]>([
   ['a transaction that the server ends', { transactionMs: 300 }],
   ['a stream that the server forgets', { idleMs: 300 }],
 ])('%s', (_what, serverOptions) => {
-  it('is run again, and leaves nothing where it takes too long each time', async () => {
+  it('is retried, and leaves nothing if it takes too long each time', async () => {
     const patient = await served()
     const impatient = await started({ ...serverOptions, directory: patient.server.directory })
     const backend = await opened(by(impatient, patient), CONNECTIONS)
@@ -162,7 +162,7 @@ describe.each<readonly [string, ServerOptions]>([
 })
 
 describe('a line on which each packet takes 50 ms', () => {
-  it('is quick enough to migrate a database up, down and up again, each in one transaction of few requests', async () => {
+  it('is fast enough to migrate a database up, down and up, each in one transaction of few requests', async () => {
     const server = await started()
     const proxy = await startProxy(await makeLibsqlDatabase(server.url, 'qscope'))
     onTestFinished(() => proxy.close())
@@ -179,14 +179,14 @@ describe('a line on which each packet takes 50 ms', () => {
 })
 
 describe('a replica', () => {
-  it('that hands on to its primary what is not only read is as good as that', async () => {
+  it('that forwards everything but reads to its primary is equivalent to it', async () => {
     const { backend } = await served({ replica: 'hands on', lagMs: 60_000 })
     const id = await mint(backend)
     expect(await backend.reads.accessTokens.findById(context(), id)).toMatchObject({ token: { tokenId: id } })
     expect(await backend.check()).toEqual({ serving: true })
   })
 
-  it('that answers by itself is not used: what it says may be older than a revocation', async () => {
+  it('that answers by itself is not used, because its data may be older than a revocation', async () => {
     const primary = await served()
     const replica = await started({ replica: 'answers all', lagMs: 60_000, directory: primary.server.directory })
     const backend = await opened(by(replica, primary), CONNECTIONS)
@@ -199,7 +199,7 @@ describe('a replica', () => {
   })
 })
 
-describe('what is no database of libSQL', () => {
+describe('a server that is not libSQL', () => {
   const servers: Server[] = []
   afterAll(() => {
     for (const server of servers) server.close()
@@ -218,7 +218,7 @@ describe('what is no database of libSQL', () => {
     [429, /^the database takes no more requests for now \(HTTP status 429\)$/],
     [503, /^the database answered with the HTTP status 503$/],
     [200, /^the database cannot be used: /],
-  ])('is told by one line where it answers with the status %i', async (status, line) => {
+  ])('is reported in one line if it answers with the status %i', async (status, line) => {
     let asked = 0
     const elsewhere = await listening(
       createServer((_request, response) => {
@@ -239,7 +239,7 @@ describe('what is no database of libSQL', () => {
     expect(asked).toBe(0)
   })
 
-  it('is given up where it does not answer, and where nobody listens', async () => {
+  it('is given up if it does not answer or listen', async () => {
     const port = await listening(createTcpServer(() => undefined))
     const connections = { connectTimeoutMs: 300, statementTimeoutMs: 300 }
     await expect(openBackend(`http://127.0.0.1:${port}`, { ...options, connections })).rejects.toMatchObject({
@@ -277,7 +277,7 @@ describe('a server behind TLS', () => {
     await server.stop()
   })
 
-  it('is believed by the authorities that were named, and by no others', async () => {
+  it('is trusted only with a certificate of the given CAs', async () => {
     const url = `libsql://localhost:${port}/qscope`
     const ca = identity.cert.toString('utf8')
     const backend = await openBackend(url, { ...options, connections: { tls: { ca } } })

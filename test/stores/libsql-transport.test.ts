@@ -7,7 +7,7 @@ import { HranaTransport } from '../../src/stores/sql/dialects/libsql-remote/tran
 
 const SETTINGS = { walLimit: 0, poolSize: 1, connectTimeoutMs: 1_000, statementTimeoutMs: 1_000, tls: null }
 
-it('closes a connection that is idle for 4 s, before a server that closes those of 5 s does', async () => {
+it('closes a connection that is idle for 4 s, before a server closes it after 5 s', async () => {
   const server = createServer((_request, response) => response.end('{}')).listen(0, '127.0.0.1')
   // Of its own it closes none.
   server.keepAliveTimeout = 0

@@ -117,7 +117,7 @@ for (const kind of databaseKinds) {
       await backend.close()
     })
 
-    test('of revocations stop a server that would end tokens and tell nobody, and leave what was there', async () => {
+    test('of revocations stop servers that would not publish them, and keep the existing rows', async () => {
       // Stores name the columns of later steps, which servers of that time did not.
       const before = MIGRATIONS.filter(({ name }) => name !== '0011_revocations')
       const onSchema = await openMigrations(database.url, quiet, {}, before)
@@ -143,7 +143,7 @@ for (const kind of databaseKinds) {
       }
     })
 
-    test('that are missing or unknown keep a server from serving, and it says what to do', async () => {
+    test('that are missing or unknown prevent a server from serving, and it states the remedy', async () => {
       const backend = await openBackend(database.url, options)
       expect(await backend.check()).toMatchObject({ serving: false, problem: expect.stringContaining('migrate up') })
       await withMigrations((migrations) => migrations.up())
@@ -187,7 +187,7 @@ describe('on sqlite', () => {
     await migrations.close()
   })
 
-  test('creates the directory and the file for nobody else to read', async () => {
+  test('creates the directory and the file, private to their owner', async () => {
     const file = join(dirname(fileOf()), 'new', 'deep', 'qscope.db')
     const migrations = await openMigrations(`sqlite:${file}`, quiet)
     await migrations.up()
@@ -204,7 +204,7 @@ describe('on sqlite', () => {
     await backend.close()
   })
 
-  test('says so when the file is no database or cannot be made, or the server is not there', async () => {
+  test('reports a file that is not a database or cannot be created, and a missing server', async () => {
     writeFileSync(fileOf(), 'this is a text file and no database at all, whatever its name may say\n'.repeat(100))
     await expect(openBackend(database.url, options)).rejects.toMatchObject({
       fault: 'broken',

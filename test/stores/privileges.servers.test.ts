@@ -27,7 +27,7 @@ for (const { name, url, audit } of SERVERS) {
     }
 
     test(
-      'are those that the page grants; the owner has too many',
+      'are those of the page, and the owner has too many',
       async () => {
         const shared = await createSharedDatabase(url ?? '')
         try {
@@ -49,7 +49,7 @@ for (const { name, url, audit } of SERVERS) {
     )
 
     test(
-      'are each missed by name, and the statement that is told brings them back',
+      'are reported by name if missing, and the reported statement restores them',
       async () => {
         const shared = await createSharedDatabase(url ?? '')
         try {

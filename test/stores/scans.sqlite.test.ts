@@ -53,7 +53,7 @@ async function watched(work: () => Promise<unknown>): Promise<{ readonly tookMs:
   return { tookMs: performance.now() - begun, stoodMs }
 }
 
-it('keep the event loop free while a filter looks through a large log that none of its events match', async () => {
+it('keep the event loop free while a filter scans a large log without a match', async () => {
   const { page } = await largeLog()
   const filter = { clientId: clientId('busy'), userId: userId(USER) }
   expect(await page(filter)).toEqual([])
@@ -63,7 +63,7 @@ it('keep the event loop free while a filter looks through a large log that none 
   expect(Math.min(...shares)).toBeLessThan(0.5)
 }, 60_000)
 
-it('are over when they are closed, also where their file cannot be opened', async () => {
+it('end when they are closed, even if their file cannot be opened', async () => {
   const scanner = new SqliteScanner(betterSqlite, new FileErrors('/nowhere/qscope.db'), 262_144)
   const asked = scanner.execute({ sql: 'select 1', parameters: [] })
   const [answer, closed] = await Promise.allSettled([asked, scanner.close()])
@@ -72,7 +72,7 @@ it('are over when they are closed, also where their file cannot be opened', asyn
   await expect(scanner.execute({ sql: 'select 1', parameters: [] })).rejects.toMatchObject({ kind: 'unavailable' })
 })
 
-it('find events of a type that is rare without looking through the others, and of several types in order', async () => {
+it('find events of a rare type without scanning the others, and of several types in order', async () => {
   const { page } = await largeLog()
   const [rare, ...more] = await page({ types: ['key.created'] })
   expect(rare?.type).toBe('key.created')

@@ -13,7 +13,7 @@ const CHANGE = "update oauth_audit_log set actor = 'nobody'"
 
 for (const kind of databaseKinds) {
   describe.skipIf(!kind.available)(`the audit log on ${kind.name}`, () => {
-    test('is kept append-only by triggers, unless grants are to do it; what does it is noted', async () => {
+    test('is append-only by triggers, or by grants if requested, and the choice is recorded', async () => {
       const database = await kind.create()
       onTestFinished(() => database.drop())
       await onSchema(database, async (migrations) => {
@@ -37,7 +37,7 @@ for (const kind of databaseKinds) {
       await writeEvent(database)
     })
 
-    test('that nothing protects yet keeps servers from serving', async () => {
+    test('without protection prevents servers from serving', async () => {
       const database = await kind.create()
       onTestFinished(() => database.drop())
       await onSchema(database, (migrations) => migrations.up())
@@ -58,7 +58,7 @@ describe.skipIf(mariaDbBinaries() === null)('a MariaDB with a binary log, and an
   })
   afterAll(() => server?.stop())
 
-  test('refuses triggers: one line says so, and --audit=grants goes on without them', async () => {
+  test('refuses triggers: one line reports it, and --audit=grants continues without them', async () => {
     const shared = await createSharedDatabase(server?.url ?? '')
     const directory = await temporaryDirectory()
     const environment = { QSCOPE_DATABASE_URL: shared.ownerUrl, QSCOPE_KEYRING_FILE: `${directory}/keyring.json` }

@@ -8,7 +8,7 @@ import { onSchema } from './on-schema.ts'
 const INDEX_BYTES = Object.freeze({ mysql: 3_072, postgres: 2_704 })
 const BYTE_BY_BYTE = Object.freeze({ mysql: /^utf8mb4_(nopad|0900)_bin$/, postgres: /^C$/ })
 
-test('the committed schema is what the migrations say', async () => {
+test('the committed schema equals that of the migrations', async () => {
   for (const [name, text] of await dumpSchema()) expect(committedSchema(name), name).toBe(text)
 })
 
@@ -37,7 +37,7 @@ for (const kind of databaseKinds) {
       expect(await catalogOf(committed)).toEqual(built)
     })
 
-    test('is copied whole for the suites that do not migrate themselves', async () => {
+    test('is copied completely for suites that do not migrate', async () => {
       const copied = await kind.createMigrated()
       onTestFinished(() => copied.drop())
       expect(await catalogOf(copied)).toEqual(await catalogOf(migrated))
@@ -59,7 +59,7 @@ for (const kind of databaseKinds) {
     })
 
     if (kind.dialect === 'sqlite') return
-    test('keeps every index within what the database can hold', async () => {
+    test('keeps every index within the limits of the database', async () => {
       const [limit, question] =
         kind.dialect === 'mysql'
           ? [

@@ -45,7 +45,7 @@ for (const kind of databaseKinds) {
 
     for (const direction of ['up', 'down'] as const) {
       test(
-        `after any statement of ${direction} leaves what the next one finishes`,
+        `after any statement of ${direction} leaves a state that the next one completes`,
         async () => {
           const total = await statementsOf(direction)
           expect(total).toBeGreaterThan(50)
@@ -64,7 +64,7 @@ for (const kind of databaseKinds) {
     }
 
     test(
-      'while it undoes the last one leaves a down that does the rest, and no more than that',
+      'while it reverts the last one leaves a state in which down completes that, and nothing more',
       async () => {
         const total = await statementsOf('down one')
         for (const after of places(total)) {
@@ -86,7 +86,7 @@ for (const kind of databaseKinds) {
       TIMEOUT,
     )
 
-    test('by kill -9 keeps servers from serving until the next one has finished', async () => {
+    test('by kill -9 prevents servers from serving until the next one has finished', async () => {
       const directory = await temporaryDirectory()
       for (let attempt = 0; ; attempt += 1) {
         expect(attempt).toBeLessThan(30)
@@ -116,7 +116,7 @@ for (const kind of databaseKinds) {
       }
     }, 300_000)
 
-    test('is not one that was refused: what is in the way is told each time, until it is gone', async () => {
+    test('differs from one that was refused: the obstacle is reported each time until it is removed', async () => {
       const database = await kind.create()
       onTestFinished(() => database.drop())
       await database.query('create table oauth_users (of_somebody_else varchar(10))')

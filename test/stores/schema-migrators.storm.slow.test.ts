@@ -20,7 +20,7 @@ const NAMES = MIGRATIONS.map(({ name }) => name)
 for (const kind of databaseKinds) {
   describe.skipIf(!kind.available)(`ten migrators at once on ${kind.name}`, () => {
     test(
-      'make one schema, and servers beside them wait until it is there',
+      'create one schema, and servers wait until it is complete',
       async () => {
         const reference = await kind.create()
         onTestFinished(() => reference.drop())

@@ -22,7 +22,7 @@ const CALLERS = 4
 
 for (const kind of databaseKinds) {
   describe.skipIf(!kind.available)(`rolling upgrades on ${kind.name}`, () => {
-    test('keep an old server answering while an additive migration is applied, and beside a new one; a breaking one stops it', async () => {
+    test('keep an old server answering during an additive migration, and next to a new one; a breaking one stops it', async () => {
       const database = await kind.create()
       onTestFinished(() => database.drop())
       const old = await startServer(database.url)
@@ -81,7 +81,7 @@ for (const kind of databaseKinds) {
     }, 300_000)
 
     if (kind.dialect !== 'sqlite') {
-      test('wait for a table that somebody holds without stopping the servers', async () => {
+      test('wait for a locked table without blocking the servers', async () => {
         const database = await kind.create()
         onTestFinished(() => database.drop())
         const old = await startServer(database.url)
@@ -100,7 +100,7 @@ for (const kind of databaseKinds) {
       }, 300_000)
     }
 
-    test('start with the schema: a new server does not serve on the old one, and says so', async () => {
+    test('start with the schema: a new server does not serve on the old one, and reports it', async () => {
       const database = await kind.create()
       onTestFinished(() => database.drop())
       await up(database, MIGRATIONS)
@@ -112,7 +112,7 @@ for (const kind of databaseKinds) {
       expect(await next.check()).toEqual({ serving: true })
     })
 
-    test('leave the version before at work when something goes that it does without, and stop the one before that', async () => {
+    test('keep the previous version running when something that it does not use is dropped, and stop the one before', async () => {
       const database = await kind.create()
       onTestFinished(() => database.drop())
       const dropped = [...NEXT, DROPPING]

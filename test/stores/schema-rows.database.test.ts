@@ -10,7 +10,7 @@ const COUNT = MIGRATIONS.length
 for (const kind of databaseKinds) {
   describe.skipIf(!kind.available)(`rows on ${kind.name}`, () => {
     for (const [index, { name }] of MIGRATIONS.entries()) {
-      test(`written after ${name} read back the same after each later migration, and after a way down and up`, async () => {
+      test(`written after ${name} read back the same after each later migration, and after down and up`, async () => {
         const database = await kind.create()
         onTestFinished(() => database.drop())
         const known = MIGRATIONS.slice(0, index + 1)

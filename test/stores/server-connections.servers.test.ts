@@ -52,7 +52,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       expect(await backend.check()).toEqual({ serving: true })
     }
 
-    test('that were all cut are opened again, and no call notices', async () => {
+    test('that were all cut are reopened without an effect on calls', async () => {
       const proxy = await proxied()
       const backend = await open(proxy.url)
       const everything = () => Promise.all(Array.from({ length: 30 }, () => works(backend)))
@@ -64,7 +64,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       }
     })
 
-    test('go to the next host when the first one is not there, and when it goes', async () => {
+    test('use the next host when the first one is missing, and when it stops', async () => {
       const [first, second] = [await proxied(), await proxied()]
       const absent = '127.0.0.1:1'
       const backend = await open(through(absent, first.address, second.address))
@@ -83,7 +83,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       await works(backend)
     })
 
-    test('that no host grants are named, host by host', async () => {
+    test('that no host accepts are reported for each host', async () => {
       await expect(openBackend(through('127.0.0.1:1', 'no-such-host.invalid'), options)).rejects.toMatchObject({
         fault: 'unavailable',
         message: expect.stringMatching(
@@ -92,7 +92,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       })
     })
 
-    test('to a server that does not answer are given up after the time limit, and opened again', async () => {
+    test('to an unresponsive server are given up after the time limit, and reopened', async () => {
       const proxy = await proxied()
       const backend = await open(proxy.url, {
         connections: { statementTimeoutMs: 300, connectTimeoutMs: 300 },
@@ -113,7 +113,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       await works(backend)
     })
 
-    test('are as many as the pool may have, and who waits longer than its patience is told so', async () => {
+    test('are limited by the pool, and calls that wait too long are refused', async () => {
       const proxy = await proxied()
       const backend = await open(proxy.url, { connections: { poolSize: 3 } })
       const { promise: released, resolve: release } = Promise.withResolvers<void>()
@@ -133,7 +133,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       expect(proxy.connections).toBeLessThanOrEqual(3)
     })
 
-    test('refuse more calls than may wait, at once, and lose none of the others', async () => {
+    test('refuse calls beyond the queue limit at once, and lose none of the others', async () => {
       const backend = await open(database.url, { connections: { poolSize: 3 }, maxQueuedCalls: 5 })
       const outcomes = await Promise.allSettled(
         Array.from({ length: 50 }, () =>

@@ -13,8 +13,8 @@ import { aClient, aToken, context, mint, openMigrated, options, quiet, register 
 
 const TIMEOUT_MS = 60_000
 
-describe.skipIf(!mariadbDatabases.available)('a MariaDB that is short of something', () => {
-  test('prepares nothing more: calls are unavailable, and go on when it does again', {
+describe.skipIf(!mariadbDatabases.available)('a MariaDB with exhausted resources', () => {
+  test('without prepared statements: calls are unavailable, and recover', {
     timeout: TIMEOUT_MS,
   }, async () => {
     const server = await startMariaDb()
@@ -35,7 +35,7 @@ describe.skipIf(!mariadbDatabases.available)('a MariaDB that is short of somethi
     }
   })
 
-  test('lets its user do no more in this hour: calls are unavailable', { timeout: TIMEOUT_MS }, async () => {
+  test('with an exhausted hourly quota: calls are unavailable', { timeout: TIMEOUT_MS }, async () => {
     const database = await mariadbDatabases.createMigrated()
     const url = new URL(database.url)
     const user = `limited_${randomBytes(4).toString('hex')}`
@@ -58,7 +58,7 @@ describe.skipIf(!mariadbDatabases.available)('a MariaDB that is short of somethi
   })
 })
 
-describe('a connection keeps what it prepared, and a bounded number of it,', () => {
+describe('a connection keeps a limited number of prepared statements', () => {
   const SETTINGS = {
     walLimit: 0,
     poolSize: 3,
@@ -125,7 +125,7 @@ describe('a connection keeps what it prepared, and a bounded number of it,', () 
 
 for (const kind of [mysqlDatabases, postgresDatabases]) {
   test.skipIf(!kind.available)(
-    `a right that is missing on ${kind.name} is no outage`,
+    `a missing privilege on ${kind.name} is not an outage`,
     { timeout: TIMEOUT_MS },
     async () => {
       const database = await kind.createMigrated()

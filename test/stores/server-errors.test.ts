@@ -26,7 +26,7 @@ describe('an error of MySQL or MariaDB', () => {
     ['Got error 126 "Index file is crashed" from storage engine InnoDB', 'broken'],
     ['Got error 149 - "Lock deadlock; Retry transaction" during COMMIT', 'conflict'],
     ['Got error 28 - "No space left on device" during COMMIT', 'unavailable'],
-  ])('of the engine is judged by what the engine says: %s', (message, kind) => {
+  ])("of the engine is classified by the engine's code: %s", (message, kind) => {
     for (const errno of [1030, 1180]) {
       expect(mysqlError(Object.assign(new Error(message), { errno })).kind).toBe(kind)
     }
@@ -60,22 +60,22 @@ test.each([
   }
 })
 
-describe('the message says where to look', () => {
+describe('the message names the place to check', () => {
   const mysql = (error: object) => mysqlError(Object.assign(new Error('said'), error)).message
   const postgres = (error: object) => postgresError(Object.assign(new Error('said'), error)).message
 
-  test('at the log-in, where the database does not let the user in', () => {
+  test('the login, if the database rejects the user', () => {
     for (const errno of [1045, 1049, 1130, 1698]) expect(mysql({ errno })).toMatch(/refuses QScope's log-in .*: said$/)
     for (const code of ['28P01', '28000', '3D000'])
       expect(postgres({ code })).toMatch(/refuses QScope's log-in .*: said$/)
   })
 
-  test('at the grants, where it lets the user in', () => {
+  test('the grants, if it accepts the user', () => {
     for (const errno of [1044, 1142]) expect(mysql({ errno })).toMatch(/docs\/databases\.md has the grants.*: said$/)
     expect(postgres({ code: '42501' })).toMatch(/docs\/databases\.md has the grants.*: said$/)
   })
 
-  test('at host and port, where no connection came about; a connection that was there is lost', () => {
+  test('host and port, if there was no connection; an existing connection is lost', () => {
     for (const says of [mysql, postgres]) {
       for (const code of ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT']) {
         expect(says({ code })).toBe(

@@ -50,7 +50,7 @@ for (const { shared, on, start } of KINDS) {
     }
     const ca = (file: string) => ({ tls: { ca: readFileSync(file, 'utf8') } })
 
-    test('is spoken to a server whose certificate the CA vouches for, and to no other', async () => {
+    test('is used only with a server that has a certificate of the CA', async () => {
       const url = await urlOf(authority.issue(`db-${shared.name}`, [nameOf[shared.dialect]]))
       const migrations = await openMigrations(url, quiet, ca(authority.certFile))
       await migrations.status()
@@ -69,7 +69,7 @@ for (const { shared, on, start } of KINDS) {
       })
     })
 
-    test('is refused to a server of another name', async () => {
+    test('is refused with a server of another name', async () => {
       const url = await urlOf(authority.issue(`elsewhere-${shared.name}`, ['DNS:elsewhere.example']))
       await expect(openBackend(url, { ...options, connections: ca(authority.certFile) })).rejects.toMatchObject({
         fault: 'unavailable',
@@ -79,7 +79,7 @@ for (const { shared, on, start } of KINDS) {
   })
 }
 
-test('TLS to mysql needs a host whose name can be checked', async () => {
+test('TLS to mysql needs a host name that can be verified', async () => {
   const url = 'mysql://someone:secret@127.0.0.1:3306/qscope'
   await expect(
     openBackend(url, { ...options, connections: { tls: { ca: readFileSync(authority.certFile, 'utf8') } } }),

@@ -44,7 +44,7 @@ async function expectNamesApart(backend: Backend, look: (sql: string) => Promise
   expect(names.toSorted()).toEqual(NAMES.toSorted())
 }
 
-test('the pairs of names are two hundred and more, and all different', () => {
+test('the pairs of names are more than two hundred, and all different', () => {
   expect(MERGED_NAMES.length).toBeGreaterThanOrEqual(200)
   expect(new Set(NAMES).size).toBe(NAMES.length)
 })
@@ -192,7 +192,7 @@ for (const { vendor, kind, databasesOn, start, initConnects, globals, deaf } of 
     }
 
     test.each([...INIT_CONNECTS, ...initConnects])(
-      'keeps names apart where init_connect says %s',
+      'distinguishes names if init_connect is %s',
       { timeout: TIMEOUT_MS },
       async (text) => {
         const { database, url } = await withPlainUser(server)
@@ -206,7 +206,7 @@ for (const { vendor, kind, databasesOn, start, initConnects, globals, deaf } of 
     )
 
     test.each([...GLOBALS, ...globals])(
-      'keeps names apart where the server has %s',
+      'distinguishes names if the server has %s',
       { timeout: TIMEOUT_MS },
       async (text) => {
         const { database, url } = await withPlainUser(server)
@@ -220,7 +220,7 @@ for (const { vendor, kind, databasesOn, start, initConnects, globals, deaf } of 
       },
     )
 
-    test('that its server ends at the beginning is refused in a line that says why', {
+    test('that its server ends at the start is refused with a line that states the reason', {
       timeout: TIMEOUT_MS,
     }, async () => {
       const { url } = await withPlainUser(server)
@@ -296,7 +296,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
     database.query(sql.replace('hex(external_id)', "encode(convert_to(external_id, 'UTF8'), 'hex')"))
   const nameOf = ({ url }: FreshDatabase) => new URL(url).pathname.slice(1)
 
-  test.each(DEFAULTS)('keeps names apart where the database has %s', { timeout: TIMEOUT_MS }, async (text) => {
+  test.each(DEFAULTS)('distinguishes names if the database has %s', { timeout: TIMEOUT_MS }, async (text) => {
     const database = await postgresDatabases.createMigrated()
     await database.query(`alter database ${nameOf(database)} set ${text}`)
     await expectNamesApart(await open(database.url), look(database))
@@ -304,7 +304,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
     await database.drop()
   })
 
-  test.each(DEFAULTS.slice(0, 5))('keeps names apart where the role has %s', { timeout: TIMEOUT_MS }, async (text) => {
+  test.each(DEFAULTS.slice(0, 5))('distinguishes names if the role has %s', { timeout: TIMEOUT_MS }, async (text) => {
     const database = await postgresDatabases.createMigrated()
     const role = `plain_${randomBytes(4).toString('hex')}`
     await database.query(`create role ${role} login password 'plain'`)
@@ -321,7 +321,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   })
 
   test.each(['LATIN1', 'SQL_ASCII', 'LATIN9', 'WIN1252'])(
-    'is refused in one line where the database has the encoding %s',
+    'is refused in one line if the database has the encoding %s',
     async (encoding) => {
       const database = await postgresDatabases.create()
       const narrow = `${nameOf(database)}_narrow`
@@ -366,7 +366,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
 })
 
 /** Answers that MariaDB gives from version 12 on. */
-test.each(['ON', 'NO_LOCK', 'NO_LOCK_NO_ADMIN'])('a MySQL session is refused where read_only is %s', async (value) => {
+test.each(['ON', 'NO_LOCK', 'NO_LOCK_NO_ADMIN'])('a MySQL session is refused if read_only is %s', async (value) => {
   const query = async () => ({ rows: [{ Variable_name: 'read_only', Value: value }], affected: 0 })
   await expect(setUpSession({ query }, 'reads')).rejects.toMatchObject({
     kind: 'unavailable',

@@ -6,8 +6,8 @@ import { packed, Unpacker } from '../../src/stores/sql/dialects/sqlite/protocol.
 const bytes = uint8Array({ maxLength: 9_000, size: 'max' })
 const statements = array(array(oneof(bytes, string(), integer())), { minLength: 1 })
 
-describe('a statement on its way to the thread of the writer', () => {
-  it('arrives with the parameters it left with, bytes among them, whatever travelled before', () => {
+describe('a statement for the writer thread', () => {
+  it('arrives with its parameters, including bytes, whatever was sent before', () => {
     assert(
       property(statements, (all) => {
         const unpacker = new Unpacker()
@@ -19,7 +19,7 @@ describe('a statement on its way to the thread of the writer', () => {
     )
   })
 
-  it('brings bytes from the middle of a buffer without their neighbours', () => {
+  it('sends bytes from the middle of a buffer without the rest', () => {
     const pool = Buffer.from('neighbour-bytes-neighbour')
     const message = packed({ sql: 'select ?', parameters: [pool.subarray(10, 15)] })
     expect(JSON.stringify(message)).not.toContain('neighbour')

@@ -69,7 +69,7 @@ for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
       return rows.map((row) => Number(Object.values(row)[0]))
     }
 
-    test('are run in order, and each tells how many rows it wrote', async () => {
+    test('run in order, and each reports its number of rows', async () => {
       const connection = await open()
       const all = [insert(1), insert(2), insert(3), rename('one', 1), rename('none', 9), remove(2), remove(2)]
       expect(await connection.writeAll(all)).toEqual({ affected: [1, 1, 1, 1, 0, 2, 0], failure: null })
@@ -78,7 +78,7 @@ for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
       expect(await connection.writeAll([several, rename('ten', 10)])).toEqual({ affected: [3, 1], failure: null })
     })
 
-    test('arrive as they are: quotes, backslashes, question marks, other scripts, bytes, nulls and large numbers', async () => {
+    test('arrive unchanged: quotes, backslashes, question marks, other scripts, bytes, nulls and large numbers', async () => {
       const names = [
         "it's",
         '"quoted"',
@@ -103,7 +103,7 @@ for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
       expect((await read(100)).rows).toEqual([{ name: null, content: null, amount: null }])
     })
 
-    test('end at the first that is refused, and the connection goes on', async () => {
+    test('stop at the first failure, and the connection stays usable', async () => {
       const connection = await open()
       await connection.query('begin')
       const written = await connection.writeAll([insert(1), insert(2), insert(1), insert(3)])
@@ -114,7 +114,7 @@ for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
       expect(await ids()).toEqual([1, 3])
     })
 
-    test('can be sent again where the first of its text was refused', async () => {
+    test('can be sent again if the first one with the same text was refused', async () => {
       await (await open()).writeAll([insert(1)])
       const connection = await open()
       const refused = await connection.writeAll([rename('one', 1), insert(1), remove(9)])
@@ -122,7 +122,7 @@ for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
       expect(await connection.writeAll([insert(2), remove(2)])).toEqual({ affected: [1, 1], failure: null })
     })
 
-    test('may want a table that is made later', async () => {
+    test('may use a table that is created later', async () => {
       const connection = await open()
       const later = statement('insert into others (id) values (?)', 1)
       const written = await connection.writeAll([insert(1), later, insert(2)])
@@ -156,7 +156,7 @@ for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
       expect(await ids()).toEqual([1])
     })
 
-    test('tell that the server was ended, if that is what it says', async () => {
+    test('report that the server was shut down, if it says so', async () => {
       const [holder, connection] = [await open(), await open()]
       const own = isPostgres ? 'select pg_backend_pid() as id' : 'select connection_id() as id'
       const [session] = (await connection.query(own)).rows as { id: number }[]

@@ -40,7 +40,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
         void stores.auditLog.append(anEvent())
       })
 
-    test('is not made by what was cut off before it, while a row was waited for', async () => {
+    test('does not happen if the connection is cut before it, during a wait for a row', async () => {
       const straight = await openBackend(database.url, options)
       const before = await events()
       await mint()
@@ -69,7 +69,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
 
     // There the stream of a commit is asked instead, and no commit travels with its rows.
     if (kind !== libsqlDatabases)
-      test('is not made by what arrives after it was read back', async () => {
+      test('does not happen if it arrives after it was read back', async () => {
         const before = await events()
         await mint()
         proxy.failNextCommit('late')
@@ -83,7 +83,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
 
     // A database of libSQL has one host.
     if (kind !== libsqlDatabases)
-      test('in time has its host left for the next one, by all connections', async () => {
+      test('in time makes all connections leave the host for the next one', async () => {
         const other = await startProxy(database.url)
         const url = database.url.replace(/@[^/]+\//, `@${proxy.address},${other.address}/`)
         const connections = { connectTimeoutMs: 400, statementTimeoutMs: 5_000 }
@@ -110,7 +110,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
 
     // The others read it back on another connection; of this one the stream of the commit is asked.
     if (kind === libsqlDatabases)
-      test('says in the log why nobody could ask whether it arrived', async () => {
+      test('is logged with the reason if its outcome cannot be queried', async () => {
         const lines: { readonly level: number; readonly msg: string; readonly err?: { readonly message: string } }[] =
           []
         const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
@@ -124,7 +124,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
       })
 
     for (const fault of ['dropped', 'unanswered'] as const satisfies readonly CommitFault[]) {
-      test(`is read back: what is appended stands once, first thing or later (${fault})`, async () => {
+      test(`is read back: rows are appended once, as the first batch or later (${fault})`, async () => {
         const before = await events()
         proxy.failNextCommit(fault)
         await mint()
@@ -159,7 +159,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
         expect(await generation()).toBe(3)
       })
 
-      test(`is read back: decisions that share a commit are each made once (${fault})`, async () => {
+      test(`is read back: decisions that share a commit are made once each (${fault})`, async () => {
         const before = await events()
         const won = () => {
           const token = aToken('someone')
@@ -180,7 +180,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
         }
       })
 
-      test(`is read back as soon as the database is there again (${fault})`, async () => {
+      test(`is read back as soon as the database is available again (${fault})`, async () => {
         await mint()
         proxy.failNextCommit(fault, 600)
         await mint()

@@ -13,7 +13,7 @@ const TURNS = 60
 const CALLS_OF_A_TURN = 3
 
 it.each(['before', 'after'])(
-  'tells the truth of every batch under way when its thread dies %s a commit',
+  'reports the true outcome of every batch in progress when its thread dies %s a commit',
   async (when) => {
     const { backend, whole } = await backendsOnOneFile(new URL(`./dying-writer-thread.ts?${when}`, import.meta.url))
     await register(whole, aClient('minter'))

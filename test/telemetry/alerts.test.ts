@@ -8,7 +8,7 @@ const source = globSync('src/**/*.ts', { cwd: ROOT })
   .map((file) => readFileSync(join(ROOT, file), 'utf8'))
   .join('\n')
 
-it('points to log lines that the server writes', () => {
+it('refer to log lines that the server writes', () => {
   const named = [...alerts.matchAll(/\blog (?:line|says) `([^`]+)`/g)].map(([, line = '']) => line)
   expect(named.length).toBeGreaterThan(1)
   for (const line of named) {

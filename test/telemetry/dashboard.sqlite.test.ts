@@ -117,12 +117,12 @@ describe('dashboard and alerts', () => {
     await database.drop()
   })
 
-  it('has queries to check', () => {
+  it('have queries to check', () => {
     expect(queries.length).toBeGreaterThan(60)
     expect(rules.length).toBeGreaterThan(10)
   })
 
-  it.each(queries)('asks what a server exports: $of, $expr', ({ expr, shown }) => {
+  it.each(queries)('query exported metrics: $of, $expr', ({ expr, shown }) => {
     const { selectors, groupings } = readQuery(expr)
     expect(selectors.length).toBeGreaterThan(0)
     const known = new Set<string>()
@@ -143,7 +143,7 @@ describe('dashboard and alerts', () => {
       expect(groupings, 'a label that is shown').toContain(label)
   })
 
-  it('asks for rates of counters only, and for quantiles of histograms only', () => {
+  it('query rates only of counters, and quantiles only of histograms', () => {
     for (const { of, expr } of queries) {
       const rated = [...expr.matchAll(/\b(?:rate|increase)\((\w+)/g)].map(([, name = '']) => name)
       for (const name of rated) {
@@ -155,7 +155,7 @@ describe('dashboard and alerts', () => {
     }
   })
 
-  it('leaves no metric of QScope without a panel or an alert', () => {
+  it('use every metric of QScope in a panel or an alert', () => {
     const used = new Set(queries.flatMap(({ expr }) => readQuery(expr).selectors.map(({ metric }) => metric)))
     const unused = [...page.types.keys()]
       .filter((name) => name.startsWith('qscope_'))
@@ -163,7 +163,7 @@ describe('dashboard and alerts', () => {
     expect(unused).toEqual([])
   })
 
-  it('chooses instances by a metric that every server exports', () => {
+  it('select instances by a metric that every server exports', () => {
     const definitions = dashboard.templating.list.map(
       ({ definition }) => /^label_values\((\w+), \w+\)$/.exec(definition)?.[1],
     )
@@ -172,7 +172,7 @@ describe('dashboard and alerts', () => {
     for (const metric of asked) expect(page.types.has(metric)).toBe(true)
   })
 
-  it('gives each panel an id and a place of its own', () => {
+  it('have a unique id and place for each panel', () => {
     const ids = dashboard.panels.map(({ id }) => id)
     expect(new Set(ids).size).toBe(ids.length)
     for (const [index, { title, gridPos: one }] of dashboard.panels.entries()) {
@@ -185,7 +185,7 @@ describe('dashboard and alerts', () => {
     }
   })
 
-  it('names each alert once', () => {
+  it('have unique names of alerts', () => {
     const names = rules.map(({ alert }) => alert)
     expect(new Set(names).size).toBe(names.length)
   })

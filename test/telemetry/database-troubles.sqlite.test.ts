@@ -10,7 +10,7 @@ import { parseExposition } from './parse-exposition.ts'
 
 const { mintToken, introspectToken } = TokenService.method
 
-describe('a database in trouble', () => {
+describe('a failing database', () => {
   let collector: Awaited<ReturnType<typeof startCollector>>
   let database: FreshDatabase
   let server: TestServer
@@ -33,7 +33,7 @@ describe('a database in trouble', () => {
   const value = async (name: string, labels: Record<string, string> = {}) =>
     parseExposition((await server.telemetry.metrics()).text).value(name, labels)
 
-  it('shows in the retries while another process holds the lock, and not in the failures when it lets go', async () => {
+  it('causes retries while another process holds the lock, and no failures after its release', async () => {
     const other = new Sqlite(database.url.replace('sqlite:', ''))
     other.exec('begin immediate')
     const minted = server.call(mintToken, { client })
@@ -48,7 +48,7 @@ describe('a database in trouble', () => {
     }
   })
 
-  it('shows in the failures of look-ups and writes, by what is wrong, and in the spans', async () => {
+  it('is visible in failures of look-ups and writes, by cause, and in spans', async () => {
     const { token } = await server.call(mintToken, { client })
     await database.query('alter table oauth_access_tokens rename to lost')
     const traceId = randomBytes(16).toString('hex')
@@ -69,7 +69,7 @@ describe('a database in trouble', () => {
     ])
   })
 
-  it('shows in the health, and so does a server that stops', async () => {
+  it('is visible in health, as is a stopping server', async () => {
     server.app.state.setServing(false)
     expect([await value('qscope_serving'), await value('qscope_draining')]).toEqual([0, 0])
     server.app.state.setServing(true)

@@ -8,12 +8,14 @@ import { AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'
 import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
 import { reasonOf } from '../../src/rpc/rpc-status.ts'
 import { expose } from '../../src/telemetry/metrics.ts'
 import { useEveryGrant } from '../attacks/every-grant.ts'
 import { LIMITS_OFF } from '../attacks/limits-off.ts'
 import { Needles } from '../attacks/needles.ts'
 import { anotherInstance } from '../setup/another-instance.ts'
+import { inSeconds, signed } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { suiteFolder } from '../setup/certificates.ts'
 import { connect, refusalOf } from '../setup/client.ts'
@@ -46,7 +48,7 @@ onEveryBackend(
         (after.value(name, labels) ?? 0) - (before.value(name, labels) ?? 0)
     }
 
-    it('is what a scraper reads, each metric declared with its type', async () => {
+    it('are valid for a scraper, each with its type', async () => {
       const { contentType, text } = await server.telemetry.metrics()
       expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/)
       const { series, types } = parseExposition(text)
@@ -56,7 +58,7 @@ onEveryBackend(
       expect(undeclared).toEqual([])
     })
 
-    it('counts and times calls by method and status', async () => {
+    it('count and time calls by method and status', async () => {
       const { client } = await server.registerClient({})
       const wrong = { ...client, method: { case: 'clientSecret' as const, value: 'wrong' } }
       const grew = await growth(async () => {
@@ -71,7 +73,7 @@ onEveryBackend(
       expect(grew('qscope_failures_total', { reason: 'OAUTH_INVALID_CLIENT' })).toBe(2)
     })
 
-    it('counts the tokens of each grant as often as they are durable', async () => {
+    it('count the durable tokens of each grant', async () => {
       const needles = new Needles()
       const grew = await growth(async () => {
         await useEveryGrant(server, issuers.ci, needles)
@@ -94,7 +96,7 @@ onEveryBackend(
       expect(all.reduce((sum, { value }) => sum + value, 0)).toBe(Number(count))
     })
 
-    it('counts a batch of mints as the tokens that it issued, and a repeated answer to a refresh not again', async () => {
+    it('count the tokens of a batch, and a repeated answer to a refresh only once', async () => {
       const grants = grantsOn(server)
       const { client } = await server.registerClient({ scopes: ['read'] })
       const web = await grants.webClient({ config: { refreshTokenReplayWindow: { seconds: 10n } } })
@@ -108,7 +110,7 @@ onEveryBackend(
       expect(grew('qscope_tokens_issued_total', { grant: 'refresh_token' })).toBe(1)
     })
 
-    it('tells how many look-ups and units travelled together, and how long they waited', async () => {
+    it('show the sizes of batches and commits, and their waiting times', async () => {
       const { client } = await server.registerClient({})
       const grew = await growth(async () => {
         const minted = await Promise.all(Array.from({ length: 40 }, () => server.call(mintToken, { client })))
@@ -128,7 +130,7 @@ onEveryBackend(
       expect(grew('qscope_read_batch_wait_seconds_count', lookUp)).toBe(grew('qscope_read_batch_size_count', lookUp))
     })
 
-    it('shows calls while they run', async () => {
+    it('show running calls', async () => {
       const grants = grantsOn(server)
       const device = await grants.deviceClient()
       const started = await grants.startDevice(device)
@@ -145,7 +147,7 @@ onEveryBackend(
       ).toBe(1)
     })
 
-    it('shows the connections to the database, what it was built from, health, and the purge', async () => {
+    it('show database connections, build information, health, and the purge', async () => {
       await server.app.purge.round()
       const now = await page()
       for (const pool of ['read', 'append', 'transaction']) {
@@ -163,7 +165,7 @@ onEveryBackend(
       expect(now.value('process_resident_memory_bytes')).toBeGreaterThan(1_000_000)
     })
 
-    it('shows who follows the audit log, and how far what is delivered lies behind', async () => {
+    it('show the followers of the audit log, and their lag', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'qscope-audit-'))
       // A path to nowhere: nothing can be delivered until there is a folder.
       const path = join(folder, 'later', 'audit.jsonl')
@@ -195,7 +197,31 @@ onEveryBackend(
       expect((await own()).value('qscope_audit_queries_total')).toBeGreaterThan(0)
     })
 
-    it('shows the age of the signing keys', async () => {
+    it('count reads of issuers’ keys and show their age, without issuer and URL', async () => {
+      const name = server.unique('platform-')
+      const issuer = `https://${name}.example`
+      const keys = { case: 'jwksUri' as const, value: `https://127.0.0.1:1/${name}` }
+      const bearer = { bearer: server.admin.token }
+      await server.call(TrustService.method.createTrustedIssuer, { trustedIssuer: { issuer, keys } }, bearer)
+      const claims = { iss: issuer, sub: name, aud: server.issuer, exp: inSeconds(3_600) }
+      const assertion = await signed(issuers.ci, claims)
+      const ask = () => refusalOf(server.call(TokenService.method.exchangeAssertion, { assertion }))
+      const source = { source: 'jwks_uri' }
+      const grew = await growth(async () => expect((await ask()).reason).toBe('OAUTH_TEMPORARILY_UNAVAILABLE'))
+      expect(grew('qscope_key_set_reads_total', { ...source, outcome: 'unavailable' })).toBe(1)
+      expect(grew('qscope_key_set_reads_total', { ...source, outcome: 'ok' })).toBe(0)
+      expect(grew('qscope_key_set_read_duration_seconds_count', source)).toBe(1)
+      const AHEAD_S = 301
+      server.clock.advance(AHEAD_S * 1_000)
+      await ask()
+      expect((await page()).value('qscope_key_set_age_seconds', source)).toBeGreaterThanOrEqual(AHEAD_S)
+      expect((await server.telemetry.metrics()).text).not.toContain(name)
+      // What nobody needs is not read, so that its age says nothing.
+      server.clock.advance(61_000)
+      expect((await page()).value('qscope_key_set_age_seconds', source)).toBeUndefined()
+    })
+
+    it('show the age of the signing keys', async () => {
       const { client } = await server.registerClient({ config: JWT })
       await server.call(mintToken, { client })
       server.clock.advance(60_000)
@@ -203,7 +229,7 @@ onEveryBackend(
       expect((await page()).value('qscope_signing_key_age_seconds', active)).toBeGreaterThan(0)
     })
 
-    it('adds up what several processes measured', async () => {
+    it('are summed over several processes', async () => {
       const one = await server.telemetry.snapshot()
       // As they travel from a worker to whoever exposes them.
       const other: typeof one = JSON.parse(JSON.stringify(one))
@@ -220,7 +246,7 @@ onEveryBackend(
     })
 
     describe('whatever callers send', () => {
-      it('makes no series of it', async () => {
+      it('creates no series', async () => {
         const { client } = await server.registerClient({ grantTypes: [GrantType.CLIENT_CREDENTIALS] })
         const hostile = async () => {
           const connection = connect(server.address, { ownSocket: true })
@@ -253,7 +279,7 @@ onEveryBackend(
         expect((await server.telemetry.metrics()).text).not.toContain('hostile-')
       })
 
-      it('takes every label from a set that is known before the first call', async () => {
+      it('uses only labels known before the first call', async () => {
         const { series } = await page()
         const methods = new Set(server.app.pipeline.routes.map(({ method }) => method.name))
         const reasons = new Set((Object.keys(registry) as (keyof typeof registry)[]).map(reasonOf))

@@ -37,7 +37,7 @@ describe('recent rates', () => {
     expect(refusals).toEqual([])
   })
 
-  it('forget what is older than a minute, but for the total', () => {
+  it('exclude what is older than a minute, except for the total', () => {
     const { rates, counted, pass } = measured()
     counted.mints = 600
     counted.refused = 6
@@ -49,7 +49,7 @@ describe('recent rates', () => {
     expect(refusals).toEqual([{ name: 'oauth.invalid_scope', count: 6, perSecond: 0 }])
   })
 
-  it('go back to the last sample that there is, where none was taken for long', () => {
+  it('use the last sample if none was taken for a long time', () => {
     const { rates, counted, pass } = measured()
     pass(5)
     counted.mints = 50

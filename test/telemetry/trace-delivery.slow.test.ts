@@ -48,7 +48,7 @@ async function deadEndpoint(): Promise<string> {
 }
 
 describe('calls', () => {
-  it('are traced at the ratio where no caller’s trace decides, and counted when they are exported', async () => {
+  it('are sampled at the ratio without a caller’s trace, and counted when they are exported', async () => {
     const collector = await collectorThat('take')
     const { server, outcome } = await serverWith(`${collector.url}/`, { QSCOPE_TRACE_RATIO: '1' })
     const { client } = await server.registerClient({})
@@ -59,7 +59,7 @@ describe('calls', () => {
     await expect.poll(() => outcome('exported'), PATIENCE).toBe(collector.spans.length)
   })
 
-  it.each(['refuse', 'say nothing'] as const)('go on where the collector would %s', async (behaviour) => {
+  it.each(['refuse', 'say nothing'] as const)('continue if the collector would %s', async (behaviour) => {
     const collector = await collectorThat(behaviour)
     const { server, outcome } = await serverWith(collector.url)
     const { client } = await server.registerClient({})
@@ -71,7 +71,7 @@ describe('calls', () => {
     expect(await outcome('exported')).toBe(0)
   })
 
-  it('go on where nobody listens', async () => {
+  it('continue without a collector', async () => {
     const { server, outcome } = await serverWith(await deadEndpoint())
     const { client } = await server.registerClient({})
     for (let i = 0; i < 50; i += 1) await server.call(mintToken, { client })
@@ -80,7 +80,7 @@ describe('calls', () => {
 })
 
 describe('spans that wait for the collector', () => {
-  it('are bounded: what is too much is dropped and counted, and there is room again when they are gone', async () => {
+  it('are limited: further ones are dropped and counted, and accepted again after delivery', async () => {
     const held: { readonly spans: ReadableSpan[]; readonly done: (result: ExportResult) => void }[] = []
     const slow: SpanExporter = {
       export: (spans, done) => void held.push({ spans, done }),
@@ -138,7 +138,7 @@ describe('a server process', () => {
     expect(collector.headers.at(-1)).toMatchObject({ 'x-tenant': 'orders' })
   })
 
-  it('stops all the same where the collector says nothing', async () => {
+  it('stops although the collector does not answer', async () => {
     const collector = await collectorThat('say nothing')
     const { server, mint } = await started({ QSCOPE_OTLP_ENDPOINT: collector.url })
     await mint('lost')

@@ -53,7 +53,7 @@ onEveryBackend(
     const { mintToken, introspectToken, refreshToken } = TokenService.method
     const systems = { sqlite: 'sqlite', mysql: 'm', postgres: 'postgresql' }
 
-    it('follow a call from the caller’s span to the database', async () => {
+    it('cover a call from the caller’s span to the database', async () => {
       const { client } = await server.registerClient({})
       const { traceId, spanId, metadata } = callerTrace()
       await server.call(
@@ -85,7 +85,7 @@ onEveryBackend(
       expect(collector.paths).toEqual(new Set(['POST /v1/traces']))
     })
 
-    it('follow a caller whose trace state is hostile, without the state and without a pause', async () => {
+    it('cover a call with a hostile trace state, without the state and without delay', async () => {
       const { client } = await server.registerClient({})
       const { traceId, spanId, metadata } = callerTrace()
       const hostile = { ...metadata, tracestate: 'eyJ'.repeat(20_000) }
@@ -96,7 +96,7 @@ onEveryBackend(
       expect(named(await spansOf(traceId), MINT)).toMatchObject({ parentId: spanId, traceState: '' })
     })
 
-    it('name the trace in the call’s log line, and take its id for the ray id where the caller names none', async () => {
+    it('are named in the call’s log line, and their id is the default ray id', async () => {
       const { client } = await server.registerClient({})
       const { traceId, metadata } = callerTrace()
       await server.call(mintToken, { client }, { metadata })
@@ -105,7 +105,7 @@ onEveryBackend(
       expect(server.lines.filter((line) => line['msg'] === 'call' && line['traceId'] === traceId)).toHaveLength(1)
     })
 
-    it('follow the transaction that decides a race', async () => {
+    it('cover the transaction that decides a race', async () => {
       const grants = grantsOn(server)
       const web = await grants.webClient()
       const tokens = await grants.signIn(web)
@@ -117,7 +117,7 @@ onEveryBackend(
       expect(named(spans, 'read batch refresh_tokens').parentId).toBe(call.spanId)
     })
 
-    it('link the batch that calls share with each of them, both ways', async () => {
+    it('link a shared batch and its calls in both directions', async () => {
       const { client } = await server.registerClient({})
       const { token } = await server.call(mintToken, { client })
       const callers = Array.from({ length: 24 }, () => callerTrace())
@@ -139,7 +139,7 @@ onEveryBackend(
       }
     })
 
-    it('tell a refusal by its status and reason, and call it no failure of the server', async () => {
+    it('show a refusal with status and reason, not as a failure of the server', async () => {
       const { client } = await server.registerClient({})
       const wrong = { ...client, method: { case: 'clientSecret' as const, value: 'wrong' } }
       const { traceId, metadata } = callerTrace()
@@ -152,7 +152,7 @@ onEveryBackend(
       })
     })
 
-    it('leave out what the caller does not sample, and what no caller’s trace decides for at a ratio of 0', async () => {
+    it('exclude calls that the caller does not sample, and others at a ratio of 0', async () => {
       const { client } = await server.registerClient({})
       const ignored = callerTrace({ sampled: false })
       await server.call(mintToken, { client }, { metadata: ignored.metadata })
@@ -167,7 +167,7 @@ onEveryBackend(
       expect(rays).not.toContain('broken')
     })
 
-    it('hold no secret, whatever is called and wherever callers put it', async () => {
+    it('contain no secret of any call in any place', async () => {
       const needles = new Needles()
       const sent: { readonly traceId: string }[] = []
       const traced: typeof server = Object.create(server, {

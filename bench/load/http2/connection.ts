@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { DEFAULT_WINDOW, FLAG, FRAME, FRAME_HEADER_BYTES, frame, opening, windowUpdate } from './frames.ts'
 import { grpcStatusIn, type RequestHeaders, requestHeaders } from './header-blocks.ts'
 
-/** Told how a call ended: its gRPC status, or a word where the transport ended it; the body with its gRPC prefix. */
+/** Reports how a call ended: its gRPC status, or a word if the transport ended it, and the body with its gRPC prefix. */
 export type Ended = (status: number | string, body: readonly Buffer[]) => void
 
 interface OpenCall {
@@ -10,13 +10,12 @@ interface OpenCall {
   readonly body: Buffer[]
 }
 
-/** The connection's own window is opened again when this much of it is used. */
+/** The connection's own window is reopened when this much of it is used. */
 const REOPEN_BYTES = 2 ** 28
 
 /**
- * An HTTP/2 connection that only makes unary gRPC calls of one method. It costs
- * a fifth of what `node:http2` does for a call, so that the server under test
- * stays the slower of the two. Writes of one turn travel together.
+ * An HTTP/2 connection for unary gRPC calls of one method. It takes a fifth of the processor time of `node:http2`, so that
+ * the server remains the bottleneck. Writes of one turn are sent together.
  */
 export class GrpcConnection {
   readonly #socket: Socket
@@ -28,7 +27,7 @@ export class GrpcConnection {
   #nextStream = 1
   #sendWindow = DEFAULT_WINDOW
   #received = 0
-  /** A header block that goes on in the next frame. */
+  /** A header block that continues in the next frame. */
   #begunBlock: Buffer | null = null
   #flushing = false
 
@@ -51,7 +50,7 @@ export class GrpcConnection {
     return new GrpcConnection(socket, path, `127.0.0.1:${port}`)
   }
 
-  /** `data` as `grpcData` makes it; the bytes are free again when the call ended. */
+  /** `data` comes from `grpcData`. The bytes can be reused after the call ended. */
   call(data: Buffer, ended: Ended): void {
     const length = data.length - FRAME_HEADER_BYTES
     if (length > this.#sendWindow) {
@@ -109,7 +108,7 @@ export class GrpcConnection {
       case FRAME.CONTINUATION: {
         const block = this.#begunBlock === null ? payload : Buffer.concat([this.#begunBlock, payload])
         this.#begunBlock = flags & FLAG.END_HEADERS ? null : block
-        // Trailers, and answers that are nothing but trailers, carry the status; other headers say nothing new.
+        // Trailers and trailers-only answers contain the status. Other headers are ignored.
         const status = this.#begunBlock === null ? grpcStatusIn(block) : null
         if (status !== null) this.#end(stream, status)
         break
@@ -128,7 +127,7 @@ export class GrpcConnection {
         this.#sendWaiting()
         break
       case FRAME.GOAWAY:
-        // NO_ERROR lets calls under way finish; new ones fail when the server closes.
+        // With NO_ERROR, calls in progress can finish. New ones fail when the server closes the connection.
         if (payload.readUInt32BE(4) !== 0) this.#lost(`GOAWAY_${payload.readUInt32BE(4)}`)
         break
     }

@@ -1,7 +1,7 @@
-/** RFC 9113 §4.1, §6: as much of HTTP/2 framing as a client needs that only calls gRPC methods. */
+/** RFC 9113 §4.1, §6: the framing that a client for gRPC calls needs. */
 
 export const FRAME_HEADER_BYTES = 9
-/** RFC 9113 §4.2: what every server takes. */
+/** RFC 9113 §4.2: the size that every server accepts. */
 export const MAX_FRAME_BYTES = 16_384
 
 export const FRAME = Object.freeze({
@@ -41,8 +41,8 @@ export function windowUpdate(increment: number): Buffer {
 }
 
 /**
- * What a connection begins with. No dynamic table for the answers' headers, so
- * that each block can be read by itself; windows that never hold an answer up.
+ * The start of a connection. Without a dynamic table for answers, each header block can be parsed on its own. The windows
+ * never delay an answer.
  */
 export function opening(): Buffer {
   const settings = Buffer.alloc(12)
@@ -54,7 +54,7 @@ export function opening(): Buffer {
   return Buffer.concat([PREFACE, frame(FRAME.SETTINGS, 0, 0, settings), window])
 }
 
-/** A unary gRPC request as one DATA frame (gRPC over HTTP/2: a byte for compression, then the length). */
+/** A unary gRPC request as one DATA frame (gRPC over HTTP/2: a compression byte, then the length). */
 export function grpcData(message: Uint8Array): Buffer {
   const payload = Buffer.allocUnsafe(5 + message.length)
   if (payload.length > MAX_FRAME_BYTES) throw new RangeError(`a request of ${message.length} bytes takes two frames`)
@@ -64,5 +64,5 @@ export function grpcData(message: Uint8Array): Buffer {
   return frame(FRAME.DATA, FLAG.END_STREAM, 0, payload)
 }
 
-/** Where the message begins in what `grpcData` makes. */
+/** The offset of the message in the result of `grpcData`. */
 export const MESSAGE_AT = FRAME_HEADER_BYTES + 5

@@ -1,19 +1,19 @@
-/** RFC 7541: the request headers, encoded once, and the one field of an answer that matters. */
+/** RFC 7541: the request headers, encoded once, and the status field of an answer. */
 
 const METHOD_POST = 0x83
 const SCHEME_HTTP = 0x86
-/** Literals that enter the dynamic table: with a name of the static table, and with a new one. */
+/** Literals that are added to the dynamic table, with a name of the static table and with a new one. */
 const PATH = 0x44
 const AUTHORITY = 0x41
 const CONTENT_TYPE = 0x5f
 const NEW_NAME = 0x40
-/** The four literals by their place in the dynamic table, the latest first. */
+/** The four literals by their index in the dynamic table, the latest first. */
 const KNOWN = Object.freeze([0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe])
 
 export interface RequestHeaders {
-  /** For the first request of a connection: fills the dynamic table. */
+  /** For the first request of a connection. It fills the dynamic table. */
   readonly first: Buffer
-  /** For all others: six bytes, as a stock client comes to. */
+  /** For all later requests: six bytes, the same as a stock client. */
   readonly later: Buffer
 }
 
@@ -38,14 +38,13 @@ function text(value: string): Buffer {
   return Buffer.concat([Buffer.from([value.length]), Buffer.from(value, 'latin1')])
 }
 
-/** The name `grpc-status` in Huffman code (RFC 7541, Appendix B), behind its length. */
+/** The length and the Huffman code of the name `grpc-status` (RFC 7541, Appendix B). */
 const STATUS_NAME = Buffer.from([0x88, 0x9a, 0xca, 0xc8, 0xb2, 0x12, 0x34, 0xda, 0x8f])
 const DIGIT_ZERO = 0x30
 
 /**
- * The gRPC status in a header block; `null` if there is none. The name is a
- * literal because there is no dynamic table; no Huffman code is shorter than
- * the one or two digits, so they are plain.
+ * The gRPC status in a header block. `null`: none. The name is a literal because there is no dynamic table. The one or two
+ * digits are plain because no Huffman code is shorter.
  */
 export function grpcStatusIn(block: Buffer): number | null {
   const at = block.indexOf(STATUS_NAME)

@@ -40,6 +40,17 @@ class Registered:
         return with_secret(self.client_id, self.client_secret) if self.client_secret else without_secret(self.client_id)
 
 
+@dataclass(frozen=True)
+class Workload:
+    """A client that its platform knows; each of its tokens is good for one call."""
+
+    client_id: str
+    #: Where the platform puts its token.
+    assertion_file: str
+    #: What it puts there in the end.
+    next_assertion: str
+
+
 class Guide:
     """Connects to the server of the settings, and prints what the stops tell."""
 
@@ -65,6 +76,8 @@ class Guide:
         self.reports = Registered(**settings["reports"])
         #: Proves itself by a certificate.
         self.courier = Registered(**settings["courier"])
+        #: Is proved by the token in its file, which its platform replaces.
+        self.workload = Workload(**settings["workload"])
         self.ca = Path(settings["ca_file"]).read_bytes()
         self._ray_prefix: str = settings["ray_prefix"]
         self.channel = connect(self.address, tls(self.ca))

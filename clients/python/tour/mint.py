@@ -2,10 +2,11 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from qscope.v1.token_pb2 import IssuedToken
 from qscope.v1.token_service_pb2 import BatchMintTokensItem, BatchMintTokensRequest, MintTokenRequest
-from qscope_client import Refusal, TokenSource
+from qscope_client import Refusal, TokenSource, federated_token_source
 from tour.guide import PATIENCE, Guide, refusal_told, seconds, token_told
 
 _CALLERS = 50
@@ -14,6 +15,7 @@ _CALLERS = 50
 def visit(guide: Guide) -> None:
     _mint_once_for_many(guide)
     _renew(guide)
+    _federate(guide)
     _mint_batch(guide)
 
 
@@ -44,6 +46,18 @@ def _renew(guide: Guide) -> None:
     time.sleep(2)
     second = source.token(PATIENCE)
     guide.tell("renewal", {"token_ids": [first.token_id, second.token_id]})
+
+
+def _federate(guide: Guide) -> None:
+    """Use a source for longer than its first token lives, while the platform replaces its own."""
+    workload = guide.workload
+    request = MintTokenRequest(lifetime=seconds(2))
+    source = federated_token_source(guide.tokens, workload.client_id, workload.assertion_file, request)
+    first = source.token(PATIENCE)
+    Path(workload.assertion_file).write_text(f"{workload.next_assertion}\n", encoding="utf-8")
+    time.sleep(2)
+    second = source.token(PATIENCE)
+    guide.tell("federated_renewal", {"token_ids": [first.token_id, second.token_id]})
 
 
 def _mint_batch(guide: Guide) -> None:

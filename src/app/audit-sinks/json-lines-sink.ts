@@ -4,13 +4,13 @@ import type { AuditEvent } from '../../domain/audit-event.ts'
 import { auditEventJson } from '../../rpc/convert/audit.ts'
 import type { AuditProjection } from '../jobs/audit-follower.ts'
 
-/** Only the owner may read who did what. */
+/** Only the owner may read the events. */
 const MODE = 0o600
-/** To append, and to look at what is there; without waiting for whoever is at the other end of a pipe. */
+/** Appends, and reads the existing content. Does not wait for the reader of a pipe. */
 const FLAGS = constants.O_APPEND | constants.O_CREAT | constants.O_RDWR | constants.O_NONBLOCK
 const NEWLINE = 0x0a
 
-/** Appends events to a file as lines of JSON, with the names of the contract. */
+/** Appends events to a file as lines of JSON, with the field names of the contract. */
 export class JsonLinesFile implements AuditProjection {
   readonly name = 'audit-file'
   readonly #path: string
@@ -19,7 +19,7 @@ export class JsonLinesFile implements AuditProjection {
     this.#path = path
   }
 
-  /** Opened anew each time, so that a file that was moved away is followed by a new one. On the disk when this resolves. */
+  /** Reopened for each delivery, so that a moved file is replaced by a new one. Durable when this resolves. */
   async deliver(events: readonly AuditEvent[]): Promise<void> {
     const file = await open(this.#path, FLAGS, MODE)
     try {
@@ -42,7 +42,7 @@ export class JsonLinesOutput implements AuditProjection {
     this.#output = output
   }
 
-  /** Resolves when the stream has taken them: whoever reads slowly holds nobody up but this. */
+  /** Resolves when the stream has accepted the events. A slow reader delays only this sink. */
   async deliver(events: readonly AuditEvent[]): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#output.write(jsonLines(events), (error) => {
@@ -57,12 +57,12 @@ function jsonLines(events: readonly AuditEvent[]): string {
   return events.map((event) => `${auditEventJson(event)}\n`).join('')
 }
 
-/** A write to a pipe that nobody reads would never end, not even with the process; nothing of it would be on a disk. */
+/** A write to a pipe without a reader would never end, even at exit, and would not be durable. */
 async function assertRegular(file: FileHandle, path: string): Promise<void> {
   if (!(await file.stat()).isFile()) throw new Error(`${path} is not a regular file`)
 }
 
-/** Whether a process died while it wrote the last line, which then is delivered again. */
+/** Whether a process died while writing the last line. That event is then delivered again. */
 async function endsWithinLine(file: FileHandle): Promise<boolean> {
   const { size } = await file.stat()
   if (size === 0) return false

@@ -6,7 +6,7 @@ import { JsonLinesFile, JsonLinesOutput } from './json-lines-sink.ts'
 
 const STANDARD_OUTPUT = '-'
 
-/** The sinks of audit events that are configured. */
+/** The configured sinks of audit events. */
 export function configuredSinks(
   { auditSinks }: Pick<Config, 'auditSinks'>,
   version: string,
@@ -20,7 +20,7 @@ export function configuredSinks(
   ]
 }
 
-/** Sends events to a collector. OpenTelemetry's code is loaded with the first of them. */
+/** Sends events to a collector. Loads OpenTelemetry's code with the first event. */
 class OtlpSink implements AuditProjection {
   readonly name = 'audit-otlp'
   readonly #options: LogExporterOptions

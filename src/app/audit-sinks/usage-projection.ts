@@ -4,7 +4,7 @@ import { countScopes } from '../../domain/usage.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import type { AuditProjection } from '../jobs/audit-follower.ts'
 
-/** Counts which scopes clients ask for and are granted. */
+/** Counts the scopes that clients request and are granted. */
 export class UsageProjection implements AuditProjection {
   readonly name = 'usage'
   readonly #now: () => EpochMs

@@ -5,6 +5,8 @@ import { dirname, resolve } from 'node:path'
 import { type Address, formatAddress } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
 import { readKeyringFile } from '../../crypto/keyring-file.ts'
+import type { UnixSocket } from '../../domain/unix-socket.ts'
+import { inspectSocketPath } from '../../transports/unix-socket-file.ts'
 import { issuerKeyFindings } from './examine-issuers.ts'
 import { tlsFindings } from './examine-tls.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
@@ -16,8 +18,8 @@ const FREE_WARNING = 256 * MEBIBYTE
 const CONNECT_MS = 1_000
 
 /**
- * Examines a configuration and what it names, in the order in which a start meets it. Changes nothing. `database`
- * examines the database; `listeners`: whether its ports are looked at, which a running server holds itself.
+ * Examines a configuration and everything that it names, in the order of a start. Changes nothing. `database` examines the
+ * database. `listeners`: whether to check the ports, which a running server uses itself.
  */
 export async function examine(
   config: Config,
@@ -34,6 +36,8 @@ export async function examine(
   findings.push(...(await guarded('listener', () => listenerFindings('listener', config.grpcListen, config))))
   const { http } = config
   if (http !== null) findings.push(...(await guarded('http', () => listenerFindings('http', http.listen, config))))
+  for (const socket of [config.sockets.grpc, config.sockets.http])
+    if (socket !== null) findings.push(...(await guarded('socket', () => socketFindings(socket))))
   return findings
 }
 
@@ -84,4 +88,20 @@ async function listenerFindings(check: string, listen: Address, config: Config):
       'start the server with this configuration, or correct the variables',
     ),
   ]
+}
+
+async function socketFindings({ path }: UnixSocket): Promise<readonly Finding[]> {
+  const found = await inspectSocketPath(path)
+  switch (found.state) {
+    case 'free':
+      return [ok('socket', `${path} is free; the server makes it`)]
+    case 'stale':
+      return [ok('socket', `${path} is left over, nobody answers there; the next start replaces it`)]
+    case 'taken':
+      return [ok('socket', `a server answers at ${path} already`)]
+    case 'unusable':
+      return [problem('socket', found.problem, found.remedy)]
+    default:
+      return found satisfies never
+  }
 }

@@ -21,22 +21,22 @@ import { type Finding, guarded, ok, problem, warning } from './finding.ts'
 const OLDEST_POSSIBLE_NOW = Date.UTC(2025, 0, 1)
 const CLOCK_TOLERANCE_MS = 5_000
 
-/** A database that is open, and what a server has beside it. */
+/** An open database and its server's related parts. */
 export interface OpenDatabase {
   readonly backend: Backend
-  /** `null`: the database goes by the clock of this machine. */
+  /** `null`: the database uses the clock of this machine. */
   readonly clock: ClockWatch | null
   readonly trustedIssuers: TrustedIssuerSet
   /** Throws if the database refers to a key that the keyring lacks. */
   checkKeys(): Promise<void>
 }
 
-/** An embedded database that is not there yet. */
+/** The findings for a missing embedded database. */
 export function missingDatabaseFindings(file: string): readonly Finding[] {
   return [ok('database', `${file} does not exist yet; the first start creates it`), clockFinding(null)]
 }
 
-/** How a database that answers is reached. */
+/** How a responding database is reached. */
 export function reachedFindings(config: Config): readonly Finding[] {
   const { url, embedded } = config.database
   return [ok('database', `reached ${maskUrl(url)}`), ...(embedded ? [] : [connectionsFinding(config)])]
@@ -70,7 +70,7 @@ export function schemaFinding({ applied, serversFrom, unknown, problem: text }: 
   return ok('schema', `fits this version${unknown.length > 0 ? ', which is older' : ''}: at ${newest}${since}`)
 }
 
-/** What only shows when the database is open: what it tells of itself, health, keys, and how time has passed. */
+/** The findings that need an open database: its diagnostics, health, keys, and clock. */
 export async function contentFindings(
   database: OpenDatabase,
   schema: SchemaState,
@@ -122,7 +122,7 @@ async function databaseClockFindings(
   ]
 }
 
-/** What a database tells of itself, against what this process asks of it. */
+/** The diagnostics of a database, compared with what this process needs. */
 function diagnosticFindings(
   dialect: DialectName,
   diagnostics: readonly Diagnostic[],
@@ -162,7 +162,7 @@ function auditLogFinding(protection: AuditProtection | null, changes: string): F
   )
 }
 
-/** `newestEvent`: when the newest event of the audit log was written; `null`: nobody knows. */
+/** `newestEvent`: the time of the newest audit event. `null`: unknown. */
 function clockFinding(newestEvent: number | null): Finding {
   const now = Date.now()
   if (now < OLDEST_POSSIBLE_NOW) {

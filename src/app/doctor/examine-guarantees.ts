@@ -2,17 +2,17 @@ import type { Diagnostic, DialectName } from '../../stores/contract/backend.ts'
 import { type Finding, ok, warning } from './finding.ts'
 import { DEPLOYMENTS, type Deployment, evidenceOf, GUARANTEES, type Guarantee } from './guarantees.ts'
 
-/** What is known of the database at hand. */
+/** The known facts of the current database. */
 export interface DatabaseFacts {
   readonly dialect: DialectName
   readonly diagnostics: readonly Diagnostic[]
-  /** How many hosts its URL names. */
+  /** The number of hosts in its URL. */
   readonly hosts: number
-  /** What keeps the audit log append-only. */
+  /** The protection of the audit log. */
   readonly auditLog: Finding
 }
 
-/** Which of the guarantees hold on the database at hand, as far as its settings say. */
+/** The guarantees that hold on the current database, as far as its settings show. */
 export function guaranteeFindings(facts: DatabaseFacts): readonly Finding[] {
   const deployment = deploymentOf(facts)
   return GUARANTEES.filter((guarantee) => evidenceOf(guarantee, deployment) !== 'none').map((guarantee) =>
@@ -20,7 +20,7 @@ export function guaranteeFindings(facts: DatabaseFacts): readonly Finding[] {
   )
 }
 
-/** How the database is run, as far as it says. */
+/** The deployment of the database, as far as it is known. */
 export function deploymentOf({ dialect, diagnostics }: Pick<DatabaseFacts, 'dialect' | 'diagnostics'>): Deployment {
   const shown = (name: string) => diagnostics.find((each) => each.name === name)?.value
   switch (dialect) {

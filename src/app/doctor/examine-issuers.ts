@@ -7,7 +7,7 @@ import { type Finding, ok, problem, warning } from './finding.ts'
 
 const CHECK = 'trusted issuers'
 
-/** Whether the keys of each trusted issuer can be fetched, wherever they are. */
+/** Whether the keys of each trusted issuer can be fetched, at any location. */
 export async function issuerKeyFindings({ trustedIssuers, trustPrivateHosts }: Config): Promise<readonly Finding[]> {
   const reader = keyReaderOf({ trustPrivateHosts })
   return await Promise.all(
@@ -26,7 +26,7 @@ export async function issuerKeyFindings({ trustedIssuers, trustPrivateHosts }: C
 /** So many key sets are fetched at once. */
 const FETCHED_TOGETHER = 8
 
-/** Whether the keys of issuers of the database can be used, and whether the file hides one of them. Silent of what is well. */
+/** Whether the keys of issuers of the database can be used, with one finding for all that can, and whether the file hides one of them. */
 export async function registeredIssuerFindings(
   trustedIssuers: TrustedIssuerSet,
   backend: Pick<Backend, 'reads'>,
@@ -49,6 +49,11 @@ export async function registeredIssuerFindings(
         ),
       )
     }
+  }
+  const usable = registered.length - findings.length
+  if (usable > 0) {
+    const issuers = usable === 1 ? '1 issuer' : `${usable} issuers`
+    findings.unshift(ok(CHECK, `the keys of ${issuers} of the database can be used`))
   }
   const names = [...trustedIssuers.ofFile.keys()]
   const hidden = await Promise.all(names.map((issuer) => backend.reads.trustedIssuers.find(ctx, issuer)))

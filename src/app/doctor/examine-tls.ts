@@ -5,10 +5,10 @@ import { assertUsable, readTlsFiles } from '../trust/tls-files.ts'
 import type { Finding } from './finding.ts'
 
 const DAY = 86_400_000
-/** A certificate that is renewed by machines is renewed earlier than this. */
+/** Automated renewals happen earlier than this. */
 const SOON_DAYS = 14
 
-/** What a server would meet with its TLS files: whether they fit together, for how long, under which names. */
+/** The state of the TLS files for a server: whether they match, how long they are valid, and for which names. */
 export async function tlsFindings({ tls, issuer }: Config, now = Date.now()): Promise<readonly Finding[]> {
   if (tls === null) return [{ check: 'tls', state: 'ok', finding: 'off: calls travel in plaintext', advice: null }]
   const findings: Finding[] = []

@@ -1,11 +1,11 @@
 import { firstLineOf } from '../../message-of.ts'
 
-/** What was looked at, what was found, and what to do about it. */
+/** The examined part, the result, and the remedy. */
 export interface Finding {
   readonly check: string
   readonly state: 'ok' | 'warning' | 'problem'
   readonly finding: string
-  /** `null` where nothing is to be done. */
+  /** `null`: nothing to do. */
   readonly advice: string | null
 }
 
@@ -21,7 +21,7 @@ export function problem(check: string, finding: string, advice: string): Finding
   return { check, state: 'problem', finding, advice }
 }
 
-/** An examination that breaks off is a finding too. */
+/** A failed examination is a finding, too. */
 export async function guarded(
   check: string,
   examine: () => Promise<readonly Finding[]> | readonly Finding[],

@@ -3,7 +3,7 @@
  * here, and `qscope doctor` tells from here what holds on the database at hand.
  */
 
-/** The databases that there are, each as it is commonly run, and how the table calls them. */
+/** The supported databases in their common deployments, with their names in the table. */
 export const DEPLOYMENTS = Object.freeze({
   sqlite: 'SQLite',
   libsql: 'libSQL, file',
@@ -19,18 +19,18 @@ export const DEPLOYMENTS = Object.freeze({
 
 export type Deployment = keyof typeof DEPLOYMENTS
 
-/** The test that shows it there; `notRun`: it should hold, but no test has shown it; `none`: there is no such thing there. */
+/** The test that shows it. `notRun`: it should hold, but is not tested. `none`: not applicable. */
 export type Evidence = `test/${string}` | 'notRun' | 'none'
 
 export interface Guarantee {
   readonly name: string
-  /** What it says, as a sentence without its full stop. */
+  /** A sentence without its full stop. */
   readonly claim: string
-  /** The diagnostics of the database that it hangs on; none: it is QScope's alone to keep. */
+  /** The diagnostics on which it depends. Empty: it depends only on QScope. */
   readonly dependsOn: readonly string[]
-  /** Whether it means nothing where the URL names one host. */
+  /** Whether it does not apply to a URL with one host. */
   readonly needsSeveralHosts?: true
-  /** Where nothing is named: `notRun`. */
+  /** Default: `notRun`. */
   readonly evidence: Readonly<Partial<Record<Deployment, Evidence>>>
 }
 

@@ -3,11 +3,11 @@ import { connect as connectTls, type PeerCertificate } from 'node:tls'
 import { type Address, formatAddress } from '../../config/address.ts'
 import { messageOf } from '../../message-of.ts'
 
-/** How long each attempt may take. */
+/** The time limit of each attempt. */
 const PROBE_TIMEOUT_MS = 2_000
-/** How long a server has to refuse the client's certificate, once TLS 1.3 is established on the client's side. */
+/** The time for a server to reject the client's certificate after TLS 1.3 was established on the client's side. */
 const ALERT_TIMEOUT_MS = 500
-/** RFC 9113 §3.4, §6.5: what a client begins with, and an empty SETTINGS frame. */
+/** RFC 9113 §3.4, §6.5: the client's preface and an empty SETTINGS frame. */
 const PREFACE = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
@@ -15,7 +15,7 @@ const PREFACE = Buffer.concat([
 const SETTINGS = 4
 const RESET = 'ECONNRESET'
 
-/** How a connection is secured; `verifies`: whether the server's certificate counts. */
+/** The security of a connection. `verifies`: whether the server's certificate is verified. */
 export type Security =
   | { readonly kind: 'plaintext' }
   | {
@@ -33,9 +33,9 @@ export type ConnectionProblem =
   | { readonly kind: 'unknown_host'; readonly code: string }
   | { readonly kind: 'nothing_listens' }
   | { readonly kind: 'unreachable'; readonly code: string }
-  /** The server speaks TLS, the caller did not. */
+  /** The server uses TLS, but the caller does not. */
   | { readonly kind: 'speaks_tls' }
-  /** The caller speaks TLS, the server does not. */
+  /** The caller uses TLS, but the server does not. */
   | { readonly kind: 'speaks_plaintext' }
   | { readonly kind: 'speaks_no_http2' }
   | { readonly kind: 'unknown_ca'; readonly code: string }
@@ -46,7 +46,7 @@ export type ConnectionProblem =
   | { readonly kind: 'refuses_client_certificate'; readonly code: string }
   | { readonly kind: 'other_tls'; readonly code: string }
 
-/** Finds out why a call failed: connects once or twice, and sends nothing secret. `null`: nothing is wrong now. */
+/** Finds the reason of a failed call with one or two connections, without sending secrets. `null`: there is no problem now. */
 export async function probeServer(address: Address, security: Security): Promise<ConnectionProblem | null> {
   const plain = await speaksPlaintext(address)
   if (plain === 'yes') return security.kind === 'plaintext' ? null : { kind: 'speaks_plaintext' }
@@ -58,7 +58,7 @@ export async function probeServer(address: Address, security: Security): Promise
     : { kind: 'speaks_no_http2' }
 }
 
-/** Whether HTTP/2 is answered without TLS; or why not even a connection comes about. */
+/** Whether HTTP/2 is answered without TLS, or why a connection fails. */
 function speaksPlaintext({ host, port }: Address): Promise<'yes' | 'no' | ConnectionProblem> {
   const { promise, resolve } = Promise.withResolvers<'yes' | 'no' | ConnectionProblem>()
   let connected = false
@@ -102,7 +102,7 @@ function tlsProblem(
       established = true
       const problem = verifies ? certificateProblem(socket.authorizationError, socket.getPeerCertificate()) : null
       if (problem !== null) return resolve(problem)
-      // What the server says first is its consent, or an alert.
+      // The server's first message is its acceptance, or an alert.
       setTimeout(() => resolve(null), ALERT_TIMEOUT_MS).unref()
       socket.once('data', () => resolve(null))
     },
@@ -130,8 +130,8 @@ function certificateProblem(error: Error | string | null, certificate: PeerCerti
 }
 
 /**
- * RFC 8446 §6.2. A server that reset a connection which stood already disliked
- * what came last from the client, its certificate; the alert may be lost with it.
+ * RFC 8446 §6.2. A server that resets an established connection has rejected the client's last message, its certificate. The
+ * alert may be lost.
  */
 function alertProblem(
   code: string,
@@ -152,10 +152,10 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : messageOf(error)
 }
 
-/** Who says how connections are secured: options of a command, or the environment that the server has as well. */
+/** Where the security settings come from: options of a command, or the environment shared with the server. */
 export type SecuritySource = 'options' | 'environment'
 
-/** What is in the way, and what to do about it, in a sentence. */
+/** The problem and the remedy in one sentence. */
 export function describeConnectionProblem(
   problem: ConnectionProblem,
   address: Address,

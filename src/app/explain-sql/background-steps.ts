@@ -7,7 +7,7 @@ import type { Scene } from './scene.ts'
 import { runStep, type Step } from './step.ts'
 import { startStep } from './user-and-device-steps.ts'
 
-/** Nothing real has ended by then, so that only samples are deleted. */
+/** Older than all real data, so that only samples are deleted. */
 const LONG_AGO = epochMs(86_400_000)
 const YEAR = milliseconds(365 * 86_400_000)
 const BATCH = 500
@@ -15,7 +15,7 @@ const MOST_COUNTED = 10_000
 const LEASE = milliseconds(60_000)
 const ACCESS = { permission: null, clientAuthentication: true, anyone: false, idempotent: true }
 
-/** Makes one of everything that is deleted when it has ended, at a moment long ago. */
+/** Creates one of each kind of record that the purge deletes, long ago. */
 async function longAgo(scene: Scene): Promise<void> {
   const present = scene.now
   scene.now = LONG_AGO
@@ -32,7 +32,7 @@ async function inMaintenance(
   await work(scene.app.backend.maintenance, later(LONG_AGO, YEAR))
 }
 
-/** What is looked up and written around flows, and in the background. */
+/** The look-ups and writes of background work. */
 export const BACKGROUND_STEPS: readonly Step[] = [
   {
     name: 'clientAuthentication',
@@ -44,7 +44,7 @@ export const BACKGROUND_STEPS: readonly Step[] = [
       const attempt = { rule: ACCESS, credentials, authenticatedAt: null }
       const result = await scene.app.authorizer.authorize(scene.context({ kind: 'anonymous' }), attempt)
       if (!result.ok) throw new Error(`the sample client was refused with ${result.code}`)
-      // When the secret was used is written a little later.
+      // The last use of a secret is written later.
       await scene.app.flush()
     },
   },
@@ -57,7 +57,7 @@ export const BACKGROUND_STEPS: readonly Step[] = [
       const attempt = { rule: ACCESS, credentials, authenticatedAt: null }
       const result = await scene.app.authorizer.authorize(scene.context({ kind: 'anonymous' }), attempt)
       if (result.ok) throw new Error('a wrong secret was taken for right')
-      // Nobody waits for the record of a failure, but what is appended after it.
+      // The record of a failure is written in the background. A later append waits for it.
       await scene.app.backend.append(scene.context({ kind: 'anonymous' }), () => undefined)
     },
   },

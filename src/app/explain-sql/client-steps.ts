@@ -22,13 +22,13 @@ import { flowStep, queryStep, type Step } from './step.ts'
 
 export const REDIRECT_URI = 'https://app.example/callback'
 const EVERYTHING = Object.freeze({ enabled: null, type: null, idPrefix: null, owner: null })
-/** A page that is small beside the tables. */
+/** The size of a small page. */
 const FEW = 2
 const OVERLAP = milliseconds(60_000)
 const LONG_AGO = 90 * 86_400_000
 const ROTATING = Object.freeze({ ...DEFAULT_CLIENT_CONFIG, allowOwnRotation: true })
 
-/** A client as the samples register it: few tokens are enough to reach its limits. */
+/** The registration of a sample client, with low token limits. */
 function registration(scene: Scene, over: Partial<ClientRegistration>): ClientRegistration {
   return {
     clientId: clientId(drawClientId()),
@@ -65,7 +65,7 @@ function registration(scene: Scene, over: Partial<ClientRegistration>): ClientRe
 
 const resource = (scene: Scene) => ({ clientId: scene.resource.get().client.clientId, etag: null })
 
-/** Registers the clients that the other steps act for. */
+/** Registers the clients of the other steps. */
 export const CLIENT_STEPS: readonly Step[] = [
   flowStep(registerClient, {
     input: (scene) => ({
@@ -76,7 +76,7 @@ export const CLIENT_STEPS: readonly Step[] = [
   }),
   flowStep(registerClient, {
     variant: 'a resource server',
-    // An issuer is a name that nobody else has, and as good an audience as any.
+    // Every unique name is a valid issuer and audience.
     input: (scene) => ({
       registration: registration(scene, { resourceAudiences: [scene.issuer.terms.issuer] }),
       importedHashes: [],
@@ -129,7 +129,7 @@ export const CLIENT_STEPS: readonly Step[] = [
     },
     prepare: async (scene) => {
       const { client, secret } = scene.rotating.get()
-      // One that the client made, and that ended long ago, goes with the rotation.
+      // The rotation removes an expired one that the client created.
       const old = {
         ...drawClientSecret({ ...scene.context(OPERATOR), services: scene.app.services }, client.clientId).stored,
         madeBy: secret?.stored.secretId ?? null,
@@ -173,5 +173,5 @@ export const CLIENT_STEPS: readonly Step[] = [
   flowStep(enableClient, { input: resource }),
 ]
 
-/** Takes the resource server away again. */
+/** Deletes the resource server. */
 export const LAST_CLIENT_STEPS: readonly Step[] = [flowStep(deleteClient, { input: resource })]

@@ -14,7 +14,7 @@ import { TOKEN_STEPS } from './token-steps.ts'
 import { TRUST_STEPS } from './trust-steps.ts'
 import { DEVICE_STEPS, LAST_USER_STEPS, USER_STEPS } from './user-and-device-steps.ts'
 
-/** In this order each finds what it needs. */
+/** Each step finds what it needs in this order. */
 export const STEPS: readonly Step[] = [
   ...CLIENT_STEPS,
   ...USER_STEPS,
@@ -29,12 +29,12 @@ export const STEPS: readonly Step[] = [
   ...LAST_CLIENT_STEPS,
 ]
 
-/** The names that can be explained: those of all flows, and of what runs around them. */
+/** The names that can be explained: all flows, and related background work. */
 export function explainableNames(): readonly string[] {
   return [...new Set(STEPS.map(({ name }) => name))].toSorted()
 }
 
-/** What one call sent. */
+/** The statements of one call. */
 export interface ExplainedCall {
   readonly name: string
   readonly variant: string | null
@@ -42,10 +42,9 @@ export interface ExplainedCall {
 }
 
 /**
- * Explains each statement that some flows send to the configured database. The flows
- * are run, on samples that earlier flows make, in one transaction that is rolled back.
- * It goes no further than the last flow that is wanted. The keys are this process's
- * own: no secret of the database is read. `isWanted` tells by their names.
+ * Explains each statement that flows send to the configured database. The flows run on samples that earlier flows create, in
+ * one transaction that is rolled back, up to the last wanted flow. The keys are generated in this process, so no secret of
+ * the database is read. `isWanted` selects flows by name.
  */
 export async function explainSql(
   config: Config,
@@ -82,7 +81,7 @@ async function explainedCalls(
   return calls
 }
 
-/** Keeps the statements that are sent while it is wanted. */
+/** Records statements while they are wanted. */
 class StatementRecorder implements StatementObserver {
   #statements: ExplainedStatement[] | null = null
 

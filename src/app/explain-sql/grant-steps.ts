@@ -12,7 +12,7 @@ import { REDIRECT_URI } from './client-steps.ts'
 import { asClient, type Scene } from './scene.ts'
 import { flowStep, type Sample, type Step } from './step.ts'
 
-/** Longer than the window in which a refresh may be repeated. */
+/** Longer than the retry window of a refresh. */
 const AFTER_REPLAY_WINDOW_MS = 60_000
 
 export const service = (scene: Scene) => asClient(scene.service.get().client)
@@ -49,7 +49,7 @@ const refreshed = (scene: Scene): InputOf<typeof refreshToken> => ({
   requestedAudiences: [],
 })
 
-/** What each grant is called with; also to bring about what other steps need. */
+/** The call of each grant, which also prepares what other steps need. */
 export const clientCredentialsStep = flowStep(clientCredentials, {
   caller: service,
   input: wanted,
@@ -81,7 +81,7 @@ export const refreshStep = flowStep(refreshToken, {
   keep: (scene, issued) => scene.successor.set(issued),
 })
 
-/** Makes new tokens of a user's grant. */
+/** Issues new tokens for a user's grant. */
 export async function issueFamily(scene: Scene): Promise<void> {
   await codeStep.run(scene)
   await codeExchangeStep.run(scene)

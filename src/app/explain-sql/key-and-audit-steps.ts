@@ -25,7 +25,7 @@ import { flowStep, queryStep, type Sample, type Step } from './step.ts'
 const NOTHING = Object.freeze({ types: [], clientId: null, userId: null, rayId: null, from: null, until: null })
 const ANY_USAGE = Object.freeze({ clientId: null, from: null, until: null })
 const DAY = milliseconds(86_400_000)
-/** Enough to see every statement of a walk, and no more of a log that may be long. */
+/** Enough to show every statement of a verification of a log of any length. */
 const FEW_EVENTS = 10
 
 const named = (scene: Scene) => ({ keyId: scene.key.get().keyId })
@@ -35,7 +35,7 @@ const prepared: Sample<{ readonly algorithm: null }, Parameters<Scene['key']['se
 }
 const prepare = flowStep(prepareSigningKey, prepared)
 
-/** Lets the client be issued JWTs from now on. */
+/** Switches the client to JWTs. */
 async function switchToJwt(scene: Scene): Promise<void> {
   const { clientId } = scene.service.get().client
   await flowStep(updateClient, {
@@ -142,7 +142,7 @@ export const AUDIT_STEPS: readonly Step[] = [
         const { clientId } = scene.service.get().client
         const counts = [{ day: scene.now, clientId, scope: 'orders.read', asked: 1, granted: 1 }]
         const change = { at: scene.now, forgetAt: later(scene.now, DAY) }
-        // Once as new rows, once as those that there are.
+        // Once as new rows, once as existing ones.
         await stores.usage.add(counts, change)
         await stores.usage.add(counts, change)
         return { commit: true, value: undefined }

@@ -13,10 +13,10 @@ const SUBJECT = 'workload'
 const LIFETIME_S = 60
 const LONGEST_LIFETIME = milliseconds(3_600_000)
 
-/** An issuer whose assertions stand for one client: it signs them itself, with a key of this process. */
+/** An issuer whose assertions authenticate one client. It signs them with a key of this process. */
 export class SampleIssuer implements KnownIssuer {
   readonly terms: TrustedIssuer
-  /** Whom its assertions stand for. */
+  /** The client of its assertions. */
   readonly clientId: ClientId
   readonly #privateKey: KeyObject
   readonly #key: VerificationKey
@@ -56,7 +56,7 @@ export class SampleIssuer implements KnownIssuer {
     return { ok: true, keys: [this.#key], leftOut: [] }
   }
 
-  /** RFC 7523 §3: an assertion of a workload, to be used once. */
+  /** RFC 7523 §3: a single-use assertion of a workload. */
   async assertion(now: EpochMs): Promise<string> {
     const { issuer, audience } = this.terms
     const iat = Math.floor(now / 1_000)
@@ -69,7 +69,7 @@ export class SampleIssuer implements KnownIssuer {
   }
 }
 
-/** The sample beside the issuers that the server trusts, which are looked for all the same. */
+/** The sample issuer in addition to the server's trusted issuers, which are still looked up. */
 export class SampleIssuers implements TrustedIssuers {
   readonly ofFile: TrustedIssuers['ofFile']
   readonly #sample: SampleIssuer

@@ -16,10 +16,10 @@ import { success } from '../../results.ts'
 import type { App } from '../app.ts'
 import { SampleIssuer, SampleIssuers } from './sample-issuer.ts'
 
-/** Of the sample clients. */
+/** The scopes of the sample clients. */
 export const SCOPES: readonly string[] = Object.freeze(['orders.read', 'orders.write'])
 
-/** What one step leaves for those after it. */
+/** A value that one step provides to later ones. */
 class Prop<T> {
   readonly #name: string
   #value: T | null = null
@@ -38,7 +38,7 @@ class Prop<T> {
   }
 }
 
-/** What the steps of a walk through the flows act on: sample clients, users and tokens, which the walk itself makes. */
+/** The sample clients, users and tokens that the steps create and use. */
 export class Scene {
   readonly app: App
   readonly service = new Prop<RegisteredClient>('a client')
@@ -57,12 +57,12 @@ export class Scene {
   readonly auditEnd = new Prop<AuditPosition>('where the audit log ends')
   readonly key = new Prop<SigningKey>('a signing key')
   readonly nextPage = new Prop<string>('a page token')
-  /** Its assertions stand for the client. */
+  /** Its assertions authenticate the client. */
   readonly issuer: SampleIssuer
   readonly runner: FlowRunner
-  /** Of the user, as its front-end names it. */
+  /** The user's external id. */
   readonly externalId = `sample-${randomBytes(8).toString('hex')}`
-  /** RFC 7636 §4.1, of all authorization codes. */
+  /** RFC 7636 §4.1, for all authorization codes. */
   readonly codeVerifier = randomBytes(32).toString('base64url')
   readonly log: Logger
   #now = epochMs(Date.now())
@@ -80,12 +80,12 @@ export class Scene {
     return new Scene(app, log, await SampleIssuer.draw(clientId(drawClientId()), SCOPES, app.services.issuer))
   }
 
-  /** The moment of the calls. */
+  /** The time of the calls. */
   get now(): EpochMs {
     return this.#now
   }
 
-  /** Lets the calls from now on be made at another moment. */
+  /** Sets the time of later calls. */
   set now(moment: number) {
     this.#now = epochMs(moment)
   }

@@ -3,33 +3,33 @@ import type { Flow, Lane, QueryFlow } from '../../flows/flow.ts'
 import type { Result } from '../../results.ts'
 import { OPERATOR, type Scene } from './scene.ts'
 
-/** One call of a flow, or one piece of other work, that sends statements. */
+/** One call of a flow, or other work, that sends statements. */
 export interface Step {
-  /** The flow's name, or that of the work. */
+  /** The name of the flow or of the work. */
   readonly name: string
-  /** What is special about this call; `null`: nothing. */
+  /** The variant of this call. `null`: the usual one. */
   readonly variant: string | null
-  /** Brings about what the call needs. Its statements are not the flow's. */
+  /** Prepares the call. Its statements do not count. */
   readonly prepare?: (scene: Scene) => Promise<void>
   readonly run: (scene: Scene) => Promise<void>
 }
 
-/** Runs a step for what it leaves. */
+/** Runs a step for its effects. */
 export async function runStep({ prepare, run }: Step, scene: Scene): Promise<void> {
   await prepare?.(scene)
   await run(scene)
 }
 
-/** How a flow is called. */
+/** A sample call of a flow. */
 export interface Sample<Input, Output> {
   readonly variant?: string | null
-  /** The operator, unless given. */
+  /** Default: the operator. */
   readonly caller?: (scene: Scene) => Caller
   readonly prepare?: (scene: Scene) => Promise<void>
   readonly input: (scene: Scene) => Input
-  /** Leaves what comes of it to later steps. */
+  /** Provides the result to later steps. */
   readonly keep?: (scene: Scene, output: Output) => void
-  /** The refusal that is meant to happen; `null` or absent: it is answered. */
+  /** The expected refusal. `null` or absent: the call succeeds. */
   readonly refusedWith?: string
 }
 
@@ -69,7 +69,7 @@ function step<Input, Output>(
   }
 }
 
-/** A sample call was not answered as it should be: the database holds something that stands in its way. */
+/** A sample call had an unexpected result because of data in the database. */
 export class SampleError extends Error {
   constructor(name: string, variant: string | null, answer: string) {
     super(`the sample call of ${name}${variant === null ? '' : ` (${variant})`} was answered with ${answer}`)

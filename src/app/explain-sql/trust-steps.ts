@@ -14,7 +14,7 @@ import { flowStep, queryStep, type Step } from './step.ts'
 
 const FEW = 2
 
-/** An issuer whose keys are fetched when an assertion of it is shown, which none is. */
+/** An issuer whose keys would be fetched for an assertion, which none uses. */
 function registration(scene: Scene): IssuerRegistration {
   const { clientId, terms } = scene.issuer
   return {
@@ -34,7 +34,7 @@ function registration(scene: Scene): IssuerRegistration {
 
 const named = (scene: Scene) => ({ issuer: scene.registeredIssuer.get(), etag: null })
 
-/** Trusted issuers from their creation to their end, and an assertion that is tested. */
+/** Trusted issuers from creation to deletion, and a tested assertion. */
 export const TRUST_STEPS: readonly Step[] = Object.freeze([
   flowStep(createTrustedIssuer, {
     input: (scene) => ({ registration: registration(scene) }),

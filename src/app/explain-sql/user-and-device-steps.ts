@@ -22,7 +22,7 @@ const byId = (scene: Scene) =>
   ({ userReference: { kind: 'user', userId: scene.user.get().userId }, etag: null }) as const
 const registering = (scene: Scene) => ({ ...externally(scene), owner: null, adopt: false, etag: null })
 
-/** Registers the user that the other steps act for. */
+/** Registers the user of the other steps. */
 export const USER_STEPS: readonly Step[] = [
   flowStep(registerUser, { input: registering, keep: (scene, user) => scene.user.set(user) }),
   flowStep(registerUser, {

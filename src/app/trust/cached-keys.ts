@@ -39,6 +39,9 @@ export class CachedKeys {
   /** The number of attempts started. A caller compares it to see whether an attempt started after its request. */
   #attempts = 0
   #attempt: Promise<void> | null = null
+  #neededAt: number | null = null
+  /** The time of the last good read. Before there was one, the time at which the keys were first needed. */
+  #goodSince: number | null = null
 
   constructor(options: CachedKeysOptions) {
     this.#options = options
@@ -46,6 +49,8 @@ export class CachedKeys {
 
   /** Returns the keys. They include the one that the assertion names if the party has it. */
   async keysFor(assertion: UnverifiedAssertion): Promise<FoundKeys> {
+    this.#neededAt = this.#options.now()
+    this.#goodSince ??= this.#neededAt
     const attemptsBefore = this.#attempts
     const found = await this.#current()
     if (!found.ok || isAmong(found.keys, assertion)) return found
@@ -59,6 +64,15 @@ export class CachedKeys {
   /** Reads the keys now, regardless of the cache. If the read fails, the copy stays in use until it expires. */
   async renew(): Promise<void> {
     await this.#read()
+  }
+
+  /**
+   * The time since the last good read, in milliseconds. Before there was one, the time since the keys were first needed.
+   * `null`: nobody needed them within the last `recently` milliseconds.
+   */
+  ageIfNeeded(recently: number): number | null {
+    if (this.#neededAt === null || this.#goodSince === null || !this.#isWithin(recently, this.#neededAt)) return null
+    return Math.max(0, this.#options.now() - this.#goodSince)
   }
 
   async #current(): Promise<FoundKeys> {
@@ -120,6 +134,7 @@ export class CachedKeys {
     const found = await read()
     if (found.ok) {
       this.#copy = { ...found, readAt: startedAt }
+      this.#goodSince = startedAt
       if (this.#failure !== null) report(null)
       this.#failure = null
       return

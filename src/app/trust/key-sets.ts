@@ -1,12 +1,19 @@
 import { hash } from 'node:crypto'
-import type { ClientKeySets, FoundKeys, IssuerKeySets } from '../../auth/key-sources.ts'
+import type {
+  ClientKeySets,
+  FoundKeys,
+  IssuerKeySets,
+  KeyReadObserver,
+  KeyReadOutcome,
+  KeySource,
+} from '../../auth/key-sources.ts'
 import { BoundedMap } from '../../bounded-map.ts'
 import type { Logger } from '../../context.ts'
 import type { UnverifiedAssertion } from '../../crypto/assertion.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import type { KeyHolder } from '../../domain/trusted-issuer.ts'
 import { CachedKeys, type ReadingSchedule } from './cached-keys.ts'
-import type { KeyReader } from './key-reader.ts'
+import type { KeyReader, ReadKeys } from './key-reader.ts'
 
 /**
  * The maximum number of key sets kept. Beyond it, the least recently used one is dropped and read again when needed.
@@ -26,6 +33,9 @@ const URLS: ReadingSchedule = Object.freeze({
   failurePause: 5_000,
 })
 
+/** Keys that nobody needed within this time, in milliseconds, are not renewed, so their age says nothing. */
+const RECENTLY = 60_000
+
 /** The names for the log. */
 const WHOSE = Object.freeze({ issuer: 'a trusted issuer', client: 'a client' })
 
@@ -33,6 +43,14 @@ export interface KeySetsOptions {
   readonly now: () => EpochMs
   readonly log: Logger
   readonly reader: KeyReader
+  readonly observer?: KeyReadObserver | undefined
+}
+
+/** The keys at one place. */
+interface Kept {
+  readonly keys: CachedKeys
+  /** `null`: the keys are in the registration. */
+  readonly source: KeySource | null
 }
 
 /**
@@ -41,7 +59,7 @@ export interface KeySetsOptions {
  */
 export class KeySets implements IssuerKeySets, ClientKeySets {
   readonly #options: KeySetsOptions
-  readonly #kept = new BoundedMap<string, CachedKeys>(MOST_KEPT)
+  readonly #kept = new BoundedMap<string, Kept>(MOST_KEPT)
 
   constructor(options: KeySetsOptions) {
     this.#options = options
@@ -63,19 +81,30 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
     await this.#at(holder).renew()
   }
 
+  /** For each source, the greatest age of keys that were needed within the last minute, in milliseconds. */
+  ages(): ReadonlyMap<KeySource, number> {
+    const ages = new Map<KeySource, number>()
+    for (const { keys, source } of this.#kept.values()) {
+      const age = source === null ? null : keys.ageIfNeeded(RECENTLY)
+      if (source !== null && age !== null) ages.set(source, Math.max(age, ages.get(source) ?? 0))
+    }
+    return ages
+  }
+
   #at(holder: KeyHolder, whose: keyof typeof WHOSE = 'issuer'): CachedKeys {
     const place = placeOf(holder)
     const kept = this.#kept.get(place) ?? this.#open(holder, whose)
     // Makes it the most recently used one.
     this.#kept.set(place, kept)
-    return kept
+    return kept.keys
   }
 
-  #open(holder: KeyHolder, whose: keyof typeof WHOSE): CachedKeys {
-    const { now, log, reader } = this.#options
+  #open(holder: KeyHolder, whose: keyof typeof WHOSE): Kept {
+    const { now, log } = this.#options
     const { issuer, keys } = holder
-    return new CachedKeys({
-      read: () => reader.read(holder),
+    const source = sourceOf(holder, whose)
+    const cached = new CachedKeys({
+      read: () => this.#read(holder, source),
       schedule: keys.kind === 'url' || keys.kind === 'discovery' ? URLS : FILES,
       now,
       report: (problem) => {
@@ -83,7 +112,36 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
         else log.warn({ issuer, problem }, `the keys of ${WHOSE[whose]} cannot be had`)
       },
     })
+    return { keys: cached, source }
   }
+
+  async #read(holder: KeyHolder, source: KeySource | null): Promise<ReadKeys> {
+    const { reader, observer } = this.#options
+    const startedAt = performance.now()
+    const read = await reader.read(holder)
+    if (source !== null) observer?.keysRead(source, outcomeOf(read), (performance.now() - startedAt) / 1_000)
+    return read
+  }
+}
+
+function sourceOf({ kind, keys }: KeyHolder, whose: keyof typeof WHOSE): KeySource | null {
+  switch (keys.kind) {
+    case 'inline':
+      return null
+    case 'url':
+      if (whose === 'client') return 'client_jwks_uri'
+      return kind === 'spiffe' ? 'bundle' : 'jwks_uri'
+    case 'file':
+    case 'discovery':
+      return keys.kind
+    default:
+      return keys satisfies never
+  }
+}
+
+function outcomeOf(read: ReadKeys): KeyReadOutcome {
+  if (read.ok) return 'ok'
+  return read.unavailable ? 'unavailable' : 'unusable'
 }
 
 /** RFC 7591 §2: `jwks_uri` is set by the caller that registers the client. */

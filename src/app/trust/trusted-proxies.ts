@@ -11,8 +11,9 @@ export function trustedProxiesOf(
   tls: TlsSource | null,
 ): TrustedProxies | null {
   const clientCa = tls?.material.clientCa ?? null
-  if (trustedProxies.length === 0 || tls === null || clientCa === null) return null
-  const proxies = new TrustedProxies({ alternativeNames: trustedProxies, clientCa })
+  const { sockets, alternativeNames } = trustedProxies
+  if (sockets.length + alternativeNames.length === 0 || tls === null || clientCa === null) return null
+  const proxies = new TrustedProxies({ sockets, alternativeNames, clientCa })
   tls.onReplaced((material) => {
     if (material.clientCa !== null) proxies.replaceClientCa(material.clientCa)
   })

@@ -23,12 +23,20 @@ export interface ForwardedHeaders {
   headers?(name: string): readonly string[]
 }
 
+/** What is known of a connection without what is sent over it. */
+interface Connection {
+  readonly peer: string
+  readonly certificate: PeerCertificate | null
+}
+
 interface Verified {
   readonly certificate: PeerCertificate
   readonly period: ValidityPeriod
 }
 
 export interface TrustedProxiesOptions {
+  /** Names of Unix domain sockets at which proxies connect; see `socketName`. */
+  readonly sockets: readonly string[]
   /** Subject alternative names of the proxies' certificates, in the spelling of `parseTlsClientSubject`. */
   readonly alternativeNames: readonly string[]
   /** Certificates of the client CA, in PEM. */
@@ -37,17 +45,19 @@ export interface TrustedProxiesOptions {
 
 /**
  * The proxies that may forward the certificates of their callers. A proxy is identified by its own certificate, which
- * the client CA issued. A forwarded certificate is verified again. A call through a proxy never counts as authenticated
+ * the client CA issued, or by the Unix domain socket to which it could connect. A forwarded certificate is verified again. A call through a proxy never counts as authenticated
  * by the proxy's certificate.
  */
 export class TrustedProxies {
+  readonly #sockets: readonly string[]
   readonly #alternativeNames: readonly string[]
   #verifier: CertificateVerifier
   /** Verified certificates by header text. The same text always contains the same certificates. */
   readonly #verified = new BoundedMap<string, Verified>(KEPT)
 
   /** @throws Error if the CA's certificates cannot be parsed. */
-  constructor({ alternativeNames, clientCa }: TrustedProxiesOptions) {
+  constructor({ sockets, alternativeNames, clientCa }: TrustedProxiesOptions) {
+    this.#sockets = sockets
     this.#alternativeNames = alternativeNames
     this.#verifier = new CertificateVerifier(clientCa)
   }
@@ -58,8 +68,9 @@ export class TrustedProxies {
     this.#verified.clear()
   }
 
-  /** Whether the certificate of a connection belongs to a proxy. */
-  include(certificate: PeerCertificate | null, now: number): certificate is PeerCertificate {
+  /** Whether a connection is one of a proxy. */
+  include({ peer, certificate }: Connection, now: number): boolean {
+    if (this.#sockets.includes(peer)) return true
     if (certificate === null || !isCurrent(certificate, now)) return false
     return this.#alternativeNames.some((name) => isCertificateOf(name, certificate))
   }

@@ -1,4 +1,4 @@
-import { create, fromJson, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf'
+import { create, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf'
 import {
   AuthenticationMethod,
   type Client,
@@ -11,12 +11,12 @@ import {
   type RegisterClientRequest,
   RegisterClientRequestSchema,
 } from '../../gen/qscope/v1/client_service_pb.ts'
-import { messageOf } from '../../message-of.ts'
 import { CallFailure, type Calls } from '../connection/calls.ts'
 import { nameOf } from '../options/options.ts'
 import type { Document } from './documents.ts'
 import { isAboutDocument, isOutdated, type Kind, orNull, type PruneMode, type Workplace } from './kind.ts'
 import { type Action, type Difference, differencesOf, type PlannedChange, UnsoundDocument } from './planned-change.ts'
+import { readSpec } from './read-spec.ts'
 import type { Delivery } from './secrets-directory.ts'
 
 /** A client as a document describes it. */
@@ -70,20 +70,10 @@ function readClient({ spec }: Document): ClientSpec {
   if (enabled !== null && typeof enabled !== 'boolean') throw new UnsoundDocument(['enabled must be true or false'])
   const unknown = NOT_IN_DOCUMENTS.filter((member) => member in rest)
   if (unknown.length > 0) throw new UnsoundDocument(unknown.map((member) => `spec has no ${member}`))
-  const registration = readMessage(rest)
+  const registration = readSpec(RegisterClientRequestSchema, rest)
   const { clientId } = registration
   if (clientId === undefined || clientId === '') throw new UnsoundDocument(['clientId is missing'])
   return { clientId, registration, enabled }
-}
-
-function readMessage(spec: JsonObject): RegisterClientRequest {
-  try {
-    return fromJson(RegisterClientRequestSchema, spec)
-  } catch (error) {
-    throw new UnsoundDocument([
-      messageOf(error).replace('cannot decode message qscope.v1.RegisterClientRequest', 'spec'),
-    ])
-  }
 }
 
 /** The server validates each document against existing clients. Conflicts between documents are found here. */

@@ -15,14 +15,14 @@ const SIGNS: Readonly<Record<Action, string>> = Object.freeze({
 const NOT_SHOWN = '(not shown)'
 
 /**
- * Formats a plan as text: a line for each change with its fields below, and the number of unchanged objects. It never
- * contains secrets.
+ * Formats a plan as lines: one for each change with its fields below, and the number of unchanged objects. They never contain
+ * secrets.
  */
-export function describePlan(changes: readonly PlannedChange[]): string {
+export function describePlan(changes: readonly PlannedChange[]): readonly string[] {
   const changed = changes.filter(({ action }) => action !== 'none')
   const noted = changes.filter(({ action, notes }) => action === 'none' && notes.length > 0)
   const unchanged = changes.length - changed.length
-  return [...[...changed, ...noted].flatMap(linesOf), `${unchanged} unchanged`].join('\n')
+  return [...[...changed, ...noted].flatMap(linesOf), `${unchanged} unchanged`]
 }
 
 function linesOf({ kind, name, action, differences, notes }: PlannedChange): readonly string[] {
@@ -38,7 +38,11 @@ function linesOf({ kind, name, action, differences, notes }: PlannedChange): rea
 }
 
 function valueText(value: JsonValue): string {
-  return value === null ? 'unset' : printable(JSON.stringify(value))
+  if (value === null) return 'unset'
+  // Spaces, at which a terminal's lines may end.
+  return Array.isArray(value)
+    ? `[${value.map((item) => printable(JSON.stringify(item))).join(', ')}]`
+    : printable(JSON.stringify(value))
 }
 
 /** The same as JSON. */

@@ -3,6 +3,7 @@ import { extname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { JsonObject } from '@bufbuild/protobuf'
 import { isScalar, isSeq, LineCounter, type ParsedNode, parseAllDocuments, type Document as YamlDocument } from 'yaml'
+import { whyUnreadable } from '../../config/quoted.ts'
 import { isObject } from '../../json-object.ts'
 import { messageOf } from '../../message-of.ts'
 import { UsageError } from '../options/options.ts'
@@ -62,7 +63,7 @@ function attempt<T>(path: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    throw new UsageError(`${path} cannot be read: ${messageOf(error)}`)
+    throw new UsageError(`${path} cannot be read: ${whyUnreadable(error)}`)
   }
 }
 

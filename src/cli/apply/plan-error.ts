@@ -1,4 +1,4 @@
-/** The documents cannot be applied: one line for each problem. Nothing was written. */
+/** The documents cannot be applied. The message has one line for each problem. Nothing was written. */
 export class PlanError extends Error {
   readonly problems: readonly string[]
 

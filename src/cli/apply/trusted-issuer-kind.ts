@@ -1,4 +1,4 @@
-import { create, fromJson, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf'
+import { create, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf'
 import {
   type TrustedIssuer,
   TrustedIssuerKind,
@@ -6,12 +6,12 @@ import {
   TrustedIssuerSchema,
   TrustService,
 } from '../../gen/qscope/v1/trust_service_pb.ts'
-import { messageOf } from '../../message-of.ts'
 import type { Calls } from '../connection/calls.ts'
 import { nameOf } from '../options/options.ts'
 import type { Document } from './documents.ts'
 import { isAboutDocument, type Kind, orNull, type PruneMode, type Workplace } from './kind.ts'
 import { type Action, type Difference, differencesOf, type PlannedChange, UnsoundDocument } from './planned-change.ts'
+import { readSpec } from './read-spec.ts'
 
 /** A trusted issuer as a document describes it. */
 interface IssuerSpec {
@@ -63,17 +63,9 @@ export const trustedIssuerKind: Kind<IssuerSpec> = Object.freeze<Kind<IssuerSpec
 function readIssuer({ spec }: Document): IssuerSpec {
   const unknown = NOT_IN_DOCUMENTS.filter((member) => member in spec)
   if (unknown.length > 0) throw new UnsoundDocument(unknown.map((member) => `spec has no ${member}`))
-  const issuer = readMessage(spec)
+  const issuer = readSpec(TrustedIssuerSchema, spec)
   if (issuer.issuer === '') throw new UnsoundDocument(['issuer is missing'])
   return { issuer }
-}
-
-function readMessage(spec: JsonObject): TrustedIssuer {
-  try {
-    return fromJson(TrustedIssuerSchema, spec)
-  } catch (error) {
-    throw new UnsoundDocument([messageOf(error).replace('cannot decode message qscope.v1.TrustedIssuer', 'spec')])
-  }
 }
 
 async function planIssuer(workplace: Workplace, spec: IssuerSpec): Promise<PlannedChange> {

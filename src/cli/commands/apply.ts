@@ -51,7 +51,7 @@ export function applyCommand(): Command {
   return withConfirmation(withPlan(new Command('apply')))
     .description('register and change clients, trusted issuers and users from documents')
     .option('--dry-run', 'validate everything and print the plan; write nothing')
-    .option('--secrets-dir <path>', 'where the secrets of new clients go, one file each', SECRETS_DIRECTORY)
+    .option('--secrets-dir <path>', 'directory for the secrets of new clients, one file each', SECRETS_DIRECTORY)
     .addOption(new Option('--secret-format <format>', 'how they are written').choices(SECRET_FORMATS).default('file'))
     .action(async (options: ApplyOptions) => {
       const pruning = pruningOf(options)
@@ -97,9 +97,9 @@ function withPlan(command: Command): Command {
         `owner of what these documents manage (default ${DEFAULT_OWNER}; --prune needs one)`,
       ).argParser(owner),
     )
-    .option('--adopt', 'take over what belongs to another owner')
+    .option('--adopt', 'take over objects of another owner')
     .addOption(
-      new Option('--prune [mode]', 'disable, or delete, what belongs to the owner but has no document any more')
+      new Option('--prune [mode]', 'disable, or delete, objects of the owner that have no document any more')
         .choices(['disable', 'delete'])
         .preset('disable'),
     )
@@ -186,7 +186,10 @@ interface Report {
 function print(output: Output, { dryRun, changes, secrets }: Report): void {
   output.answer({
     document: () => ({ dryRun, changes: planJson(changes), secretFiles: [...secrets] }),
-    text: () => [describePlan(changes), ...secrets.map((file) => `secret written to ${file}`)].join('\n'),
+    text: () =>
+      [...describePlan(changes), ...secrets.map((file) => `secret written to ${file}`)]
+        .map((line) => output.wrapped(line, '      '))
+        .join('\n'),
     names: () => changes.filter(({ action }) => action !== 'none').map(({ kind, name }) => `${kind}/${name}`),
   })
 }

@@ -85,7 +85,7 @@ function listCommand(): Command {
 function getCommand(): Command {
   return withConnection(new Command('get'))
     .description('show an audit event')
-    .argument('<event-id>', 'as qscope audit list -o name prints it')
+    .argument('<event-id>', 'id of the event, as qscope audit list -o name prints it')
     .action(async (eventId: string, options: ConnectionOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(AuditService.method.getAuditEvent, { eventId })
@@ -103,7 +103,7 @@ function verifyCommand(): Command {
   return withConnection(new Command('verify'))
     .description('verify the chains of the audit log; exit code 1 if one is broken')
     .option('--head <file>', 'compare with an exported head, in a file or - for standard input')
-    .option('--file <file>', 'verify this export, or - for standard input, with only the keyring')
+    .option('--file <file>', 'verify this export (- for standard input); needs only the keyring')
     .action(async (options: VerifyOptions) => {
       if (options.file !== undefined && options.server !== undefined) {
         throw new UsageError('an export is verified with the local keyring: --file cannot be combined with --server')

@@ -53,7 +53,7 @@ function revokeCommand(): Command {
   return withConfirmation(withConnection(new Command('revoke')))
     .description('revoke a secret of a client at once')
     .argument('<client-id>')
-    .argument('<secret-id>', 'as qscope client secret list shows it')
+    .argument('<secret-id>', 'id of the secret, as qscope client secret list shows it')
     .action(async (clientId: string, secretId: string, options: ConnectionOptions & ConfirmationOptions) => {
       await confirm(options, `This ends the secret ${secretId} of ${clientId} for good`)
       await withCalls(options, async (calls, output) => {
@@ -74,8 +74,10 @@ interface RotateOwnOptions extends ConnectionOptions {
 /** The calling client rotates its own secret. It is identified as in every other command. */
 function rotateOwnCommand(): Command {
   const command = withConnection(new Command('rotate-own'))
-    .description('as a client: draw one more secret for yourself and print it, once; those at hand stay valid')
-    .option('--lifetime <duration>', 'end it after so long, 1h to 365d (default: it does not end by itself)', duration)
+    .description(
+      'as a client: create another secret for yourself and print it (shown once); current secrets stay valid',
+    )
+    .option('--lifetime <duration>', 'lifetime of the secret, 1h to 365d (default: unlimited)', duration)
     .action(async (options: RotateOwnOptions) => {
       await withCalls(options, async (calls, output) => {
         const { lifetime } = options

@@ -16,7 +16,7 @@ import { issuedView } from '../views/token.ts'
 /** RFC 6749 §4.1, with PKCE (RFC 7636). */
 export function codeCommand(): Command {
   return new Command('code')
-    .description('authorization codes: the part of the page where users consent, and that of the client')
+    .description('create authorization codes as the consent page, and redeem them as the client')
     .addCommand(createCommand())
     .addCommand(redeemCommand())
 }
@@ -31,11 +31,11 @@ interface CreateOptions extends ConnectionOptions, UserReferenceOptions {
 function createCommand(): Command {
   const command = withUserReference(withConnection(new Command('create')))
     .description('as the page: record that a user consented, and print the code for the redirect')
-    .argument('<client-id>', 'the client that asked')
-    .requiredOption('--redirect-uri <uri>', 'where the code goes: one of the URIs of the client')
-    .addOption(repeated('--scope <scope>', 'scope consented to; none: all the client may have'))
+    .argument('<client-id>', 'the client that requested the code')
+    .requiredOption('--redirect-uri <uri>', 'redirect URI of the client to which the code goes')
+    .addOption(repeated('--scope <scope>', 'approved scope (default: all scopes of the client)'))
     .addOption(repeated('--audience <audience>', 'audience of the tokens'))
-    .option('--code-challenge <challenge>', 'of the client, by S256 (RFC 7636 §4.2)')
+    .option('--code-challenge <challenge>', 'code challenge of the client, by S256 (RFC 7636 §4.2)')
     .action(async (clientId: string, options: CreateOptions) => {
       const user = userReference(options)
       await withCalls(options, async (calls, output) => {
@@ -73,10 +73,10 @@ function redeemCommand(): Command {
   const command = withConnection(new Command('redeem'))
     .description('as the client: redeem a code, once, for tokens')
     .argument('<code>', 'the code, or - to read standard input')
-    .requiredOption('--redirect-uri <uri>', 'the very one that the code was made for')
-    .option('--code-verifier <verifier>', 'of which the challenge was made; - reads standard input')
+    .requiredOption('--redirect-uri <uri>', 'redirect URI for which the code was created')
+    .option('--code-verifier <verifier>', 'code verifier of the challenge, or - to read standard input')
     .option('--code-verifier-file <path>', 'the same, in a file')
-    .addOption(repeated('--audience <audience>', "audience wanted of the access token; none: all of the grant's"))
+    .addOption(repeated('--audience <audience>', 'requested audience (default: all audiences of the grant)'))
     .action(async (text: string, options: RedeemOptions) => {
       const code = await readSecretArgument(text, 'code')
       const codeVerifier = (await verifierOf(text, options)) ?? undefined

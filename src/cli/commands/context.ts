@@ -23,7 +23,7 @@ import { contextJson, contextView } from '../views/context.ts'
 
 export function contextCommand(): Command {
   return new Command('context')
-    .description('servers that you call, and who you are there; kept in your configuration directory')
+    .description('manage contexts: servers that you call, with your credentials; kept in your configuration directory')
     .addCommand(setCommand())
     .addCommand(useCommand())
     .addCommand(listCommand())
@@ -37,20 +37,20 @@ type SetOptions = OutputOptions &
 
 function setCommand(): Command {
   return withOutput(new Command('set'))
-    .description('make a context, or change what is given of one; the first is put to use')
+    .description('create a context, or change the given settings of one; the first becomes the current one')
     .argument('<name>')
-    .option('--server <host:port>', 'where the server is', address)
-    .option('--tls', 'over TLS, with a certificate that this machine trusts')
-    .option('--ca-file <path>', 'over TLS, with a certificate that this CA issued')
+    .option('--server <host:port>', 'address of the server', address)
+    .option('--tls', 'use TLS, with a certificate that this machine trusts')
+    .option('--ca-file <path>', 'use TLS, with a certificate of this CA')
     .option('--cert-file <path>', 'the certificate to show to the server')
     .option('--key-file <path>', 'its private key')
-    .option('--plaintext', 'send credentials unencrypted to another machine; loopback needs no such leave')
+    .option('--plaintext', 'allow plaintext credentials to another machine')
     .option('--client-id <id>', 'call as this client')
-    .option('--client-secret <secret>', 'its secret, which is kept; - asks for it, or reads standard input')
-    .option('--client-secret-file <path>', 'a file that holds its secret; only the path is kept')
+    .option('--client-secret <secret>', 'its secret, which the context keeps; - prompts, or reads standard input')
+    .option('--client-secret-file <path>', 'file with its secret; the context keeps only the path')
     .option(
       '--client-assertion-file <path>',
-      'a file with the token of its platform (federated_jwt); only the path is kept',
+      'file with the token of its platform (federated_jwt); the context keeps only the path',
     )
     .action(async (name: string, options: SetOptions) => {
       if (!isContextName(name))
@@ -144,7 +144,7 @@ function proofFrom(options: SetOptions, before: Context | null, secret: string |
 
 function useCommand(): Command {
   return withOutput(new Command('use'))
-    .description('use a context for all commands from now on; without a name, none')
+    .description('make a context the current one; without a name, none is')
     .argument('[name]')
     .action((name: string | undefined, options: OutputOptions) => {
       const store = ContextStore.ofUser(process.env)
@@ -171,7 +171,7 @@ function listCommand(): Command {
 
 function showCommand(): Command {
   return withOutput(new Command('show'))
-    .description('show a context, its secrets masked; without a name, the one in use')
+    .description('show a context, its secrets masked (default: the current one)')
     .argument('[name]')
     .action((name: string | undefined, options: OutputOptions) => {
       const chosen = chosenContext(name === undefined ? {} : { context: name })
@@ -182,7 +182,7 @@ function showCommand(): Command {
 
 function deleteCommand(): Command {
   return withConfirmation(withOutput(new Command('delete')))
-    .description('forget a context and the secrets in it; qscope logout revokes the tokens of a login before')
+    .description('delete a context and its secrets; to revoke the tokens of a login, run qscope logout first')
     .argument('<name>')
     .action(async (name: string, options: OutputOptions & ConfirmationOptions) => {
       const store = ContextStore.ofUser(process.env)

@@ -9,6 +9,7 @@ import { type Status, StatusSchema } from '../../gen/google/rpc/status_pb.ts'
 import { UsageError } from '../options/options.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
 import { Output } from '../output/output.ts'
+import { writeNotice } from '../output/terminal.ts'
 
 /** The message types that status details may have. */
 const STATUS_DETAILS = createRegistry(file_google_rpc_error_details)
@@ -27,6 +28,9 @@ export function decodeStatusCommand(): Command {
     .description('decode an error that buf curl prints, or a grpc-status-details-bin')
     .argument('[error]', 'the error (default: standard input)')
     .action(async (error: string | undefined, options: OutputOptions) => {
+      if (error === undefined && process.stdin.isTTY === true) {
+        writeNotice('Paste the error, and end it with Ctrl-D on a line of its own\n')
+      }
       const status = parseStatus(error ?? (await text(process.stdin)))
       if (status === null) {
         throw new UsageError(

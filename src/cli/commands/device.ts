@@ -50,7 +50,7 @@ interface StartOptions extends ConnectionOptions {
 
 function startCommand(): Command {
   return withConnection(new Command('start'))
-    .description('as a device: start, and get a device code and a user code')
+    .description('as a device: request a device code and a user code')
     .addOption(repeated('--scope <scope>', 'requested scope (default: all scopes of the client)'))
     .addOption(repeated('--audience <audience>', 'requested audience'))
     .action(async (options: StartOptions) => {
@@ -81,7 +81,7 @@ interface AttemptOptions extends ConnectionOptions {
 function withAttempt(command: Command): Command {
   return withConnection(command)
     .argument('<user-code>', 'code that the user entered')
-    .option('--attempt-key <key>', 'identifies the user, so that wrong codes of one do not lock out others')
+    .option('--attempt-key <key>', 'key of the user, so that wrong codes of one user do not block others')
 }
 
 function getCommand(): Command {
@@ -144,7 +144,7 @@ function redeemCommand(): Command {
   return withConnection(new Command('redeem'))
     .description('as a device: poll once for the token of a device code')
     .argument('<device-code>', 'the code, or - to read standard input')
-    .addOption(repeated('--audience <audience>', 'requested audience, one of the authorization'))
+    .addOption(repeated('--audience <audience>', 'requested audience, one of those of the authorization'))
     .action(async (text: string, options: RedeemOptions) => {
       const deviceCode = await readSecretArgument(text, 'device code')
       await withCalls(options, async (calls, output) => {

@@ -9,7 +9,7 @@ import { Output } from '../output/output.ts'
 
 export function explainSqlCommand(): Command {
   return withOutput(new Command('explain-sql'))
-    .description('show each statement that a flow sends to the configured database, and its plan; changes nothing')
+    .description('show the SQL statements of a flow, and their plans in the configured database; changes nothing')
     .argument('[flow]', 'such as clientCredentials (default: list the flows)')
     .action(async (flow: string | undefined, options: OutputOptions) => {
       const names = explainableNames()

@@ -16,7 +16,7 @@ interface ExportOptions extends ConnectionOptions {
   readonly owner?: string
 }
 
-/** An object as apply takes it. */
+/** An object in the format of `apply`. */
 export interface WrittenDocument {
   readonly kind: KindName
   readonly name: string
@@ -27,7 +27,7 @@ export function exportCommand(): Command {
   return withConnection(new Command('export'))
     .description('print clients, trusted issuers and users as documents for apply, in YAML or JSON, without secrets')
     .addOption(new Option('--kind <kind>', 'only this kind (default: all)').choices(KIND_NAMES))
-    .option('--owner <name>', 'only what belongs to this owner')
+    .option('--owner <name>', 'only objects of this owner')
     .action(async (options: ExportOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const documents: WrittenDocument[] = []
@@ -44,7 +44,7 @@ async function* exported(calls: Calls, { kind: only, owner = '' }: ExportOptions
   }
 }
 
-/** Prints documents: as a stream of YAML, unless another form is asked for. */
+/** Prints documents as a stream of YAML, or in the requested format. */
 export function writeDocuments(output: Output, documents: readonly WrittenDocument[]): void {
   const plain = documents.map(({ kind, spec }) => ({ kind, spec }))
   output.answer({

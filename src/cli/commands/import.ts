@@ -11,7 +11,7 @@ import { Output } from '../output/output.ts'
 import { writeError } from '../output/terminal.ts'
 import { writeDocuments } from './export.ts'
 
-/** The servers whose exports are read, and how. */
+/** The supported servers and the readers of their exports. */
 const SOURCES: Readonly<
   Record<string, { readonly what: string; readonly read: (exported: unknown) => Promise<Import> }>
 > = Object.freeze({
@@ -21,7 +21,7 @@ const SOURCES: Readonly<
 
 export function importCommand(): Command {
   const command = new Command('import').description(
-    'convert the export of another server to documents for apply; clients keep their secrets, which documents hold as hashes',
+    'convert the export of another server to documents for apply, with hashes of the secrets, so that clients keep them',
   )
   for (const [name, { what, read }] of Object.entries(SOURCES)) {
     command.addCommand(

@@ -127,7 +127,7 @@ const PUBLIC_KEY_COLUMNS: readonly Column<JsonWebKey>[] = [
   { heading: 'REVOCATION KEY', value: ({ rvk }) => rvk, wide: true },
 ]
 
-/** RFC 7517 §5, which anyone may read. */
+/** RFC 7517 §5. Public. */
 function jwksCommand(): Command {
   const command = withConnection(new Command('jwks'))
     .description('print the public keys with which others verify JWT access tokens; with -o json, the key set itself')

@@ -146,9 +146,9 @@ const UNTIL_READ_MS = 2 * RELOAD_INTERVAL_MS + 1_000
 
 function rotateCommand(): Command {
   return withOutput(new Command('rotate'))
-    .description('add a key, wait until running servers have read it, and activate it; old keys still check')
+    .description('add a key, wait until running servers have read it, and activate it; old keys still verify')
     .addOption(purposeOption())
-    .option('--prepare', 'only add it, if there are several copies of the file; see keyring activate')
+    .option('--prepare', 'only add the key, because the file has several copies; then run keyring activate')
     .option('--now', 'confirm that all instances read this file, with a database server')
     .action(async (options: RotateOptions) => {
       const { prepare = false, now = false, purpose: purposes = KEY_PURPOSES } = options

@@ -28,10 +28,10 @@ export function loginCommand(): Command {
   return withOutput(new Command('login'))
     .description('log in to the server of a context with your browser, and keep the tokens in the context')
     .option('--context <name>', 'log in to this context (or QSCOPE_CONTEXT)')
-    .option('--client-id <id>', "the client that gets the tokens (default: that of the login before, or the context's)")
-    .option('--client-secret <secret>', 'its secret, if it has one; - asks for it, or reads standard input')
-    .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
-    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .option('--client-id <id>', 'the client that gets the tokens (default: that of the last login, or of the context)')
+    .option('--client-secret <secret>', 'its secret, if it has one; - prompts, or reads standard input')
+    .addOption(repeated('--scope <scope>', 'requested scope (default: all scopes of the client)'))
+    .addOption(repeated('--audience <audience>', 'requested audience'))
     .action(async (options: LoginOptions) => {
       const { name, context } = requiredContext(options)
       const clientId = options.clientId ?? context.login?.clientId
@@ -60,9 +60,9 @@ interface LogoutOptions extends OutputOptions, Pick<ConnectionOptions, 'context'
 
 export function logoutCommand(): Command {
   return withOutput(new Command('logout'))
-    .description('revoke the tokens of a login, and forget them')
+    .description('revoke and delete the tokens of a login')
     .option('--context <name>', 'log out of this context (or QSCOPE_CONTEXT)')
-    .option('--forget', 'only forget them here, such as when the server has gone')
+    .option('--forget', 'only delete them here, for example because the server no longer exists')
     .action(async (options: LogoutOptions) => {
       const chosen = requiredContext(options)
       const login = await end(chosen, { isRevoked: !options.forget })
@@ -126,6 +126,18 @@ async function end(chosen: NamedContext, { isRevoked }: { readonly isRevoked: bo
   return ended
 }
 
+/** Says which client a login needs: the context may name one that never logs anybody in. */
+async function startedBy<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await start()
+  } catch (error) {
+    if (!(error instanceof CallFailure) || error.refusal.reason !== 'OAUTH_UNAUTHORIZED_CLIENT') throw error
+    throw new Error(`${error.message}. A login needs a client with the grant device_code: name one by --client-id`, {
+      cause: error,
+    })
+  }
+}
+
 interface Wanted {
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
@@ -134,7 +146,7 @@ interface Wanted {
 /** Starts a device authorization, shows the user the URL, and polls until it is decided. */
 async function authorize(calls: Calls, { scopes, audiences }: Wanted): Promise<IssuedToken> {
   const method = DeviceService.method.startDeviceAuthorization
-  const started = await calls.call(method, { scopes: [...scopes], audiences: [...audiences] })
+  const started = await startedBy(() => calls.call(method, { scopes: [...scopes], audiences: [...audiences] }))
   writeNotice(
     [
       `Open ${started.verificationUri} in a browser, and enter the code ${started.userCode}`,

@@ -13,11 +13,11 @@ interface MetadataOptions extends ConnectionOptions {
   readonly resource?: string
 }
 
-/** RFC 8414 and RFC 9728, which anyone may read. */
+/** RFC 8414 and RFC 9728. Public. */
 export function metadataCommand(): Command {
   const command = withConnection(new Command('metadata'))
-    .description('tell what a server supports and where, as other programs discover it')
-    .option('--resource <url>', 'tell who issues the tokens for this audience instead, and how they are shown to it')
+    .description('print the metadata with which programs discover a server')
+    .option('--resource <url>', 'print the metadata of this resource server instead')
     .action(async (options: MetadataOptions) => {
       const { resource } = options
       const print = resource === undefined ? printServer : printResource(resource)
@@ -42,7 +42,7 @@ function answerOf(document: JsonValue, name: string, output: Output): Answer {
   return { document: () => document, text: () => output.pairs(pairsOf(document)), names: () => [name] }
 }
 
-/** A member of the document by line. */
+/** The members of the document, one for each line. */
 function pairsOf(document: JsonValue): readonly Pair[] {
   if (!isObject(document)) return []
   return Object.entries(document).map(([name, value]) => [
@@ -51,7 +51,7 @@ function pairsOf(document: JsonValue): readonly Pair[] {
   ])
 }
 
-/** The name of a member in words, without those that leave no room for the value in 80 columns. */
+/** A member's name as words. Words that would leave too little room for the value in 80 columns are omitted. */
 function nameText(name: string): string {
   return name
     .replace(/(?:_values)?_supported$/, '')

@@ -66,7 +66,7 @@ function nothingToDo({ unknown }: SchemaState): string {
 
 function downCommand(): Command {
   return withConfirmation(withOutput(new Command('down')))
-    .description('revert the last migration; the data in what it drops is lost')
+    .description('revert the last migration; data in dropped tables and columns is lost')
     .option('--all', 'revert all migrations; nothing is left')
     .action(async (options: Options) => {
       const absent = isAbsent(readConfig())

@@ -18,7 +18,7 @@ export function serveCommand(): Command {
   return new Command('serve')
     .description('run the server until SIGTERM or SIGINT')
     .option('--ephemeral', 'keep everything in memory, for tests; lost when the server ends')
-    .addOption(new Option('--seed <path>', 'apply these documents before the server listens; needs --ephemeral'))
+    .addOption(new Option('--seed <path>', 'apply these documents before the server listens; requires --ephemeral'))
     .action(async ({ ephemeral = false, seed }: ServeOptions) => {
       if (seed !== undefined && !ephemeral) {
         throw new UsageError('--seed requires --ephemeral; change a persistent database with qscope apply')

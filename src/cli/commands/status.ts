@@ -1,4 +1,6 @@
+import { type Duration, durationMs } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
+import { formatDuration } from '../../config/duration.ts'
 import { ErrorReasonSchema } from '../../gen/qscope/v1/error_reason_pb.ts'
 import {
   FindingStateSchema,
@@ -9,7 +11,7 @@ import {
 import { readWithCalls } from '../connection/session.ts'
 import { type ConnectionOptions, nameOf, withConnection } from '../options/options.ts'
 import { state, yesNo } from '../output/cell.ts'
-import { durationText, messageJson, type Output } from '../output/output.ts'
+import { messageJson, type Output } from '../output/output.ts'
 import type { Column } from '../output/table.ts'
 import { FINDING_COLUMNS, type ShownFinding } from '../views/finding.ts'
 
@@ -41,10 +43,15 @@ function shown({ check, state, finding, advice }: Found): ShownFinding {
   return { check, state: nameOf(FindingStateSchema, state), finding, advice }
 }
 
+/** In milliseconds: the window is as long as the server has run, to the millisecond. */
+function wholeSeconds(window: Duration | undefined): number {
+  return Math.max(1, Math.round(window === undefined ? 0 : durationMs(window) / 1_000)) * 1_000
+}
+
 function statusText(status: GetServerStatusResponse, output: Output): string {
   const { version, serving, startTime, rateWindow, examineTime, findings, calls, refusals } = status
   const found = toLookInto(status)
-  const rate = `PER SECOND, LAST ${durationText(rateWindow)}`
+  const rate = `PER SECOND, LAST ${formatDuration(wholeSeconds(rateWindow))}`
   const callColumns: readonly Column<Called>[] = [
     { heading: 'METHOD', value: ({ method }) => method, whole: true },
     { heading: 'CALLS', value: ({ count }) => String(count) },

@@ -23,10 +23,10 @@ interface NarrowingOptions extends ConnectionOptions {
 /** RFC 6749 §6. */
 export function refreshCommand(): Command {
   const command = withConnection(new Command('refresh'))
-    .description('spend a refresh token, and print an access token and the refresh token that comes next')
+    .description('use a refresh token, and print an access token and the next refresh token')
     .argument('<refresh-token>', 'the token, or - to read standard input')
-    .addOption(repeated('--scope <scope>', "scope wanted of the access token; none: all of the grant's"))
-    .addOption(repeated('--audience <audience>', "audience wanted of the access token; none: all of the grant's"))
+    .addOption(repeated('--scope <scope>', 'requested scope (default: all scopes of the grant)'))
+    .addOption(repeated('--audience <audience>', 'requested audience (default: all audiences of the grant)'))
     .action(async (text: string, options: NarrowingOptions) => {
       const refreshToken = await readSecretArgument(text, 'refresh token')
       await withCalls(options, async (calls, output) => {
@@ -46,12 +46,17 @@ interface ExchangeOptions extends NarrowingOptions {
 /** RFC 8693. */
 export function exchangeCommand(): Command {
   const command = withConnection(new Command('exchange'))
-    .description('trade an access token for one that speaks for the same subject, to call the next service with')
+    .description('exchange an access token for one of the same subject, to call the next service')
     .argument('<subject-token>', 'the token, or - to read standard input')
-    .option('--actor-token <token>', 'an access token of who acts; none: the client itself; - reads standard input')
+    .option(
+      '--actor-token <token>',
+      'access token of the actor, or - to read standard input (default: the client itself)',
+    )
     .option('--actor-token-file <path>', 'the same, in a file')
-    .addOption(repeated('--scope <scope>', 'scope wanted; none: all that both the subject token and the client have'))
-    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .addOption(
+      repeated('--scope <scope>', 'requested scope (default: all that both the subject token and the client have)'),
+    )
+    .addOption(repeated('--audience <audience>', 'requested audience'))
     .action(async (text: string, options: ExchangeOptions) => {
       const subjectToken = await readSecretArgument(text, 'subject token')
       const actorToken = await actorTokenOf(text, options)
@@ -83,10 +88,10 @@ async function actorTokenOf(subject: string, { actorToken, actorTokenFile }: Exc
 /** RFC 7523 §2.1. */
 export function exchangeAssertionCommand(): Command {
   const command = withConnection(new Command('exchange-assertion'))
-    .description('trade an assertion of a trusted issuer, such as a token of Kubernetes, for an access token')
+    .description('exchange an assertion of a trusted issuer, such as a Kubernetes token, for an access token')
     .argument('<assertion>', 'the JWT, or - to read standard input')
-    .addOption(repeated('--scope <scope>', 'scope wanted; none: all that the rule and the client have'))
-    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .addOption(repeated('--scope <scope>', 'requested scope (default: all that both the rule and the client have)'))
+    .addOption(repeated('--audience <audience>', 'requested audience'))
     .action(async (text: string, options: NarrowingOptions) => {
       const assertion = await readSecretArgument(text, 'assertion')
       // The assertion identifies the client. Credentials of another client from the environment would conflict with it.

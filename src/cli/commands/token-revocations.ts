@@ -26,7 +26,7 @@ import type { Column } from '../output/table.ts'
 /** Callers need no credentials, and the answer does not reveal whether the token existed. */
 export function revokeLeakedCommand(): Command {
   const command = withConnection(new Command('revoke-leaked'))
-    .description('end a token that was found where it should not be, with its grant if it is a refresh token')
+    .description('revoke a leaked token, and its grant if it is a refresh token')
     .argument('<token>', 'the token, or - to read standard input')
     .action(async (text: string, options: ConnectionOptions) => {
       const token = await readSecretArgument(text, 'token')
@@ -56,11 +56,11 @@ interface RevocationsOptions extends ConnectionOptions {
 
 export function revocationsCommand(): Command {
   const command = withConnection(new Command('revocations'))
-    .description('list what ended tokens before they expired, by revocation keys, as a verifier polls it')
-    .option('--from-now', 'begin with what ends from now on (default: with all that concerns unexpired tokens)')
-    .option('--cursor <cursor>', 'go on behind the cursor of the answer before')
-    .option('--wait <duration>', 'wait so long for something to tell, at most 30s; goes with --cursor', duration)
-    .option('--page-size <n>', 'how many at most (default 1000)', wholeNumber)
+    .description('list revocations by their revocation keys, as a verifier polls them')
+    .option('--from-now', 'start with revocations from now on (default: with all that concern unexpired tokens)')
+    .option('--cursor <cursor>', 'continue after the cursor of the previous answer')
+    .option('--wait <duration>', 'how long to wait for a revocation, at most 30s; requires --cursor', duration)
+    .option('--page-size <n>', 'maximum number of results (default 1000)', wholeNumber)
     .action(async (options: RevocationsOptions) => {
       const { cursor, fromNow, wait, pageSize } = options
       if (cursor !== undefined && fromNow) throw new UsageError('give --cursor or --from-now, not both')

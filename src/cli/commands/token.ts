@@ -34,7 +34,7 @@ import { revocationsCommand, revokeLeakedCommand } from './token-revocations.ts'
 
 export function tokenCommand(): Command {
   return new Command('token')
-    .description('tokens')
+    .description('mint, verify, list and revoke tokens')
     .addCommand(mintCommand())
     .addCommand(refreshCommand())
     .addCommand(exchangeCommand())
@@ -78,7 +78,7 @@ function introspectCommand(): Command {
     .action(async (text: string, options: ConnectionOptions) => {
       const token = await readSecretArgument(text, 'token')
       await readWithCalls(options, async (calls, output) => {
-        const answer = await calls.call(TokenService.method.introspectToken, { token })
+        const answer = await calls.call(TokenService.method.introspectToken, { token }, { prefersPermission: true })
         output.answer({
           document: () => messageJson(IntrospectTokenResponseSchema, answer),
           text: () => output.pairs([['active', state(yesNo(answer.active))], ...claimPairs(answer.claims)]),

@@ -68,14 +68,14 @@ interface FieldOptions extends ConnectionOptions, DryRunOption {
 function withFields(command: Command): Command {
   return withDryRun(command)
     .option('--name <name>', 'display name (default: the issuer)')
-    .option('--jwks-file <path>', 'its key set, or its SPIFFE bundle, is in this file')
-    .addOption(new Option('--jwks-uri <url>', 'its key set, or its SPIFFE bundle, is here').conflicts('jwksFile'))
-    .addOption(new Option('--discovery', 'its metadata tells where').conflicts(['jwksFile', 'jwksUri']))
-    .option('--keys-ca-file <path>', 'certificates in PEM that vouch for the host of the keys')
-    .option('--audience <audience>', 'aud of its assertions as grants (default: the issuer that the server is)')
+    .option('--jwks-file <path>', 'file with its key set or SPIFFE bundle')
+    .addOption(new Option('--jwks-uri <url>', 'URL of its key set or SPIFFE bundle').conflicts('jwksFile'))
+    .addOption(new Option('--discovery', 'find its key set by its metadata').conflicts(['jwksFile', 'jwksUri']))
+    .option('--keys-ca-file <path>', 'CA certificates in PEM for the host of its keys')
+    .option('--audience <audience>', 'aud of its assertions as grants (default: the issuer of the server)')
     .option('--single-use', 'accept each assertion once')
     .option('--no-single-use', 'accept an assertion until it expires (the default)')
-    .option('--max-lifetime <duration>', 'how far ahead an assertion may end (default 1h)', duration)
+    .option('--max-lifetime <duration>', 'maximum remaining lifetime of an assertion (default 1h)', duration)
     .addOption(
       repeated('--rule <json>', 'which assertions stand for a client: {"claims": …, "clientId": …, "scopes": […]}'),
     )
@@ -126,7 +126,7 @@ interface CreateOptions extends FieldOptions {
 
 function createCommand(): Command {
   return withFields(withConnection(new Command('create')))
-    .description('begin to trust an issuer')
+    .description('trust an issuer')
     .argument('<issuer>', 'the exact iss of its assertions, or spiffe:// and the trust domain')
     .addOption(choice('--kind <kind>', 'kind of its assertions (default jwt)', TrustedIssuerKindSchema))
     .option('--trust-domain <name>', 'SPIFFE trust domain (default: that of the issuer)')
@@ -148,8 +148,8 @@ interface ListOptions extends ConnectionOptions, PageOptions {
 
 function listCommand(): Command {
   return withPaging(withConnection(new Command('list')))
-    .description("list issuers in the order of their names, those of the server's file among them")
-    .option('--owner <name>', 'only what belongs to this owner')
+    .description("list issuers by name, also those of the server's file")
+    .option('--owner <name>', 'only issuers of this owner')
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const { pageSize, pageToken, owner } = options
@@ -219,7 +219,7 @@ interface DeleteOptions extends ConnectionOptions, ConfirmationOptions {
 
 function deleteCommand(): Command {
   return withConfirmation(withConnection(new Command('delete')))
-    .description('end the trust in an issuer; tokens that were issued for its assertions live on')
+    .description('stop trusting an issuer; tokens that were issued for its assertions stay valid')
     .argument('<issuer>')
     .option('--etag <etag>', 'delete the issuer only if it still has this etag')
     .action(async (issuer: string, options: DeleteOptions) => {
@@ -242,10 +242,10 @@ interface TestOptions extends ConnectionOptions {
 
 function testCommand(): Command {
   return withConnection(new Command('test'))
-    .description('judge an assertion as the calls that take one would, check by check; it is not used up')
+    .description('explain whether calls accept an assertion, check by check; does not use it up')
     .argument('<assertion>', 'the assertion, or - to read standard input')
     .addOption(
-      choice('--use <use>', 'as what it is presented', AssertionUseSchema).default(
+      choice('--use <use>', 'how the assertion is presented', AssertionUseSchema).default(
         AssertionUse.AUTHORIZATION_GRANT,
         'authorization_grant',
       ),

@@ -21,9 +21,7 @@ interface UsageOptions extends ConnectionOptions, PageOptions {
 
 export function usageCommand(): Command {
   return withPaging(withConnection(new Command('usage')))
-    .description(
-      'show the scopes that clients were granted, by day, and those that they never used (needs QSCOPE_USAGE=on)',
-    )
+    .description('show the scopes of the tokens of each client and day, and unused scopes (requires QSCOPE_USAGE=on)')
     .option('--of-client <id>', 'only those of this client')
     .option(
       '--since <time>',

@@ -36,7 +36,7 @@ export function whyCommand(): Command {
       await readWithCalls(options, async (calls, output) => {
         const { scope: requiredScopes = [], audience, certificate: presentedCertificateSha256 } = options
         const request = { token, requiredScopes, ...omitUndefined({ audience, presentedCertificateSha256 }) }
-        const answer = await calls.call(TokenService.method.explainToken, request)
+        const answer = await calls.call(TokenService.method.explainToken, request, { prefersPermission: true })
         explain(answer, output, () => messageJson(ExplainTokenResponseSchema, answer))
       })
     })

@@ -1,8 +1,8 @@
 import type { CompletedCommand, Values } from './command-tree.ts'
 
 /**
- * Completion for bash 3.2 and newer. The shell finds the command that is being typed by
- * the words before the cursor, and completes it from tables: the program is not started.
+ * Completion for bash 3.2 and later. The shell script finds the command from the words before the cursor and completes it
+ * from tables. It does not start the program.
  */
 export function bashCompletion(commands: readonly CompletedCommand[]): string {
   return `# bash completion of qscope: source <(qscope completion bash)
@@ -95,7 +95,7 @@ function branchOf({ path, commands, options, argument }: CompletedCommand): stri
       argument='${written(argument)}' ;;`
 }
 
-/** Words have neither spaces nor commas; `@` begins none. */
+/** Words contain no spaces or commas, and do not begin with `@`. */
 function written(values: Values): string {
   return values.kind === 'words' ? values.words.join(',') : `@${values.kind}`
 }

@@ -1,8 +1,8 @@
 import type { Command, Option } from 'commander'
 
-/** A command as a shell completes it. */
+/** A command for completion. */
 export interface CompletedCommand {
-  /** Such as `client create`; empty for the program itself. */
+  /** Such as `client create`. Empty for the program itself. */
   readonly path: string
   readonly commands: readonly Named[]
   readonly options: readonly CompletedOption[]
@@ -12,18 +12,18 @@ export interface CompletedCommand {
 
 export interface Named {
   readonly name: string
-  /** One line, in which a shell may show it. */
+  /** One line for display. */
   readonly description: string
 }
 
 export interface CompletedOption extends Named {
-  /** All ways to write it, such as `-o` and `--output`. */
+  /** All spellings, such as `-o` and `--output`. */
   readonly flags: readonly string[]
   /** `null`: it takes no value. */
   readonly value: Values | null
 }
 
-/** What may follow: one of these words, a path, the name of a context, or what only the user knows. */
+/** The possible values: words, a path, the name of a context, or anything. */
 export type Values =
   | { readonly kind: 'words'; readonly words: readonly string[] }
   | { readonly kind: 'path' }
@@ -32,7 +32,7 @@ export type Values =
 
 const TEXT: Values = Object.freeze({ kind: 'text' })
 
-/** The program and all commands under it, each before those under it. */
+/** The program and all its commands. Each command comes before its subcommands. */
 export function commandsUnder(command: Command, path = ''): readonly CompletedCommand[] {
   const children = command.createHelp().visibleCommands(command)
   const own: CompletedCommand = {
@@ -64,7 +64,7 @@ function completedOption(option: Option): CompletedOption {
   }
 }
 
-/** The placeholder of an option says what its value is. */
+/** The placeholder of an option determines the kind of its value. */
 function valuesOf({ argChoices, flags, long }: Option): Values {
   if (argChoices !== undefined) return { kind: 'words', words: argChoices }
   if (/<(path|file)>/.test(flags)) return { kind: 'path' }

@@ -1,6 +1,6 @@
 import type { CompletedCommand, CompletedOption, Values } from './command-tree.ts'
 
-/** Completion for zsh 5, by `_arguments`: a function for each command. */
+/** Completion for zsh 5 with `_arguments`: one function for each command. */
 export function zshCompletion(commands: readonly CompletedCommand[]): string {
   return `#compdef qscope
 # zsh completion of qscope: source <(qscope completion zsh), or a file _qscope in a folder of $fpath
@@ -48,7 +48,7 @@ function functionName(path: string): string {
 }
 
 function specificationOf({ flags, description, value }: CompletedOption): string {
-  // The value may follow in a word of its own, or in the same: `--flag=value`, `-fvalue`.
+  // The value may be the next word or part of the same word: `--flag=value`, `-fvalue`.
   const written = flags.map((flag) => (value === null ? flag : `${flag}${flag.startsWith('--') ? '=' : '+'}`))
   const names = flags.length > 1 ? `'(${flags.join(' ')})'{${written.join(',')}}` : `'*'${written.join('')}`
   const action = value === null ? '' : `:value:${actionOf(value)}`
@@ -70,7 +70,7 @@ function actionOf(values: Values): string {
   }
 }
 
-/** Within single quotes, in a place where colons and brackets have a meaning. */
+/** Quotes a text for single quotes, where colons and brackets are special. */
 function quoted(text: string): string {
   return text.replaceAll("'", "'\\''").replaceAll(/[:[\]]/g, '\\$&')
 }

@@ -21,6 +21,14 @@ export type StreamMethod<
   Output extends DescMessage = DescMessage,
 > = DescMethodServerStreaming<Input, Output>
 
+export interface CallOptions {
+  /**
+   * For a method that takes a permission or a client: whether a client that has the permission uses it. Bearers of the
+   * permission see the tokens of all clients.
+   */
+  readonly prefersPermission?: boolean
+}
+
 /**
  * Calls an RPC, either in this process on the database, or on a server. Commands are written once against this
  * interface.
@@ -30,6 +38,7 @@ export interface Calls {
   call<Input extends DescMessage, Output extends DescMessage>(
     method: UnaryMethod<Input, Output>,
     request: MessageInitShape<Input>,
+    options?: CallOptions,
   ): Promise<MessageShape<Output>>
   /**
    * The answers of a stream as they come, until it ends or `signal` is aborted, with client credentials as above; throws
@@ -104,13 +113,13 @@ export class CallFailure extends Error {
   }
 }
 
-/** One line: reason, description, the fields that it does not name, and ray id. */
+/** One line: reason, description, what of the details it does not say, and ray id. */
 function describeRefusal({ reason, status, description, violations, metadata, rayId }: Refusal): string {
   const fields = violations
     .map((violation) => `${violation.field} ${violation.description}`)
     .filter((text) => !description.includes(text))
   const values = Object.entries(metadata)
-    .filter(([name]) => name !== 'oauth_error')
+    .filter(([name, value]) => name !== 'oauth_error' && !description.includes(value))
     .map(([name, value]) => `${name}: ${value}`)
   const details = [...fields, ...values].join('; ')
   return `${reason ?? status}: ${description}${details === '' ? '' : ` [${details}]`}${rayId === null ? '' : ` (ray id ${rayId})`}`

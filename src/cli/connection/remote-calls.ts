@@ -22,6 +22,7 @@ import {
   accessOf,
   type CallCredentials,
   CallFailure,
+  type CallOptions,
   type Calls,
   type Refusal,
   type StreamMethod,
@@ -36,6 +37,8 @@ const MANAGEMENT_TOKEN_SECONDS = 60n
 const STATUS_DETAILS_KEY = 'grpc-status-details-bin'
 const CLIENT_IS_MISSING =
   'this call authenticates a client: give --client-id, and --client-secret or --client-assertion-file'
+/** How `MintToken` refuses a client without the permission, or without the grant `client_credentials`. */
+const NOT_PERMITTED: ReadonlySet<string | null> = new Set(['OAUTH_INVALID_SCOPE', 'OAUTH_UNAUTHORIZED_CLIENT'])
 
 /** Calls a server over gRPC. */
 export class RemoteCalls implements Calls {
@@ -65,10 +68,15 @@ export class RemoteCalls implements Calls {
   async call<Input extends DescMessage, Output extends DescMessage>(
     method: UnaryMethod<Input, Output>,
     request: MessageInitShape<Input>,
+    { prefersPermission = false }: CallOptions = {},
   ): Promise<MessageShape<Output>> {
     const access = accessOf(method)
     const { bearer, client } = this.#credentials
     if (bearer !== null && access.permission !== '') return await this.#send(method, request, bearer)
+    if (prefersPermission && client !== null) {
+      const token = await this.#tokenIfPermitted(access.permission)
+      if (token !== null) return await this.#send(method, request, token)
+    }
     if (access.clientAuthentication) {
       if (client === null && !access.anyone) throw new UsageError(CLIENT_IS_MISSING)
       return await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
@@ -132,6 +140,16 @@ export class RemoteCalls implements Calls {
     const minted = this.#mint(permission, { seconds: MANAGEMENT_TOKEN_SECONDS })
     this.#tokens.set(permission, minted)
     return minted
+  }
+
+  /** `null`: the client does not have the permission, or cannot mint tokens. */
+  async #tokenIfPermitted(permission: string): Promise<string | null> {
+    try {
+      return await this.#managementToken(permission)
+    } catch (error) {
+      if (error instanceof CallFailure && NOT_PERMITTED.has(error.refusal.reason)) return null
+      throw error
+    }
   }
 
   /** Without a given lifetime, the client's default applies. */

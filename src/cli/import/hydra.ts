@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { isObject } from '../../json-object.ts'
 import { type ForeignClient, type GrantName, type Import, specOf } from './imported-client.ts'
 
-/** What is read of an OAuth 2.0 client of Ory Hydra, as its admin API and `hydra list oauth2-clients` write it. */
+/** The used members of an OAuth 2.0 client of Ory Hydra, as its admin API and `hydra list oauth2-clients` write it. */
 const HYDRA_CLIENT = z.looseObject({
   client_id: z.string(),
   client_name: z.string().nullish(),
@@ -14,7 +14,7 @@ const HYDRA_CLIENT = z.looseObject({
   token_endpoint_auth_method: z.string().nullish(),
   jwks: z.looseObject({ keys: z.array(z.unknown()).nullish() }).nullish(),
   jwks_uri: z.string().nullish(),
-  // A record would leave out what is called `__proto__`.
+  // A record would drop the key `__proto__`.
   metadata: z.custom<Readonly<Record<string, unknown>>>(isObject).nullish(),
   access_token_strategy: z.string().nullish(),
   owner: z.string().nullish(),
@@ -25,7 +25,7 @@ const HYDRA_CLIENT = z.looseObject({
 
 type HydraClient = z.infer<typeof HYDRA_CLIENT>
 
-/** A list of the API, an answer of the command line, or one client. */
+/** A list of the API, the output of the command line, or one client. */
 const HYDRA_EXPORT = z.union([
   z.array(HYDRA_CLIENT),
   z.looseObject({ items: z.array(HYDRA_CLIENT) }).transform(({ items }) => items),
@@ -48,13 +48,12 @@ const METHODS: ReadonlyMap<string, ForeignClient['method']> = new Map<string, Fo
   ['none', 'NONE'],
 ])
 
-/** RFC 6749 §3.2.1 leaves it to the server; Hydra means this. */
+/** RFC 6749 §3.2.1 leaves the default to the server. This is Hydra's. */
 const DEFAULT_METHOD = 'client_secret_basic'
 
 /**
- * Reads an export of Hydra. Its API shows no secrets; `client_secret` may be added
- * from its database, where it is a hash. Throws an error of one line where it is no
- * such export.
+ * Reads an export of Hydra. Its API does not return secrets. `client_secret` may be added from its database, where it is a
+ * hash. Throws an error of one line if the input is not such an export.
  */
 export async function importHydra(exported: unknown): Promise<Import> {
   const parsed = HYDRA_EXPORT.safeParse(exported)
@@ -72,7 +71,7 @@ export async function importHydra(exported: unknown): Promise<Import> {
   return { documents, notes, leftOut }
 }
 
-/** The client, or why it cannot be one here. */
+/** The client, or why it cannot be imported. */
 function foreignClient(client: HydraClient, note: (text: string) => void): ForeignClient | string {
   const authentication = client.token_endpoint_auth_method || DEFAULT_METHOD
   const method = METHODS.get(authentication)
@@ -111,16 +110,16 @@ function texts(metadata: Readonly<Record<string, unknown>>): Readonly<Record<str
   )
 }
 
-/** Hours, minutes and seconds, each of which may be left out. */
+/** Hours, minutes and seconds, each optional. */
 const DURATION = /^(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,9})?)s)?$/
 
-/** The shortest of durations as Go writes them, such as `1h30m0s`, in whole seconds. */
+/** The shortest of several Go durations, such as `1h30m0s`, in whole seconds. */
 function shortest(durations: readonly (string | null | undefined)[]): number | null {
   const seconds = durations.flatMap((text) => (text ? [secondsOf(text)] : [])).filter((value) => value >= 1)
   return seconds.length === 0 ? null : Math.min(...seconds)
 }
 
-/** Of a duration as Go prints it, such as `720h0m0s`; shorter ones than a second have another form. */
+/** Parses a duration as Go prints it, such as `720h0m0s`. Durations below a second have another format. */
 function secondsOf(text: string): number {
   const [, hours = 0, minutes = 0, seconds = 0] = DURATION.exec(text) ?? []
   return Math.floor(Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds))

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type ForeignClient, type GrantName, type Import, specOf } from './imported-client.ts'
 
-/** What is read of a client in an export of a realm of Keycloak. */
+/** The used members of a client in the export of a Keycloak realm. */
 const KEYCLOAK_CLIENT = z.looseObject({
   clientId: z.string(),
   name: z.string().nullish(),
@@ -37,7 +37,7 @@ const KEYCLOAK_REALM = z.looseObject({
 
 type KeycloakClient = z.infer<typeof KEYCLOAK_CLIENT>
 
-/** The clients of Keycloak itself, in every realm. */
+/** Keycloak's own clients, which every realm has. */
 const OWN_CLIENTS: ReadonlySet<string> = new Set([
   'account',
   'account-console',
@@ -47,7 +47,7 @@ const OWN_CLIENTS: ReadonlySet<string> = new Set([
   'security-admin-console',
 ])
 
-/** Scopes of Keycloak's own that say how a token is filled, not what it may do. */
+/** Keycloak's own scopes, which control the content of a token, not its permissions. */
 const OWN_SCOPES: ReadonlySet<string> = new Set([
   'acr',
   'basic',
@@ -57,10 +57,10 @@ const OWN_SCOPES: ReadonlySet<string> = new Set([
   'web-origins',
 ])
 
-/** What Keycloak writes instead of a secret where whoever exports may not see it. */
+/** Keycloak's replacement for a secret that the exporting user may not see. */
 const MASKED = /^\*+$/
 
-/** Reads an export of a realm. Throws an error of one line where it is none. */
+/** Reads the export of a realm. Throws an error of one line if the input is not one. */
 export async function importKeycloak(exported: unknown): Promise<Import> {
   const parsed = KEYCLOAK_REALM.safeParse(exported)
   if (!parsed.success)
@@ -79,7 +79,7 @@ export async function importKeycloak(exported: unknown): Promise<Import> {
   }
   for (const { id, username, enabled, serviceAccountClientId } of users ?? []) {
     if (serviceAccountClientId) continue
-    // The subject of the user's tokens there.
+    // The subject of the user's tokens at Keycloak.
     if (!id) leftOut.push(`user ${username ?? 'without a name'}: it has no id`)
     else
       documents.push({
@@ -91,7 +91,7 @@ export async function importKeycloak(exported: unknown): Promise<Import> {
   return { documents, notes, leftOut }
 }
 
-/** The client, or why it cannot be one here. */
+/** The client, or why it cannot be imported. */
 function foreignClient(
   client: KeycloakClient,
   realmTtl: number | null,
@@ -122,7 +122,7 @@ function foreignClient(
     secret: client.secret && !MASKED.test(client.secret) ? client.secret : null,
     accessTokenTtlSeconds: Number.isFinite(ttl) && ttl >= 1 ? Math.floor(ttl) : null,
     refreshTokenTtlSeconds: null,
-    // Its access tokens always are.
+    // Keycloak's access tokens are always JWTs.
     isJwt: true,
     metadata: {},
   }
@@ -146,7 +146,7 @@ function grantsOf(client: KeycloakClient, attribute: (name: string) => string | 
   ]
 }
 
-/** An attribute may be a list of one. */
+/** An attribute may be a list with one value. */
 function textOf(value: unknown): string | null {
   const [only = null] = Array.isArray(value) ? value : [value]
   return typeof only === 'string' ? only : null

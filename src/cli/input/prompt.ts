@@ -8,32 +8,31 @@ export interface ConfirmationOptions {
   readonly yes?: true
 }
 
-/** Adds the option that answers the question of a command that cannot be undone. */
+/** Adds the option that confirms an irreversible command. */
 export function withConfirmation(command: Command): Command {
   return command.addOption(new Option('-y, --yes', 'do not ask for confirmation'))
 }
 
 /**
- * Asks whether something that cannot be undone is meant; throws if not. `what` is what
- * would happen, such as `This deletes the client orders for good`. Where nobody can
- * answer, the command is refused unless `--yes` was given.
+ * Asks for confirmation of something irreversible. Throws without it. `what` describes the effect, such as `This deletes the
+ * client orders for good`. Without a terminal, the command fails unless `--yes` was given.
  */
 export async function confirm({ yes }: ConfirmationOptions, what: string): Promise<void> {
   if (yes) return
   if (!isInteractive())
     throw new UsageError(`${lowerFirst(what)}, and there is no terminal to confirm it: give --yes to confirm`)
-  const answer = await ask(`${what}. Continue? [y/N] `)
+  const answer = await ask(`${what}.\nContinue? [y/N] `)
   if (!/^y(es)?$/i.test(answer.trim())) throw new Error('cancelled; nothing was changed')
 }
 
-/** What somebody types at a terminal, which does not show it. */
+/** Asks for a text that the terminal does not show. */
 export async function askSecret(question: string): Promise<string> {
   const answer = await ask(question, { shown: false })
   writeNotice('\n')
   return answer.trim()
 }
 
-/** Whether somebody sees a question, and can answer it. */
+/** Whether a person can see a question and answer it. */
 function isInteractive(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true
 }
@@ -42,10 +41,10 @@ async function ask(question: string, { shown = true }: { readonly shown?: boolea
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: shown ? process.stderr : nowhere, terminal: !shown })
   const left = new AbortController()
-  // Without a listener, a line that is given up would never be answered.
+  // Without a listener, the promise of an interrupted question would never settle.
   lines.on('SIGINT', () => left.abort())
   lines.on('close', () => left.abort())
-  // Asked only now: from here on the terminal shows nothing that is typed.
+  // Asked only now: from here on the terminal does not show input.
   writeNotice(question)
   try {
     return await lines.question('', { signal: left.signal })

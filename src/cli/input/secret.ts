@@ -5,8 +5,8 @@ import { UsageError } from '../options/options.ts'
 import { askSecret } from './prompt.ts'
 
 /**
- * A secret as it was given; for `-` what is on standard input, which keeps it out of
- * the list of processes. At a terminal it is asked for, and not shown. Throws `UsageError` where there is none.
+ * The given secret. `-` reads it from standard input, so that it is not in the process list. On a terminal it is asked for
+ * without being shown. Throws `UsageError` if there is none.
  */
 export async function readSecret(text: string | undefined, what: string): Promise<string | null> {
   if (text !== '-') return text ?? null
@@ -17,12 +17,12 @@ export async function readSecret(text: string | undefined, what: string): Promis
   return secret
 }
 
-/** The same for an argument that must be there. */
+/** The same for a required argument. */
 export async function readSecretArgument(text: string, what: string): Promise<string> {
   return (await readSecret(text, what)) ?? ''
 }
 
-/** Waits for the program that writes: a synchronous read of an empty pipe fails with EAGAIN. */
+/** Waits for the writing program. A synchronous read of an empty pipe fails with EAGAIN. */
 async function readPiped(): Promise<string> {
   if (process.stdin.readableEnded) {
     throw new UsageError('standard input can hold one secret only: give the other one in another way')

@@ -7,7 +7,7 @@ import { type Address, parseAddress } from '../../config/address.ts'
 import { parseDuration } from '../../config/duration.ts'
 import { type OutputOptions, withOutput } from './output-options.ts'
 
-/** The command was called wrongly: exit code 2. */
+/** The command was used incorrectly: exit code 2. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message)
@@ -15,7 +15,7 @@ export class UsageError extends Error {
   }
 }
 
-/** How a command reaches QScope, and who it says it is. */
+/** How a command connects to QScope and authenticates. */
 export interface ConnectionOptions extends OutputOptions {
   readonly server?: Address
   readonly context?: string
@@ -34,7 +34,7 @@ export interface ConnectionOptions extends OutputOptions {
 
 const CONNECTION_GROUP = 'Connection options:'
 
-/** Adds the options of every command that calls QScope; `prints`: whether it answers in the forms of `-o`, or with one text. */
+/** Adds the options of every command that calls QScope. `prints`: whether it prints in the formats of `-o`, or one text. */
 export function withConnection(
   command: Command,
   { prints = 'objects' }: { readonly prints?: 'objects' | 'text' } = {},
@@ -72,14 +72,14 @@ export function withPaging(command: Command): Command {
     .option('--page-token <token>', 'continue a list')
 }
 
-/** An option that may be given several times. */
+/** An option that may be repeated. */
 export function repeated(flags: string, description: string): Option {
   return new Option(flags, `${description} (may be repeated)`).argParser(
     (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
   )
 }
 
-/** The same, of which each value is one of a few. */
+/** The same, with a fixed set of values. */
 export function repeatedChoice<Value extends string>(
   flags: string,
   description: string,
@@ -105,7 +105,7 @@ export function choices<Value extends number>(flags: string, description: string
     .argParser((name: string, before: readonly Value[] | undefined) => [...(before ?? []), numberOf(type, name)])
 }
 
-/** The name of an enum's value as the command line writes it. */
+/** The name of an enum's value on the command line. */
 export function nameOf(type: DescEnum, value: number): string {
   return type.value[value]?.localName.toLowerCase() ?? String(value)
 }
@@ -119,7 +119,7 @@ function numberOf<Value extends number>(type: GenEnum<Value>, name: string): Val
     ({ number, localName }) => number !== 0 && localName.toLowerCase() === name.toLowerCase(),
   )
   if (found === undefined) throw new InvalidArgumentError(`It should be one of ${namesOf(type).join(', ')}.`)
-  // The numbers of an enum's descriptor are its values.
+  // The numbers come from the enum's descriptor.
   return found.number as Value
 }
 
@@ -140,7 +140,7 @@ export function duration(text: string): Duration {
   return durationFromMs(ms)
 }
 
-/** A moment in ISO 8601, or a duration: that long ago. */
+/** Parses a moment in ISO 8601, or a duration before now. */
 export function pointInTime(text: string): Timestamp {
   const ago = parseDuration(text)
   const ms = ago === null ? Date.parse(text) : Date.now() - ago
@@ -154,9 +154,9 @@ export function keyValue(text: string, before: Readonly<Record<string, string>> 
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
 }
 
-/** Leaves out what is `undefined`, which a message does not tell from absent. */
+/** Removes `undefined` members. In a message they mean the same as absent ones. */
 export function omitUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  // Absent members are what the caller's optional fields mean.
+  // The caller's optional members allow for absent ones.
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>
   }

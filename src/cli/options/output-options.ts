@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 
-/** The forms in which a command prints what it answers. */
+/** The output formats of a command. */
 export const OUTPUT_FORMS = ['table', 'wide', 'json', 'yaml', 'name'] as const
 export type OutputForm = (typeof OUTPUT_FORMS)[number]
 

@@ -6,14 +6,14 @@ export interface UserReferenceOptions {
   readonly externalId?: string
 }
 
-/** Adds the options that say which user consented. */
+/** Adds the options that identify the consenting user. */
 export function withUserReference(command: Command): Command {
   return command
     .option('--user-id <id>', 'the user')
     .option('--external-id <id>', 'id of the user in the other system; registered if new')
 }
 
-/** The user that the options name; throws unless they name one in one way. */
+/** The user in the options. Throws unless exactly one option identifies it. */
 export function userReference({ userId, externalId }: UserReferenceOptions) {
   if (userId !== undefined && externalId === undefined) return { id: { case: 'userId' as const, value: userId } }
   if (externalId !== undefined && userId === undefined)

@@ -1,14 +1,14 @@
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt'
 import type { Style } from './terminal.ts'
 
-/** What a column or a pair shows: a text, a moment, or the word of a state, which has a colour. */
+/** The content of a column or pair: a text, a moment, or a coloured state. */
 export type Cell = string | Timestamp | State | null | undefined
 
 export interface State {
   readonly state: string
 }
 
-/** The word of a state, such as `active`, or the answer to a question, `yes` or `no`. */
+/** The word of a state, such as `active`, or `yes` or `no`. */
 export function state(word: string): State {
   return { state: word }
 }
@@ -40,19 +40,19 @@ function wordsIn(style: Style, ...words: readonly string[]): readonly (readonly 
   return words.map((word) => [word, style])
 }
 
-/** The colour of a cell; `null`: the terminal's own. */
+/** The colour of a cell. `null`: the terminal's default. */
 export function styleOf(cell: Cell): Style | null {
   return isState(cell) ? (COLOURS.get(cell.state.toLowerCase()) ?? null) : null
 }
 
-/** A cell as text, moments in ISO 8601. */
+/** A cell as text, with moments in ISO 8601. */
 export function exactText(cell: Cell): string {
   if (cell === null || cell === undefined) return ''
   if (typeof cell === 'string') return cell
   return isState(cell) ? cell.state : new Date(timestampMs(cell)).toISOString()
 }
 
-/** A cell as text, moments as how far from now they are. */
+/** A cell as text, with moments relative to now. */
 export function briefText(cell: Cell, now: number): string {
   return typeof cell === 'object' && cell !== null && !isState(cell)
     ? relativeTime(timestampMs(cell) - now)
@@ -70,7 +70,7 @@ const UNITS = [
   ['s', 1_000],
 ] as const
 
-/** Such as `in 59m` or `3d ago`, in the largest unit of which there are two, or the seconds. */
+/** Such as `in 59m` or `3d ago`, in the largest unit with a count of at least two, or in seconds. */
 function relativeTime(ms: number): string {
   const distance = Math.abs(ms)
   const [unit, length] = UNITS.find(([, each]) => distance >= 2 * each) ?? UNITS[3]

@@ -1,13 +1,13 @@
 /**
- * Whether the terminal shows UTF-8, as far as the locale of its user says so (POSIX.1-2017, Base Definitions §8.2). A locale
- * that names no character set, or none at all, says nothing against it.
+ * Whether the terminal shows UTF-8, according to the user's locale (POSIX.1-2017, Base Definitions §8.2). True for a locale
+ * without a character set, and without a locale.
  */
 export function showsUtf8(env: Readonly<Record<string, string | undefined>>): boolean {
   const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || ''
   return locale === '' || /utf-?8/i.test(locale)
 }
 
-/** The text in ASCII, column by column: what was cut ends in `~`, and another character is `?`, as ls(1) shows it. */
+/** The text in ASCII with the same width. An ellipsis becomes `~`, any other character `?`, as in ls(1). */
 export function asciiText(text: string): string {
   return text.replaceAll('…', '~').replaceAll(/[^\0-\x7f]/gu, '?')
 }

@@ -15,7 +15,7 @@ import {
   writeNotice,
   writeStyled,
 } from './terminal.ts'
-import { wrapTo } from './text-width.ts'
+import { displayWidth, hangingLines, wrapTo } from './text-width.ts'
 import { yamlText } from './yaml.ts'
 
 const GAP = '  '
@@ -118,11 +118,23 @@ export class Output {
     return shown
       .map(([name, cell]) => {
         const style = styleOf(cell)
-        const lines = wrapTo(printable(exactText(cell)), room)
-        const value = lines.map((line) => (style === null ? line : this.#styled(style, line))).join(`\n${indent}`)
-        return `${this.#styled('bold', name)}${indent.slice(name.length)}${value}`
+        const text = printable(exactText(cell))
+        const lines = wrapTo(text, room)
+        const styled = (each: readonly string[], before: string) =>
+          each.map((line) => (style === null ? line : this.#styled(style, line))).join(before)
+        // A word that does not fit beside the name stands below it, with as much room as there is.
+        if (room !== null && lines.some((line) => displayWidth(line) > room)) {
+          const below = wrapTo(text, room + indent.length - GAP.length)
+          return `${this.#styled('bold', name)}\n${GAP}${styled(below, `\n${GAP}`)}`
+        }
+        return `${this.#styled('bold', name)}${indent.slice(name.length)}${styled(lines, `\n${indent}`)}`
       })
       .join('\n')
+  }
+
+  /** A line of a text, continued at an indent where the terminal is narrower. */
+  wrapped(text: string, indent: string): string {
+    return hangingLines(text, this.#terminal.width, indent)
   }
 
   /** A line above what it is about. */

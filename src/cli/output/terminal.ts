@@ -1,5 +1,6 @@
 import { printable, printableLines } from '../../printable.ts'
 import { asciiText, showsUtf8 } from './charset.ts'
+import { hangingLines } from './text-width.ts'
 
 /** How a part of an answer is shown on a terminal with colours. */
 export type Style = keyof typeof STYLES
@@ -58,14 +59,27 @@ export function writeStyled(lines: string, marks: StyleMarks): void {
   process.stdout.write(shownOn(process.stdout, marks.replacedIn(printableLines(lines))))
 }
 
-/** One line on standard error. */
+/**
+ * One line on standard error. A terminal gets it in lines that fit, each but the first indented, so that no text looks like a
+ * message of its own.
+ */
 export function writeError(line: string): void {
-  process.stderr.write(shownOn(process.stderr, `qscope: ${printable(line)}\n`))
+  process.stderr.write(wrappedOn(process.stderr, `qscope: ${printable(line)}\n`, '  '))
 }
 
 /** Lines on standard error that are not errors, such as how a command is used. */
 export function writeNotice(lines: string): void {
-  process.stderr.write(shownOn(process.stderr, printableLines(lines)))
+  process.stderr.write(wrappedOn(process.stderr, printableLines(lines), ''))
+}
+
+function wrappedOn(stream: NodeJS.WriteStream, text: string, indent: string): string {
+  const shown = shownOn(stream, text)
+  if (stream.isTTY !== true) return shown
+  const width = stream.columns || COMMON_WIDTH
+  return shown
+    .split('\n')
+    .map((line) => hangingLines(line, width, indent))
+    .join('\n')
 }
 
 /** A pipe or a file gets UTF-8 whatever the locale; a terminal gets what it can show. */

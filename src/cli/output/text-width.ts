@@ -1,6 +1,6 @@
 /**
- * How many columns of a terminal a text takes. The text is printable: it holds no control characters.
- * Source: Unicode Standard Annex #11, East Asian Width, as far as terminals agree about it.
+ * The width of a text in terminal columns. The text must not contain control characters. Source: Unicode Standard Annex #11,
+ * East Asian Width, as far as terminals agree on it.
  */
 const ASCII = /^[ -~]*$/
 const TWO_COLUMNS =
@@ -12,7 +12,7 @@ export function displayWidth(text: string): number {
   return ASCII.test(text) ? text.length : graphemesOf(text).reduce((sum, grapheme) => sum + widthOf(grapheme), 0)
 }
 
-/** The text, cut to a width; what is cut ends in an ellipsis. */
+/** The text cut to a width. A cut text ends in an ellipsis. */
 export function cutTo(text: string, width: number): string {
   if (displayWidth(text) <= width) return text
   let cut = ''
@@ -26,8 +26,8 @@ export function cutTo(text: string, width: number): string {
 }
 
 /**
- * The words of a text in lines of a width; `null`: one line. A word that is longer
- * stands on a line of its own, where people can copy it, unless words may be broken.
+ * Wraps a text at word boundaries. `null`: one line. A word that is too long gets a line of its own, so that people can copy
+ * it, unless words may be broken.
  */
 export function wrapTo(
   text: string,
@@ -47,6 +47,11 @@ export function wrapTo(
     }
   }
   return [...lines, line]
+}
+
+/** A line, continued below its beginning at an indent where it is longer than a width; `null`: one line. */
+export function hangingLines(text: string, width: number | null, indent: string): string {
+  return wrapTo(text, width === null ? null : width - indent.length).join(`\n${indent}`)
 }
 
 function piecesOf(word: string, width: number): readonly string[] {

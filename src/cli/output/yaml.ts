@@ -2,10 +2,7 @@ import type { JsonValue } from '@bufbuild/protobuf'
 import { Document, Scalar, visit } from 'yaml'
 import { printable } from '../../printable.ts'
 
-/**
- * A document as YAML 1.2. What does not print is written as an escape, which only
- * strings in double quotes have: whatever a terminal is kept from stays the same data.
- */
+/** A document as YAML 1.2. Unprintable characters are escaped, which requires double quotes, so that the data stays the same. */
 export function yamlText(value: JsonValue): string {
   const document = new Document(value, { aliasDuplicateObjects: false })
   visit(document, {

@@ -4,7 +4,7 @@ import { entriesText, timeText, type View } from '../output/output.ts'
 export const auditEventView: View<AuditEvent> = {
   name: ({ eventId }) => eventId,
   columns: [
-    // To the millisecond, in a terminal too.
+    // To the millisecond, also on a terminal.
     { heading: 'TIME', value: ({ createTime }) => timeText(createTime), whole: true },
     { heading: 'EVENT', value: ({ eventType }) => eventType },
     { heading: 'CLIENT', value: ({ clientId }) => clientId },

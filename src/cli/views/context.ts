@@ -5,7 +5,7 @@ import { omitUndefined } from '../options/options.ts'
 import { type Cell, state, yesNo } from '../output/cell.ts'
 import { listText, type View } from '../output/output.ts'
 
-/** A context, and whether it is the one in use. */
+/** A context, and whether it is in use. */
 export interface ShownContext extends NamedContext {
   readonly inUse: boolean
 }
@@ -38,7 +38,7 @@ export const contextView: View<ShownContext> = {
   ],
 }
 
-/** What may be shown of a context: no secret and no token. */
+/** The printable properties of a context: no secrets and no tokens. */
 export function contextJson({ name, context, inUse }: ShownContext): JsonValue {
   const { server, clientId, clientSecret, clientSecretFile, clientAssertionFile, login } = context
   return {

@@ -5,11 +5,11 @@ import { state, yesNo } from '../output/cell.ts'
 import type { Output } from '../output/output.ts'
 import type { Column } from '../output/table.ts'
 
-/** What the calls that explain have in common in their answers. */
+/** The common part of the answers of the explain calls. */
 export interface Explanation {
   readonly verdict: Verdict
   readonly checks: readonly Check[]
-  /** As what the call would be refused, where the answer tells. */
+  /** The reason with which the call would be refused, if the answer has it. */
   readonly errorReason?: ErrorReason
 }
 
@@ -19,7 +19,7 @@ const CHECK_COLUMNS: readonly Column<Check>[] = [
   { heading: 'FOUND', value: ({ detail }) => detail, wrap: true },
 ]
 
-/** The verdict, the checks in their order, and at the end what to do. */
+/** The verdict, the checks in order, and finally the remedy. */
 export function explanationText(
   { verdict, checks, errorReason = ErrorReason.UNSPECIFIED }: Explanation,
   output: Output,

@@ -1,10 +1,10 @@
 import { state } from '../output/cell.ts'
 import type { Column } from '../output/table.ts'
 
-/** What the doctor found of one thing, wherever it looked. */
+/** One finding of the doctor. */
 export interface ShownFinding {
   readonly check: string
-  /** As people read it, such as `problem`. */
+  /** The state in words, such as `problem`. */
   readonly state: string
   readonly finding: string
   readonly advice: string | null

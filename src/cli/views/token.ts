@@ -10,7 +10,7 @@ import { nameOf } from '../options/options.ts'
 import { type State, state } from '../output/cell.ts'
 import { durationText, listText, type Pair, type View } from '../output/output.ts'
 
-/** A token of which the value is not at hand. */
+/** A token without its value. */
 export const tokenView: View<TokenMetadata> = {
   name: ({ tokenId }) => tokenId,
   columns: [
@@ -33,7 +33,7 @@ export const tokenView: View<TokenMetadata> = {
   ],
 }
 
-/** What a user consented to. */
+/** A user's consent. */
 export const grantView: View<GrantMetadata> = {
   name: ({ grantId }) => grantId,
   columns: [
@@ -63,7 +63,7 @@ function stateOf({ active, revokeTime }: Pick<TokenMetadata, 'active' | 'revokeT
   return state(revokeTime === undefined ? 'inactive' : 'revoked')
 }
 
-/** What was just issued, with its values. */
+/** A newly issued token with its values. */
 export function issuedPairs(token: IssuedToken): readonly Pair[] {
   return [
     ['access token', token.accessToken],
@@ -82,7 +82,7 @@ export const issuedView: View<IssuedToken> = {
   pairs: issuedPairs,
 }
 
-/** What a token says. */
+/** The claims of a token. */
 export function claimPairs(claims: TokenClaims | undefined): readonly Pair[] {
   if (claims === undefined) return []
   return [

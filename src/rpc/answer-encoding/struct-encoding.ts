@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../../json-object.ts'
 import type { BackwardWriter } from './backward-writer.ts'
 
-/** Tags of google/protobuf/struct.proto: the number of the field, times 8, and its wire type. */
+/** Tags of google/protobuf/struct.proto: the field number times 8, plus the wire type. */
 const ENTRY = 0x0a
 const KEY = 0x0a
 const VALUE = 0x12
@@ -13,7 +13,7 @@ const STRUCT = 0x2a
 const LIST = 0x32
 const LIST_ELEMENT = 0x0a
 
-/** Writes a JSON object as the google.protobuf.Struct that it stands for, without its tag. */
+/** Writes a JSON object as a google.protobuf.Struct, without its tag. */
 export function writeStruct(writer: BackwardWriter, object: JsonObject): void {
   for (const [name, value] of Object.entries(object).reverse()) {
     writeSized(writer, ENTRY, () => {
@@ -46,7 +46,7 @@ function writeValue(writer: BackwardWriter, value: JsonValue): void {
   }
 }
 
-/** What is written by `write`, and before it its length and its tag. */
+/** Writes the output of `write`, preceded by its tag and length. */
 function writeSized(writer: BackwardWriter, tag: number, write: () => void): void {
   const before = writer.length
   write()

@@ -38,11 +38,11 @@ export function fromSigningKeyState(message: StateMessage | undefined): SigningK
 }
 
 function keyOf<Key extends string, Value>(table: Readonly<Record<Key, Value>>, value: Value | undefined): Key | null {
-  // The keys of a table that `satisfies` has compared with their type.
+  // `satisfies` has compared the keys of the table with their type.
   return (Object.keys(table) as Key[]).find((key) => table[key] === value) ?? null
 }
 
-/** RFC 7517 §4: whatever the state of the key, for checking only. */
+/** RFC 7517 §4: for verification only, whatever the state of the key. */
 function toJsonWebKey({
   keyId,
   algorithm,
@@ -51,7 +51,7 @@ function toJsonWebKey({
   return { kty, use: 'sig', alg: algorithm, kid: keyId, ...members }
 }
 
-/** The same in the key set, with what tells that it was revoked. */
+/** The key in the key set, with the revocation key that shows whether it was revoked. */
 export function toPublishedKey({ key, revocationKey }: PublishedKey): MessageInitShape<typeof JsonWebKeySchema> {
   return { ...toJsonWebKey(key), rvk: revocationKey.toString('base64url') }
 }

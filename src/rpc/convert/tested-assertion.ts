@@ -4,7 +4,7 @@ import type { TestedAssertion } from '../../flows/trust/test-assertion.ts'
 import { AssertionUse, type TestAssertionResponseSchema } from '../../gen/qscope/v1/trust_service_pb.ts'
 import { toVerdict } from './explanation.ts'
 
-/** UNSPECIFIED stands for a grant. */
+/** UNSPECIFIED means a grant. */
 export function fromAssertionUse(use: AssertionUse): DomainAssertionUse {
   return use === AssertionUse.CLIENT_AUTHENTICATION ? 'client_authentication' : 'authorization_grant'
 }

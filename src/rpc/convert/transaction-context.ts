@@ -3,11 +3,11 @@ import { type TransactionContext, TransactionContextSchema } from '../../gen/qsc
 import { invalidRequest, type Result, success } from '../../results.ts'
 
 const FIELD = 'transaction_context'
-/** Of each context, in characters: what the contract says. */
+/** The limit of each context in characters, as in the contract. */
 const LONGEST_CONTEXT = 2_048
 
 /**
- * The message in the field, which is bytes so that `qscope.v1` needs nothing of an unstable package. An
+ * Parses the message in the field. The field has type bytes, so that `qscope.v1` does not depend on an unstable package. An
  * empty field is an empty message.
  */
 export function readTransactionContext(bytes: Uint8Array): Result<TransactionContext> {
@@ -18,7 +18,7 @@ export function readTransactionContext(bytes: Uint8Array): Result<TransactionCon
   return success(context)
 }
 
-/** As `readTransactionContext` takes it. */
+/** The inverse of `readTransactionContext`. */
 export function writeTransactionContext(
   context: MessageInitShape<typeof TransactionContextSchema>,
 ): Uint8Array<ArrayBuffer> {

@@ -11,7 +11,7 @@ import { fail, invalidRequest, mapResult, type Result, success } from '../../res
 import { fromDuration } from './time.ts'
 import { DEFAULT_MAX_LIFETIME, fromKeySource, fromRules } from './trusted-issuer.ts'
 
-/** Not among what `*` changes: who does not know of owners leaves them as they are. */
+/** `*` does not change the owner, so that callers that do not know owners leave it unchanged. */
 const OWNER = 'owner'
 
 /** Exactly one of them is set. */
@@ -33,7 +33,7 @@ const keySource: Reader = (message) => {
   return success(source === null ? {} : { keySource: source })
 }
 
-/** The fields that can change, by their names in the contract. */
+/** The changeable fields by their names in the contract. */
 const READERS: ReadonlyMap<string, Reader> = new Map(
   Object.entries({
     display_name: reads(({ displayName, issuer }) => ({ displayName: displayName || issuer })),
@@ -60,7 +60,7 @@ export interface IssuerUpdate {
   readonly adopt: boolean
 }
 
-/** AIP-134: the mask says which fields; without one, those that are set; `*` alone is all that can change. */
+/** AIP-134: the mask selects the fields. Without one, the fields that are set change. `*` alone means all changeable fields. */
 export function fromUpdateTrustedIssuer(request: UpdateTrustedIssuerRequest): Result<IssuerUpdate> {
   const message = request.trustedIssuer
   if (message === undefined) return invalidRequest('trusted_issuer', 'is required')
@@ -83,7 +83,7 @@ function effectivePaths(message: IssuerMessage, mask: readonly string[]): readon
   const isSetKey = (path: string) => !KEY_FIELDS.has(path) || KEY_FIELDS.get(path) === message.keys.case
   if (mask.length === 1 && mask[0] === '*') {
     const all = [...READERS.keys()].filter((path) => path !== OWNER && isSetKey(path))
-    // Without keys, `*` is refused for the field that has none.
+    // Without keys, `*` is rejected because of the missing field.
     return message.keys.case === undefined ? ['jwks', ...all] : all
   }
   if (mask.length > 0) return distinct(mask)
@@ -102,7 +102,7 @@ function pathProblem(path: string, message: IssuerMessage): string | null {
     : 'there is no such field'
 }
 
-/** A path is a text of the caller's: what can be none is not repeated. */
+/** A path is the caller's text. An invalid one is not repeated. */
 function shown(path: string): string {
   return SHOWN_PATH.test(path) && !holdsSecret(path) ? path : '…'
 }

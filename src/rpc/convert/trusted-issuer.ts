@@ -27,14 +27,14 @@ const KINDS = {
   spiffe: TrustedIssuerKind.SPIFFE,
 } as const satisfies Record<IssuerKind, TrustedIssuerKind>
 
-/** Where a request names the issuer. */
+/** The request field of the issuer. */
 const PLACE = 'trusted_issuer'
 
-/** Of an issuer that says nothing else. */
+/** The default of an issuer. */
 export const DEFAULT_MAX_LIFETIME = milliseconds(3_600_000)
 const SPIFFE_PREFIX = 'spiffe://'
 
-/** An issuer as it is to be created; what is wrong with it in itself is left for the flow to refuse. */
+/** An issuer to be created. The flow rejects inconsistencies. */
 export function fromTrustedIssuer(message: IssuerMessage | undefined): Result<IssuerRegistration> {
   if (message === undefined) return invalidRequest(PLACE, 'is required')
   const source = fromKeySource(message)
@@ -63,7 +63,7 @@ export function fromTrustedIssuer(message: IssuerMessage | undefined): Result<Is
   })
 }
 
-/** `null`: the message names none. */
+/** `null`: the message has no keys. */
 export function fromKeySource({ keys }: IssuerMessage): KeySource | null {
   switch (keys.case) {
     case 'jwks':
@@ -95,7 +95,7 @@ export function fromRules(rules: readonly RuleMessage[]): Result<readonly Assert
 
 function fromRule(rule: RuleMessage): AssertionRule {
   return {
-    // The order of a map means nothing: in a fixed one, equal rules are equal.
+    // The order of a map has no meaning. With a fixed order, equal rules compare equal.
     claims: inOrder(rule.claims).flatMap(([name, text]) => claimPattern(name, text) ?? []),
     condition: rule.condition || null,
     clientId: rule.clientId,
@@ -133,7 +133,7 @@ export function toTrustedIssuer(issuer: AnyIssuer): MessageInitShape<typeof Trus
   }
 }
 
-/** A path of the server's is nobody else's business. */
+/** Paths on the server are not disclosed. */
 function toKeys(keys: KeyLocation): Pick<MessageInitShape<typeof TrustedIssuerSchema>, 'keys' | 'caCertificates'> {
   switch (keys.kind) {
     case 'file':

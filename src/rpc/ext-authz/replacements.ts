@@ -6,18 +6,18 @@ import { REPLACEMENT_LIFETIME, replaceBearer } from '../../flows/grants/replace-
 import type { FlowRunner } from '../../flows/runner.ts'
 import { type Result, success } from '../../results.ts'
 
-/** A JWT has 8 KiB at most, so these take 32 MiB at the very most. */
+/** A JWT has at most 8 KiB, so the cache takes at most 32 MiB. */
 const MAX_KEPT = 4_096
 
 interface Kept {
   readonly value: RawToken
-  /** When the next one is issued, in milliseconds since 1970. */
+  /** When to issue the next one, in milliseconds since 1970. */
   readonly renewAt: number
 }
 
 /**
- * The JWTs that replace bearer tokens. One serves all requests with the same bearer token for the same audience, until half of
- * its life is over: so each bearer token costs a mint or two in a minute, however many requests come with it.
+ * Caches the JWTs that replace bearer tokens. Requests with the same bearer token for the same audience share one until half
+ * of its life is over. A bearer token therefore causes one or two mints a minute, however many requests carry it.
  */
 export class Replacements {
   readonly #runner: FlowRunner
@@ -28,14 +28,14 @@ export class Replacements {
     this.#runner = runner
   }
 
-  /** The replacement of a bearer token that was verified in this call. */
+  /** The replacement for a bearer token that this call has verified. */
   async of(ctx: CallContext, subject: AccessToken, audience: string): Promise<Result<RawToken>> {
     const key = `${subject.tokenId} ${audience}`
     const kept = this.#kept.get(key)
     if (kept !== undefined && ctx.now < kept.renewAt) return success(kept.value)
     const underway = this.#underway.get(key)
     if (underway !== undefined) {
-      // One that fails may fail for its own call, whose caller waits no longer: it says so there, and is not shared.
+      // Another call's failure may be specific to that call, for example its deadline. It is not shared.
       const shared = await underway.catch(() => null)
       if (shared?.ok) return shared
     }
@@ -50,7 +50,7 @@ export class Replacements {
     const replaced = await this.#runner.execute(replaceBearer, ctx, { tokenId: subject.tokenId, audience })
     if (!replaced.ok) return replaced
     const { token, value } = replaced.value
-    // One that lives as long as its bearer token cannot be had for longer.
+    // If it ends with the bearer token, a new one would not live longer.
     const half = token.expiresAt < subject.expiresAt ? REPLACEMENT_LIFETIME / 2 : 0
     this.#kept.set(key, { value, renewAt: token.expiresAt - half })
     return success(value)

@@ -26,7 +26,7 @@ const STATES = {
 } as const satisfies Record<DeviceState, DeviceAuthorizationState>
 
 export interface DeviceHandlerOptions extends WatchOptions {
-  /** Where users type their codes. */
+  /** The URI where users type their codes. */
   readonly verificationUri: string
 }
 

@@ -68,7 +68,7 @@ export class TrustHandlers implements ServiceHandlers<typeof TrustService> {
         trustedIssuer: toTrustedIssuer(issuer),
       }))
     }
-    // With the etag that a call to do so has to name.
+    // The answer includes the etag that the actual update must name.
     return mapResult(await this.#runner.preview(updateTrustedIssuer, ctx, update.value), ({ facts, output }) => ({
       trustedIssuer: toTrustedIssuer({ ...output, revision: facts.before.revision }),
     }))

@@ -7,23 +7,20 @@ import {
   ScalarType,
 } from '@bufbuild/protobuf'
 
-/** A field with a message of its own, in which fields can be empty too. */
+/** A field of a message type, whose fields can be empty, too. */
 interface Nested {
   readonly localName: string
   readonly jsonNames: readonly string[]
   readonly within: EmptyFields
 }
 
-/**
- * Takes the fields that were sent without a value out of a request. Items of lists
- * are none: `scopes: [""]` does not ask for all scopes.
- */
+/** Removes fields without a value from a request. Items of lists are kept: `scopes: [""]` does not mean all scopes. */
 export class EmptyFields {
-  /** Texts whose presence means something. */
+  /** Texts with explicit presence. */
   readonly #optional: readonly string[]
-  /** The oneofs that a text belongs to. */
+  /** The oneofs that contain a text. */
   readonly #oneofs: ReadonlySet<string>
-  /** In JSON, fields that have no empty value but `""`. */
+  /** The JSON names of fields whose only empty value is `""`. */
   readonly #jsonNames: readonly string[]
   readonly #nested: readonly Nested[]
 
@@ -32,7 +29,7 @@ export class EmptyFields {
       .filter((field) => isText(field) && hasPresence(field))
       .map(({ localName }) => localName)
     this.#oneofs = new Set(input.fields.filter(isText).flatMap(({ oneof }) => oneof?.localName ?? []))
-    // Beside one member of a oneof, JSON can name another without a value.
+    // JSON can name a second member of a oneof without a value.
     const others = input.fields.filter((field) => isSingle(field) && (!isText(field) || field.oneof !== undefined))
     this.#jsonNames = others.flatMap(namesOf)
     this.#nested = input.fields.flatMap((field) =>
@@ -45,7 +42,7 @@ export class EmptyFields {
     )
   }
 
-  /** Texts whose presence means something, in the request and in the messages that it holds. */
+  /** Removes empty texts with explicit presence from the request and its nested messages. */
   omit(message: Message): void {
     for (const name of this.#optional) if (Reflect.get(message, name) === '') Reflect.deleteProperty(message, name)
     for (const name of this.#oneofs)
@@ -57,7 +54,7 @@ export class EmptyFields {
     }
   }
 
-  /** The same for what JSON has no empty value for but `""`: a duration, the name of an enum value. */
+  /** The same for JSON fields whose only empty value is `""`: durations and enum names. */
   omitFromJson(value: JsonObject): void {
     for (const name of this.#jsonNames) if (value[name] === '') delete value[name]
     for (const { jsonNames, within } of this.#nested)
@@ -73,7 +70,7 @@ function omitInside(within: EmptyFields, value: JsonValue | undefined): void {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) within.omitFromJson(value)
 }
 
-/** In the contract, and in JSON. */
+/** The name in the contract and the name in JSON. */
 function namesOf({ name, jsonName }: DescField): readonly string[] {
   return [name, jsonName]
 }
@@ -82,7 +79,7 @@ function isText(field: DescField): boolean {
   return field.fieldKind === 'scalar' && field.scalar === ScalarType.STRING
 }
 
-/** Of proto3: marked `optional`, and not in a oneof that somebody wrote. */
+/** proto3 presence: marked `optional`, and not in a declared oneof. */
 function hasPresence({ proto, oneof }: DescField): boolean {
   return proto.proto3Optional && oneof === undefined
 }

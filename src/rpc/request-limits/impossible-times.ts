@@ -4,16 +4,16 @@ import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt'
 import type { FieldViolation } from '../../errors/registry.ts'
 import { inside, refusal } from './scan.ts'
 
-/** Where the times and spans of a message are. */
+/** The times and durations of a message. */
 export type TimeFields = readonly TimeField[]
 interface TimeField {
   readonly name: string
   readonly localName: string
-  /** Of the message in the field; `null`: the field is a time or a span itself. */
+  /** The fields of the nested message. `null`: the field itself is a time or duration. */
   readonly within: TimeFields | null
 }
 
-/** What `google/protobuf/duration.proto` and `timestamp.proto` allow, in seconds. */
+/** The limits of `google/protobuf/duration.proto` and `timestamp.proto`, in seconds. */
 const MAX_DURATION_SECONDS = 315_576_000_000n
 const MIN_TIMESTAMP_SECONDS = -62_135_596_800n
 const MAX_TIMESTAMP_SECONDS = 253_402_300_799n
@@ -22,12 +22,12 @@ const MAX_NANOS = 999_999_999
 const IMPOSSIBLE_SPAN = Object.freeze(refusal('', 'is not a possible duration: its seconds or nanos are out of range'))
 const IMPOSSIBLE_TIME = Object.freeze(refusal('', 'is not a possible time: its seconds or nanos are out of range'))
 
-/** The times and spans that a message can hold. `known`: what was found so far. */
+/** The times and durations that a message can contain. `known`: the results so far. */
 export function timeFieldsOf(schema: DescMessage, known = new Map<DescMessage, TimeFields>()): TimeFields {
   const before = known.get(schema)
   if (before !== undefined) return before
   const fields: TimeField[] = []
-  // Before its fields, so that a message inside of itself finds it.
+  // Set before the fields, for recursive messages.
   known.set(schema, fields)
   for (const field of schema.fields) {
     const found = timeFieldOf(field, known)
@@ -48,8 +48,8 @@ function timeFieldOf(
 }
 
 /**
- * The first time or span that the JSON encoding could not write. The binary encoding can, and rules for durations compare
- * seconds before nanos: "2 s and -2,147,483,648 ns" would pass for more than a second.
+ * The first time or duration that JSON cannot encode. The binary encoding allows such values, and duration rules compare
+ * seconds before nanos: "2 s and -2,147,483,648 ns" would count as more than a second.
  */
 export function impossibleTimeIn(message: Message, fields: TimeFields): FieldViolation | null {
   for (const { name, localName, within } of fields) {
@@ -62,7 +62,7 @@ export function impossibleTimeIn(message: Message, fields: TimeFields): FieldVio
   return null
 }
 
-/** Whether a message is no time or span out of range. */
+/** Whether a message is not a time or duration out of range. */
 export function isPossible(message: Message): boolean {
   return problemOf(message, null) === null
 }

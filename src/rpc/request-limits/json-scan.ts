@@ -69,7 +69,7 @@ export class JsonScan extends Scan {
         const name = this.#name()
         const field = name === null ? undefined : limits.byName.get(name)
         // A secret in the wrong place is still a secret.
-        if (field === undefined) return refusal(shown(name), 'is not a field of the request')
+        if (field === undefined) return refusal(shownName(name), 'is not a field of the request')
         if (!this.#colon()) return broken(field)
         if (this.counts.add(base + field.jsonSlot, 1) > 1) return refusal(field.name, 'is set more than once')
         const violation = this.#field(field, depth)
@@ -267,7 +267,8 @@ export class JsonScan extends Scan {
   }
 }
 
-function shown(name: string | null): string {
+/** The name of a member for an answer: one that may be a secret in the wrong place is not repeated. */
+export function shownName(name: string | null): string {
   return name !== null && SHOWN_NAME.test(name) && !holdsSecret(name) ? name : '…'
 }
 

@@ -3,10 +3,10 @@ import { isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { field as fieldRules, type StringRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
 import { jsonExpectation } from './json-expectation.ts'
 
-/** All paths of a mask together, in bytes; those of every field there is take a few hundred. */
+/** The limit of all paths of a mask in bytes. The paths of all existing fields take a few hundred. */
 export const MAX_MASK_BYTES = 65_536
 
-/** For lists whose rules give no number. */
+/** For lists without a limit in their rules. */
 const DEFAULT_ITEMS = 10_000
 
 /** Wire types of the protobuf encoding. */
@@ -15,54 +15,54 @@ export const FIXED64 = 1
 export const BYTES = 2
 export const FIXED32 = 5
 
-/** How a value stands on the wire. */
+/** The wire type of a value. */
 export type Encoding = typeof VARINT | typeof FIXED64 | typeof BYTES | typeof FIXED32
 
-/** How a value stands in JSON. */
+/** The JSON form of a value. */
 export type JsonForm =
   /** A text that may be long. */
   | 'text'
-  /** A number, a boolean, the name of an enum value, a time: nothing long. */
+  /** A number, a boolean, the name of an enum value, or a time. Never long. */
   | 'short'
   | 'duration'
-  /** Paths in one string, with commas between them. */
+  /** Paths in one string, separated by commas. */
   | 'mask'
   | 'message'
-  /** Holds what no schema describes, such as a `Struct`. Refused. */
+  /** A value without a schema, such as a `Struct`. Rejected. */
   | 'any'
 
-/** What one field of a request may hold. */
+/** The limits of one field of a request. */
 export interface FieldLimits {
   readonly name: string
-  /** Where the occurrences are counted in JSON: a place for each field. */
+  /** The counter for occurrences in JSON. Each field has its own. */
   readonly jsonSlot: number
-  /** The same in the binary encoding: the members of a oneof share a place, as only one of them may be set. */
+  /** The counter in the binary encoding. The members of a oneof share one, because only one of them may be set. */
   readonly slot: number
   readonly oneof: string | null
-  /** How many values it may hold. */
+  /** The most values. */
   readonly max: number
   readonly kind: 'single' | 'list' | 'map'
   readonly encoding: Encoding
-  /** Several values may come in one occurrence (packed). */
+  /** One occurrence may contain several values (packed). */
   readonly packable: boolean
   readonly json: JsonForm
-  /** What is said of it if its value in JSON is of another type or format. */
+  /** The description of the violation if the JSON value has another type or format. */
   readonly jsonExpectation: string
-  /** A text in which U+0000 is refused: it may be stored or looked up, and not every database can hold it. */
+  /** A text that must not contain U+0000. It may be stored or looked up, and some databases cannot store it. */
   readonly refusesNul: boolean
-  /** The key of an entry of a map. */
+  /** Whether it is the key of a map entry. */
   readonly isKey: boolean
-  /** Of the message it holds, or of the entries of a map; `null`: none. */
+  /** The limits of the nested message, or of the map's entries. `null`: none. */
   readonly message: MessageLimits | null
 }
 
-/** What a message may hold. */
+/** The limits of a message. */
 export interface MessageLimits {
   readonly byNumber: ReadonlyMap<number, FieldLimits>
-  /** By the name of the contract and by that of JSON. */
+  /** By the contract's name and the JSON name. */
   readonly byName: ReadonlyMap<string, FieldLimits>
   readonly fields: readonly FieldLimits[]
-  /** How many places for counting it takes, in either encoding. */
+  /** The number of counters, in either encoding. */
   readonly slots: number
 }
 
@@ -79,7 +79,7 @@ export function messageLimits(schema: DescMessage, known = new Map<DescMessage, 
   const byName = new Map<string, FieldLimits>()
   const fields: FieldLimits[] = []
   const limits = { byNumber, byName, fields, slots: schema.fields.length }
-  // Before its fields, so that a message inside of itself finds it.
+  // Set before the fields, for recursive messages.
   known.set(schema, limits)
   const slots = new Map<DescField | DescOneof, number>()
   for (const [jsonSlot, field] of schema.fields.entries()) {
@@ -124,7 +124,7 @@ function fieldLimits(
   }
 }
 
-/** An entry of a map is a message of its own on the wire. In JSON, `value` says what the values are. */
+/** In the binary encoding, a map entry is a message. In JSON, `value` describes the values. */
 function entryLimits(field: DescField & { fieldKind: 'map' }, known: Map<DescMessage, MessageLimits>): MessageLimits {
   if (field.mapKey !== ScalarType.STRING) throw new Error(`${field} has keys that are not text`)
   const common = { oneof: null, max: 1, kind: 'single', packable: false } as const
@@ -175,8 +175,8 @@ function maxOf(field: DescField): number {
 }
 
 /**
- * A secret that somebody presents, for which the schema names neither a greatest length nor a form: any text, which the
- * flow that reads it judges. It is never stored or looked up as it is.
+ * A secret presented by the caller, whose schema has no maximum length and no form. Any text is accepted here, and the flow
+ * evaluates it. It is never stored or looked up unchanged.
  */
 function isPresentedSecret(field: DescField): boolean {
   const rules = stringRulesOf(field)
@@ -190,7 +190,7 @@ function stringRulesOf(field: DescField): StringRules | null {
   return own?.case === 'string' ? own.value : null
 }
 
-/** The greatest length of the texts of a field, in characters; `null`: none is given. */
+/** The maximum length of a field's texts in characters. `null`: none. */
 export function longestText(field: DescField): number | null {
   const most = stringRulesOf(field)?.maxLen ?? 0n
   return most > 0n ? Number(most) : null

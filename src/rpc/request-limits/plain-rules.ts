@@ -18,10 +18,10 @@ import {
   StringRulesSchema,
 } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
 
-/** Whether a value keeps the rules of its field; `false` also where that is not known here. */
+/** Whether a value satisfies the rules of its field. Also `false` if a rule is not supported here. */
 type Keeps = (value: unknown) => boolean
 
-/** A field, or the member of a oneof, by the names under which a message holds it. */
+/** A field or the member of a oneof, by its names in the message. */
 interface PlainField {
   readonly name: string
   readonly oneof: string | null
@@ -29,9 +29,9 @@ interface PlainField {
 }
 
 /**
- * Accepts messages whose rules say nothing but how long texts are: what proves a client, and most requests of the hottest
- * calls. Rules of any other kind are not known here, so whatever is not accepted is for the library to judge, which takes
- * fifteen times as long.
+ * A fast check for messages whose rules only limit the length of texts: credentials, and most requests of the most frequent
+ * calls. Other rules are not supported here. Messages that are not accepted go to the validation library, which takes fifteen
+ * times as long.
  */
 export class PlainRules {
   readonly #fields: readonly PlainField[]
@@ -62,7 +62,7 @@ export class PlainRules {
 }
 
 const ANYTHING: Keeps = () => true
-/** A field that is not set breaks no rule, unless it must be: then it has a rule that is not known here. */
+/** An unset field violates no rule unless it is required, which is a rule that is not supported here. */
 const UNSET: Keeps = (value) => value === undefined
 const NOTHING: Keeps = () => false
 
@@ -74,7 +74,7 @@ function keepsOf(field: DescField): Keeps {
   const { case: kind, value } = rules.type
   if (field.fieldKind === 'scalar' && kind === 'string') {
     const keeps = keepsText(value)
-    // An optional text that is not set has no length.
+    // An unset optional text has no length.
     return (text) => text === undefined || keeps(text)
   }
   return field.fieldKind === 'list' && kind === 'repeated' ? keepsList(value) : NOTHING
@@ -92,7 +92,7 @@ function keepsList(rules: RepeatedRules): Keeps {
 
 function keepsText(rules: StringRules): Keeps {
   const { minLen, maxLen } = rules
-  // Characters are counted, and a pair of units is one: so many units are no more characters, but may be fewer.
+  // Lengths count characters, and a surrogate pair is one character. The number of code units is therefore an upper bound only.
   if (!setsOnly(StringRulesSchema, rules, ['min_len', 'max_len']) || minLen > 1n) return NOTHING
   const most = mostOf(maxLen)
   return (text) => typeof text === 'string' && text.length >= minLen && text.length <= most
@@ -102,7 +102,7 @@ function mostOf(limit: bigint): number {
   return limit > 0n ? Number(limit) : Number.POSITIVE_INFINITY
 }
 
-/** Whether a message sets no other fields, or oneofs, than these. */
+/** Whether a message sets only these fields and oneofs. */
 function setsOnly<D extends DescMessage>(schema: D, message: MessageShape<D>, names: readonly string[]): boolean {
   const shown = reflect(schema, message)
   return schema.members.every((member) => {

@@ -14,7 +14,7 @@ import { JsonScan } from './json-scan.ts'
 import { messageLimits } from './message-limits.ts'
 import { unreadableField } from './unreadable-field.ts'
 
-/** A request in protobuf's JSON, still encoded as it came. */
+/** A request in protobuf's JSON, still encoded. */
 export class JsonRequest {
   readonly encoded: Uint8Array
 
@@ -23,40 +23,40 @@ export class JsonRequest {
   }
 }
 
-/** A request as it came over the wire: bytes are protobuf's binary encoding. */
+/** An encoded request. Bytes are protobuf's binary encoding. */
 export type EncodedRequest = Uint8Array | JsonRequest
 
 /** A request that may be decoded. */
 export interface ScannedRequest<I extends DescMessage, E extends DescMessage> {
-  /** How many items it asks for: what its lists hold. */
+  /** The number of items in its lists. */
   readonly items: number
-  /** The field that is read before the rest; `null`: it was not sent. */
+  /** The field that is decoded before the rest. `null`: not sent. */
   readonly early: MessageShape<E> | null
-  /** The whole of it, where it is so small that it was decoded at once; else `null`. */
+  /** The decoded message, if the request is so small that it was decoded at once. Otherwise `null`. */
   readonly message: MessageShape<I> | null
 }
 
-/** A request of up to this size is decoded whole: that costs less than to decode a part of it twice. */
+/** Requests up to this size are decoded completely, which costs less than decoding a part of them twice. */
 const SMALL_REQUEST_BYTES = 2_048
 
 export interface RequestParserOptions<E extends DescMessage> {
   /** RFC 6749 §3.1: "Parameters sent without a value MUST be treated as if they were omitted from the request." */
   readonly emptyIsOmitted: boolean
-  /** The field of the request with what proves its caller, and its type; `null`: it has none. */
+  /** The request field with the caller's credentials, and its type. `null`: none. */
   readonly early: { readonly field: DescField; readonly schema: E } | null
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
-/** What this server does not know it does not keep. */
+/** Unknown fields are not kept. */
 const BINARY_OPTIONS = Object.freeze({ readUnknownFields: false })
 
-/** Reads requests of one type from either encoding, none of them larger or other than its schema allows. */
+/** Parses requests of one type in either encoding. Rejects those that exceed their limits or do not match the schema. */
 export class RequestParser<I extends DescMessage, E extends DescMessage> {
   readonly #binary: BinaryScan
   readonly #json: JsonScan
   readonly #request: Decoder<I>
   readonly #early: Decoder<E> | null
-  /** Of the field that is decoded early. */
+  /** The name of the field that is decoded early. */
   readonly #earlyName: string | null
 
   constructor(input: I, { emptyIsOmitted, early }: RequestParserOptions<E>) {
@@ -69,7 +69,7 @@ export class RequestParser<I extends DescMessage, E extends DescMessage> {
     this.#earlyName = early?.field.localName ?? null
   }
 
-  /** Looks at all of a request and decodes only what is read early: unauthenticated callers cause no more work. */
+  /** Scans the whole request but decodes only the early field, to limit the work for unauthenticated callers. */
   scan(encoded: EncodedRequest): Result<ScannedRequest<I, E>> {
     const isJson = encoded instanceof JsonRequest
     const bytes = isJson ? encoded.encoded : encoded
@@ -86,14 +86,14 @@ export class RequestParser<I extends DescMessage, E extends DescMessage> {
     return decoded.ok ? success({ items, early: decoded.value, message: null }) : decoded
   }
 
-  /** Decodes a request that was scanned, and not decoded yet. */
+  /** Decodes a scanned request that has not been decoded. */
   decode(encoded: EncodedRequest): Result<MessageShape<I>> {
     return encoded instanceof JsonRequest
       ? this.#request.decode(encoded.encoded, true)
       : this.#request.decode(encoded, false)
   }
 
-  /** The descriptor says that the field, where set, is this message. */
+  /** The descriptor declares the field with this type. */
   #earlyOf(message: MessageShape<I>): MessageShape<E> | null {
     return this.#earlyName === null ? null : ((Reflect.get(message, this.#earlyName) ?? null) as MessageShape<E> | null)
   }
@@ -115,7 +115,7 @@ class Decoder<D extends DescMessage> {
     return decoded
   }
 
-  /** The decoder's own words would repeat what was sent, secrets too: only the field is named. */
+  /** Names only the field, because the decoder's message would repeat the input, which may contain secrets. */
   #decodeBinary(bytes: Uint8Array): Result<MessageShape<D>> {
     try {
       return success(fromBinary(this.#schema, bytes, BINARY_OPTIONS))
@@ -140,7 +140,7 @@ class Decoder<D extends DescMessage> {
 
 const INVALID_JSON: FailedResult = Object.freeze(invalidRequest('', 'must be a valid JSON object in UTF-8'))
 
-/** `null`: the bytes are not JSON, or they are the JSON `null`, which is no message either. */
+/** `null`: the bytes are not JSON, or the JSON `null`, which is not a message. */
 function parsedJson(bytes: Uint8Array): JsonValue {
   try {
     return JSON.parse(utf8.decode(bytes))

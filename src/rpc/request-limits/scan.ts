@@ -1,31 +1,28 @@
 import type { FieldViolation } from '../../errors/registry.ts'
 import type { FieldLimits, MessageLimits } from './message-limits.ts'
 
-/** Messages within messages, of schemas that hold themselves. */
+/** The limit of nesting for recursive schemas. */
 export const MAX_DEPTH = 32
 
-/** There is no such number or place. */
+/** No number or position. */
 export const NONE = -1
 
-/**
- * One pass over an encoded request before it is decoded. Its fields say what was
- * counted in the last request that passed.
- */
+/** One pass over an encoded request before it is decoded. Its fields hold the counts of the last accepted request. */
 export abstract class Scan {
-  /** Of the lists of the request itself: how many things it asks for. */
+  /** The number of items in the request's own lists. */
   items = 0
-  /** Items of lists and entries of maps, at any depth. */
+  /** The number of list items and map entries, at any depth. */
   values = 0
-  /** Messages inside of the request, at any depth. */
+  /** The number of nested messages, at any depth. */
   messages = 0
-  /** Fields that the schema does not know. */
+  /** The number of fields that the schema does not have. */
   unknown = 0
-  /** Where the field is that is decoded before the rest. */
+  /** The start of the field that is decoded early. */
   earlyFrom = 0
-  /** Its end; -1: it was not sent. */
+  /** The end of that field. -1: it was not sent. */
   earlyTo = NONE
   protected readonly root: MessageLimits
-  /** The field of the root that is decoded before the rest. */
+  /** The root's field that is decoded early. */
   protected readonly early: FieldLimits | null
   protected readonly counts = new SlotCounts()
 
@@ -49,11 +46,11 @@ export abstract class Scan {
 
 const INITIAL_SLOTS = 256
 
-/** Counts the occurrences of fields, in one array for all the messages that are open at the time: a stack. */
+/** Counts the occurrences of fields. One array serves all open messages, as a stack. */
 class SlotCounts {
   #counts = new Int32Array(INITIAL_SLOTS)
   #top = 0
-  /** The keys of maps that were met, by the map's place. */
+  /** The keys of maps seen so far, by the map's slot. */
   #keys: Map<number, Set<string>> | null = null
 
   clear(): void {
@@ -61,7 +58,7 @@ class SlotCounts {
     this.#keys = null
   }
 
-  /** Makes room for a message; its places begin at the answer. */
+  /** Allocates the slots of a message and returns the first one. */
   enter(slots: number): number {
     const base = this.#top
     this.#top += slots
@@ -89,7 +86,7 @@ class SlotCounts {
     return this.#counts[slot] ?? 0
   }
 
-  /** Whether the map in this place did not have the key before. */
+  /** Adds a key to the map in this slot. `false`: the map already has it. */
   addKey(slot: number, key: string): boolean {
     this.#keys ??= new Map()
     const keys = this.#keys.get(slot) ?? new Set()
@@ -99,17 +96,17 @@ class SlotCounts {
   }
 }
 
-/** Why a request is refused before it is decoded; `field` is completed on the way out, from the inside. */
+/** Why a request is rejected before it is decoded. Outer messages prepend to `field`. */
 export function refusal(field: string, description: string): FieldViolation {
   return { field, description }
 }
 
-/** The same, one message further out. */
+/** The same violation, prefixed with the name of the outer field. */
 export function inside(name: string, { field, description }: FieldViolation): FieldViolation {
   return { field: field === '' ? name : `${name}.${field}`, description }
 }
 
-/** What is said of a field that holds more than it may. */
+/** The violation of a field with too many values. */
 export function excessOf({ name, kind, max, oneof }: FieldLimits): FieldViolation {
   if (kind !== 'single') return refusal(name, `must have at most ${max} items`)
   // RFC 6749 §3.1: parameters must not be included more than once.

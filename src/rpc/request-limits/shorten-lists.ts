@@ -1,18 +1,18 @@
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf'
 import { longestText } from './message-limits.ts'
 
-/** Where the texts of a message are that stand in lists. */
+/** The lists of texts in a message. */
 export type TextLists = readonly TextList[]
 type TextList =
   | { readonly name: string; readonly longest: number; readonly within: null }
   | { readonly name: string; readonly longest: null; readonly within: TextLists }
 
-/** Of the lists whose rules give the greatest length of a text. `known`: what was found so far. */
+/** The lists whose rules limit the length of a text. `known`: the results so far. */
 export function textListsOf(schema: DescMessage, known = new Map<DescMessage, TextLists>()): TextLists {
   const before = known.get(schema)
   if (before !== undefined) return before
   const lists: TextList[] = []
-  // Before its fields, so that a message inside of itself finds it.
+  // Set before the fields, for recursive messages.
   known.set(schema, lists)
   for (const field of schema.fields) {
     const found = textListsIn(field, known)
@@ -63,7 +63,7 @@ function shorten(texts: unknown[], longest: number, most: number): number {
   return left
 }
 
-/** In characters, of which no text has more than UTF-16 units. */
+/** The length in characters. A text never has more of them than UTF-16 code units. */
 function isLonger(text: string, longest: number): boolean {
   return text.length > longest && [...text].length > longest
 }

@@ -1,17 +1,19 @@
 import { type DescField, type DescMessage, fromJson, type JsonValue } from '@bufbuild/protobuf'
 import type { FieldViolation } from '../../errors/registry.ts'
 import { jsonExpectation } from './json-expectation.ts'
+import { shownName } from './json-scan.ts'
 import { inside, refusal } from './scan.ts'
 
 /**
- * Finds the first field that makes JSON unreadable as a message. The decoder names only some fields, none by its path, and its
- * words repeat what was sent. `null`: each field can be read by itself.
+ * Finds the first field that makes JSON invalid for a message. The decoder names only some fields, none by its path, and its
+ * message repeats the input. `null`: each field is valid by itself.
  */
 export function unreadableField(schema: DescMessage, json: JsonValue): FieldViolation | null {
   if (!isObject(json)) return null
   for (const [name, value] of Object.entries(json)) {
     const field = schema.fields.find((each) => each.name === name || each.jsonName === name)
-    if (field !== undefined && !isReadable(schema, name, value)) return violationOf(schema, name, field, value)
+    if (field === undefined) return refusal(shownName(name), 'is not a field')
+    if (!isReadable(schema, name, value)) return violationOf(schema, name, field, value)
   }
   return null
 }

@@ -1,16 +1,16 @@
 import { AUDIT_LOG_CHANGES, type Diagnostic, MISSING_PRIVILEGES, NONE } from '../contract/backend.ts'
 import type { Execute } from './core/dialect.ts'
 
-/** Settings and states by name, as text; what is absent or NULL is not in it. */
+/** Settings and states by name, as text. Absent and NULL values are omitted. */
 export type DiagnosticRow = ReadonlyMap<string, string>
 
-/** The columns of the one row that a question is answered with. */
+/** The columns of the only row of an answer. */
 export async function diagnosticRow(execute: Execute, question: string): Promise<DiagnosticRow> {
   const [row] = await diagnosticRows(execute, question)
   return row ?? new Map()
 }
 
-/** Rows of two columns, such as those of SHOW VARIABLES, as names in lower case and their values. */
+/** Two-column rows, such as those of SHOW VARIABLES, as names in lower case and values. */
 export async function diagnosticPairs(execute: Execute, question: string): Promise<DiagnosticRow> {
   const rows = await diagnosticRows(execute, question)
   return new Map(
@@ -33,7 +33,7 @@ export async function diagnosticRows(
   })
 }
 
-/** Says which of UPDATE, DELETE and TRUNCATE the server's user may do to audit events. */
+/** Reports which of UPDATE, DELETE and TRUNCATE the server's user may use on audit events. */
 export function auditLogDiagnostic(allowed: readonly string[]): Diagnostic {
   return diagnostic(AUDIT_LOG_CHANGES, allowed.join(', ') || NONE)
 }
@@ -42,7 +42,7 @@ export function diagnostic(name: string, value: string, warning: string | null =
   return Object.freeze({ name, value, warning })
 }
 
-/** A setting that should have one of some values. None for one that the database does not know. */
+/** A setting that should have one of several values. Empty for a setting that the database does not have. */
 export function settingDiagnostic(
   row: DiagnosticRow,
   name: string,
@@ -56,12 +56,12 @@ export function settingDiagnostic(
 
 const MAX_CLOCK_DIFFERENCE_MS = 1_000
 
-/** How far the clock of a database server lies from this machine's. `question` gives it as `ms`, since 1970. */
+/** The difference between the database server's clock and this machine's. `question` returns it as `ms`, since 1970. */
 export async function clockDiagnostic(execute: Execute, question: string): Promise<Diagnostic> {
   const before = Date.now()
   const there = Number((await diagnosticRow(execute, question)).get('ms'))
   const after = Date.now()
-  // Read at some moment between the two, so only what lies outside them is certain.
+  // The server's time was read between the two local times. Only the distance from that interval is certain.
   const ahead = there < before ? there - before : there > after ? there - after : 0
   if (!Number.isFinite(there)) return diagnostic('clock', 'unknown', 'the database did not report a time')
   const apart = `${Math.round(Math.abs(ahead))} ms ${ahead < 0 ? 'behind' : 'ahead of'} this machine's`
@@ -81,7 +81,7 @@ const ALL = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] as const
 
 export type Privilege = (typeof ALL)[number]
 
-/** What the user of a server must be granted; docs/databases.md has the statements. */
+/** The privileges that a server's user needs. docs/databases.md has the statements. */
 export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> = Object.freeze({
   qscope_migrations: READS,
   qscope_schema: READS,
@@ -110,7 +110,7 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_revocations: REPLACES,
 })
 
-/** What is missing of what is needed, as the statements that grant it; and what the user may do that no server needs. */
+/** The missing privileges, as the statements that grant them, and privileges that no server needs. */
 export function privilegeDiagnostics(
   has: (table: string, privilege: Privilege) => boolean,
   {

@@ -18,6 +18,8 @@ export type OpenCalls = Set<GrpcJsCall>
 export interface CallServices {
   readonly connections: Connections
   readonly open: OpenCalls
+  /** See `TransportSettings`. */
+  readonly peerName: string | null
 }
 
 /** A call of grpc-js, as the port sees it: the part that unary and streaming calls of grpc-js share. */
@@ -32,7 +34,7 @@ export abstract class GrpcJsCall implements StreamTransportCall {
   constructor(call: Unary | Stream, services: CallServices) {
     this.#call = call
     this.services = services
-    this.peer = addressOf(call.getPeer())
+    this.peer = services.peerName ?? addressOf(call.getPeer())
     this.deadline = momentOf(call.getDeadline())
     services.open.add(this)
   }

@@ -10,8 +10,8 @@ import {
 import type { GrpcLimits } from '../grpc/limits.ts'
 import {
   type GrpcTransport,
-  hostAndPort,
   type ListenAddress,
+  nameOf,
   type SingleRequestMethod,
   type StreamRequestMethod,
   type TransportSettings,
@@ -38,20 +38,20 @@ export class GrpcJsTransport implements GrpcTransport {
     this.#settings = settings
     this.#server = new Server(channelOptions(limits))
     this.#connections = new Connections(limits, jitter, (session) => this.#expireCallsOn(session))
-    const services = { connections: this.#connections, open: this.#open }
+    const services = { connections: this.#connections, open: this.#open, peerName: settings.peerName }
     for (const method of methods) register(this.#server, method, services)
   }
 
   async listen(address: ListenAddress): Promise<{ readonly port: number }> {
     const { tls } = this.#settings
     const credentials = tls === null ? ServerCredentials.createInsecure() : new TlsCredentials(tls)
-    const port = await bind(this.#server, hostAndPort(address), credentials)
+    const port = await bind(this.#server, nameOf(address), credentials)
     correctRequestHeaders(this.#server)
     this.#connections.follow(this.#server)
     watchIncoming(this.#server, this.#settings)
     spreadStreams(this.#server)
     refuseRequests(this.#server)
-    return { port }
+    return { port: 'path' in address ? 0 : port }
   }
 
   async stop(): Promise<void> {

@@ -3,7 +3,7 @@ import type { Server } from '@grpc/grpc-js'
 import type { FailedResult } from '../../results.ts'
 import type { IncomingCall, IncomingMessage } from '../../rpc/incoming-messages.ts'
 import type { TransportSettings } from '../grpc/transport.ts'
-import { peerAddress } from '../peer.ts'
+import { peerOn } from '../peer.ts'
 import { http2ServersOf } from './internals.ts'
 import { trailersOnly } from './metadata.ts'
 
@@ -11,7 +11,7 @@ import { trailersOnly } from './metadata.ts'
 const PREFIX_BYTES = 5
 const COMPRESSED = 1
 
-type IncomingWatchOptions = Pick<TransportSettings, 'incoming' | 'limits' | 'statusOf'>
+type IncomingWatchOptions = Pick<TransportSettings, 'incoming' | 'limits' | 'statusOf' | 'peerName'>
 
 /**
  * Counts the messages of all calls while they arrive. grpc-js keeps a message until it is complete, and has no hook to refuse
@@ -34,7 +34,7 @@ export function watchIncoming(server: Server, options: IncomingWatchOptions): vo
     if (isWhole || session === undefined || stream.listenerCount('data') === 0) return
     let address = addresses.get(session)
     if (address === undefined) {
-      address = addressOfSession(session)
+      address = peerOn(session.socket ?? {}, options.peerName)
       addresses.set(session, address)
     }
     calls.set(stream, new StreamCall(stream, session, address, raw, options))
@@ -44,11 +44,6 @@ export function watchIncoming(server: Server, options: IncomingWatchOptions): vo
     stream.on('close', onEnd)
   }
   for (const http2Server of http2ServersOf(server)) http2Server.on('stream', begin)
-}
-
-/** A socket that closed before its address was read has no address. */
-function addressOfSession(session: Http2Session): string {
-  return peerAddress(session.socket?.remoteAddress ?? 'gone')
 }
 
 class StreamCall implements IncomingCall {

@@ -1,7 +1,7 @@
 import type { PeerCertificate } from '../../domain/certificate.ts'
 import { type AgeLimits, type AgingConnection, ConnectionAge } from '../grpc/connection-age.ts'
 import type { Http2Connection } from '../http2/application.ts'
-import { type PeerCertificates, peerAddress } from '../peer.ts'
+import type { PeerCertificates } from '../peer.ts'
 
 /** A call that has not ended. */
 export interface ExpiringCall {
@@ -9,9 +9,17 @@ export interface ExpiringCall {
   expire(): void
 }
 
+export interface NativeConnectionOptions {
+  /** See `TransportCall`. */
+  readonly peer: string
+  readonly certificates: PeerCertificates
+  readonly limits: AgeLimits
+  /** A number in [0, 1). */
+  readonly jitter: number
+}
+
 /** A connection, as the port sees it. */
 export class NativeConnection implements AgingConnection {
-  /** The address of the peer, without its port. */
   readonly peer: string
   readonly age: ConnectionAge
   readonly #connection: Http2Connection
@@ -19,11 +27,10 @@ export class NativeConnection implements AgingConnection {
   /** Calls that have not ended. */
   readonly #calls = new Set<ExpiringCall>()
 
-  constructor(connection: Http2Connection, certificates: PeerCertificates, limits: AgeLimits, jitter: number) {
+  constructor(connection: Http2Connection, { peer, certificates, limits, jitter }: NativeConnectionOptions) {
     this.#connection = connection
     this.#certificates = certificates
-    // A socket that closed before its address was read has no address.
-    this.peer = peerAddress(connection.socket.remoteAddress ?? 'gone')
+    this.peer = peer
     this.age = new ConnectionAge(this, limits, jitter)
   }
 

@@ -4,7 +4,7 @@ import type { Http2Connection } from '../http2/application.ts'
 import { GrpcApplication } from '../http2/grpc/application.ts'
 import { Http2Server, type Http2TlsOptions } from '../http2/server.ts'
 import { ListenerErrors } from '../listener-errors.ts'
-import { PeerCertificates } from '../peer.ts'
+import { PeerCertificates, peerOn } from '../peer.ts'
 import { contextOf, type TlsSource } from '../tls.ts'
 import { AnswerHeaders } from './answer-headers.ts'
 import { NativeConnection } from './connection.ts'
@@ -57,7 +57,9 @@ export class NativeTransport implements GrpcTransport {
   }
 
   async listen(address: ListenAddress): Promise<{ readonly port: number }> {
-    return await this.#server.listen(address)
+    if (!('path' in address)) return await this.#server.listen(address)
+    await this.#server.listenAtPath(address.path)
+    return { port: 0 }
   }
 
   async stop(): Promise<void> {
@@ -74,8 +76,13 @@ export class NativeTransport implements GrpcTransport {
   }
 
   #opened(connection: Http2Connection): void {
-    const { limits, jitter } = this.#settings
-    const known = new NativeConnection(connection, this.#certificates, limits, jitter())
+    const { limits, jitter, peerName } = this.#settings
+    const known = new NativeConnection(connection, {
+      peer: peerOn(connection.socket, peerName),
+      certificates: this.#certificates,
+      limits,
+      jitter: jitter(),
+    })
     connection.state = known
     this.#connections.add(known)
   }

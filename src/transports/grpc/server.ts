@@ -1,15 +1,18 @@
+import { chmodSync } from 'node:fs'
 import { BatchScheduler } from '../../batching.ts'
 import type { Logger } from '../../context.ts'
+import { socketName, type UnixSocket } from '../../domain/unix-socket.ts'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts'
 import { file_qscope_v1_error_reason } from '../../gen/qscope/v1/error_reason_pb.ts'
 import { firstLineOf } from '../../message-of.ts'
+import type { FailedResult } from '../../results.ts'
 import { AnswerEncoder } from '../../rpc/answer-encoding/answer-encoder.ts'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import { servicesOf } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
-import { rayIdOf } from '../../rpc/trace-context.ts'
+import { type HeaderSource, rayIdOf } from '../../rpc/trace-context.ts'
 import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
 import type { TlsSource } from '../tls.ts'
 import { HealthService } from './health.ts'
@@ -19,14 +22,17 @@ import { ReflectionService } from './reflection.ts'
 import { toGrpcStatus } from './status.ts'
 import {
   type GrpcTransport,
-  hostAndPort,
   type ListenAddress,
+  nameOf,
   type OpenTransport,
   type PortMethod,
+  type TcpAddress,
 } from './transport.ts'
 
 export interface GrpcServerOptions {
-  readonly listen: ListenAddress
+  readonly listen: TcpAddress
+  /** A Unix domain socket beside the port. Its calls are in plaintext. `null`: none. */
+  readonly socket?: UnixSocket | null
   /** The transport that carries the calls. */
   readonly transport: OpenTransport
   readonly pipeline: Pipeline
@@ -48,10 +54,17 @@ export interface GrpcServerOptions {
   readonly tls?: TlsSource | null
 }
 
-/** The gRPC port: the calls of the pipeline, `grpc.health.v1` and, if enabled, reflection. */
+/** A transport, and where it listens. */
+interface Listener<Address extends ListenAddress = ListenAddress> {
+  readonly address: Address
+  readonly transport: GrpcTransport
+}
+
+/** The gRPC port, and the Unix domain socket beside it: the calls of the pipeline, `grpc.health.v1` and, if enabled, reflection. */
 export class GrpcServer {
   readonly #options: GrpcServerOptions
-  readonly #transport: GrpcTransport
+  readonly #port: Listener
+  readonly #socket: Listener<UnixSocket> | null
   readonly #incoming: IncomingMessages
 
   constructor(options: GrpcServerOptions) {
@@ -59,25 +72,32 @@ export class GrpcServer {
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#options = options
     this.#incoming = options.incoming ?? new IncomingMessages(limits.maxMessageBytes)
-    this.#transport = options.transport({
+    const settings = {
       methods: methodsOf(options),
       limits,
       jitter,
       incoming: this.#incoming,
-      statusOf: (failure, headers) => toGrpcStatus(failure, rayIdOf(headers, newRayId), helpBase),
-      tls: options.tls ?? null,
+      statusOf: (failure: FailedResult, headers: HeaderSource) =>
+        toGrpcStatus(failure, rayIdOf(headers, newRayId), helpBase),
       log,
-    })
+    }
+    const { listen, socket = null, transport, tls = null } = options
+    this.#port = { address: listen, transport: transport({ ...settings, tls, peerName: null }) }
+    this.#socket = socket && {
+      address: socket,
+      transport: transport({ ...settings, tls: null, peerName: socketName(socket.path) }),
+    }
   }
 
-  /** @throws Error with a message of one line if the server cannot listen at the address. */
+  /** Answers the port. @throws Error with a message of one line if the server cannot listen at an address. */
   async start(): Promise<{ readonly port: number }> {
-    const { listen } = this.#options
-    try {
-      return await this.#transport.listen(listen)
-    } catch (error) {
-      throw new Error(`gRPC cannot listen on ${hostAndPort(listen)}: ${reasonOf(error)}`, { cause: error })
+    const bound = await listenOn(this.#port)
+    if (this.#socket !== null) {
+      await listenOn(this.#socket)
+      const { path, mode } = this.#socket.address
+      chmodSync(path, mode)
     }
+    return bound
   }
 
   /** Accepts no new calls. Lets the running calls finish for up to `graceMs`, then aborts them and reports that to their callers. */
@@ -85,12 +105,13 @@ export class GrpcServer {
     const { state, log } = this.#options
     state.drain()
     this.#incoming.stop()
-    const closed = this.#transport.stop()
+    const transports = [this.#port, this.#socket].flatMap((listener) => listener?.transport ?? [])
+    const closed = Promise.all(transports.map((transport) => transport.stop()))
     if (!(await settlesWithin(graceMs, closed))) {
       log.warn({ graceMs }, 'the grace period is over; aborting the running calls')
-      this.#transport.expireCalls()
+      for (const transport of transports) transport.expireCalls()
       await settlesWithin(FLUSH_MS, closed)
-      this.#transport.destroy()
+      for (const transport of transports) transport.destroy()
     }
     await settlesWithin(FLUSH_MS, state.idle())
   }
@@ -111,6 +132,14 @@ function methodsOf(options: GrpcServerOptions): readonly PortMethod[] {
   const moreFiles = [file_google_rpc_error_details, file_qscope_v1_error_reason]
   if (options.reflection ?? true) methods.push(...new ReflectionService(services, moreFiles, system).methods())
   return methods
+}
+
+async function listenOn({ address, transport }: Listener): Promise<{ readonly port: number }> {
+  try {
+    return await transport.listen(address)
+  } catch (error) {
+    throw new Error(`gRPC cannot listen on ${nameOf(address)}: ${reasonOf(error)}`, { cause: error })
+  }
 }
 
 function reasonOf(error: unknown): string {

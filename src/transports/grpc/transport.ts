@@ -1,6 +1,7 @@
 import type { Logger } from '../../context.ts'
 import type { PeerCertificate } from '../../domain/certificate.ts'
 import type { EpochMs } from '../../domain/ids.ts'
+import { socketName, type UnixSocket } from '../../domain/unix-socket.ts'
 import type { FailedResult } from '../../results.ts'
 import type { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { HeaderSource } from '../../rpc/trace-context.ts'
@@ -22,7 +23,7 @@ export interface GrpcStatus {
  * `fail`; or by `fail` alone. Anything sent after the end is ignored. Everything is ignored when the caller no longer waits.
  */
 export interface TransportCall {
-  /** The address of the caller, without its port. */
+  /** The address of the caller, without its port, or the name that it shares with all peers of a Unix domain socket. */
   readonly peer: string
   /** `null`: the caller sets no deadline. */
   readonly deadline: EpochMs | null
@@ -111,18 +112,27 @@ export interface TransportSettings {
   readonly statusOf: (failure: FailedResult, headers: HeaderSource) => GrpcStatus
   /** `null`: plaintext. */
   readonly tls: TlsSource | null
+  /** The name of all peers, which have no addresses of their own at a Unix domain socket. `null`: each peer has its address. */
+  readonly peerName: string | null
   readonly log: Logger
 }
 
-/** The address to listen at. Port 0 selects a free port. */
-export interface ListenAddress {
+/** A TCP address to listen at. Port 0 selects a free port. */
+export interface TcpAddress {
   readonly host: string
   readonly port: number
 }
 
+/** Where to listen: a TCP address, or a Unix domain socket. */
+export type ListenAddress = TcpAddress | Pick<UnixSocket, 'path'>
+
 /** Sockets, HTTP/2 and the framing of gRPC. */
 export interface GrpcTransport {
-  /** @throws Error whose message has the error code of the operating system, if the server cannot listen at the address. */
+  /**
+   * Answers the port, which is 0 for a Unix domain socket.
+   *
+   * @throws Error whose message has the error code of the operating system, if the server cannot listen at the address.
+   */
   listen(address: ListenAddress): Promise<{ readonly port: number }>
   /** Accepts no new connections, and asks all open ones to end with their last call. Resolves when they have ended. */
   stop(): Promise<void>
@@ -135,7 +145,9 @@ export interface GrpcTransport {
 /** Creates a transport. */
 export type OpenTransport = (settings: TransportSettings) => GrpcTransport
 
-/** The address in the form of a URL. */
-export function hostAndPort({ host, port }: ListenAddress): string {
+/** The address in the syntax of gRPC. */
+export function nameOf(address: ListenAddress): string {
+  if ('path' in address) return socketName(address.path)
+  const { host, port } = address
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }

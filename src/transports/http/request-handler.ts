@@ -10,7 +10,7 @@ import type { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Route } from '../../rpc/routes.ts'
 import { RAY_ID_KEY, rayIdOf } from '../../rpc/trace-context.ts'
 import { mediaTypeOf } from '../media-type.ts'
-import { PeerCertificates } from '../peer.ts'
+import { PeerCertificates, peerOn } from '../peer.ts'
 import { HttpAdapter, type HttpAdapterOptions } from './adapter.ts'
 import type { Endpoint } from './endpoints.ts'
 import { toConnectError } from './errors.ts'
@@ -70,10 +70,10 @@ export class RequestHandler {
     this.#calls = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
   }
 
-  /** Never throws. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
+  /** Never throws. `peerName`: of all peers of a listener whose peers have no addresses; `null`: each has its own. */
+  handle(request: IncomingMessage, response: ServerResponse, peerName: string | null): void {
     const { log } = this.#options
-    this.#answer(request, response).catch((error: unknown) => {
+    this.#answer(request, response, peerName).catch((error: unknown) => {
       if (response.destroyed) return log.debug({ err: error }, 'the caller disconnected before the answer was sent')
       log.error({ rayId: response.getHeader(RAY_ID_KEY), err: error }, 'unexpected error while answering')
       if (response.headersSent) response.destroy()
@@ -81,7 +81,7 @@ export class RequestHandler {
     })
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse, peerName: string | null): Promise<void> {
     const rayId = rayIdOf({ header: (name) => request.headersDistinct[name]?.[0] }, this.#options.newRayId)
     response.setHeader(RAY_ID_KEY, rayId)
     response.setHeader('x-content-type-options', 'nosniff')
@@ -92,7 +92,8 @@ export class RequestHandler {
       return sendAnswer(response, textAnswer(400, 'bad request'))
     }
     if (!this.#crossOrigin(request, response)) return
-    const exchange = { request, response, rayId, certificates: this.#certificates, message: null }
+    const peer = peerOn(request.socket, peerName)
+    const exchange = { request, response, rayId, peer, certificates: this.#certificates, message: null }
     const path = pathOf(request)
     const call = this.#calls.get(path)
     const document = this.#documentAt(path)

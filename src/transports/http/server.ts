@@ -1,6 +1,8 @@
+import { chmodSync } from 'node:fs'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, ListenOptions } from 'node:net'
+import { socketName, type UnixSocket } from '../../domain/unix-socket.ts'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { ServerCapabilities } from '../../rpc/server-metadata.ts'
 import { ListenerErrors } from '../listener-errors.ts'
@@ -18,6 +20,8 @@ import { RequestHandler } from './request-handler.ts'
 export interface HttpServerOptions extends HttpAdapterOptions {
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number }
+  /** A Unix domain socket beside the port, in plaintext; `null`: none. */
+  readonly socket?: UnixSocket | null
   /** The address of a port for callers, such as `https://qscope.internal:8443`. */
   readonly urlAt: (port: number) => string
   /** The capabilities of the server for its metadata. */
@@ -74,6 +78,8 @@ const IDLE_CHECK_MS = 20
 export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #server: Server
+  /** Of the Unix domain socket. */
+  readonly #socketServer: Server | null
   readonly #abort = new AbortController()
   #url: string
 
@@ -99,7 +105,10 @@ export class HttpServer {
         ...consoleEndpoints(options.consoleFiles ?? []),
       ],
     })
-    const listener: RequestListener = (request, response) => handler.handle(request, response)
+    const listenerFor =
+      (peerName: string | null): RequestListener =>
+      (request, response) =>
+        handler.handle(request, response, peerName)
     const http = {
       maxHeaderSize: limits.maxHeaderBytes,
       headersTimeout: limits.headersTimeoutMs,
@@ -107,30 +116,32 @@ export class HttpServer {
       keepAliveTimeout: limits.keepAliveMs,
       connectionsCheckingInterval: limits.timeoutCheckMs,
     }
+    const listener = listenerFor(null)
     this.#server = tls === null ? createServer(http, listener) : openTlsServer(tls, http, limits, listener)
-    this.#server.maxConnections = limits.maxConnections
-    this.#server.timeout = limits.silenceMs
+    const { socket = null } = options
+    this.#socketServer = socket && createServer(http, listenerFor(socketName(socket.path)))
+    for (const server of this.#servers) {
+      server.maxConnections = limits.maxConnections
+      server.timeout = limits.silenceMs
+    }
   }
 
-  /** @throws Error with a message of one line if the server cannot listen at the address. */
-  start(): Promise<{ readonly port: number }> {
-    const { listen, urlAt, log } = this.#options
-    const server = this.#server
-    return new Promise((resolve, reject) => {
-      const notHad = (error: NodeJS.ErrnoException): void => {
-        const reason = error.code === 'EADDRINUSE' ? 'the address is already in use' : error.message
-        reject(new Error(`HTTP cannot listen on ${listen.host}:${listen.port}: ${reason}`, { cause: error }))
-      }
-      server.once('error', notHad)
-      server.listen(listen.port, listen.host, () => {
-        server.off('error', notHad)
-        server.on('error', new ListenerErrors('HTTP', log).note)
-        // This is a TCP address, because the server was given a host and a port.
-        const { port } = server.address() as AddressInfo
-        this.#url = urlAt(port)
-        resolve({ port })
-      })
-    })
+  get #servers(): readonly Server[] {
+    return this.#socketServer === null ? [this.#server] : [this.#server, this.#socketServer]
+  }
+
+  /** Answers the port. @throws Error with a message of one line if the server cannot listen at an address. */
+  async start(): Promise<{ readonly port: number }> {
+    const { listen, socket = null, urlAt } = this.#options
+    await this.#listen(this.#server, listen, `${listen.host}:${listen.port}`)
+    // This is a TCP address, because the server was given a host and a port.
+    const { port } = this.#server.address() as AddressInfo
+    this.#url = urlAt(port)
+    if (this.#socketServer !== null && socket !== null) {
+      await this.#listen(this.#socketServer, { path: socket.path }, socketName(socket.path))
+      chmodSync(socket.path, socket.mode)
+    }
+    return { port }
   }
 
   /** Refuses new calls. Lets the running calls finish for up to `graceMs`, then aborts them and reports that to their callers. */
@@ -142,12 +153,31 @@ export class HttpServer {
       log.warn({ graceMs }, 'the grace period is over; aborting the running HTTP calls')
       this.#abort.abort(new Error('the server stops'))
     }
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    const idleCheck = setInterval(() => this.#server.closeIdleConnections(), IDLE_CHECK_MS)
+    const servers = this.#servers
+    const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))))
+    const idleCheck = setInterval(() => {
+      for (const server of servers) server.closeIdleConnections()
+    }, IDLE_CHECK_MS)
     await settlesWithin(FLUSH_MS, closed)
     clearInterval(idleCheck)
-    this.#server.closeAllConnections()
+    for (const server of servers) server.closeAllConnections()
     await settlesWithin(FLUSH_MS, state.idle())
+  }
+
+  #listen(server: Server, at: ListenOptions, name: string): Promise<void> {
+    const { log } = this.#options
+    return new Promise((resolve, reject) => {
+      const notHad = (error: NodeJS.ErrnoException): void => {
+        const reason = error.code === 'EADDRINUSE' ? 'the address is already in use' : error.message
+        reject(new Error(`HTTP cannot listen on ${name}: ${reason}`, { cause: error }))
+      }
+      server.once('error', notHad)
+      server.listen(at, () => {
+        server.off('error', notHad)
+        server.on('error', new ListenerErrors('HTTP', log).note)
+        resolve()
+      })
+    })
   }
 }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:crypto'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import {
   createServer as createTlsServer,
   type SecureContextOptions,
@@ -91,19 +91,14 @@ export class Http2Server {
   }
 
   /** @throws the error of `net.Server` if the server cannot listen at the address. */
-  listen(options: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
-    const server = this.#server
-    return new Promise((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(options, () => {
-        server.off('error', reject)
-        // From now on, an error is a failed accept, for example without free file descriptors. It concerns only its peer; the
-        // others are served.
-        server.on('error', this.#onError)
-        this.#checks = setInterval(this.#check, this.#checkInterval()).unref()
-        resolve(server.address() as AddressInfo)
-      })
-    })
+  async listen(options: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
+    await this.#listen(options)
+    return this.#server.address() as AddressInfo
+  }
+
+  /** Listens at a Unix domain socket. @throws the error of `net.Server` if the server cannot. */
+  async listenAtPath(path: string): Promise<void> {
+    await this.#listen({ path })
   }
 
   /** New connections use this certificate. Existing ones keep theirs. */
@@ -131,6 +126,21 @@ export class Http2Server {
   destroy(): void {
     for (const connection of this.#connections) connection.destroy()
     this.#dropHandshakes()
+  }
+
+  #listen(options: ListenOptions): Promise<void> {
+    const server = this.#server
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(options, () => {
+        server.off('error', reject)
+        // From now on, an error is a failed accept, for example without free file descriptors. It concerns only its peer; the
+        // others are served.
+        server.on('error', this.#onError)
+        this.#checks = setInterval(this.#check, this.#checkInterval()).unref()
+        resolve()
+      })
+    })
   }
 
   #plain(): Server {

@@ -1,9 +1,14 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { federatedJwt } from '../../../packages/client/src/federated-jwt.ts'
 import { privateKeyJwt } from '../../../packages/client/src/private-key-jwt.ts'
 import { clientCredentials } from '../../../packages/client/src/tokens/client-credentials.ts'
 import { AuthenticationMethod } from '../../../src/gen/qscope/v1/client_pb.ts'
 import { jwksOf, signingPair } from '../../setup/assertions.ts'
+import { jwtPlatform, workload } from '../../setup/federated.ts'
 import { grantsOn, isSpan } from '../../setup/grants.ts'
 import { CHANNELS, errorOf, givenServer } from './given.ts'
 import { startNetworkProxy } from './network-proxy.ts'
@@ -55,6 +60,18 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
       await sleep(20)
     }
     expect(await minted()).toBe(3)
+  })
+
+  it('reads the token of its platform for each mint, since the platform replaces it', async () => {
+    const platform = await jwtPlatform(server(), { singleUse: true })
+    const { clientId, assertion } = await workload(server(), platform)
+    const path = join(await mkdtemp(join(tmpdir(), 'qscope-assertion-')), 'token')
+    await writeFile(path, `${await assertion({ jti: 'first' })}\n`)
+    const source = clientCredentials(channelTo(server().address), { client: federatedJwt({ clientId, path }) })
+    const first = await source.token()
+    await writeFile(path, await assertion({ jti: 'next' }))
+    source.discard(first.value)
+    expect((await source.token()).value).not.toBe(first.value)
   })
 
   it('hands out a good token while QScope is away, says that it is, and tells the callers once there is none', async () => {

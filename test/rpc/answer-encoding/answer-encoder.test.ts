@@ -123,7 +123,7 @@ it('encodes each answer of the contract as the library does, byte for byte', () 
   }
 })
 
-it('gives each answer bytes of its own', () => {
+it('does not share bytes between answers', () => {
   const encoder = new AnswerEncoder()
   const first = encoder.encode(IntrospectTokenResponseSchema, { active: true, claims: { tokenId: 'one' } })
   const before = Buffer.from(first)
@@ -141,7 +141,7 @@ it('encodes answers of many megabytes, and small ones after them', () => {
   }
 })
 
-it('is not spoilt by an answer that cannot be encoded', () => {
+it('works after an answer that cannot be encoded', () => {
   const encoder = new AnswerEncoder()
   const broken = { active: true, claims: { tokenId: 'one', issueTime: { nanos: 0.5 } } }
   expect(() => encoder.encode(IntrospectTokenResponseSchema, broken)).toThrow('no integer')

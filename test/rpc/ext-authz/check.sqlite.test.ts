@@ -77,12 +77,12 @@ describe('a decision for Envoy', () => {
     body: expect.stringMatching(/token/),
   }
 
-  it('lets a good token pass, and says whose it is', async () => {
+  it('accepts a valid token, and names its owner', async () => {
     expect(await ask(asking(bearer(), { required_scopes: 'orders.read' }))).toEqual(ALLOWED())
     expect(await ask(asking({ authorization: `bearer  ${token}` }))).toEqual(ALLOWED())
   })
 
-  it('lets a JWT pass, and none with a changed signature', async () => {
+  it('accepts a JWT, and refuses a changed signature', async () => {
     const format = { accessTokenFormat: AccessTokenFormat.JWT }
     const { client: signed } = await server.registerClient({ scopes: ['x'], audiences: [AUDIENCE], ...format })
     const minted = await server.call(mintToken, { client: signed, audiences: [AUDIENCE] })
@@ -92,7 +92,7 @@ describe('a decision for Envoy', () => {
     expect(await ask(asking(bearer(`${head}.${payload}.${randomBytes(64).toString('base64url')}`)))).toEqual(INVALID)
   })
 
-  it('asks for a token where none came', async () => {
+  it('requires a token', async () => {
     const missing = { ...INVALID, set: { 'www-authenticate': 'Bearer realm="qscope"' } }
     expect(await ask(asking({}))).toEqual(missing)
     expect(await ask(asking({ authorization: 'Basic YTpi' }))).toEqual(missing)
@@ -110,7 +110,7 @@ describe('a decision for Envoy', () => {
     expect(await ask(asking({ authorization: value(token) }))).toEqual(INVALID)
   })
 
-  it('refuses several values that are told one by one', async () => {
+  it('refuses several values in separate headers', async () => {
     const single = (key: string, value: string) => ({ key, rawValue: Buffer.from(value) })
     const raw = (...headers: ReturnType<typeof single>[]): Attributes => ({
       request: { http: { headerMap: { headers } } },
@@ -133,27 +133,27 @@ describe('a decision for Envoy', () => {
     })
   })
 
-  it('refuses a token for another audience, and one for anybody', async () => {
+  it('refuses a token for another audience, and one without an audience', async () => {
     expect(await ask(asking(bearer(await mint(['b']))))).toEqual(INVALID)
     const { client: anybody } = await server.registerClient({ scopes: ['orders.read'] })
     const minted = await server.call(mintToken, { client: anybody })
     expect(await ask(asking(bearer(minted.token?.accessToken)))).toEqual(INVALID)
   })
 
-  it('makes none without an audience', async () => {
+  it('is refused without an audience', async () => {
     const attributes = { ...asking(bearer()), contextExtensions: { required_scopes: 'orders.read' } }
     const refusal = await refusalOf(server.call(check, { attributes }))
     expect(refusal).toMatchObject({ status: 'INVALID_ARGUMENT', violations: ['attributes.context_extensions'] })
   })
 
-  it('sees a revocation at once', async () => {
+  it('applies a revocation at once', async () => {
     const revoked = await mint()
     expect(await ask(asking(bearer(revoked)))).toEqual(ALLOWED())
     await server.call(revokeToken, { client: client.client, token: revoked })
     expect(await ask(asking(bearer(revoked)))).toEqual(INVALID)
   })
 
-  it('removes what the sender claims about itself, however it is spelled', async () => {
+  it('removes identity headers of the sender, in any spelling', async () => {
     const claims = {
       'x-qscope-client-id': 'admin',
       'x-qscope-role': 'admin',
@@ -168,7 +168,7 @@ describe('a decision for Envoy', () => {
     })
   })
 
-  it('leaves the challenge out for gRPC, which has statuses of its own', async () => {
+  it('omits the challenge for gRPC, which has its own statuses', async () => {
     for (const type of ['application/grpc', 'application/grpc+proto']) {
       expect(await ask(asking({ 'content-type': type }))).toEqual({ ...INVALID, set: {} })
     }
@@ -177,7 +177,7 @@ describe('a decision for Envoy', () => {
     })
   })
 
-  it('takes a token that is bound to a certificate only beside that certificate', async () => {
+  it('accepts a certificate-bound token only with its certificate', async () => {
     const { clientId } = await server.registerClient({
       authenticationMethod: AuthenticationMethod.TLS_CLIENT,
       tlsClientSubject: 'dns:bound.internal',
@@ -206,7 +206,7 @@ describe('a decision for Envoy', () => {
     }
   })
 
-  it('is logged without what the request holds', async () => {
+  it('is logged without the content of the request', async () => {
     await ask({
       source: { principal: 'spiffe://shop/web' },
       request: { http: { path: '/p?secret-1', body: 'secret-2', headers: { ...bearer(), cookie: 'secret-3' } } },
@@ -266,7 +266,7 @@ describe('who may ask for decisions', () => {
   it.each([
     ['short', 8],
     ['long', 8_000],
-  ])('is judged before a %s request is read', async (_length, bytes) => {
+  ])('is checked before a %s request is read', async (_length, bytes) => {
     const broken = Buffer.alloc(bytes, 0xff)
     const askedAs = async (identity: Parameters<typeof channelOf>[1]) => {
       const client = new Client(server.address, channelOf(ca, identity), { 'grpc.use_local_subchannel_pool': 1 })
@@ -278,7 +278,7 @@ describe('who may ask for decisions', () => {
     expect(await askedAs(ca.issue(`reader-${bytes}`, ['DNS:envoy.internal']))).toBe('OAUTH_INVALID_REQUEST')
   })
 
-  it('finds no such service where it is off, nor on the HTTP port', async () => {
+  it('finds no such service if it is off, nor on the HTTP port', async () => {
     const plain = await serve({})
     expect(await refusalOf(plain.call(check, { attributes: asking({}) }))).toMatchObject({ status: 'UNIMPLEMENTED' })
     await plain.stop()

@@ -56,7 +56,7 @@ describe('a bearer token that Envoy has replaced', () => {
     return jwt
   }
 
-  it('is a JWT for the audience of the route alone, of the same client, for a minute at the most', async () => {
+  it("is a JWT for only the route's audience, of the same client, for at most a minute", async () => {
     const { accessToken } = await mint()
     const jwt = await replacementOf(accessToken)
     const claims = claimsIn(jwt)
@@ -72,7 +72,7 @@ describe('a bearer token that Envoy has replaced', () => {
     expect(await grants.claimsOf(jwt)).toMatchObject({ clientId: 'shop', audiences: [AUDIENCE], tokenId: claims.jti })
   })
 
-  it('is told beside the headers that name the token that came', async () => {
+  it('is sent with the headers that describe the original token', async () => {
     const { accessToken } = await mint()
     const came = await grants.claimsOf(accessToken)
     const { set, removed } = await asked(accessToken)
@@ -80,7 +80,7 @@ describe('a bearer token that Envoy has replaced', () => {
     expect(removed).toEqual([])
   })
 
-  it('speaks for the user that the bearer token speaks for', async () => {
+  it('represents the user of the bearer token', async () => {
     const web = await grants.webClient({ audiences: [AUDIENCE] })
     const { accessToken } = await grants.signIn(web, { audiences: [AUDIENCE] })
     const came = await grants.claimsOf(accessToken)
@@ -102,7 +102,7 @@ describe('a bearer token that Envoy has replaced', () => {
     expect(claimsIn(set['authorization'] ?? '')).toMatchObject({ aud: audience, scope: 'orders.read' })
   })
 
-  it('names all that can end it early: what can end the bearer token, and what can end itself', async () => {
+  it('carries all its revocation keys: those of the bearer token, and its own', async () => {
     const { accessToken } = await mint()
     const came = await grants.claimsOf(accessToken)
     const keys = came?.revocationKeys.map((key) => Buffer.from(key).toString('base64url')) ?? []
@@ -112,7 +112,7 @@ describe('a bearer token that Envoy has replaced', () => {
     expect(rvk.length).toBeGreaterThan(keys.length)
   })
 
-  it('serves many requests, and is renewed when half of its life is over', async () => {
+  it('is shared by many requests, and renewed after half of its life', async () => {
     const { accessToken } = await mint()
     const served = await Promise.all(Array.from({ length: 50 }, () => replacementOf(accessToken)))
     const [first] = served
@@ -125,7 +125,7 @@ describe('a bearer token that Envoy has replaced', () => {
     expect(await grants.isActive(next)).toBe(true)
   })
 
-  it('is another for each bearer token, and for each audience', async () => {
+  it('differs for each bearer token and each audience', async () => {
     const [one, two] = [await mint(), await mint()]
     const billing = await asked(one.accessToken, { audience: BILLING })
     const jwts = [await replacementOf(one.accessToken), await replacementOf(two.accessToken)]
@@ -155,7 +155,7 @@ describe('a bearer token that Envoy has replaced', () => {
     expect(await grants.isActive(jwt)).toBe(false)
   })
 
-  it('ends with the tokens of its user', async () => {
+  it("ends when its user's tokens are revoked", async () => {
     const web = await grants.webClient({ audiences: [AUDIENCE] })
     const { accessToken } = await grants.signIn(web, { audiences: [AUDIENCE] })
     const jwt = await replacementOf(accessToken)
@@ -165,7 +165,7 @@ describe('a bearer token that Envoy has replaced', () => {
     expect(await asked(accessToken)).toMatchObject({ http: StatusCode.Unauthorized })
   })
 
-  it('is recorded as a token that was exchanged, on behalf of nobody but the server', async () => {
+  it('is audited as an exchanged token, on behalf of the server only', async () => {
     const { accessToken } = await mint()
     const { jti } = claimsIn(await replacementOf(accessToken))
     const events = await server.auditEvents({ eventTypes: ['token.exchanged'] })
@@ -176,7 +176,7 @@ describe('a bearer token that Envoy has replaced', () => {
     })
   })
 
-  it('is refused where the bearer token was exchanged as often as may be', async () => {
+  it('is refused if the bearer token was exchanged the maximum number of times', async () => {
     const service = await grants.serviceClient({ scopes: ['orders.read'], audiences: [AUDIENCE] })
     let { accessToken } = await grants.mint(service, { scopes: ['orders.read'], audiences: [AUDIENCE] })
     for (let times = 0; times < 5; times += 1) {
@@ -187,7 +187,7 @@ describe('a bearer token that Envoy has replaced', () => {
     expect(await asked(accessToken)).toMatchObject({ code: Code.UNAUTHENTICATED, http: StatusCode.Unauthorized })
   })
 
-  it('is not had for a bearer token that is not good enough', async () => {
+  it('is not issued for an insufficient bearer token', async () => {
     const { accessToken } = await mint()
     expect(await asked(server.unknownToken())).toMatchObject({ http: StatusCode.Unauthorized })
     expect(await asked(accessToken, { required_scopes: 'orders.write' })).toMatchObject({ http: StatusCode.Forbidden })
@@ -196,7 +196,7 @@ describe('a bearer token that Envoy has replaced', () => {
     })
   })
 
-  it('cannot be asked for in another form', async () => {
+  it('cannot be requested in another form', async () => {
     const { accessToken } = await mint()
     const attributes = asking({ authorization: `Bearer ${accessToken}` }, { replace_bearer: 'opaque' })
     expect(await refusalOf(server.call(check, { attributes }))).toMatchObject({

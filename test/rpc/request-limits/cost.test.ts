@@ -88,8 +88,8 @@ function early(schema: DescMessage) {
   return field === null ? null : { field, schema: ClientAuthenticationSchema }
 }
 
-describe('what a stranger can have a server do with a megabyte', () => {
-  it.each(floods)('of %s takes no longer than others can wait', (_what, schema, request) => {
+describe('the work that an unauthenticated megabyte causes', () => {
+  it.each(floods)('of %s takes no longer than other calls can wait', (_what, schema, request) => {
     const parser = new RequestParser(schema, { emptyIsOmitted: true, early: early(schema) })
     const times = Array.from({ length: 3 }, () => {
       const begun = performance.now()

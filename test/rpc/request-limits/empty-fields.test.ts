@@ -13,26 +13,26 @@ function read(schema: DescMessage, text: string): unknown {
 }
 
 describe('a member without a value in JSON', () => {
-  it('is as if it were omitted, in the messages of a list too', () => {
+  it('counts as omitted, also in the messages of a list', () => {
     const text = '{"requests":[{"lifetime":""},{"lifetime":"5s","scopes":["a"]}]}'
     expect(read(BatchMintTokensRequestSchema, text)).toEqual({
       requests: [{}, { lifetime: '5s', scopes: ['a'] }],
     })
   })
 
-  it('does not count as another choice beside the one with a value', () => {
+  it('does not count as a second choice of a oneof', () => {
     for (const empty of ['clientAssertion', 'client_assertion']) {
       const text = `{"client":{"clientId":"orders","clientSecret":"s","${empty}":""}}`
       expect(read(MintTokenRequestSchema, text)).toEqual({ client: { clientId: 'orders', clientSecret: 's' } })
     }
   })
 
-  it('is none of the choices alone', () => {
+  it('does not count as a choice on its own', () => {
     const text = '{"client":{"clientId":"orders","clientSecret":"","clientAssertion":""}}'
     expect(read(MintTokenRequestSchema, text)).toEqual({ client: { clientId: 'orders' } })
   })
 
-  it('leaves two choices with a value refused', () => {
+  it('does not allow two choices with a value', () => {
     const text = '{"client":{"clientId":"orders","clientSecret":"s","clientAssertion":"t"}}'
     expect(read(MintTokenRequestSchema, text)).toEqual([expect.any(String)])
   })

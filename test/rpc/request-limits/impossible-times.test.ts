@@ -26,7 +26,7 @@ const spans = [
 ] as const
 
 describe('a duration in the binary encoding', () => {
-  it.each(spans)('is refused with %s, wherever it stands', (_name, span) => {
+  it.each(spans)('is refused with %s, at any place', (_name, span) => {
     expect(violationsOf(MintTokenRequestSchema, { lifetime: span })).toEqual([
       { field: 'lifetime', description: DURATION },
     ])

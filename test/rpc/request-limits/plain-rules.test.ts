@@ -56,7 +56,7 @@ function requestOf(schema: DescMessage, pick: Pick): Message {
   return create(schema, init)
 }
 
-it('accepts nothing that the library finds a violation in', () => {
+it('accepts no message with a violation according to the library', () => {
   const validator = createValidator()
   const pick = picker(20_261_201)
   let accepted = 0
@@ -72,7 +72,7 @@ it('accepts nothing that the library finds a violation in', () => {
   expect(accepted).toBeGreaterThan(100)
 })
 
-it('accepts what the hottest calls are asked, so that the library need not be', () => {
+it('accepts the requests of the most frequent calls without the library', () => {
   const client = create(ClientAuthenticationSchema, {
     clientId: 'orders',
     method: { case: 'clientSecret', value: 'x'.repeat(53) },
@@ -85,7 +85,7 @@ it('accepts what the hottest calls are asked, so that the library need not be', 
   for (const [schema, init] of asked) expect(new PlainRules(schema).accepts(create(schema, init))).toBe(true)
 })
 
-it('leaves to the library what has other rules, or breaks these', () => {
+it('leaves messages with other rules, or with violations, to the library', () => {
   const rules = new PlainRules(ClientAuthenticationSchema)
   for (const init of [
     {},

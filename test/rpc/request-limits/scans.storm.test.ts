@@ -94,8 +94,8 @@ const pickOf = (seed: number): Pick => {
 
 const seen = { passed: 0, refused: 0, undecodable: 0 }
 
-describe('what a scan lets pass', () => {
-  it.each(each)('of %s in binary is what the decoder makes of it', (_name, input) => {
+describe('a message that a scan accepts', () => {
+  it.each(each)('of %s in binary has the counts of the decoded message', (_name, input) => {
     const scan = new BinaryScan(messageLimits(input))
     const pick = pickOf(testSeed())
     for (let run = 0; run < RUNS; run += 1) {
@@ -120,7 +120,7 @@ describe('what a scan lets pass', () => {
     }
   })
 
-  it.each(each)('of %s in JSON is what the parser makes of it', (_name, input) => {
+  it.each(each)('of %s in JSON has the counts of the parsed message', (_name, input) => {
     const scan = new JsonScan(messageLimits(input))
     const pick = pickOf(testSeed())
     for (let run = 0; run < RUNS; run += 1) {
@@ -176,7 +176,7 @@ describe('a scan', () => {
         updateMask: { paths: Array(1_000).fill('scopes') },
       }),
     ],
-  ])('lets pass what is at the very bounds of the schema (%s)', (schema, message) => {
+  ])('accepts messages at the limits of the schema (%s)', (schema, message) => {
     const limits = messageLimits(schema)
     expect(new BinaryScan(limits).scan(toBinary(schema, message))).toBeNull()
     expect(new JsonScan(limits).scan(Buffer.from(JSON.stringify(toJson(schema, message), null, 2)))).toBeNull()
@@ -203,12 +203,12 @@ describe('a scan', () => {
     else expect(violation).toEqual({ field, description })
   })
 
-  it('lets a token with U+0000 pass, for its flow to judge', () => {
+  it('accepts a token with U+0000, which its flow evaluates', () => {
     const encoded = Buffer.from('1203610062', 'hex')
     expect(new BinaryScan(messageLimits(BatchIntrospectTokensRequestSchema)).scan(encoded)).toBeNull()
   })
 
-  it.each([1, 1_000])('refuses a mask of %i paths that take more than any mask takes, in either encoding', (count) => {
+  it.each([1, 1_000])('refuses a mask of %i paths that exceeds the limit, in either encoding', (count) => {
     const refused = { field: 'update_mask', description: 'has paths that are too long, or too many of them' }
     for (const [bytes, expected] of [
       [60_000, null],
@@ -223,7 +223,7 @@ describe('a scan', () => {
     }
   })
 
-  it('knows the greatest length of every list in the contract, but for the paths of a mask', () => {
+  it('knows the limit of every list in the contract, except for the paths of a mask', () => {
     const unbounded = (schema: DescMessage): readonly string[] =>
       schema.fields.flatMap((field) => {
         const own = messageLimits(schema).byNumber.get(field.number)

@@ -10,7 +10,7 @@ const value = z.discriminatedUnion('type', [
 ])
 export type Value = z.infer<typeof value>
 
-/** The text of a statement, or the number under which it was stored. */
+/** The text of a statement, or the number of a stored one. */
 const sqlText = { sql: z.string().nullish(), sql_id: z.int().nullish() }
 
 const stmt = z.object({
@@ -74,7 +74,7 @@ export interface BatchResult {
   readonly step_errors: readonly (HranaError | null)[]
 }
 
-/** Ends the request with a status of HTTP, and its stream. */
+/** Ends the request with an HTTP status, and closes its stream. */
 export class StreamFailure extends Error {
   readonly status: number
   readonly code: string | null

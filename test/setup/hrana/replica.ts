@@ -1,7 +1,7 @@
 import { renameSync, rmSync } from 'node:fs'
 import Libsql from 'libsql'
 
-/** A copy of a database as it was some time ago. */
+/** A copy of a database at an earlier time. */
 export class Replica {
   readonly file: string
   readonly #primary: string

@@ -8,15 +8,15 @@ import { HranaStream, isReadOnly } from './stream.ts'
 import { HeldStreams } from './streams.ts'
 
 export interface HranaServerOptions {
-  /** `<name>.db` in it is the database at the path `/<name>/`. */
+  /** `<name>.db` in it is the database with the path `/<name>/`. */
   readonly directory: string
-  /** What requests must show as a bearer token; `null`: nothing. */
+  /** The required bearer token. `null`: none. */
   readonly token: string | null
   readonly transactionMs: number
   readonly idleMs: number
   /**
-   * `hands on`: is a replica, and answers itself only programs that read; `answers all`: one that answers all that
-   * reads by itself, whatever else is asked with it; `null`: is the primary.
+   * `hands on`: a replica that answers only read-only programs. `answers all`: a replica that answers every read, whatever is
+   * requested with it. `null`: the primary.
    */
   readonly replica: 'hands on' | 'answers all' | null
   readonly lagMs: number
@@ -25,12 +25,12 @@ export interface HranaServerOptions {
 const NAME = /^[a-z0-9_]+$/
 const ROUTE = /^\/([a-z0-9_]+)\/v([23])(?:\/(pipeline|cursor))?$/
 
-/** Serves files of libSQL by "Hrana over HTTP", versions 2 and 3, in JSON. */
+/** Serves libSQL files with "Hrana over HTTP", versions 2 and 3, in JSON. */
 export class HranaServer {
   readonly #options: HranaServerOptions
   readonly #streams: HeldStreams
   readonly #replicas = new Map<string, Replica>()
-  /** Connections that no stream uses, by file. */
+  /** Unused connections by file. */
   readonly #free = new Map<string, Libsql.Database[]>()
   readonly #http: Server
 
@@ -69,7 +69,7 @@ export class HranaServer {
     else await this.#cursor(file, body, response)
   }
 
-  /** Makes and drops databases, as servers do by interfaces of their own. */
+  /** Creates and drops databases, as servers do with their own interfaces. */
   #administer(method: string, name: string, query: URLSearchParams, response: ServerResponse): void {
     const fileOf = (database: string) => {
       if (!NAME.test(database)) throw new StreamFailure(400, 'this is no name of a database')
@@ -100,7 +100,7 @@ export class HranaServer {
         const outcome = await held.stream.run(request)
         results.push('error' in outcome ? { type: 'error', ...outcome } : { type: 'ok', ...outcome })
       }
-      // Who asked is gone, and nobody knows the next baton.
+      // The caller is gone, and nobody knows the next baton.
       if (response.destroyed) this.#streams.drop(held)
       else send(response, 200, { baton: this.#streams.release(held), base_url: null, results })
     } catch (error) {
@@ -144,7 +144,7 @@ export class HranaServer {
     return local ? this.#streamOnCopy(copy.file) : this.#streamOn(file)
   }
 
-  /** Connections are used again: what a stream sets for itself ends with its transaction here. */
+  /** Connections are reused. A stream's settings end with its transaction. */
   #streamOn(file: string): HranaStream {
     const free = this.#free.get(file) ?? []
     this.#free.set(file, free)
@@ -155,7 +155,7 @@ export class HranaServer {
     })
   }
 
-  /** The copy is another file the next time. */
+  /** The copy is a new file each time. */
   #streamOnCopy(file: string): HranaStream {
     const database = new Libsql(file, { timeout: 0 })
     database.pragma('query_only = ON')
@@ -163,7 +163,7 @@ export class HranaServer {
   }
 }
 
-/** The texts of what a program runs, stored ones included. */
+/** The texts of a program's statements, including stored ones. */
 function textsOf(requests: readonly StreamRequest[]): readonly string[] {
   return requests.flatMap((request) => {
     switch (request.type) {

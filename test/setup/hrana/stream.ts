@@ -3,16 +3,16 @@ import Libsql from 'libsql'
 import type { Batch, BatchResult, Condition, HranaError, Stmt, StmtResult, StreamRequest, Value } from './protocol.ts'
 
 const CONTROL = /^\s*(?:begin|commit|rollback|savepoint|release)\b/i
-/** How long a statement waits for the lock of another stream. */
+/** The time limit for another stream's lock. */
 const LOCK_PATIENCE_MS = 5_000
 const POLL_MS = 2
 
 export interface StreamLimits {
-  /** How long a transaction may last before it is rolled back. */
+  /** The longest duration of a transaction before it is rolled back. */
   readonly transactionMs: number
 }
 
-/** The errors that the server, not SQLite, answers with, in the same place. */
+/** Errors of the server, not of SQLite, in the same place. */
 class StatementError extends Error {
   readonly code: string
 
@@ -24,19 +24,19 @@ class StatementError extends Error {
 
 type Outcome = { readonly response: object } | { readonly error: HranaError }
 
-/** A stream: one connection to the database, and the statements stored on it. */
+/** A stream: one connection to the database, and its stored statements. */
 export class HranaStream {
   readonly #database: Libsql.Database
   readonly #limits: StreamLimits
   readonly #give: (database: Libsql.Database) => void
   readonly #sqls = new Map<number, string>()
   #timer: NodeJS.Timeout | null = null
-  /** Its transaction was rolled back for lasting too long, which its next program is told. */
+  /** Its transaction exceeded the limit and was rolled back. The next program gets this error. */
   #timedOut = false
   #metLock = false
   closed = false
 
-  /** `give`: takes the connection back when the stream is closed. */
+  /** `give`: takes the connection when the stream is closed. */
   constructor(database: Libsql.Database, limits: StreamLimits, give: (database: Libsql.Database) => void) {
     this.#database = database
     this.#limits = limits
@@ -48,7 +48,7 @@ export class HranaStream {
     this.closed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
     if (this.#database.inTransaction) this.#database.exec('rollback')
-    // One that gave up before a lock may not be able to commit any more.
+    // A connection that gave up waiting for a lock may be unable to commit.
     if (this.#metLock) this.#database.close()
     else this.#give(this.#database)
   }
@@ -153,13 +153,13 @@ export class HranaStream {
     }
   }
 
-  /** Begins or ends a transaction. Prepared, it would stand in the way of the next commit after it met a lock. */
+  /** Begins or ends a transaction. As a prepared statement it would block the next commit after it met a lock. */
   #command(sql: string): StmtResult {
     this.#database.exec(sql)
     return { cols: [], rows: [], affected_row_count: 0, last_insert_rowid: null }
   }
 
-  /** Prepared once, and run until no lock is in its way. */
+  /** Prepared once and retried until no lock blocks it. */
   #prepared(sql: string, parameters: Parameters, wantsRows: boolean): () => StmtResult {
     const statement = this.#database.prepare(sql)
     if (!statement.reader) {
@@ -169,7 +169,7 @@ export class HranaStream {
       }
     }
     const cols = statement.columns().map(({ name, type }) => ({ name, decltype: type }))
-    // In raw mode a row is a list of its values.
+    // In raw mode a row is a list of values.
     statement.safeIntegers(true).raw(true)
     return () => {
       const before = this.#changes()
@@ -183,7 +183,7 @@ export class HranaStream {
     }
   }
 
-  /** Of all statements so far; a statement that answers rows does not tell its own. */
+  /** The changes of all statements so far. A statement with result rows does not report its own. */
   #changes(): number {
     const [row] = this.#database.prepare('select total_changes() as n').all([])
     return typeof row === 'object' && row !== null && 'n' in row ? Number(row.n) : 0
@@ -195,7 +195,7 @@ export class HranaStream {
     return { params: [], cols, is_explain: /^\s*explain\b/i.test(sql), is_readonly: isReadOnly(sql) }
   }
 
-  /** Waits for another stream's lock without keeping it from letting go. */
+  /** Waits for another stream's lock without blocking its release. */
   async #unlocked<T>(work: () => T): Promise<T> {
     for (const until = performance.now() + LOCK_PATIENCE_MS; ; await sleep(POLL_MS)) {
       try {
@@ -208,7 +208,7 @@ export class HranaStream {
     }
   }
 
-  /** A transaction that lasts too long keeps all others from writing. */
+  /** A transaction that is too long would block all other writers. */
   #watch(): void {
     const { inTransaction } = this.#database
     if (inTransaction && this.#timer === null) {
@@ -224,7 +224,7 @@ export class HranaStream {
     }
   }
 
-  /** What a program is told whose transaction was rolled back; the one after it runs outside of any. */
+  /** The errors of a program whose transaction was rolled back. The next program runs outside of any transaction. */
   #timeouts(): readonly StatementError[] {
     const timedOut = this.#timedOut
     this.#timedOut = false
@@ -263,7 +263,7 @@ function hranaValue(value: unknown): Value {
   return { type: 'text', value: String(value) }
 }
 
-/** Of SQLite's codes servers tell the first part only. */
+/** Servers report only the first part of SQLite's codes. */
 function hranaError(error: unknown): HranaError {
   if (error instanceof StatementError) return { message: error.message, code: error.code }
   if (!(error instanceof Libsql.SqliteError)) return { message: String(error), code: 'INTERNAL' }
@@ -274,7 +274,7 @@ function hranaError(error: unknown): HranaError {
 
 const PRIMARY: ReadonlyMap<number, string> = new Map([[19, 'SQLITE_CONSTRAINT']])
 
-/** Whether a replica answers a statement itself; it hands on to the primary what is none of these. */
+/** Whether a replica answers a statement itself. Otherwise it forwards the statement to the primary. */
 export function isReadOnly(sql: string): boolean {
   return /^\s*(select|with|begin|commit|rollback|explain)\b/i.test(sql)
 }

@@ -2,19 +2,19 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { StreamFailure } from './protocol.ts'
 import type { HranaStream } from './stream.ts'
 
-/** How long a stream that expired is remembered, so that its client is told why it is gone. */
+/** How long an expired stream is remembered, so that its client gets the reason. */
 const REMEMBERED_MS = 60_000
 
 interface Held {
   readonly id: string
   readonly stream: HranaStream
   sequence: number
-  /** A request is at work on it. */
+  /** A request is using it. */
   busy: boolean
   timer: NodeJS.Timeout | null
 }
 
-/** The streams that are kept between requests, by batons: each is good for one request, and signed. */
+/** The streams between requests, by baton. Each baton is signed and valid for one request. */
 export class HeldStreams {
   readonly #key = randomBytes(32)
   readonly #idleMs: number
@@ -25,7 +25,7 @@ export class HeldStreams {
     this.#idleMs = idleMs
   }
 
-  /** @throws StreamFailure for a baton that is forged, used already, or of a stream that is gone. */
+  /** @throws StreamFailure for a baton that is forged, used, or of a closed stream. */
   take(baton: string): Held {
     const { id, sequence } = this.#read(baton)
     const held = this.#held.get(id)
@@ -48,7 +48,7 @@ export class HeldStreams {
     return held
   }
 
-  /** The baton for the next request; `null`: the stream is closed. */
+  /** The baton for the next request. `null`: the stream is closed. */
   release(held: Held): string | null {
     held.busy = false
     if (held.stream.closed) {

@@ -8,7 +8,7 @@ import { call, GOOD_SECRET, startServer, tokenRoutes } from './harness.ts'
 const { mintToken } = TokenService.method
 const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
 
-it('one connection carries so many calls at once, and others wait for their turn', async () => {
+it('one connection carries a limited number of calls at once, and others wait', async () => {
   let running = 0
   let most = 0
   const held: (() => void)[] = []
@@ -32,7 +32,7 @@ it('one connection carries so many calls at once, and others wait for their turn
   expect(most).toBe(2)
 })
 
-it('a peer is told how many calls a connection carries, and refused more', async () => {
+it('a peer is told the limit of calls on a connection, and refused more', async () => {
   const server = await startServer(tokenRoutes(), { limits: { maxConcurrentStreams: 7 } })
   const session = connect(`http://${server.address}`)
   const [settings] = await once(session, 'remoteSettings')
@@ -40,7 +40,7 @@ it('a peer is told how many calls a connection carries, and refused more', async
   session.destroy()
 })
 
-it('a connection is asked to go when it is old enough, and calls go on over the next one', async () => {
+it('an old connection is closed gracefully, and calls continue over the next one', async () => {
   const routes = tokenRoutes({ mintToken: async () => success({}) })
   const server = await startServer(routes, { limits: { maxConnectionAgeMs: 300, maxConnectionAgeGraceMs: 300 } })
   const session = connect(`http://${server.address}`)
@@ -54,7 +54,7 @@ it('a connection is asked to go when it is old enough, and calls go on over the 
   }
 })
 
-it('a connection that its peer ended first lives no longer than others: nor do the calls on it', async () => {
+it('a connection that its peer ended first lives no longer than others, including its calls', async () => {
   const server = await startServer(tokenRoutes(), { limits: { maxConnectionAgeMs: 300, maxConnectionAgeGraceMs: 300 } })
   const session = connect(`http://${server.address}`)
   const headers = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' }

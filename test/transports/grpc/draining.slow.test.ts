@@ -46,7 +46,7 @@ async function startWith(routes: readonly Route[], limits: Partial<GrpcLimits>) 
 }
 
 describe.each(KEEPALIVES_MS)('with a ping every %d ms', (keepaliveTimeMs) => {
-  it('a call on a connection that is asked to go is answered', async () => {
+  it('a call on a draining connection is answered', async () => {
     const held = heldCalls()
     const { connection } = await startWith(held.routes, { keepaliveTimeMs, maxConnectionAgeMs: AGE_MS })
     const running = connection.call(mintToken, { client })
@@ -57,7 +57,7 @@ describe.each(KEEPALIVES_MS)('with a ping every %d ms', (keepaliveTimeMs) => {
     connection.close()
   })
 
-  it('a call under way is answered by a server that stops', async () => {
+  it('a running call is answered by a stopping server', async () => {
     const held = heldCalls()
     const { connection, server } = await startWith(held.routes, { keepaliveTimeMs })
     const running = connection.call(mintToken, { client })
@@ -70,7 +70,7 @@ describe.each(KEEPALIVES_MS)('with a ping every %d ms', (keepaliveTimeMs) => {
     connection.close()
   })
 
-  it('a peer that answers is kept', async () => {
+  it('a connection to a responding peer is kept', async () => {
     const { address } = await startWith(tokenRoutes(), { keepaliveTimeMs, keepaliveTimeoutMs: 500 })
     const session = connect(`http://${address}`)
     await once(session, 'connect')
@@ -80,7 +80,7 @@ describe.each(KEEPALIVES_MS)('with a ping every %d ms', (keepaliveTimeMs) => {
   })
 })
 
-it('a peer that answers no ping is let go, with the calls it left behind', async () => {
+it('a connection to a peer that answers no ping is closed with its calls', async () => {
   const held = heldCalls()
   const { address, state } = await startWith(held.routes, { keepaliveTimeMs: 50, keepaliveTimeoutMs: 50 })
   const [host = '', port] = address.split(':')
@@ -110,7 +110,7 @@ describe('a watch', () => {
     })
   }
 
-  it('hears that its connection is asked to go, and ends with its status', async () => {
+  it('ends with its status when its connection drains', async () => {
     const { connection, state } = await startWith(lasting(), { maxConnectionAgeMs: AGE_MS, keepaliveTimeMs: 20 })
     const watch = connection.stream(streamProbe({ anyone: true }).method.try, {})
     const refused = await refusalOf(watch.ended)
@@ -121,7 +121,7 @@ describe('a watch', () => {
     connection.close()
   })
 
-  it('hears of it when the server stops', async () => {
+  it('ends with its status when the server stops', async () => {
     const { connection, server } = await startWith(lasting(), { keepaliveTimeMs: 20 })
     const watch = connection.stream(streamProbe({ anyone: true }).method.try, {})
     await expect.poll(() => watch.items.length).toBe(1)
@@ -131,7 +131,7 @@ describe('a watch', () => {
     connection.close()
   })
 
-  it('of the health ends in order when its connection is asked to go', async () => {
+  it('of the health ends properly when its connection drains', async () => {
     const { connection, state } = await startWith(tokenRoutes(), { maxConnectionAgeMs: AGE_MS, keepaliveTimeMs: 20 })
     state.setServing(true)
     const watch = connection.stream(Health.method.watch, { service: '' })
@@ -150,7 +150,7 @@ describe('a call that outlasts the grace', () => {
     ['that issues a token', (on: Connection) => on.call(mintToken, { client }), UNSAFE],
   ] as const
 
-  it.each(calls)('of a server that stops, one %s, is told whether to call again', async (_name, begin, safe) => {
+  it.each(calls)('of a stopping server, one %s, is told whether to retry', async (_name, begin, safe) => {
     const held = heldCalls()
     const { connection, server, lines } = await startWith(held.routes, { keepaliveTimeMs: 20 })
     const running = refusalOf(begin(connection))
@@ -178,7 +178,7 @@ describe('a call that outlasts the grace', () => {
     connection.close()
   })
 
-  it('of another connection goes on', async () => {
+  it('of another connection continues', async () => {
     const held = heldCalls()
     const server = await startWith(held.routes, { maxConnectionAgeMs: 1_000, maxConnectionAgeGraceMs: 10 })
     const running = refusalOf(server.connection.call(mintToken, { client }))
@@ -193,7 +193,7 @@ describe('a call that outlasts the grace', () => {
     server.connection.close()
   })
 
-  it('notices by its signal', async () => {
+  it('is notified by its signal', async () => {
     const noticed = Promise.withResolvers<void>()
     const begun = Promise.withResolvers<void>()
     const routes = tokenRoutes({

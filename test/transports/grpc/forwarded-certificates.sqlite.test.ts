@@ -87,7 +87,7 @@ async function refusedThrough(headers: Readonly<Record<string, string>>, identit
 }
 
 describe('the certificate that Envoy forwards', () => {
-  it('is that of the caller, from Cert or from the beginning of Chain', async () => {
+  it('is that of the caller, from Cert or the first of Chain', async () => {
     const by = `By=spiffe://mesh/edge;Hash=${hexHash(orders)}`
     for (const value of [
       cert(orders),
@@ -100,7 +100,7 @@ describe('the certificate that Envoy forwards', () => {
     }
   })
 
-  it('may be followed by those that lead to the CA', async () => {
+  it('may be followed by intermediate certificates', async () => {
     const chain = urlEncoded(distant, intermediate)
     expect(await boundThrough(xfcc(`${cert(distant)};Chain="${chain}"`))).toBe(distant.thumbprint)
     expect(await refusedThrough(xfcc(cert(distant)))).toEqual(['OAUTH_INVALID_CLIENT'])
@@ -108,7 +108,7 @@ describe('the certificate that Envoy forwards', () => {
     expect(await refusedThrough(xfcc(`Chain="${urlEncoded(intermediate, distant)}"`))).toEqual(['OAUTH_INVALID_CLIENT'])
   })
 
-  it('lets the bearer use what is bound to it, and nobody else', async () => {
+  it('lets only its bearer use tokens bound to it', async () => {
     const { client } = await tlsClient()
     const asOrders = metadataOf(xfcc(cert(orders)))
     const { token } = await through(proxy).call(mintToken, { client }, asOrders)
@@ -123,7 +123,7 @@ describe('the certificate that Envoy forwards', () => {
     expect(await reasonOf(billing, xfcc(cert(orders)))).toBe('OAUTH_INVALID_TOKEN')
   })
 
-  it('leaves clients alone that prove themselves otherwise', async () => {
+  it('does not affect clients with another authentication method', async () => {
     const { client } = await server.registerClient({ scopes: ['a'] })
     for (const metadata of [{}, xfcc(cert(orders))]) {
       const { token } = await through(proxy).call(mintToken, { client }, { metadata })
@@ -164,14 +164,14 @@ describe('the certificate that Envoy forwards', () => {
     expect(await refusedThrough(xfcc(value))).toEqual(['OAUTH_INVALID_REQUEST', XFCC])
   })
 
-  it('is refused beside the header of RFC 9440', async () => {
+  it('is refused together with the header of RFC 9440', async () => {
     for (const name of ['client-cert', 'client-cert-chain']) {
       const headers = { ...xfcc(cert(orders)), [name]: byteSequence(orders) }
       expect(await refusedThrough(headers)).toEqual(['OAUTH_INVALID_REQUEST', XFCC])
     }
   })
 
-  it.each([XFCC, 'client-cert', 'client-cert-chain'])('is refused where %s comes twice', async (name) => {
+  it.each([XFCC, 'client-cert', 'client-cert-chain'])('is refused if %s occurs twice', async (name) => {
     const once = name === XFCC ? cert(orders) : byteSequence(orders)
     const doubled = credentials.createFromMetadataGenerator((_options, callback) => {
       const metadata = new Metadata()
@@ -187,14 +187,14 @@ describe('the certificate that Envoy forwards', () => {
     expect([refused.reason, ...refused.violations]).toEqual(['OAUTH_INVALID_REQUEST', name])
   })
 
-  it('counts for nothing from anyone but a proxy: not by a part of its name, nor from another CA', async () => {
+  it('is ignored from other peers than a proxy, such as one with a similar name or of another CA', async () => {
     for (const identity of [almost, impostor, billing, null]) {
       expect(await refusedThrough(xfcc(cert(orders)), identity)).toEqual(['OAUTH_INVALID_CLIENT'])
       expect(await refusedThrough(xfcc('x'), identity)).toEqual(['OAUTH_INVALID_CLIENT'])
     }
   })
 
-  it('never stands beside the certificate of the proxy', async () => {
+  it('is never replaced by the certificate of the proxy', async () => {
     const { client } = await tlsClient('uri:spiffe://mesh/edge')
     for (const metadata of [{}, xfcc(cert(orders))]) {
       expect((await refusalOf(through(proxy).call(mintToken, { client }, { metadata }))).reason).toBe(
@@ -203,7 +203,7 @@ describe('the certificate that Envoy forwards', () => {
     }
   })
 
-  it('says why it is refused', async () => {
+  it('is refused with the reason', async () => {
     const messageOf = async (value: string) =>
       (await refusalOf(through(proxy).call(mintToken, await tlsClient(), metadataOf(xfcc(value))))).message
     expect(await messageOf(cert(impostor))).toContain('The client CA of this server did not issue')
@@ -215,7 +215,7 @@ describe('the certificate that Envoy forwards', () => {
     expect(JSON.stringify(server.lines)).not.toContain('BEGIN%20CERTIFICATE')
   })
 
-  it('is refused when its time is over, also if it was good before', async () => {
+  it('is refused after its expiry, also if it was valid before', async () => {
     const { client } = await tlsClient()
     const asBrief = metadataOf(xfcc(cert(brief)))
     await through(proxy).call(mintToken, { client }, asBrief)
@@ -258,7 +258,7 @@ describe('the certificate that a proxy forwards over HTTP', () => {
     return promise
   }
 
-  it('counts in calls and in the forms of OAuth', async () => {
+  it('applies to calls and to the OAuth forms', async () => {
     const { client } = await tlsClient()
     const body = JSON.stringify({ client })
     expect((await post({ body, headers: xfcc(cert(orders)) })).status).toBe(200)
@@ -276,7 +276,7 @@ describe('the certificate that a proxy forwards over HTTP', () => {
     expect([refused.status, JSON.parse(refused.text).error]).toEqual([400, 'invalid_request'])
   })
 
-  it('is refused where a header comes twice, and does not count in trailers', async () => {
+  it('is refused if a header occurs twice, and ignored in trailers', async () => {
     const body = JSON.stringify(await tlsClient())
     const once = cert(orders)
     const twice = await post({ body, headers: { [XFCC]: [once, once] } })
@@ -285,7 +285,7 @@ describe('the certificate that a proxy forwards over HTTP', () => {
     expect((await post({ body, headers: { 'transfer-encoding': 'chunked' }, trailers: xfcc(once) })).status).toBe(401)
   })
 
-  it('is not looked for in headers that no port takes', async () => {
+  it('is not read from headers that no port accepts', async () => {
     const body = JSON.stringify(await tlsClient())
     const headers = xfcc(`${cert(orders)};Subject="${'a'.repeat(100_000)}"`)
     // The connection may be closed while the rest of the header is on its way.
@@ -299,7 +299,7 @@ describe('the certificate that a proxy forwards over HTTP', () => {
 
 // At the end: it takes the CA away from the connections of the others.
 describe('the CA of forwarded certificates', () => {
-  it('is the one of the file, as it is replaced', async () => {
+  it('is reloaded from its file', async () => {
     const { client } = await tlsClient()
     const connection = through(proxy)
     const asOrders = metadataOf(xfcc(cert(orders)))

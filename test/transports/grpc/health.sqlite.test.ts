@@ -22,7 +22,7 @@ function watch(client: Client, service: string): ClientReadableStream<HealthChec
 
 describe('health', () => {
   it.each(['', 'qscope.v1.TokenService', 'grpc.health.v1.Health'])(
-    'is NOT_SERVING for "%s" until told',
+    'is initially NOT_SERVING for "%s"',
     async (service) => {
       const server = await startServer(tokenRoutes())
       const check = async () => (await call(server.client, Health.method.check, { service })).message?.status
@@ -53,7 +53,7 @@ describe('health', () => {
     expect(Object.keys(message?.statuses ?? {}).sort()).toEqual(['', 'grpc.health.v1.Health', 'qscope.v1.TokenService'])
   })
 
-  it('tells watchers of every change, and ends their streams at shutdown', async () => {
+  it('sends every change to watchers, and ends their streams at shutdown', async () => {
     const server = await startServer(tokenRoutes())
     const seen: Serving[] = []
     for await (const response of watch(server.client, '')) {
@@ -64,7 +64,7 @@ describe('health', () => {
     expect(seen).toEqual([Serving.NOT_SERVING, Serving.SERVING, Serving.NOT_SERVING])
   })
 
-  it('tells watchers of an unknown service so, without ending the stream', async () => {
+  it('reports an unknown service to watchers without ending the stream', async () => {
     const server = await startServer(tokenRoutes())
     const stream = watch(server.client, 'no.such')
     stream.on('error', () => undefined)

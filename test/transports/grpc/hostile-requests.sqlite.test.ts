@@ -30,8 +30,8 @@ const hostile: readonly (readonly [string, Uint8Array])[] = [
   ['unknown fields', flood([], [0x78, 0x00])],
 ]
 
-describe('a message of a megabyte from nobody', () => {
-  it.each(hostile)('with %s is refused before anybody decodes it', async (_what, bytes) => {
+describe('an unauthenticated message of a megabyte', () => {
+  it.each(hostile)('with %s is refused before it is decoded', async (_what, bytes) => {
     const server = await startServer(tokenRoutes({ batchMintTokens: async () => success({}) }))
     for (let times = 0; times < 5; times += 1) {
       const { error } = await call(server.client, batchMintTokens, bytes)

@@ -103,7 +103,7 @@ describe.each(['v1', 'v1alpha'] as const)('reflection %s', (version) => {
     expect(responses[1]?.messageResponse).toMatchObject({ value: { extensionNumber: expect.arrayContaining([1159]) } })
   })
 
-  it('answers NOT_FOUND for what there is not, and stays open', async () => {
+  it('answers NOT_FOUND for unknown names, and stays open', async () => {
     const server = await startServer(tokenRoutes())
     const responses = await ask(
       server.client,
@@ -127,7 +127,7 @@ describe('reflection', () => {
     ),
   )
 
-  it('carries the comments of the source', async () => {
+  it('includes the comments of the source', async () => {
     const server = await startServer(tokenRoutes())
     const [file] = filesOf(
       await ask(server.client, 'v1', { case: 'fileContainingSymbol', value: 'qscope.v1.TokenService.MintToken' }),
@@ -136,7 +136,7 @@ describe('reflection', () => {
     expect(comments.join()).toContain('MintToken ')
   })
 
-  it('keeps few streams of one address open, refuses more with a reason, and gives places back', async () => {
+  it('limits the streams of an address, refuses more with a reason, and frees their places', async () => {
     const server = await startServer(tokenRoutes())
     const session = shutWindow(server.address)
     onTestFinished(() => session.destroy())
@@ -159,7 +159,7 @@ describe('reflection', () => {
       .toHaveLength(1)
   })
 
-  it('answers no question before the answers to earlier ones were read', async () => {
+  it('answers no request before earlier answers were read', async () => {
     const server = await startServer(tokenRoutes())
     const session = shutWindow(server.address)
     onTestFinished(() => session.destroy())
@@ -170,7 +170,7 @@ describe('reflection', () => {
     expect(others).toHaveLength(1_500)
   })
 
-  it('refuses what is no request, and what is too large to be one', async () => {
+  it('refuses invalid and oversized requests', async () => {
     const server = await startServer(tokenRoutes())
     for (const message of [Buffer.of(0xff, 0xff), Buffer.alloc(1_000_000, Buffer.of(0x78, 0))]) {
       const session = connectHttp2(`http://${server.address}`)

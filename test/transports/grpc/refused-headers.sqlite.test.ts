@@ -37,22 +37,22 @@ async function endOf(peer: Peer): Promise<Record<string, string>> {
   return peer.fieldsOf(payload)
 }
 
-describe('a call whose headers say two things', () => {
-  it('is reset for a host beside another :authority (RFC 9113 §8.3.1)', async () => {
+describe('a call with contradictory headers', () => {
+  it('is reset for a host that differs from :authority (RFC 9113 §8.3.1)', async () => {
     const { peer, heard } = await called([['host', 'elsewhere']])
     expect(await peer.resetOf(1)).toBe(CODE.PROTOCOL_ERROR)
     expect(heard).toEqual([])
   })
 
-  it('is answered where the host is the same', async () => {
+  it('is answered if the host is the same', async () => {
     const { peer, heard } = await called([['host', 'localhost']])
     await peer.until(({ type, stream }) => type === TYPE.DATA && stream === 1)
     expect(heard).toEqual(['called'])
   })
 })
 
-describe('a call in an encoding that is not spoken', () => {
-  it.each(['deflate', 'br'])('(%s) is refused, and told which are', async (encoding) => {
+describe('a call in an unsupported encoding', () => {
+  it.each(['deflate', 'br'])('(%s) is refused with the supported ones', async (encoding) => {
     const { peer, heard } = await called([['grpc-encoding', encoding]])
     const end = await endOf(peer)
     expect(end).toMatchObject({ 'grpc-status': `${status.UNIMPLEMENTED}`, 'grpc-accept-encoding': 'identity,gzip' })

@@ -162,7 +162,7 @@ describe('stopping', () => {
     await stopped
   })
 
-  it('answers calls that were on their way when it began to drain: the connection says which are the last', async () => {
+  it('answers calls that were in transit when it began to drain: GOAWAY names the last one', async () => {
     const token = { accessToken: 'qat_on_its_way' }
     const server = await startServer(tokenRoutes({ mintToken: async () => success({ token }) }))
     server.state.drain()
@@ -170,7 +170,7 @@ describe('stopping', () => {
     expect(message?.token?.accessToken).toBe('qat_on_its_way')
   })
 
-  it('aborts what still runs after the grace', async () => {
+  it('aborts running calls after the grace period', async () => {
     const tookMs = await calmest(900, async () => {
       const slow = slowRoutes()
       const server = await startServer(slow.routes)
@@ -188,7 +188,7 @@ describe('stopping', () => {
 })
 
 describe('starting', () => {
-  it('says in one line that the address is taken', async () => {
+  it('reports in one line that the address is in use', async () => {
     const first = await startServer(tokenRoutes())
     await expect(startServer(tokenRoutes(), { listen: { host: '127.0.0.1', port: first.port } })).rejects.toThrow(
       `gRPC cannot listen on ${first.address}: the address is already in use`,
@@ -199,7 +199,7 @@ describe('starting', () => {
     ['no-such-host.invalid', 50051],
     ['127.0.0.1', 99999],
     ['192.0.2.1', 50051],
-  ])('says in one line what is wrong with %s:%i', async (host, port) => {
+  ])('reports in one line the problem of %s:%i', async (host, port) => {
     const started = startServer(tokenRoutes(), { listen: { host, port } })
     await expect(started).rejects.toThrow(new RegExp(`^gRPC cannot listen on ${host}:${port}: [^\\n]+$`))
   })

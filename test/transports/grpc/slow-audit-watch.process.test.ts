@@ -53,7 +53,7 @@ describe('watchers of the audit log that read nothing', () => {
   const idsOf = (items: readonly WatchAuditEventsResponse[]) =>
     items.flatMap(({ event }) => (event?.eventType === 'token.issued' ? [event.eventId] : []))
 
-  it('cost little, hold up nobody, and miss nothing when they read on', async () => {
+  it('cost little, delay no others, and miss nothing when they continue', async () => {
     const { token } = await connection.call(mintToken, { client: client() })
     const bearer = token?.accessToken ?? ''
     const prompt = connection.stream(watchAuditEvents, {}, { bearer, deadlineMs: LONG })

@@ -13,7 +13,7 @@ const minting = tokenRoutes({
 })
 
 describe('calls that arrive together', () => {
-  it('begin in turns, in their order, and those of another connection between them', async () => {
+  it('start in several turns, in order, interleaved with those of another connection', async () => {
     const arrivals = new SpreadArrivals()
     const [many, one] = [{}, {}]
     const begun: string[] = []
@@ -46,7 +46,7 @@ describe('calls that arrive together', () => {
     ['with an error', {}, 1],
     ['with data, to a method that there is not', { ':path': '/no.such.Service/Method' }, 8],
     ['with data, in a type that is not known', { 'content-type': 'text/plain' }, 0],
-  ])('may be broken off before they have begun, %s', async (_how, headers, code) => {
+  ])('may be cancelled before they have started, %s', async (_how, headers, code) => {
     const server = await startServer(minting)
     const raw = await openRaw(Number(server.address.split(':')[1]))
     const reset = Buffer.of(0, 0, 0, code)

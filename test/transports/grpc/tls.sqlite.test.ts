@@ -74,16 +74,16 @@ describe('a server with TLS', async () => {
     return connection.call(mintToken, { client: server.admin.client, scopes: [] }).finally(connection.close)
   }
 
-  it('answers callers who trust its certificate, and whose it is', async () => {
+  it('answers only callers that trust its certificate', async () => {
     expect((await mint()).token?.accessToken).toMatch(/^qat_/)
     expect((await refusalOf(mint(channelOf(alone)))).status).toBe('UNAVAILABLE')
   })
 
-  it('answers nobody in plaintext', async () => {
+  it('answers no plaintext', async () => {
     expect((await refusalOf(mint(credentials.createInsecure()))).status).toBe('UNAVAILABLE')
   })
 
-  it('speaks TLS 1.2 and 1.3, and nothing older', async () => {
+  it('supports TLS 1.2 and 1.3, and nothing older', async () => {
     const only = (version: 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3') =>
       certificateShownAt(server.address, {
         ca: ca.cert,
@@ -96,15 +96,12 @@ describe('a server with TLS', async () => {
     await expect(only('TLSv1.1')).rejects.toThrow(/version/i)
   })
 
-  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
-    'begins every connection anew: no session is resumed over %s',
-    async (version) => {
-      const only = { ca: ca.cert, minVersion: version, maxVersion: version }
-      expect(await resumesSessions(server.address, only)).toBe(false)
-    },
-  )
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('resumes no session over %s', async (version) => {
+    const only = { ca: ca.cert, minVersion: version, maxVersion: version }
+    expect(await resumesSessions(server.address, only)).toBe(false)
+  })
 
-  it('asks for no certificate, and takes none it is offered for anything', async () => {
+  it('does not request a client certificate, and ignores one', async () => {
     expect((await mint(channelOf(ca, caller))).token).toBeDefined()
   })
 })
@@ -113,7 +110,7 @@ describe('new certificate files', async () => {
   const server = await serve({ QSCOPE_TLS_CLIENT_CA_FILE: files.ca })
   afterAll(() => server.stop())
 
-  it('are shown to new connections under load, while open ones go on and no call fails', async () => {
+  it('are used for new connections under load, while open ones continue and no call fails', async () => {
     const steady = connect(server.address, { ownSocket: true, channel: channelOf(ca) })
     let running = true
     let calls = 0
@@ -137,7 +134,7 @@ describe('new certificate files', async () => {
     steady.close()
   })
 
-  it('that do not fit together, or are none, or are gone, leave the old ones, and are told in the log once each', async () => {
+  it('that do not match, are invalid or missing keep the old ones in use, and are logged once each', async () => {
     put(second)
     await server.said(/TLS certificate replaced/)
     const broken: readonly (() => void)[] = [
@@ -165,7 +162,7 @@ describe('QSCOPE_TLS_CLIENT_AUTH=require', async () => {
   )
   afterAll(() => server.stop())
 
-  it('lets nobody connect without a certificate of the CA', async () => {
+  it('refuses connections without a certificate of the CA', async () => {
     const mint = (identity: Identity | null) => {
       const connection = connect(server.address, { ownSocket: true, channel: channelOf(ca, identity) })
       return connection.call(mintToken, { client: server.admin.client }).finally(connection.close)

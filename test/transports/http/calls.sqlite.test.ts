@@ -61,7 +61,7 @@ describe.each(transports)('%s', (_name, transport) => {
   const clients = createClient(ClientService, transport)
   const devices = createClient(DeviceService, transport)
 
-  it('mints a token that gRPC knows', async () => {
+  it('mints a token that is valid over gRPC', async () => {
     const { token } = await tokens.mintToken({ client: orders.client, scopes: ['orders.read'] })
     expect(token?.scopes).toEqual(['orders.read'])
     const seen = await server.call(TokenService.method.introspectToken, {
@@ -71,7 +71,7 @@ describe.each(transports)('%s', (_name, transport) => {
     expect(seen).toMatchObject({ active: true, claims: { clientId: 'orders' } })
   })
 
-  it('takes Basic and Bearer from the header, and refuses both ways in at once', async () => {
+  it('accepts Basic and Bearer in the header, and refuses both at once', async () => {
     const { token } = await tokens.mintToken({}, { headers: asOrders })
     expect(token?.scopes).toEqual(['orders.read', 'orders.write'])
     const bearer = { authorization: `Bearer ${server.admin.token}` }
@@ -95,7 +95,7 @@ describe.each(transports)('%s', (_name, transport) => {
     expect(detailsOf(error)).toEqual(refused.details)
   })
 
-  it('names what is missing and what is taken', async () => {
+  it('names a missing client and an existing one', async () => {
     const headers = { authorization: `Bearer ${server.admin.token}` }
     const missing = await connectErrorOf(clients.getClient({ clientId: 'nobody' }, { headers }))
     expect(missing.code).toBe(Code.NotFound)
@@ -140,7 +140,7 @@ describe.each(transports)('%s', (_name, transport) => {
     expect(error.details).toEqual([])
   })
 
-  it('refuses a list beyond its bound before it looks at who asks', async () => {
+  it('refuses a list beyond its limit before authentication', async () => {
     const request = { tokens: Array.from({ length: 1_001 }, () => '') }
     const error = await connectErrorOf(tokens.batchIntrospectTokens(request))
     expect(detailsOf(error).badRequest?.fieldViolations).toMatchObject([
@@ -150,7 +150,7 @@ describe.each(transports)('%s', (_name, transport) => {
 })
 
 describe('a call with curl', () => {
-  it('mints, and says what it is in the headers', async () => {
+  it('mints, and describes the answer in headers', async () => {
     const { status, headers, json } = await post(url, 'TokenService/MintToken', { client: proof })
     expect(status).toBe(200)
     expect(json).toMatchObject({
@@ -165,7 +165,7 @@ describe('a call with curl', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff')
   })
 
-  it('shows that a token is not active, and not only by leaving a field out', async () => {
+  it('returns an explicit false for an inactive token', async () => {
     const { json } = await post(url, 'TokenService/IntrospectToken', { token: server.unknownToken() }, asOrders)
     expect(json).toEqual({ active: false })
   })
@@ -188,14 +188,14 @@ describe('a call with curl', () => {
     })
   })
 
-  it('is told how to prove itself where it showed no token, or a bad one', async () => {
+  it('gets a challenge without a token, and with an invalid one', async () => {
     const none = await post(url, 'ClientService/ListClients', {})
     expect(none.headers.get('www-authenticate')).toBe('Bearer realm="qscope"')
     const bad = await post(url, 'ClientService/ListClients', {}, { authorization: 'Bearer qat_no' })
     expect(bad.headers.get('www-authenticate')).toBe('Bearer realm="qscope", error="invalid_token"')
   })
 
-  it('carries its ray id, or the trace id of its traceparent, or gets a fresh one', async () => {
+  it('has its ray id, or the trace id of its traceparent, or a new one', async () => {
     const rayIdOf = async (headers: Record<string, string>) =>
       (await post(url, 'TokenService/MintToken', {}, headers)).headers.get('x-ray-id')
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
@@ -206,7 +206,7 @@ describe('a call with curl', () => {
     expect(lines.some(({ msg, rayId }) => msg === 'call' && rayId === 'checkout-7')).toBe(true)
   })
 
-  it('is who its socket says, whatever a header tells', async () => {
+  it('has the address of its socket, whatever the headers', async () => {
     const headers = { ...asOrders, 'x-ray-id': 'whose', 'x-forwarded-for': '192.0.2.1', forwarded: 'for=192.0.2.1' }
     await post(url, 'TokenService/MintToken', {}, headers)
     const line = server.lines.find(({ msg, rayId }) => msg === 'call' && rayId === 'whose')
@@ -228,7 +228,7 @@ describe('a call with curl', () => {
     expect(text).toContain('"reason":"OAUTH_INVALID_REQUEST"')
   })
 
-  it('that misspells a field is told so, instead of being granted everything', async () => {
+  it('with a misspelled field is refused, instead of getting all scopes', async () => {
     const { status, json } = await post(url, 'TokenService/MintToken', { scope: ['orders.read'] }, asOrders)
     expect(status).toBe(400)
     expect(json).toMatchObject({
@@ -241,7 +241,7 @@ describe('a call with curl', () => {
     })
   })
 
-  it('that holds a secret in the wrong place finds no echo of it', async () => {
+  it('with a secret in the wrong place gets no echo of it', async () => {
     const secret = server.unknownToken()
     const wrong = [{ scopes: secret }, { [secret]: 1 }, { client: { clientSecret: [secret] } }, { lifetime: secret }]
     for (const body of wrong) {
@@ -252,12 +252,12 @@ describe('a call with curl', () => {
     expect(JSON.stringify(server.lines)).not.toContain(secret)
   })
 
-  it('takes the proto names of fields too', async () => {
+  it('accepts the proto names of fields, too', async () => {
     const body = { client: { client_id: orders.clientId, client_secret: orders.clientSecret } }
     expect((await post(url, 'TokenService/MintToken', body)).status).toBe(200)
   })
 
-  it('takes two values of authorization for what they are', async () => {
+  it('is refused with two values of authorization', async () => {
     const request = httpRequest(`${url}/qscope.v1.TokenService/MintToken`, {
       method: 'POST',
       headers: [

@@ -21,7 +21,7 @@ async function raw(url: string, request: string): Promise<string> {
 }
 
 describe('/healthz', () => {
-  it('says that the process lives, even where it does not serve', async () => {
+  it('reports that the process is alive, even if it does not serve', async () => {
     server.app.state.setServing(false)
     const response = await get('/healthz')
     server.app.state.setServing(true)
@@ -61,7 +61,7 @@ describe('/.well-known/jwks.json', () => {
 })
 
 describe('/.well-known/oauth-authorization-server', () => {
-  it('tells what the server supports, and no endpoint that it lacks (RFC 8414 §2)', async () => {
+  it("describes the server's capabilities, without missing endpoints (RFC 8414 §2)", async () => {
     const response = await get('/.well-known/oauth-authorization-server')
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('application/json')
@@ -104,7 +104,7 @@ describe('/.well-known/oauth-authorization-server', () => {
     })
   })
 
-  it('is also where the path of the issuer puts it (RFC 8414 §3.1), and nowhere else', async () => {
+  it('is also at the path for the issuer (RFC 8414 §3.1), and nowhere else', async () => {
     const there = await get('/.well-known/oauth-authorization-server/tenants/one')
     expect(await there.text()).toBe(await (await get('/.well-known/oauth-authorization-server')).text())
     expect((await get('/.well-known/oauth-authorization-server/tenants/two')).status).toBe(404)
@@ -123,7 +123,7 @@ describe('/.well-known/openid-configuration', () => {
     })
   })
 
-  it('is where either specification puts it for an issuer with a path', async () => {
+  it('is at the paths of both specifications for an issuer with a path', async () => {
     const there = await get('/tenants/one/.well-known/openid-configuration')
     expect(there.status).toBe(200)
     expect((await get('/.well-known/openid-configuration/tenants/one')).status).toBe(200)
@@ -146,7 +146,7 @@ describe('without QSCOPE_HTTP_OAUTH', () => {
 })
 
 describe('/metrics', () => {
-  it('is what the source of metrics says', async () => {
+  it('returns the metrics of its source', async () => {
     const contentType = 'text/plain; version=0.0.4; charset=utf-8'
     const { url } = await startHttp(tokenRoutes(), { metrics: async () => ({ contentType, text: 'up 1\n' }) })
     const response = await fetch(`${url}/metrics`)
@@ -155,11 +155,11 @@ describe('/metrics', () => {
     expect(await response.text()).toBe('up 1\n')
   })
 
-  it('is not there without one', async () => {
+  it('does not exist without one', async () => {
     expect((await fetch(`${(await startHttp(tokenRoutes())).url}/metrics`)).status).toBe(404)
   })
 
-  it('that fails is an accident in the log, and none of its words reach the caller', async () => {
+  it('logs a failure as an internal error, without details for the caller', async () => {
     const broken = async () => {
       throw new Error('no numbers today')
     }
@@ -187,7 +187,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
     expect(await head.text()).toBe('')
   })
 
-  it('refuses other methods, and names those there are', async () => {
+  it('refuses other methods, and lists the allowed ones', async () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
       const response = await get(path, { method })
       expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
@@ -198,7 +198,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
     expect((await get(`${path}?x=1`)).status).toBe(200)
   })
 
-  it('carries a ray id and lets no browser guess its type', async () => {
+  it('has a ray id, and disables content type sniffing', async () => {
     const { headers } = await get(path, { headers: { 'x-ray-id': 'probe-1' } })
     expect(headers.get('x-ray-id')).toBe('probe-1')
     expect(headers.get('x-content-type-options')).toBe('nosniff')
@@ -223,7 +223,7 @@ describe('what is not there', () => {
     '/..%2fhealthz',
     '*',
     'healthz',
-  ])('no other spelling of a path leads anywhere: %s', async (path) => {
+  ])('another spelling of a path is not found: %s', async (path) => {
     const answer = await raw(server.httpUrl, `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
     expect(answer).toMatch(/^HTTP\/1\.1 40[04] /)
   })

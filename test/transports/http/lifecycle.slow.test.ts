@@ -50,7 +50,7 @@ describe.each(transports)('a call over %s', (_name, transport) => {
     handler.release()
   })
 
-  it('tells its handler that the caller is gone', async () => {
+  it('notifies its handler when the caller is gone', async () => {
     const handler = stubborn()
     const { url, state, lines } = await startHttp(handler.routes)
     const tokens = createClient(TokenService, transport({ baseUrl: url, httpVersion: '1.1' }))
@@ -66,7 +66,7 @@ describe.each(transports)('a call over %s', (_name, transport) => {
     expect(lines.filter(({ level }) => Number(level) >= 50)).toEqual([])
   })
 
-  it('that streams stops its handler when the caller leaves, and counts no more', async () => {
+  it('that streams stops its handler when the caller leaves, and is no longer counted', async () => {
     const ended = Promise.withResolvers<void>()
     const service = streamProbe({ anyone: true })
     const routes = route(service, {
@@ -108,7 +108,7 @@ describe.each(transports)('a call over %s', (_name, transport) => {
 })
 
 describe('a deadline', () => {
-  it('is told by the server, not only kept by the client', async () => {
+  it('is enforced by the server, not only by the client', async () => {
     const handler = stubborn()
     const { url } = await startHttp(handler.routes)
     const late = await post(url, 'TokenService/MintToken', asOrders, { 'connect-timeout-ms': '100' })
@@ -124,7 +124,7 @@ describe('a deadline', () => {
 })
 
 describe('a server that stops', () => {
-  it('lets running calls finish, refuses new ones with a reason, says so at /readyz, and closes', async () => {
+  it('lets running calls finish, refuses new ones with a reason, reports it at /readyz, and closes', async () => {
     const handler = stubborn()
     const { url, server, state } = await startHttp(handler.routes)
     const running = post(url, 'TokenService/MintToken', asOrders)
@@ -191,7 +191,7 @@ describe('a server that stops', () => {
     handler.release()
   })
 
-  it('closes connections that are kept alive, and those that never spoke', async () => {
+  it('closes keep-alive connections, and silent ones', async () => {
     const { url, port, server } = await startHttp(tokenRoutes())
     const agent = new Agent({ keepAlive: true })
     const request = httpRequest(`${url}/healthz`, { agent }).end()
@@ -210,7 +210,7 @@ describe('a server that stops', () => {
 })
 
 describe('an address that is taken', () => {
-  it('is told in one line', async () => {
+  it('is reported in one line', async () => {
     const { port } = await startHttp(tokenRoutes())
     await expect(startHttp(tokenRoutes(), { listen: { host: '127.0.0.1', port } })).rejects.toThrow(
       `HTTP cannot listen on 127.0.0.1:${port}: the address is already in use`,

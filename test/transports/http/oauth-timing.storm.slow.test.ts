@@ -17,7 +17,7 @@ const server = await startApplication({
   QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off',
 })
 
-it(`a form takes as long for an unknown client as for a wrong secret and a disabled client (${ROUNDS} calls each)`, async () => {
+it(`a form takes the same time for an unknown client, a wrong secret and a disabled client (${ROUNDS} calls each)`, async () => {
   const forms = formsOn(server)
   const known = await server.registerClient({})
   const disabled = await server.registerClient({})

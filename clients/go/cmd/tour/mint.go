@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"sync"
 	"time"
 
@@ -15,6 +16,9 @@ func (t *tour) mint(ctx context.Context) error {
 		return err
 	}
 	if err := t.renew(ctx); err != nil {
+		return err
+	}
+	if err := t.federate(ctx); err != nil {
 		return err
 	}
 	return t.mintBatch(ctx)
@@ -70,6 +74,25 @@ func (t *tour) renew(ctx context.Context) error {
 		return err
 	}
 	return t.tell("renewal", told{"token_ids": []string{first.GetTokenId(), second.GetTokenId()}})
+}
+
+// federate uses a source for longer than its first token lives, while the platform replaces its own.
+func (t *tour) federate(ctx context.Context) error {
+	source := qscope.NewFederatedTokenSource(t.tokens, t.Workload.ClientID, t.Workload.AssertionFile,
+		&qscopev1.MintTokenRequest{Lifetime: seconds(2)})
+	first, err := source.Token(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(t.Workload.AssertionFile, []byte(t.Workload.NextAssertion+"\n"), 0o600); err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Second)
+	second, err := source.Token(ctx)
+	if err != nil {
+		return err
+	}
+	return t.tell("federated_renewal", told{"token_ids": []string{first.GetTokenId(), second.GetTokenId()}})
 }
 
 // mintBatch asks for several tokens, one of which the client may not have.

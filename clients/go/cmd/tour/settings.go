@@ -37,8 +37,18 @@ type settings struct {
 	Operator registered `json:"operator"`
 	// Assertion is what the platform says about Orders.
 	Assertion string `json:"assertion"`
+	// Workload is proved by the token in its file, which its platform replaces.
+	Workload workload `json:"workload"`
 	// VerifierCasesFile has the tokens of clients/conformance.
 	VerifierCasesFile string `json:"verifier_cases_file"`
+}
+
+// workload is a client that its platform knows; each of its tokens is good for one call.
+type workload struct {
+	ClientID      string `json:"client_id"`
+	AssertionFile string `json:"assertion_file"`
+	// NextAssertion is what the platform puts into the file in the end.
+	NextAssertion string `json:"next_assertion"`
 }
 
 // registered is a client as the registration told it.

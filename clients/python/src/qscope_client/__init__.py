@@ -6,6 +6,7 @@ from qscope_client.authentication import with_assertion_file, with_secret, witho
 from qscope_client.bearer_token import bearer_token
 from qscope_client.caching_verifier import CacheLimits, CachingVerifier, VerifierClosedError
 from qscope_client.connection import connect, tls
+from qscope_client.federated_token_source import federated_token_source
 from qscope_client.guard import AioGuard, Guard, GuardRules, MethodRule, admitted_token
 from qscope_client.jwt_verifier import InsufficientScopeError, InvalidTokenError, JwtVerifier, certificate_thumbprint
 from qscope_client.online_verifier import OnlineVerifier
@@ -41,6 +42,7 @@ __all__ = [
     "bearer_token",
     "certificate_thumbprint",
     "connect",
+    "federated_token_source",
     "tls",
     "with_assertion_file",
     "with_secret",

@@ -18,7 +18,7 @@ def without_secret(client_id: str) -> ClientAuthentication:
 def with_assertion_file(client_id: str, path: str | Path) -> ClientAuthentication:
     """Prove a FEDERATED_JWT client by the token that its platform puts into a file (RFC 7523 §2.2).
 
-    The platform replaces it before it ends: call this for each call.
+    The platform replaces it before it ends: call this for each call, as ``federated_token_source`` does.
     """
     assertion = Path(path).read_text(encoding="utf-8").strip()
     return ClientAuthentication(client_id=client_id, client_assertion=assertion)

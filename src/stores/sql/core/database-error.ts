@@ -21,7 +21,7 @@ export type DatabaseErrorKind =
   | 'outcome_unknown'
   | 'broken'
 
-/** Thrown at the edge to a driver; never leaves stores/sql. */
+/** Thrown by drivers' adapters. Never leaves stores/sql. */
 export class DatabaseError extends Error {
   readonly kind: DatabaseErrorKind
 
@@ -33,8 +33,8 @@ export class DatabaseError extends Error {
 }
 
 /**
- * `lost` for what the host has become, not for one connection's sake: a replica, or a
- * member that its cluster goes on without. All connections leave it, those that read too.
+ * `lost` because of the host, not of one connection: the host is a replica, or a member without the majority of its cluster.
+ * All connections leave it, including those that read.
  */
 export class UnfitHostError extends DatabaseError {
   constructor(message: string, cause?: unknown) {
@@ -42,7 +42,7 @@ export class UnfitHostError extends DatabaseError {
   }
 }
 
-/** What was sent was not answered in time; `lost` where the server is not at work on it, else `unavailable`. */
+/** A statement that got no answer in time. `lost` if the server is not executing it, otherwise `unavailable`. */
 export class UnansweredError extends DatabaseError {
   constructor(kind: 'lost' | 'unavailable', message: string) {
     super(kind, message)
@@ -60,12 +60,12 @@ const FAULTS = Object.freeze({
   broken: 'broken',
 } as const satisfies Record<DatabaseErrorKind, StoreFault>)
 
-/** What leaves stores/sql: a `StoreError` for a `DatabaseError`, anything else as it is. */
+/** Converts a `DatabaseError` to a `StoreError`. Other errors are returned unchanged. */
 export function storeError(error: unknown): unknown {
   return error instanceof DatabaseError ? new StoreError(FAULTS[error.kind], error.message, error.cause) : error
 }
 
-/** Runs work whose errors leave stores/sql. */
+/** Runs `work` and converts its errors with `storeError`. */
 export async function withStoreErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -74,7 +74,7 @@ export async function withStoreErrors<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The unique keys decide who gets an id, a name or a code. */
+/** `false`: a unique key is taken. Unique keys decide races for ids, names and codes. */
 export async function falseIfTaken(write: () => Promise<void>): Promise<boolean> {
   try {
     await write()
@@ -89,12 +89,12 @@ export function isConflict(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError && error.kind === 'conflict'
 }
 
-/** Whether a commit may stand although it was not confirmed. */
+/** Whether a commit may have succeeded although it was not confirmed. */
 export function isOutcomeUnknown(error: unknown): boolean {
   return error instanceof DatabaseError && error.kind === 'outcome_unknown'
 }
 
-/** Tells whoever observes the work how it ends. */
+/** Reports the result of `work` to its observer. */
 export async function observed<T>(over: Over | undefined, work: () => Promise<T>): Promise<T> {
   if (over === undefined) return await work()
   let failure: Failure | null = null
@@ -113,7 +113,7 @@ export function failureOf(error: unknown): Failure {
   return known instanceof StoreError ? known.fault : 'other'
 }
 
-/** The same error, which says first of which statement it is. */
+/** The same error with the place of its statement in front of the message. */
 export function located(error: unknown, place: string): unknown {
   if (!(error instanceof DatabaseError)) return error
   return new DatabaseError(error.kind, `${place}: ${error.message}`, error.cause)

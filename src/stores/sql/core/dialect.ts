@@ -11,15 +11,15 @@ import type { Diagnostic, DialectName, PoolLoad } from '../../contract/backend.t
 import type { StatementPlan } from '../../contract/statement-plans.ts'
 import type { StoredInt } from './schema.ts'
 
-/** A statement and its values, as drivers take them. */
+/** A statement and its parameters, as drivers take them. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
 
-/** The same as Kysely compiles it. */
+/** A statement as Kysely compiles it. */
 export interface Query extends Pick<CompiledQuery, 'sql' | 'parameters' | 'query'> {
   readonly rowWrite?: RowWrite
 }
 
-/** A statement of a recorded transaction, and how many rows it must write for the transaction to stand. */
+/** A statement of a recorded transaction, and the number of rows that it must write for the transaction to commit. */
 export interface RecordedStatement extends Statement {
   readonly affects: number
   readonly rowWrite?: RowWrite
@@ -41,77 +41,76 @@ export interface MultiRowStatements {
 
 export interface StatementResult {
   readonly rows: unknown[]
-  /** Rows inserted, deleted, or matched by an update. */
+  /** The number of rows inserted, deleted, or matched by an update. */
   readonly affected: number
 }
 
-/** Runs one statement; throws nothing but `DatabaseError`. */
+/** Runs one statement. Throws only `DatabaseError`. */
 export type Execute = (statement: Statement) => Promise<StatementResult>
 
-/** A statement that is run several times, each time with its share of the parameters. */
+/** A statement that runs several times, each time with its share of the parameters. */
 export interface RepeatedStatement extends Statement {
   readonly times: number
 }
 
-/** Everything that one batch of calls writes, as one transaction. */
+/** The writes of one batch of calls, as one transaction. */
 export interface ChainedBatch {
-  /** These come first. Unless each goes as recorded, nothing of the batch is written. */
+  /** Run first. If one of them does not run as recorded, nothing of the batch is written. */
   readonly recorded: readonly (readonly RecordedStatement[])[]
   readonly inserts: readonly RepeatedStatement[]
   /**
-   * Moves the head of the audit chain from where the batch before left it. If that one was not
-   * committed, it finds no row, or is refused: as the pipeline wants it.
+   * Moves the head of the audit chain from the end of the previous batch. If that batch was not committed, the statement
+   * matches no row or fails, depending on `refusesLostHead`.
    */
   readonly head: Statement
 }
 
-/** How a pipeline wants its batches. */
+/** The form in which a pipeline takes batches. */
 export interface BatchForm {
-  /** Whether recorded transactions may be among them. */
+  /** Whether batches may contain recorded transactions. */
   readonly takesRecorded: boolean
-  /** Whether rows are inserted one a statement, which is cheaper where a statement costs no round trip. */
+  /** Whether each statement inserts one row. This is cheaper if a statement costs no round trip. */
   readonly rowByRow: boolean
-  /** Whether a head that is not where it should be is refused: a commit that travels along must not be reached. */
+  /** Whether the head statement fails instead of matching no row. A commit that was sent with it is then not reached. */
   readonly refusesLostHead: boolean
 }
 
-/** Commits batches one behind the other, without waiting for those before. */
+/** Commits batches in sequence without waiting for the previous ones. */
 export interface CommitPipeline {
   readonly form: BatchForm
   /**
-   * Commits a batch, perhaps in one transaction with others that wait; resolves after
-   * the commit is durable with whether each recorded transaction stands. Unless all do,
-   * nothing is written. `null`: nothing is, for the batch before was not committed.
+   * Commits a batch, possibly in one transaction with other waiting batches. Resolves after the commit is durable and tells
+   * for each recorded transaction whether it ran as recorded. If one did not, nothing is written. `null`: nothing is written,
+   * because the previous batch was not committed.
    */
   commitNext(batch: ChainedBatch): Promise<readonly boolean[] | null>
 }
 
-/** A connection that writes, used by one transaction at a time. */
+/** A connection that writes. One transaction uses it at a time. */
 export interface Writer {
-  /** `null`: each batch waits for the one before. */
+  /** `null`: each batch waits for the previous one. */
   readonly pipeline: CommitPipeline | null
   readonly execute: Execute
-  /** Runs the statements in a transaction of their own; resolves after the commit is durable. */
+  /** Runs the statements in their own transaction. Resolves after the commit is durable. */
   batch(statements: readonly Statement[]): Promise<void>
   begin(): Promise<void>
   commit(): Promise<void>
-  /** Never throws: what cannot be rolled back has lost its connection, which rolls it back. */
+  /** Never throws. If the rollback fails, the connection is lost, and the server rolls back. */
   rollback(): Promise<void>
-  /** Finds out whether a write would succeed now; throws if not. */
+  /** Tests whether a write would succeed now. Throws if not. */
   probe(): Promise<void>
-  /** Whether recorded transactions of different calls share a commit here, where that is cheaper than one for each. */
+  /** Whether recorded transactions of different calls share a commit. Used where this is cheaper than one commit for each. */
   readonly runsRecorded: boolean
   /**
-   * Begins a transaction, leaves it open, and runs each recorded one in it whole or
-   * not at all. Tells of each whether it stands: every statement wrote as many rows
-   * as it must.
+   * Begins a transaction, runs each recorded one in it completely or not at all, and leaves it open. Tells for each whether
+   * it ran as recorded: every statement wrote the required number of rows.
    */
   beginRecorded(recorded: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]>
-  /** Runs the last statements of the open transaction and commits; resolves after the commit is durable. What fails is rolled back. */
+  /** Runs the last statements of the open transaction and commits. Resolves after the commit is durable. A failure rolls it back. */
   commitAfter(statements: readonly Statement[]): Promise<void>
 }
 
-/** Runs work that belongs to the writer's open transaction; if it fails, the transaction is rolled back. */
+/** Runs `work` in the writer's open transaction and rolls it back if `work` fails. */
 export async function orRollBack<T>(writer: Pick<Writer, 'rollback'>, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -121,25 +120,25 @@ export async function orRollBack<T>(writer: Pick<Writer, 'rollback'>, work: () =
   }
 }
 
-/** The connections that write, by what they serve. */
+/** The connections that write, by purpose. */
 export interface Writers {
   readonly append: Writer
-  /** Runs recorded transactions: the one that appends, or another one; `null`: nothing is run speculatively here. */
+  /** Runs recorded transactions. May be the same as `append`. `null`: nothing runs speculatively here. */
   readonly speculative: Writer | null
-  /** Where there are none, transactions take turns with what is appended. */
+  /** Empty: transactions take turns with appends. */
   readonly transactions: readonly Writer[]
 }
 
-/** A database that was opened. */
+/** An open database. */
 export interface Connected {
-  /** Reads what is committed. */
+  /** Reads committed data. */
   readonly execute: Execute
-  /** The same for what may look through a whole table: however long it takes, it keeps nobody else waiting. */
+  /** The same for statements that may scan a table. A long scan does not delay other reads. */
   readonly scan: Execute
   readonly writers: Writers
-  /** Throws unless what is read is what was committed last, here or on another node. */
+  /** Throws unless reads return the latest committed data, including commits on other nodes. */
   checkReads(): Promise<void>
-  /** Of the connections that read. */
+  /** The load of the connections that read. */
   readLoad(): PoolLoad
   close(): Promise<void>
 }
@@ -147,21 +146,21 @@ export interface Connected {
 /** A connection that changes the schema. */
 export interface MigrationSession {
   /**
-   * With a `place` nobody looks at the result: a session may run the statement together with later ones. Where it is
-   * then refused, the refusal begins with its place.
+   * With `place`, the caller ignores the result, and the session may send the statement together with later ones. The message
+   * of a failure then begins with the place.
    */
   readonly execute: (statement: Statement, place?: string) => Promise<StatementResult>
   readonly types: ColumnTypes
-  /** Runs `work` while no other migrator can; on an embedded database all of it stands or nothing. */
+  /** Runs `work` while no other migrator can run. On an embedded database all of it is one transaction. */
   exclusively<T>(work: () => Promise<T>): Promise<T>
-  /** Inside `exclusively`: lets all writes of `work` stand or none. Schema changes are not among them. */
+  /** Inside `exclusively`: commits all row changes of `work` or none. Schema changes are not included. */
   transaction(work: () => Promise<void>): Promise<void>
   close(): Promise<void>
 }
 
-/** How columns and tables are spelled. */
+/** The column types and table options of a dialect. */
 export interface ColumnTypes {
-  /** Text of at most so many characters, compared byte by byte, trailing spaces included. */
+  /** Text of at most `length` characters, compared byte by byte, including trailing spaces. */
   identifier(length: number): RawBuilder<unknown>
   readonly text: RawBuilder<unknown>
   /** 32 bytes. */
@@ -170,50 +169,50 @@ export interface ColumnTypes {
   readonly key: RawBuilder<unknown>
   /** At most 64 KiB. */
   readonly bytes: RawBuilder<unknown>
-  /** Milliseconds since 1970, or a span of them. */
+  /** Milliseconds since 1970, or a duration in milliseconds. */
   readonly epochMs: RawBuilder<unknown>
   readonly integer: RawBuilder<unknown>
   /** 0 or 1. */
   readonly flag: RawBuilder<unknown>
   table<T extends string, C extends string>(builder: CreateTableBuilder<T, C>): CreateTableBuilder<T, C>
-  /** Leaves rows without a value out of an index, where the database can. */
+  /** Excludes rows without a value from an index, if the database supports it. */
   ofPresent<C>(builder: CreateIndexBuilder<C>, column: C & string): CreateIndexBuilder<C>
   dropIndex(db: Kysely<unknown>, table: string, name: string): Promise<void>
-  /** Makes the database itself refuse to change or delete the rows of a table. */
+  /** Makes the database itself reject changes and deletions of a table's rows. */
   makeAppendOnly(db: Kysely<unknown>, table: string, key: string): Promise<void>
-  /** Lets them be changed again; does nothing where they can be. */
+  /** Undoes `makeAppendOnly`. Does nothing if the rows can be changed. */
   dropAppendOnly(db: Kysely<unknown>, table: string): Promise<void>
-  /** Asks for the names of all tables that a name without a schema may mean. */
+  /** Selects the names of all tables that can be named without a schema. */
   readonly tableNames: RawBuilder<{ readonly name: string }>
-  /** Whether an error says that what it refuses to change is so already; nothing is where all of `exclusively` is rolled back. */
+  /** Whether an error means that a schema change is already done. Always `false` where `exclusively` is one transaction. */
   isAlreadyDone(error: unknown): boolean
 }
 
-/** How a database is talked to. */
+/** The settings of connections to a database. */
 export interface ConnectionSettings {
-  /** Of an embedded database: how large its write-ahead log may get before it is folded back, in bytes. */
+  /** Embedded databases: the size in bytes at which the write-ahead log is checkpointed. */
   readonly walLimit: number
-  /** Connections of this process at most: two in five read, the others write. */
+  /** The most connections of this process. Two in five read, the others write. */
   readonly poolSize: number
   readonly connectTimeoutMs: number
-  /** A statement that takes longer has lost its connection. */
+  /** After this time without an answer, a statement's connection counts as lost. */
   readonly statementTimeoutMs: number
-  /** `null`: plaintext. `ca` holds certificates in PEM; `null`: those that Node.js trusts. */
+  /** `null`: plaintext. `ca`: certificates in PEM. `ca: null`: the CAs that Node.js trusts. */
   readonly tls: { readonly ca: string | null } | null
-  /** Lets QScope in where no user does; `null`: none is sent. */
+  /** Authenticates QScope to a database without users. `null`: none is sent. */
   readonly authToken: string | null
 }
 
-/** Everything in which databases differ. */
+/** Everything that differs between databases. */
 export interface Dialect {
   readonly name: DialectName
   readonly kysely: Pick<KyselyDialect, 'createAdapter' | 'createQueryCompiler' | 'createIntrospector'>
-  /** The time by the database's clock, in whole milliseconds since 1970, as a statement that uses it begins. */
+  /** The database's clock at the start of the statement, in whole milliseconds since 1970. */
   readonly now: RawBuilder<StoredInt>
   connect(url: string, settings: ConnectionSettings, log: Logger): Promise<Connected>
   connectForMigration(url: string, settings: ConnectionSettings, log: Logger): Promise<MigrationSession>
-  /** What an operator should know of the database: its version, and the settings that durability and isolation hang on. */
+  /** Information for operators: the version, and the settings that affect durability and isolation. */
   diagnostics(execute: Execute): Promise<readonly Diagnostic[]>
-  /** How the database would run a statement; it is not run. */
+  /** How the database would run a statement. The statement is not run. */
   explain(execute: Execute, statement: Statement): Promise<StatementPlan>
 }

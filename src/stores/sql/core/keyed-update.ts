@@ -2,23 +2,23 @@ import { type Compilable, type CompiledQuery, type Expression, type RawBuilder, 
 import type { MultiRowStatements, Query, RecordedStatement } from './dialect.ts'
 import { inPowersOfTwo, type PlaceholderOf } from './prepared-statement.ts'
 
-/** A `case` looks through all rows for each row: more of them go into another statement. */
+/** A `case` is evaluated by scanning its branches for each row, so larger batches are split. */
 const LARGEST_UPDATE = 32
 
 export interface KeyedUpdateParts<Values extends object> {
   readonly table: string
-  /** The value that is the primary key. */
+  /** The value of the primary key. */
   readonly key: keyof Values & string
-  /** For each value a column of its type; for the key, the primary key. */
+  /** A column of the type of each value. For the key: the primary key. */
   readonly columns: Readonly<Record<keyof Values & string, string>>
   /**
-   * The update of the rows for which `isRow` holds. It hands each value on as it is, as a parameter, and must not look
-   * at it. What it sets, and its other conditions, read nothing but the row.
+   * The update of the rows for which `isRow` holds. It must pass each value on as a parameter without using it. Its
+   * assignments and other conditions must read only the row itself.
    */
   readonly build: (value: PlaceholderOf<Values>, isRow: Expression<SqlBool>) => Compilable
 }
 
-/** Stands for a value of one of the rows. */
+/** A placeholder for a value of one of the rows. */
 class RowPlaceholder {
   readonly row: number
   readonly name: string
@@ -30,8 +30,8 @@ class RowPlaceholder {
 }
 
 /**
- * An update of one row, found by its primary key. Updates of several rows can be put together as one statement, in which
- * a `case` over the key gives each row its values. Each statement is compiled once.
+ * An update of one row by its primary key. Updates of several rows can be combined in one statement, in which a `case` over
+ * the key selects the values of each row. Each statement is compiled once.
  */
 export class KeyedUpdate<Values extends object> implements MultiRowStatements {
   readonly #parts: KeyedUpdateParts<Values>
@@ -83,7 +83,7 @@ export class KeyedUpdate<Values extends object> implements MultiRowStatements {
     const isRow = sql<SqlBool>`${primaryKey} in (${sql.join(rows.map((row) => new RowPlaceholder(row, key)))})`
     const caseFor = (name: string, column: string): RawBuilder<unknown> => {
       const cases = rows.map((row) => sql`when ${new RowPlaceholder(row, key)} then ${new RowPlaceholder(row, name)}`)
-      // The last branch is never reached. PostgreSQL takes the type of the others from it.
+      // The last branch is never reached. PostgreSQL derives the type of the others from it.
       return sql`case ${primaryKey} ${sql.join(cases, sql` `)} else ${sql.ref(column)} end`
     }
     return build((name) => caseFor(name, columns[name]) as unknown as Values[typeof name], isRow)

@@ -9,20 +9,17 @@ import {
 } from 'kysely'
 import type { Dialect, Query, Statement, StatementResult } from './dialect.ts'
 
-/** What Kysely hands its compiled queries to. */
+/** Runs the queries that Kysely compiled. */
 export interface StatementExecutor {
   execute(query: Query): Promise<StatementResult>
 }
 
-/**
- * Kysely over something that runs statements. Transactions are begun and ended
- * by the writers, not through Kysely.
- */
+/** Creates a Kysely instance over an executor of statements. The writers begin and end transactions, not Kysely. */
 export function kyselyOver<Schema>(parts: Dialect['kysely'], executor: StatementExecutor): Kysely<Schema> {
   return new DirectKysely<Schema>({ dialect: { ...parts, createDriver: () => new DirectDriver(executor) } }, executor)
 }
 
-/** Collects the statements of `write` instead of running them; no database is needed. */
+/** Collects the statements of `write` without running them. No database is needed. */
 export async function recordStatements(
   dialect: Pick<Dialect, 'kysely'>,
   write: (db: Kysely<unknown>) => Promise<void>,
@@ -39,8 +36,8 @@ export async function recordStatements(
 }
 
 /**
- * Hands a compiled query over as it is. Kysely's own way, which acquires a
- * connection and runs plugins, of which there are none, takes six turns.
+ * Passes a compiled query directly to the executor. Kysely's default, which acquires a connection and applies plugins, takes
+ * six turns of the event loop.
  */
 class DirectKysely<Schema> extends Kysely<Schema> {
   readonly #executor: StatementExecutor
@@ -55,7 +52,7 @@ class DirectKysely<Schema> extends Kysely<Schema> {
   }
 }
 
-/** For what a query builder or an `sql` fragment executes by itself. It is its own, only connection. */
+/** For query builders and `sql` fragments that execute themselves. It is its own, only connection. */
 class DirectDriver implements Driver, DatabaseConnection {
   readonly #executor: StatementExecutor
 
@@ -88,7 +85,7 @@ class DirectDriver implements Driver, DatabaseConnection {
   }
 
   async init(): Promise<void> {
-    // There is nothing to open: the connections belong to whoever made this.
+    // Nothing to open: the caller owns the connections.
   }
 
   async releaseConnection(): Promise<void> {
@@ -100,7 +97,7 @@ class DirectDriver implements Driver, DatabaseConnection {
   }
 }
 
-/** The rows are as the query says: the schema and what migrated it are checked elsewhere. */
+/** Rows are typed as the query declares. The schema is verified elsewhere. */
 function resultOf<R>({ rows, affected }: StatementResult): QueryResult<R> {
   return { rows: rows as R[], numAffectedRows: BigInt(affected) }
 }

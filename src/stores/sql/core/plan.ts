@@ -1,21 +1,21 @@
 import type { Statement } from './dialect.ts'
 
-/** One place where a plan reads a table. */
+/** One access to a table in a plan. */
 export interface TableAccess {
-  /** As the plan names it: the table, or its alias in the statement. */
+  /** The name in the plan: the table, or its alias in the statement. */
   readonly name: string
-  /** Whether every row, or every entry of an index, is looked at. */
+  /** Whether all rows, or all entries of an index, are read. */
   readonly isWhole: boolean
 }
 
-/** The tables that are looked through, by their own names; what a plan makes for itself, such as a derived table, is none. */
+/** The names of the tables that a plan scans. Derived tables are not included. */
 export function scannedTables({ sql }: Pick<Statement, 'sql'>, accesses: readonly TableAccess[]): readonly string[] {
   const tables = tablesByName(sql)
   const scanned = accesses.filter(({ isWhole }) => isWhole).flatMap(({ name }) => tables.get(name.toLowerCase()) ?? [])
   return [...new Set(scanned)].toSorted()
 }
 
-/** What the names in a plan stand for. */
+/** The tables behind the names in a plan. */
 function tablesByName(sql: string): ReadonlyMap<string, string> {
   const names = new Map<string, string>()
   for (const [, table = '', alias] of sql
@@ -28,15 +28,12 @@ function tablesByName(sql: string): ReadonlyMap<string, string> {
 }
 
 /**
- * A condition with which a reader in the order of an index may have to look far: any
- * but that rows are not deleted, and that they come after those of the page before.
+ * A condition for which an index scan in order may read many rows. All conditions except that a row is not deleted, and that
+ * it follows the previous page.
  */
 const OTHER_CONDITION = / where (?!(?:[\w."`]+ is null|[\w."`]+ [<>] (?:\?|\$\d+)) (?:order by|limit) )/i
 
-/**
- * Whether a statement asks for the first rows of a table, whatever is in them: in the
- * order of an index its reader then stops early.
- */
+/** Whether a statement selects the first rows of a table by order only. An index scan in that order stops early. */
 export function takesFirstRows({ sql }: Pick<Statement, 'sql'>): boolean {
   return / limit /i.test(sql) && !OTHER_CONDITION.test(sql)
 }

@@ -1,7 +1,7 @@
 import type { Compilable, CompiledQuery, QueryResult } from 'kysely'
 import type { BatchForm, MultiRowStatements, Query, RecordedStatement, RepeatedStatement } from './dialect.ts'
 
-/** Stands for a value that is not known yet. */
+/** A placeholder for a value that is not yet known. */
 class Placeholder {
   readonly name: string
 
@@ -10,24 +10,21 @@ class Placeholder {
   }
 }
 
-/** Names the values of a statement while it is built. */
+/** References the values of a statement while it is built. */
 export type PlaceholderOf<Values> = <Name extends keyof Values & string>(name: Name) => Values[Name]
 
-/**
- * A statement whose text is always the same, compiled when it is first used: to
- * build it anew costs more than to run it.
- */
+/** A statement with a constant text, compiled at first use. Building it costs more than running it. */
 export class PreparedStatement<Values extends object> {
   readonly #build: (value: PlaceholderOf<Values>) => Compilable
   #compiled: CompiledQuery | null = null
 
-  /** `build` hands each value on as it is, as a parameter: it must not look at it. */
+  /** `build` must pass each value on as a parameter without using it. */
   constructor(build: (value: PlaceholderOf<Values>) => Compilable) {
     this.#build = build
   }
 
   with(values: Values): CompiledQuery {
-    // A placeholder stands where its value will; nothing looks at it before the value is filled in.
+    // The placeholder is only replaced by the value. Nothing reads it before.
     this.#compiled ??= this.#build((name) => new Placeholder(name) as unknown as Values[typeof name]).compile()
     const parameters = this.#compiled.parameters.map((parameter) =>
       parameter instanceof Placeholder ? Reflect.get(values, parameter.name) : parameter,
@@ -36,17 +33,17 @@ export class PreparedStatement<Values extends object> {
   }
 }
 
-/** Whether a guarded write found its row. */
+/** Whether a guarded write matched its row. */
 export function isOneRow({ numAffectedRows }: QueryResult<unknown>): boolean {
   return numAffectedRows === 1n
 }
 
-/** The smallest power of two that holds `count`. */
+/** The smallest power of two that is at least `count`. */
 function paddedSize(count: number): number {
   return 2 ** Math.ceil(Math.log2(count))
 }
 
-/** Repeats the last key up to a power of two, so that statements are few; a repeated key finds nothing new. */
+/** Repeats the last key up to a power of two, so that there are few statements. A repeated key adds no rows. */
 export function padded<Key>(keys: readonly Key[]): readonly Key[] {
   const last = keys.at(-1)
   if (last === undefined) return keys
@@ -54,7 +51,7 @@ export function padded<Key>(keys: readonly Key[]): readonly Key[] {
   return missing === 0 ? keys : [...keys, ...new Array<Key>(missing).fill(last)]
 }
 
-/** A query over a list of keys, compiled once for each size of the list; the keys are its only parameters. */
+/** A query with a list of keys as its only parameters, compiled once for each length of the list. */
 export class KeyedQuery<Key, Row> {
   readonly #compile: (keys: readonly Key[]) => CompiledQuery<Row>
   readonly #compiled = new Map<number, CompiledQuery<Row>>()
@@ -84,12 +81,12 @@ export function inPowersOfTwo<T>(all: readonly T[], most: number): readonly (rea
   return slices
 }
 
-/** 256 rows of 21 columns stay far below every database's limit of parameters. */
+/** 256 rows of 21 columns are far below every database's limit of parameters. */
 const LARGEST_INSERT = 256
 
 /**
- * Inserts of any number of rows as statements of 1, 2, 4, … rows, each compiled
- * once. The rows must come from one function, so that their keys are in one order.
+ * Inserts any number of rows with statements of 1, 2, 4, … rows, each compiled once. One function must make all rows, so that
+ * their keys have the same order.
  */
 export class InsertStatements<Row extends object> implements MultiRowStatements {
   readonly #compile: (rows: readonly Row[]) => CompiledQuery
@@ -116,7 +113,10 @@ export class InsertStatements<Row extends object> implements MultiRowStatements 
     })
   }
 
-  /** As a pipeline wants them: one row at a time, which saves binding hundreds of parameters, or as `of` puts them. */
+  /**
+   * The form that a pipeline takes: one row for each statement, which saves the binding of hundreds of parameters, or the
+   * statements of `of`.
+   */
   inForm(rows: readonly Row[], { rowByRow }: BatchForm): readonly RepeatedStatement[] {
     const [first] = rows
     if (first === undefined) return []
@@ -134,7 +134,7 @@ export class InsertStatements<Row extends object> implements MultiRowStatements 
     return { ...this.#compiledFor(rows), parameters: rows.flatMap((row) => Object.values(row)) }
   }
 
-  /** A statement for so many rows; its parameters may be those of others. */
+  /** A statement for this number of rows. Its parameters may be those of other rows. */
   #compiledFor(rows: readonly Row[]): CompiledQuery {
     const known = this.#compiled.get(rows.length)
     if (known !== undefined) return known

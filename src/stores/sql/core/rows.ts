@@ -1,9 +1,9 @@
-/** Where rows become values: what a database holds is parsed, not believed. */
+/** Converts columns to values. What a database returns is validated. */
 import { type EpochMs, epochMs } from '../../../domain/ids.ts'
 import { isObject, type JsonObject } from '../../../json-object.ts'
 import { DatabaseError } from './database-error.ts'
 
-/** An integer of at most 2^53: drivers give big ones as text or bigint. */
+/** An integer of at most 2^53. Drivers return large ones as text or bigint. */
 export function integer(value: unknown, column: string): number {
   const number =
     typeof value === 'number'
@@ -25,18 +25,18 @@ export function flag(value: unknown, column: string): boolean {
   return number === 1
 }
 
-/** Text of a column that may be null where this row's must not be. */
+/** The text of a nullable column that must not be null in this row. */
 export function textOf(value: string | null, column: string): string {
   if (value === null) throw unreadable(column)
   return value
 }
 
-/** A flag as it is stored; SQLite binds no booleans. */
+/** A flag as it is stored. SQLite cannot bind booleans. */
 export function asFlag(value: boolean): 0 | 1 {
   return value ? 1 : 0
 }
 
-/** Bytes that crossed a thread arrive as a plain array. */
+/** Bytes from another thread arrive as a plain array. */
 export function bytes(value: unknown, column: string): Buffer {
   if (!(value instanceof Uint8Array)) throw unreadable(column)
   return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
@@ -75,7 +75,7 @@ export function stringMap(value: string, column: string): Readonly<Record<string
   return Object.freeze(map)
 }
 
-/** One of a closed set of words. */
+/** One of the allowed words. */
 export function oneOf<Word extends string>(value: string, allowed: readonly Word[], column: string): Word {
   const found = allowed.find((word) => word === value)
   if (found === undefined) throw unreadable(column)
@@ -110,12 +110,12 @@ export function jsonObjectOf(value: string, column: string): Readonly<JsonObject
   return Object.freeze(object as JsonObject)
 }
 
-/** A value that no version of qscope writes. */
+/** The error for a value that no version of qscope writes. */
 export function unreadable(column: string): DatabaseError {
   return new DatabaseError('broken', `a row holds a value in ${column} that no version of qscope writes`)
 }
 
-/** A hash as a key of a map: byte for byte, and the cheapest to make. */
+/** A hash as the key of a map: one character for each byte, the cheapest encoding. */
 export function hashKey(hash: Buffer): string {
   return hash.toString('latin1')
 }

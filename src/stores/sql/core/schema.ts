@@ -1,6 +1,6 @@
 import type { ColumnType } from 'kysely'
 
-/** An integer as drivers give it: parsed in rows.ts before it is believed. */
+/** An integer as drivers return it. Validated in rows.ts. */
 export type StoredInt = number | bigint | string
 
 type Int = ColumnType<StoredInt, number, number>
@@ -10,19 +10,19 @@ type Hash = ColumnType<Uint8Array, Uint8Array, Uint8Array>
 type NullableHash = ColumnType<Uint8Array | null, Uint8Array | null, Uint8Array | null>
 type NullableBytes = NullableHash
 
-/** When and by whom a row was written. */
+/** When a row was written, and by whom. */
 interface Created {
   created_at: Int
   created_by: string
 }
 
-/** The same of rows that changes are written over; the first change is their creation. */
+/** For rows that changes overwrite. The first change is the creation. */
 interface Changed extends Created {
   updated_at: Int
   updated_by: string
 }
 
-/** The same of rows that are usually never changed. */
+/** For rows that usually never change. */
 interface Changeable extends Created {
   updated_at: NullableInt
   updated_by: string | null
@@ -47,12 +47,12 @@ export interface ClientTable extends Changed {
   enabled: Int
   version: Int
   token_generation: Int
-  /** Counted up to take the row; means nothing else. */
+  /** Incremented to lock the row. The value has no meaning. */
   lock_version: Int
   deleted_at: NullableInt
   owner: string | null
   jwks_uri: string | null
-  /** JSON list; the table of identities decides whose each is. */
+  /** JSON list. The table of identities enforces that each has one owner. */
   federated_identities: string | null
 }
 
@@ -76,13 +76,13 @@ export interface ClientConfigTable extends Changed {
   metadata: string
 }
 
-/** Each client's own id and its resource audiences: the primary key decides who answers for a name. */
+/** Each client's own id and its resource audiences. The primary key ensures that each name has one owner. */
 export interface ClientResourceAudienceTable extends Created {
   audience: string
   client_id: string
 }
 
-/** Each name of a client with a trusted issuer: the primary key decides whose it is. */
+/** Each name of a client at a trusted issuer. The primary key ensures that each name has one owner. */
 export interface ClientFederatedIdentityTable extends Created {
   /** SHA-256 of issuer and subject. */
   identity_hash: Hash
@@ -97,12 +97,12 @@ export interface ClientSecretTable extends Created {
   secret_hash: Hash
   expires_at: NullableInt
   last_used_at: NullableInt
-  /** Where another server hashed the secret; `secret_hash` is then drawn at random, and matches nothing. */
+  /** The hash of another server. `secret_hash` is then random and matches nothing. */
   imported_hash: string | null
   made_by: string | null
 }
 
-/** Deleted ones keep their row, without the external id. */
+/** Deleted users keep their row, without the external id. */
 export interface UserTable extends Changed {
   user_id: string
   external_id: string | null
@@ -126,7 +126,7 @@ export interface GrantTable extends Changeable {
   tokens_until: Int
   revoked_at: NullableInt
   revocation_reason: string | null
-  /** Counted up to take the row; means nothing else. */
+  /** Incremented to lock the row. The value has no meaning. */
   lock_version: Int
   ray_id: string
 }
@@ -176,9 +176,9 @@ export interface AccessTokenTable extends Changeable {
   /** JSON list. */
   ancestors: string
   signing_key_id: string | null
-  /** Of the certificate it is bound to. */
+  /** The hash of the certificate to which the token is bound. */
   certificate_hash: NullableHash
-  /** JSON object; null: there are none. */
+  /** JSON object. Null: no additional claims. */
   extra_claims: string | null
   issued_at: Int
   expires_at: Int
@@ -191,7 +191,7 @@ export interface DeviceCodeTable extends Changeable {
   device_authorization_id: string
   device_code_hash: Hash
   user_code_hash: Hash
-  /** The same until it is decided, then null. */
+  /** The same until the decision, then null. */
   live_user_code_hash: NullableHash
   user_code_key_id: string
   client_id: string
@@ -201,7 +201,7 @@ export interface DeviceCodeTable extends Changeable {
   audiences: string
   client_generation: Int
   decision: string
-  /** Counted up to take the row; means nothing else. */
+  /** Incremented to lock the row. The value has no meaning. */
   lock_version: Int
   poll_interval: Int
   last_polled_at: NullableInt
@@ -215,11 +215,11 @@ export interface SigningKeyTable extends Changeable {
   algorithm: string
   /** JSON object. */
   public_jwk: string
-  /** Nonce, ciphertext and tag; null once it signs no more, as is the key it is encrypted under. */
+  /** Nonce, ciphertext and tag. Null once the key no longer signs. The same holds for the id of its encryption key. */
   private_key: NullableBytes
   encryption_key_id: string | null
   state: string
-  /** The algorithm while it is active, else null. */
+  /** The algorithm while the key is active. Otherwise null. */
   active_algorithm: string | null
   longest_lifetime: Int
   prepared_at: Int
@@ -231,14 +231,14 @@ export interface SigningKeyTable extends Changeable {
   ray_id: string
 }
 
-/** Assertions that may be used once, and were. */
+/** Single-use assertions that were used. */
 export interface AssertionIdTable extends Created {
   assertion_hash: Hash
   use_id: string
   expires_at: Int
 }
 
-/** Who does what one instance at a time does. */
+/** The holders of jobs that one instance does at a time. */
 export interface LeaseTable extends Changed {
   name: string
   holder: string
@@ -263,10 +263,10 @@ export interface AuditLogTable extends Created {
   metadata: string
 }
 
-/** Where each writer's chain ends, so that a cut end shows. */
+/** The end of each writer's chain, which makes truncation detectable. */
 export interface AuditHeadTable extends Changed {
   writer_id: string
-  /** Which writer it is; from 1, without gaps. */
+  /** The number of the writer, from 1, without gaps. */
   ordinal: Int
   sequence: Int
   hash: Hash
@@ -275,14 +275,14 @@ export interface AuditHeadTable extends Changed {
   mac: Hash
 }
 
-/** One row: how many writers there have been, so that a missing one shows. */
+/** One row: the number of writers so far, which makes a missing one detectable. */
 export interface AuditRosterTable extends Changed {
   name: string
   writers: Int
   total: Hash
 }
 
-/** How far each writer of revocations has come. */
+/** The last revocation of each writer. */
 export interface RevocationHeadTable {
   /** The ordinal of the writer's chain in the audit log. */
   writer: Int
@@ -291,20 +291,20 @@ export interface RevocationHeadTable {
   updated_at: Int
 }
 
-/** What was ended early, for those who keep what they verified. */
+/** Facts that ended early, for verifiers that cache results. */
 export interface RevocationTable {
   writer: Int
-  /** The place among those of the writer. */
+  /** The place among the writer's revocations. */
   sequence: Int
   /** 16 bytes. */
   key: Hash
   forget_time: Int
 }
 
-/** The keys of the keyring that make revocation keys. */
+/** The keys of the keyring that derive revocation keys. */
 export interface RevocationKeyTable {
   key_id: string
-  /** When tokens were issued under it last, give or take a minute. */
+  /** When a token was last issued under it, to about a minute. */
   used_at: Int
   created_at: Int
 }
@@ -326,18 +326,18 @@ export interface SchemaTable {
   updated_at: Int
 }
 
-/** Where those who follow the audit log go on. */
+/** The positions of followers of the audit log. */
 export interface AuditFollowerTable {
   name: string
-  /** As `positionText` writes it. */
+  /** The text of `positionText`. */
   position: string
-  /** Grows by one with each move. */
+  /** Increases by one with each move. */
   version: Int
   created_at: Int
   updated_at: Int
 }
 
-/** Counted from the audit log. */
+/** Counts derived from the audit log. */
 export interface ScopeUsageTable {
   /** SHA-256 of day, client id and scope. */
   usage_hash: Hash
@@ -353,12 +353,12 @@ export interface ScopeUsageTable {
 
 export interface TrustedIssuerTable extends Changed {
   issuer: string
-  /** Another one after each change. */
+  /** Changes with every update. */
   revision: string
   display_name: string
   kind: string
   trust_domain: string | null
-  /** Which of the next columns has a value. */
+  /** Selects which of the next columns has a value. */
   key_location: string
   /** JSON document. */
   jwks: string | null

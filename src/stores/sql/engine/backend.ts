@@ -38,30 +38,30 @@ import { SpeculativeTransactions } from './speculative-transactions.ts'
 import { TransactionRunner } from './transaction-runner.ts'
 import { WriteSession, type WriteSessionParts } from './write-session.ts'
 
-/** How long a health check may take, and how long of it a lock is waited for. */
+/** The time limit of a health check, and the part of it for waiting for a lock. */
 const CHECK_MS = 2_000
 const PROBE_PATIENCE_MS = 1_000
 
 export interface BackendParts extends WriteSessionParts {
   readonly log: Logger
-  /** In [0, 1); spreads retries. */
+  /** In [0, 1). Spreads retries. */
   readonly jitter: () => number
-  /** Shared with whatever begins calls. */
+  /** Shared with everything that starts calls. */
   readonly scheduler: BatchScheduler
-  /** How many calls may wait for each kind of connection. */
+  /** The most waiting calls for each kind of connection. */
   readonly maxQueuedCalls: number
   readonly observer?: StoreObserver | undefined
-  /** The migrations that this server knows: all there are, unless given. */
+  /** The migrations that this server knows. Default: all. */
   readonly migrations?: readonly MigrationStep[]
 }
 
-/** A group commit, and the connection it commits on. */
+/** A group commit and its connection. */
 interface CommitLane {
   readonly pool: ConnectionPool<WriteSession>
   readonly commits: GroupCommit
 }
 
-/** The stores on a database of any dialect: a connected database, and what all databases share. */
+/** The stores on a database of any dialect. */
 export class SqlBackend implements Backend {
   readonly dialect: DialectName
   readonly reads: ReadStores
@@ -70,15 +70,15 @@ export class SqlBackend implements Backend {
   readonly #connected: Connected
   readonly #parts: BackendParts
   readonly #execute: Execute
-  /** Reads whatever the schema is. */
+  /** Reads whatever the schema's state. */
   readonly #anySchema: Kysely<Database>
   readonly #source: BatchedSource
   readonly #appends: CommitLane
-  /** Of all connections that commit batches; one may commit what is appended and what runs speculatively. */
+  /** All connections that commit batches. One may serve both appends and speculative transactions. */
   readonly #lanes: readonly CommitLane[]
   readonly #transactionPool: ConnectionPool<WriteSession>
   readonly #transactions: TransactionRunner | SpeculativeTransactions
-  /** What is wrong with the schema; until that is mended nothing else is read or written. */
+  /** The problem of the schema. While there is one, all other reads and writes fail. */
   #misfit: string | null = null
   #closing: Promise<void> | null = null
 
@@ -124,7 +124,7 @@ export class SqlBackend implements Backend {
     await this.#appends.commits.add(ctx, fill)
   }
 
-  /** However often it is run, speculatively or alone, a transaction is one to whoever watches. */
+  /** An observer sees one transaction, however often it is run, speculatively or alone. */
   async transaction<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T> {
     this.#refuseMisfit()
     return await observed(this.#parts.observer?.transactionBegun(ctx.span), () => this.#transactions.run(ctx, work))
@@ -212,7 +212,7 @@ export class SqlBackend implements Backend {
     return this.#misfit
   }
 
-  /** A lock that is soon released is no problem. */
+  /** A lock that is released soon is not a problem. */
   async #probe(signal: AbortSignal): Promise<void> {
     const until = Date.now() + PROBE_PATIENCE_MS
     for (let attempts = 1; ; attempts += 1) {

@@ -8,25 +8,25 @@ import { CommitRun, type SealedBatch } from './commit-run.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import type { WriteSession } from './write-session.ts'
 
-/** What one call writes. */
+/** The writes of one call. */
 export interface EntryRows extends LastRows {
-  /** A recorded transaction, which stands only as it was recorded; empty: nothing is decided. */
+  /** A recorded transaction, which commits only if it runs as recorded. Empty: none. */
   readonly recorded: readonly RecordedStatement[]
   readonly tokens: readonly AccessToken[]
 }
 
 const NO_ENTRIES: ReadonlySet<EntryRows> = new Set()
 
-/** Turns the entries of a batch into one transaction, its audit rows sealed in the order they are sent. */
+/** Commits the entries of a batch in one transaction. Seals its audit rows in the order of sending. */
 export class BatchCommit {
   readonly #pool: ConnectionPool<WriteSession>
   readonly #tokenInserts: AccessTokenInserts
   readonly #takesRecorded: boolean
   readonly #jitter: () => number
-  /** Batches under way, which another one may follow. */
+  /** The batches in progress, which another one may follow. */
   #run: CommitRun | null = null
 
-  /** The pool holds nothing but the session. */
+  /** `pool` must hold only the session. */
   constructor(pool: ConnectionPool<WriteSession>, { db, writer }: WriteSession, jitter: () => number) {
     this.#pool = pool
     this.#takesRecorded = writer.pipeline?.form.takesRecorded ?? false
@@ -34,15 +34,14 @@ export class BatchCommit {
     this.#jitter = jitter
   }
 
-  /** Whether a batch may be sent while others are under way. */
+  /** Whether a batch may be sent while others are in progress. */
   get takesAnother(): boolean {
     return this.#run?.isOpen === true && this.#pool.load.waiting === 0
   }
 
   /**
-   * Commits the rows of all entries together, save those whose recorded transaction
-   * the database rejected, which it returns. Throws with nothing written, or
-   * `outcome_unknown` if that could not be found out before `until`.
+   * Commits the rows of all entries together, except those whose recorded transaction the database rejected. Returns those
+   * entries. Throws with nothing written, or `outcome_unknown` if the outcome could not be determined before `until`.
    */
   async commit(entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
     const follows = mayFollow(lastRowsOf(entries)) && (this.#takesRecorded || recordedOf(entries).length === 0)
@@ -56,7 +55,7 @@ export class BatchCommit {
       }
       const run = new CommitRun(session, pipeline, this.#jitter)
       this.#run = run
-      // Its callers do not wait for those that follow, as the session does.
+      // Callers wait only for their batch. The session waits for the whole run.
       this.#commitIn(run, entries, until).then(resolve, reject)
       await run.ended
       this.#run = null
@@ -65,7 +64,7 @@ export class BatchCommit {
     return await promise
   }
 
-  /** Behind the batches of a run. What is not written because of another batch or entry is sent again without that. */
+  /** Commits after the batches of a run. If rows were not written because of another batch or entry, they are sent again without it. */
   async #commitIn(run: CommitRun, entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
     const stands = await run.commit((previous) => this.#sealedBehind(previous, run, entries), until)
     if (stands === null) return await this.commit(entries, until)
@@ -109,7 +108,7 @@ export class BatchCommit {
     const { chain, writer } = session
     const inserts = this.#insertsOf(entries)
     const { events } = lastRowsOf(entries)
-    // Rows that no event goes with leave no trace to read back.
+    // Rows without an event cannot be traced afterwards.
     if (events.length === 0) return await writer.batch(inserts)
     if (!chain.isNew) {
       const sealed = chain.seal(events)
@@ -121,7 +120,7 @@ export class BatchCommit {
     await confirmed(session, sealed, () => writer.commit(), until, this.#jitter)
   }
 
-  /** The recorded transactions first: which of them stand decides which events there are. */
+  /** Recorded transactions run first, because their success decides which events are written. */
   async #runRecorded(
     session: WriteSession,
     entries: readonly EntryRows[],
@@ -131,7 +130,7 @@ export class BatchCommit {
     const stands = await writer.beginRecorded(entries.map(({ recorded }) => recorded))
     const rejected = new Set(entries.filter((_, at) => stands[at] !== true))
     const accepted = entries.filter((entry) => !rejected.has(entry))
-    // The transaction is open: what cannot be sealed leaves it rolled back.
+    // The transaction is open. If sealing fails, it is rolled back.
     const prepared = await orRollBack(writer, async () => {
       const inserts = this.#insertsOf(accepted)
       const last = lastRowsOf(accepted)
@@ -153,7 +152,7 @@ function recordedOf(entries: readonly EntryRows[]): readonly EntryRows[] {
   return entries.filter(({ recorded }) => recorded.length > 0)
 }
 
-/** Whether rows can be sealed before they are sent: events only, for what ended is numbered in the open transaction. */
+/** Whether rows can be sealed before they are sent. Only events can: facts that ended are numbered in the open transaction. */
 function mayFollow({ events, ended }: LastRows): boolean {
   return events.length > 0 && ended.length === 0
 }
@@ -162,7 +161,7 @@ function lastRowsOf(entries: readonly EntryRows[]): LastRows {
   return { events: entries.flatMap(({ events }) => events), ended: entries.flatMap(({ ended }) => ended) }
 }
 
-/** Writes rows and the first events of a chain, which ask the database, in the open transaction. */
+/** Writes rows and the first events of a chain in the open transaction, which queries the database. */
 async function writtenAfter(
   session: WriteSession,
   inserts: readonly Statement[],

@@ -5,13 +5,10 @@ import { backOff } from '../core/retry.ts'
 import type { WriteSession } from './write-session.ts'
 
 /**
- * Commits, and finds out how that ended if nobody says. A transaction's events
- * move the head of the writer's chain in the same commit, so the head shows it; and
- * since it is read by a transaction that changes it first, a commit still under
- * way is waited for on one server, and on a cluster loses to this one.
- *
- * Asks until the database answers or `until` has passed. Throws `outcome_unknown`
- * then, and `lost` if nothing was written.
+ * Commits, and determines the outcome if the database does not confirm it. A transaction's events move the head of the
+ * writer's chain in the same commit, so the head shows the outcome. The head is read in a transaction that first changes it.
+ * On one server this waits for a commit in progress. On a cluster, that commit then loses. Retries until the database answers
+ * or `until` has passed. Throws `outcome_unknown` after that, and `lost` if nothing was written.
  */
 export async function confirmed(
   session: WriteSession,
@@ -25,7 +22,7 @@ export async function confirmed(
     session.chain.advance(sealed)
   } catch (error) {
     if (!isOutcomeUnknown(error)) throw error
-    // What audits nothing may be done twice: the contract of `transaction` says so.
+    // A transaction without audit events may run twice. The contract of `transaction` allows this.
     const candidates = sealed.statements.length === 0 ? [] : [sealed]
     if ((await lastCommitted(session, candidates, until, jitter)) === sealed) return
     throw notWritten(error)
@@ -37,10 +34,9 @@ export function notWritten(cause: unknown): DatabaseError {
 }
 
 /**
- * Which of some events, each of which follows those before it, were committed
- * last; `null`: none of them.
+ * The last committed one of some events, each of which follows the previous ones. `null`: none was committed.
  *
- * @throws DatabaseError `outcome_unknown`, after which the chain goes on under another name.
+ * @throws DatabaseError `outcome_unknown`. The chain then continues under another name.
  */
 export async function lastCommitted(
   session: WriteSession,
@@ -68,7 +64,7 @@ export async function lastCommitted(
 
 async function readBack(session: WriteSession, sent: readonly Sealed[]): Promise<Sealed | null> {
   const { writer, chain } = session
-  // All are of one writer, so the head of one is that of all.
+  // All are of one writer, so they have the same head.
   const [first] = sent
   if (first === undefined) return null
   session.failure = null
@@ -86,7 +82,7 @@ function advanceTo(
   stored: Awaited<ReturnType<AuditChain['takeStored']>>,
 ): Sealed | null {
   if (stored === null) {
-    // The place of its first head is taken now.
+    // The first place of the chain is now taken.
     chain.restart()
     return null
   }

@@ -4,7 +4,7 @@ import type { BatchForm, ChainedBatch, CommitPipeline } from '../core/dialect.ts
 import { lastCommitted, notWritten } from './commit-outcome.ts'
 import type { WriteSession } from './write-session.ts'
 
-/** A batch, and its events as they were sealed behind those of the batch before. */
+/** A batch and its events, sealed after those of the previous batch. */
 export interface SealedBatch extends ChainedBatch {
   readonly sealed: ChainedEvents
 }
@@ -15,23 +15,22 @@ interface Unconfirmed {
 }
 
 /**
- * Batches on their way to the database, each sealed as if the one before were
- * committed. It holds the session, and ends when all of them are back. After one that
- * did not commit, none is sent any more; those behind it were not written either.
+ * Batches in progress, each sealed on the assumption that the previous one commits. The run holds the session and ends when
+ * all batches have ended. After a failed commit, it sends no more batches. Those already sent were not written either.
  */
 export class CommitRun {
   readonly session: WriteSession
-  /** Resolves when all batches are back. */
+  /** Resolves when all batches have ended. */
   readonly ended: Promise<void>
   readonly #pipeline: CommitPipeline
   readonly #jitter: () => number
   readonly #end: () => void
-  /** What was sealed last; `null`: what is committed comes first. */
+  /** The last sealed events. `null`: continue from the committed ones. */
   #last: ChainedEvents | null = null
-  /** Batches that the database has not answered, and those whose callers are not told yet. */
+  /** The batches without an answer of the database, or whose callers have not been notified. */
   #unanswered = 0
   #underWay = 0
-  /** Resolves when the database has answered all that was sent before one failed. */
+  /** Resolves when the database has answered everything sent before a failure. */
   readonly #answered = Promise.withResolvers<void>()
   readonly #unconfirmed: Unconfirmed[] = []
   #readingBack: Promise<Sealed | null> | null = null
@@ -46,7 +45,7 @@ export class CommitRun {
     this.#jitter = jitter
   }
 
-  /** How its batches are put. */
+  /** The form of its batches. */
   get form(): BatchForm {
     return this.#pipeline.form
   }
@@ -57,8 +56,7 @@ export class CommitRun {
   }
 
   /**
-   * Seals a batch behind what was sent before, and commits it; returns what
-   * {@link CommitPipeline.commitNext} says of it.
+   * Seals a batch after those sent before, and commits it. Returns the result of {@link CommitPipeline.commitNext}.
    *
    * @throws DatabaseError with nothing written, or `outcome_unknown`.
    */
@@ -72,7 +70,7 @@ export class CommitRun {
       const batch = seal(previous)
       this.#last = batch.sealed
       const stands = await this.#send(batch, until)
-      // The stored head is not the one that was committed: somebody changed it, and it is not written over.
+      // The stored head is not the committed one: somebody changed it. It is not overwritten.
       if (stands === null && previous === null) this.session.chain.restart()
       return stands
     } catch (error) {
@@ -106,7 +104,7 @@ export class CommitRun {
     throw notWritten(failure)
   }
 
-  /** Once no batch is under way any more: the session asks what became of them. */
+  /** Queries the outcome once no batch is in progress. */
   async #isCommitted({ end }: Sealed): Promise<boolean> {
     await this.#answered.promise
     const until = Math.max(...this.#unconfirmed.map((one) => one.until))

@@ -3,14 +3,14 @@ import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
 import { retryUntil } from '../core/retry.ts'
 
-/** What of a call decides how long it waits for a connection. */
+/** The properties of a call that limit its wait for a connection. */
 type WaitLimits = Pick<StoreContext, 'signal' | 'deadline'>
 
 interface Waiter<Connection> {
   readonly enter: (connection: Connection) => void
 }
 
-/** Hands out connections to one user at a time: first come, first served. */
+/** Lends connections to one user at a time, first come, first served. */
 export class ConnectionPool<Connection> {
   readonly #connections: readonly Connection[]
   readonly #free: Connection[]
@@ -30,13 +30,12 @@ export class ConnectionPool<Connection> {
   }
 
   /**
-   * Runs `work` with a connection. A call leaves the queue when it is cancelled or
-   * its deadline passes; its signal is read only if there is a queue. With `null` it
-   * waits until a connection is free.
+   * Runs `work` with a connection. A call leaves the queue when it is cancelled or its deadline passes. Its signal is read
+   * only if there is a queue. `null`: waits without a limit.
    */
   async use<T>(ctx: WaitLimits | null, work: (connection: Connection) => Promise<T>): Promise<T> {
     if (this.#closed) throw new StoreError('unavailable', 'the database is closing')
-    // The one used last, whose connection is open and has its statements prepared.
+    // The most recently used connection is open and has its statements prepared.
     const connection = this.#free.pop() ?? (await this.#wait(ctx))
     try {
       return await work(connection)
@@ -45,7 +44,7 @@ export class ConnectionPool<Connection> {
     }
   }
 
-  /** Lets those in the queue finish, and refuses newcomers. */
+  /** Lets queued calls finish and rejects new ones. */
   async close(): Promise<void> {
     if (this.#closed) return
     const all = this.#connections.map(() => this.use(null, () => Promise.resolve()))
@@ -83,7 +82,7 @@ export class ConnectionPool<Connection> {
             () => leave(new StoreError('unavailable', 'no database connection became free in time')),
             Math.max(0, retryUntil(ctx) - Date.now()),
           )
-    // The signal may be one that outlives the call.
+    // The signal may outlive the call.
     const stopWaiting = () => {
       signal?.removeEventListener('abort', cancelled)
       if (timer !== null) clearTimeout(timer)

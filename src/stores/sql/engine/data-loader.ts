@@ -7,24 +7,24 @@ import { observed } from '../core/database-error.ts'
 import type { Database } from '../core/schema.ts'
 import type { Finder, KeyedLookUp, ReadSource } from '../tables/read-source.ts'
 
-/** More keys than this go with the next batch. */
+/** The largest batch. Further keys go with the next one. */
 const MAX_BATCH_SIZE = 512
 
 export interface DataLoaderOptions<Key, Value> {
-  /** Looks keys up in the database; a key whose name is not in the answer is absent there. */
+  /** Loads keys from the database. A key without an entry in the answer is absent. */
   readonly load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
-  /** Tells keys apart: those of one name share the answer. */
+  /** Identifies a key. Keys with the same name share the answer. */
   readonly nameOf: (key: Key) => string
-  /** The answer for a key that is absent. */
+  /** The answer for an absent key. */
   readonly absent: Value
-  /** How many look-ups may wait before more are refused. */
+  /** The most waiting look-ups. More are rejected. */
   readonly maxWaiting: number
   readonly scheduler: BatchScheduler
-  /** Told of each batch before it is sent. */
+  /** Called before each batch is sent. */
   readonly onBatch?: ((batch: SentBatch) => Over) | undefined
 }
 
-/** A look-up, and whoever waits for its answer. */
+/** A look-up and its waiting callers. */
 interface LookedUp<Key, Value> {
   readonly key: Key
   readonly name: string
@@ -32,16 +32,16 @@ interface LookedUp<Key, Value> {
 }
 
 /**
- * Joins the look-ups of one turn of the event loop into one. One is under way at a time; what is asked for meanwhile goes
- * with the next. A look-up joins only a batch that is not sent yet, so it reads whatever was committed before it was
- * asked for; look-ups of the same key share the answer. It never waits for a fixed delay.
+ * Batches the look-ups of one turn of the event loop. One batch is in progress at a time. Look-ups during it go with the next
+ * one. A look-up joins only an unsent batch, so it reads everything that was committed before it. Look-ups of the same key
+ * share the answer. There is no fixed delay.
  */
 class DataLoader<Key, Value> implements Finder<Key, Value> {
   readonly #options: DataLoaderOptions<Key, Value>
-  /** What is not sent yet, in the order in which it was asked for. */
+  /** The unsent look-ups, in order. */
   #unsent = new Map<string, LookedUp<Key, Value>>()
   #running = false
-  /** When the first of them began to wait, and the spans of those that are traced. */
+  /** When the first of them began to wait, and the spans of the traced ones. */
   #since = 0
   #spans: Span[] = []
   readonly #sendNow = (): void => void this.#run()
@@ -50,7 +50,7 @@ class DataLoader<Key, Value> implements Finder<Key, Value> {
     this.#options = options
   }
 
-  /** How many look-ups wait to be sent. */
+  /** The number of unsent look-ups. */
   get waiting(): number {
     return this.#unsent.size
   }
@@ -93,7 +93,7 @@ class DataLoader<Key, Value> implements Finder<Key, Value> {
     }
   }
 
-  /** Whoever asks for one of these from now on needs a later answer. */
+  /** Takes the unsent look-ups. Later calls need a later answer. */
   #take(): readonly LookedUp<Key, Value>[] {
     const batch = [...this.#unsent.values()]
     if (batch.length <= MAX_BATCH_SIZE) {
@@ -106,7 +106,7 @@ class DataLoader<Key, Value> implements Finder<Key, Value> {
   }
 }
 
-/** Reads what is committed. Look-ups are batched; lists and counts are not, and are read apart from them. */
+/** Reads committed data. Look-ups are batched. Lists and counts are separate queries. */
 export class BatchedSource implements ReadSource {
   readonly db: Kysely<Database>
   readonly lists: Kysely<Database>
@@ -135,7 +135,7 @@ export class BatchedSource implements ReadSource {
     this.#observer = observer
   }
 
-  /** How many look-ups wait to be sent. */
+  /** The number of unsent look-ups. */
   get waiting(): number {
     return this.#loaders.reduce((sum, { waiting }) => sum + waiting, 0)
   }

@@ -13,15 +13,15 @@ import type { LastRows } from '../tables/last-rows.ts'
 import { EntryStores } from '../tables/stores.ts'
 import type { BatchCommit, EntryRows } from './batch-commit.ts'
 
-/** More entries than this go with the next batch. */
+/** The largest batch. Further entries go with the next one. */
 const MAX_BATCH_SIZE = 256
-/** More batches than this do not wait for the database; what comes then makes up a larger one. */
+/** The most batches in progress. Later entries form a larger batch. */
 const MAX_UNDER_WAY = 16
 const NOTHING_RECORDED: readonly RecordedStatement[] = Object.freeze([])
 const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
 const NOTHING_ENDED: readonly EndedFact[] = Object.freeze([])
 
-/** What one call has to write, and the call that waits for it. */
+/** The writes of one call. */
 class Entry implements EntryRows {
   readonly recorded: readonly RecordedStatement[]
   readonly tokens: readonly AccessToken[]
@@ -29,11 +29,11 @@ class Entry implements EntryRows {
   readonly ended: LastRows['ended']
   readonly until: number
   readonly span: Span | undefined
-  /** Resolves with whether all of it is written; `false`: none, for it did not go as recorded. */
+  /** Resolves with whether the entry was written. `false`: it did not run as recorded, and nothing of it was written. */
   readonly written: Promise<boolean>
   readonly done: (stands: boolean) => void
   readonly failed: (error: unknown) => void
-  /** Sent without others, after a batch it was in was refused. */
+  /** Set after a batch with this entry was rejected. It is then sent without others. */
   sentAlone = false
 
   constructor(ctx: StoreContext, { recorded, tokens, events, ended }: EntryRows) {
@@ -51,23 +51,22 @@ class Entry implements EntryRows {
 }
 
 /**
- * Group commit. Entries of concurrent calls share a transaction. The next one is sent
- * when the one before is back or, where the database takes batches one behind the
- * other, at the end of the turn; never after a fixed delay. A batch that the database
- * refuses is sent again entry by entry, so only the entry at fault fails.
+ * Group commit: entries of concurrent calls share a transaction. The next batch is sent when the previous one has ended, or,
+ * if the database pipelines batches, at the end of the turn. There is no fixed delay. After a failure, the entries of a batch
+ * are sent one by one, so that only the faulty entry fails.
  */
 export class GroupCommit {
   readonly #batches: BatchCommit
   readonly #jitter: () => number
   readonly #maxQueued: number
   readonly #observer: StoreObserver | undefined
-  /** When the first of the waiting entries began to wait. */
+  /** When the first waiting entry began to wait. */
   #since = 0
   readonly #deadlines = new Deadlines()
   #queue = new Set<Entry>()
-  /** Batches that were sent and are not back. */
+  /** The number of batches in progress. */
   #underWay = 0
-  /** How often the batches at hand were sent. */
+  /** The number of attempts for the current batches. */
   #attempts = 1
   #isScheduled = false
   #isBackingOff = false
@@ -81,7 +80,7 @@ export class GroupCommit {
     this.#observer = observer
   }
 
-  /** How many entries wait to be sent. */
+  /** The number of unsent entries. */
   get waiting(): number {
     return this.#queue.size
   }
@@ -99,8 +98,8 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves with `true` after the commit is durable, or with `false` if the recorded
-   * transaction was rejected and nothing of it is written.
+   * Resolves with `true` after the commit is durable. Resolves with `false` if the recorded transaction was rejected. Nothing
+   * of it is then written.
    */
   async addRecorded(
     ctx: StoreContext,
@@ -109,7 +108,7 @@ export class GroupCommit {
     return await this.#enqueue(ctx, { recorded: statements, tokens: NO_TOKENS, events, ended })
   }
 
-  /** Writes out what waits, and refuses newcomers. */
+  /** Writes the queued entries and rejects new ones. */
   async close(): Promise<void> {
     this.#closed = true
     if (this.#queue.size === 0 && this.#underWay === 0) return
@@ -118,7 +117,7 @@ export class GroupCommit {
     })
   }
 
-  /** The signal of a call is costly to make: it is read only when the entry waits behind a batch. */
+  /** A call's signal is costly to create, so it is read only if the entry waits for a batch. */
   async #enqueue(ctx: StoreContext, rows: EntryRows): Promise<boolean> {
     if (this.#closed) throw new StoreError('unavailable', 'the database is closing')
     if (this.#queue.size >= this.#maxQueued) {
@@ -142,7 +141,7 @@ export class GroupCommit {
     return error
   }
 
-  /** Takes an entry out of the queue when its call is cancelled. One that was sent ends as the database says. */
+  /** Removes an entry from the queue when its call is cancelled. The database decides the outcome of a sent one. */
   #leaveOn(signal: AbortSignal, entry: Entry): void {
     const leave = () => {
       if (this.#queue.delete(entry)) entry.failed(signal.reason)
@@ -153,8 +152,8 @@ export class GroupCommit {
   }
 
   /**
-   * A call that is alone is sent once all have asked who resumed with it. Others wait for
-   * what the rest of the turn adds, which makes a wider commit.
+   * A single entry is sent once all calls that resumed with its call have had their turn. Several wait for the end of the
+   * event loop's turn, which makes larger commits.
    */
   #sendSoon(): void {
     if (this.#isScheduled) return
@@ -251,7 +250,7 @@ function spansOf(entries: readonly Entry[]): readonly Span[] {
   return entries.flatMap(({ span }) => span ?? [])
 }
 
-/** Whether one entry's rows may be at fault, rather than the database. */
+/** Whether the rows of one entry may have caused the error, and not the database. */
 function isOfOneEntry(error: unknown): boolean {
   return !(error instanceof DatabaseError) || error.kind === 'duplicate' || error.kind === 'refused'
 }

@@ -9,10 +9,10 @@ import type { Database, StoredInt } from '../core/schema.ts'
 import { bareHeads, deleteHeads, deleteRevocations, forgottenBacklog, forgottenBefore } from '../revocations/purge.ts'
 import { deleteGrants } from '../tables/grants.ts'
 
-/** Runs work in a short transaction of its own. */
+/** Runs `work` in a short transaction. */
 export type InTransaction = <T>(work: (db: Kysely<Database>) => Promise<Ending<T>>) => Promise<T>
 
-/** Where the rows of one kind are, what deletes one of them, and when each has ended. */
+/** Where the rows of a kind are, how to delete one, and when each ended. */
 type EndedRows = {
   [Table in keyof Database]: {
     readonly table: Table
@@ -56,7 +56,7 @@ export class SqlMaintenance implements Maintenance {
     const keys = (await this.#endedRows(kind, before, limit).execute()).map((row) => row.key)
     if (keys.length === 0) return 0
     if (kind === 'grants') {
-      // With all that hangs on them, which counts too.
+      // Dependent rows are deleted and counted, too.
       const ids = keys.map((id) => grantId(String(id)))
       return await this.#change((tx) => deleteGrants(tx, ids, before, limit))
     }
@@ -94,7 +94,7 @@ export class SqlMaintenance implements Maintenance {
       const inserted = await falseIfTaken(async () => {
         await tx.insertInto('oauth_revocation_keys').values({ key_id: id, used_at: now, created_at: now }).execute()
       })
-      // Another one was first to note it, at this moment.
+      // Another instance noted it first, at this moment.
       return { commit: inserted, value: undefined }
     })
   }
@@ -124,7 +124,7 @@ export class SqlMaintenance implements Maintenance {
     return await this.#inTransaction(async (tx) => ({ commit: true, value: await work(tx) }))
   }
 
-  /** Once no revocation is left to delete, the writers go that have none any more. */
+  /** When no revocations are left to delete, the writers without any are deleted. */
   async #purgeRevocations(before: EpochMs, limit: number): Promise<number> {
     const places = await forgottenBefore(this.#db, this.#now, before, limit).execute()
     const deleted = places.length === 0 ? 0 : await this.#change((tx) => deleteRevocations(tx, places))
@@ -136,7 +136,7 @@ export class SqlMaintenance implements Maintenance {
     return deleted
   }
 
-  /** The longest ended first. */
+  /** Rows that ended first come first. */
   #endedRows(kind: Exclude<PurgeKind, 'revocations'>, before: EpochMs, limit: number) {
     const { table, key, end } = ENDED[kind]
     return this.#db
@@ -149,9 +149,8 @@ export class SqlMaintenance implements Maintenance {
 }
 
 /**
- * Takes a lease that is free, has run out or is held already; `false`: roll back.
- * One that ends later than any honest holder's would was taken by a clock that
- * was ahead: its holder may have died since, and is not waited for.
+ * Takes a lease that is free, has expired, or is already held. `false`: roll back. A lease that ends later than any correct
+ * clock allows was taken by a clock that was ahead. Its holder may be gone, so it is taken over.
  */
 async function acquireLease(
   db: Kysely<Database>,
@@ -163,7 +162,7 @@ async function acquireLease(
   const length = until - now
   const honestUntil = length > 0 ? until + length : Number.MAX_SAFE_INTEGER
   const taken = { holder, expires_at: until, updated_at: now, updated_by: holder }
-  // Whoever waited for the row finds it renewed, and matches nothing.
+  // An update that waited for the row finds the lease renewed and matches nothing.
   const renewed = await db
     .updateTable('oauth_leases')
     .set(taken)

@@ -4,16 +4,15 @@ import type { Connected, Dialect, Statement, StatementResult, Writer, Writers } 
 import { backOff, isRetryable } from '../core/retry.ts'
 import { ConnectionPool } from './connection-pool.ts'
 
-/** How long a database that is locked is waited for. */
+/** How long to wait for a locked database. */
 const LOCK_WAIT_MS = 10_000
-/** Statements that may wait for the one connection. */
+/** The most statements that wait for the connection. */
 const MAX_WAITING = 10_000
 
 /**
- * A database on which nothing stays: all that is read and written goes through one
- * transaction of one connection, which is rolled back in the end. So flows find what
- * flows before them wrote, and nobody else sees any of it. Each statement can be
- * explained on the way, before it runs.
+ * A database whose changes are never committed: all reads and writes run in one transaction of one connection, which is
+ * rolled back at the end. Flows therefore see the writes of earlier flows, and other connections see none of them. Each
+ * statement can be explained before it runs.
  */
 export class RolledBackDatabase implements Connected {
   readonly writers: Writers
@@ -30,7 +29,7 @@ export class RolledBackDatabase implements Connected {
     this.writers = { append: new InnerWriter(this.execute), speculative: null, transactions: [] }
   }
 
-  /** Begins the transaction; waits for a lock for some seconds. `jitter` draws from [0, 1). */
+  /** Begins the transaction. Waits some seconds for a lock. `jitter` returns values in [0, 1). */
   static async begin(
     inner: Connected,
     dialect: Pick<Dialect, 'explain'>,
@@ -52,7 +51,7 @@ export class RolledBackDatabase implements Connected {
     }
   }
 
-  /** One at a time: a transaction has one connection. */
+  /** One at a time, because a transaction has one connection. */
   readonly execute = (statement: Statement): Promise<StatementResult> =>
     this.#pool.use(null, async (writer) => {
       if (this.#observer.isWanted()) {
@@ -72,7 +71,7 @@ export class RolledBackDatabase implements Connected {
     return this.#pool.load
   }
 
-  /** Undoes everything. */
+  /** Rolls everything back. */
   async close(): Promise<void> {
     await this.#pool.close()
     await this.#inner.writers.append.rollback()
@@ -80,7 +79,7 @@ export class RolledBackDatabase implements Connected {
   }
 }
 
-/** Transactions inside of the one that is rolled back: they begin and end nothing. */
+/** Transactions inside the one that is rolled back. Their begin and commit have no effect. */
 class InnerWriter implements Writer {
   readonly execute: Writer['execute']
   readonly pipeline = null
@@ -95,19 +94,19 @@ class InnerWriter implements Writer {
   }
 
   async begin(): Promise<void> {
-    // The transaction is open.
+    // The outer transaction is already open.
   }
 
   async commit(): Promise<void> {
-    // What was written is there for what comes next, and nothing of it is to stay.
+    // The writes are visible to later statements, and are not to be committed.
   }
 
   async rollback(): Promise<void> {
-    // All of it is rolled back at the end; until then what a refused flow wrote is in nobody's way.
+    // The outer transaction is rolled back at the end. Until then, the writes of a rejected flow do not matter.
   }
 
   async probe(): Promise<void> {
-    // The transaction could be begun, on a host that takes writes.
+    // The outer transaction began on a host that takes writes.
   }
 
   beginRecorded(): Promise<readonly boolean[]> {

@@ -10,11 +10,10 @@ import type { GroupCommit } from './group-commit.ts'
 import type { TransactionRunner } from './transaction-runner.ts'
 
 /**
- * Lets transactions of different calls share a commit, where a transaction of
- * its own for each costs more. The work is run speculatively first, supposing that
- * every write finds its row, as it does unless a race is lost. What it recorded
- * then runs together with others, and stands only if all was as supposed. In every
- * other case the work is run again, in a transaction of its own.
+ * Lets the transactions of different calls share a commit, where separate transactions cost more. First, the work is run
+ * speculatively on the assumption that every write matches its row, which holds unless a race is lost. The recorded
+ * statements then run together with others and commit only if the assumption was right. Otherwise the work runs again in its
+ * own transaction.
  */
 export class SpeculativeTransactions {
   readonly #commits: GroupCommit
@@ -36,20 +35,23 @@ export class SpeculativeTransactions {
   }
 }
 
-/** A transaction that was recorded instead of run, supposing that each of its writes finds its row. */
+/** A transaction that was recorded instead of run, on the assumption that each write matches its row. */
 export interface RecordedTransaction<T> extends LastRows {
   readonly statements: readonly RecordedStatement[]
-  /** What the transaction answers if it goes as supposed. */
+  /** The result of the transaction if the assumption is right. */
   readonly value: T
 }
 
-/** A longer transaction would hold up those that share its commit; it runs on its own. A refresh is eight statements. */
+/**
+ * The most statements. A longer transaction would delay those that share its commit, so it runs alone. A refresh has eight
+ * statements.
+ */
 const MAX_RECORDED = 32
 
-/** Thrown into work that asks the database something; the work is then run where it gets an answer. */
+/** Thrown when the work queries the database. It then runs in a real transaction. */
 class NeedsAnAnswer extends Error {}
 
-/** Records transactions, one at a time; its stores are made once, and keep what they compile. */
+/** Records transactions, one at a time. Its stores are created once and cache their compiled statements. */
 class TransactionRecorder {
   readonly #stores: TransactionStores
   #statements: RecordedStatement[] = []
@@ -72,8 +74,8 @@ class TransactionRecorder {
   }
 
   /**
-   * `null`: the work depends on what the database says, is too long, or does not end in a commit. Or it audits
-   * nothing: then no call decides a race by it, and it stays out of the commits that calls wait for.
+   * `null`: the work depends on the database's answers, is too long, or does not commit. Work without audit events is also
+   * excluded: no call decides a race with it, and it should not delay the commits that calls wait for.
    */
   async record<T>(work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<RecordedTransaction<T> | null> {
     this.#statements = []
@@ -91,7 +93,7 @@ class TransactionRecorder {
   }
 }
 
-/** How many rows a statement writes if all is as supposed; `null`: writing is not all it is for. */
+/** The number of rows that a statement writes on the assumption. `null`: it is not only a write. */
 function rowsWritten(query: RootOperationNode): number | null {
   if (InsertQueryNode.is(query)) {
     return query.values !== undefined && ValuesNode.is(query.values) ? query.values.values.length : null

@@ -13,18 +13,17 @@ import type { WriteSession } from './write-session.ts'
 
 type WorkIn<T> = (session: WriteSession) => Promise<Ending<T>>
 
-/** How far the transaction of a call has come. */
+/** The progress of a call's transaction. */
 interface Progress {
-  /** Whether it may stand by now. */
+  /** Whether the transaction may have committed. */
   commitSent: boolean
-  /** The caller was told that it does not stand. */
+  /** The caller was told that the transaction did not commit. */
   callerLeft: boolean
 }
 
 /**
- * Runs transactions that decide races. What lost a deadlock or met a lock is
- * rolled back and run again from the start, after a pause of its own, until the
- * call's deadline.
+ * Runs transactions that decide races. A transaction that lost a deadlock or met a lock is rolled back and run again from the
+ * start, after a random pause, until the call's deadline.
  */
 export class TransactionRunner {
   readonly #pool: ConnectionPool<WriteSession>
@@ -42,7 +41,7 @@ export class TransactionRunner {
     return await this.#runIn(ctx, ({ stores }) => work(stores))
   }
 
-  /** The same for background work, which needs the database rather than its stores. */
+  /** The same for background work, which needs the database instead of its stores. */
   async runBare<T>(ctx: StoreContext, work: (db: Kysely<Database>) => Promise<Ending<T>>): Promise<T> {
     return await this.#runIn(ctx, ({ db }) => work(db))
   }
@@ -84,7 +83,7 @@ export class TransactionRunner {
         return ending.value
       }
       const sealed = await session.writeLast(session.last)
-      // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
+      // Applies even if `work` caught the error: after a failed statement the database may have discarded the previous ones.
       if (session.failure !== null) throw session.failure
       if (progress.callerLeft) throw new DatabaseError('unavailable', 'the caller was told that nothing is written')
       progress.commitSent = true
@@ -93,7 +92,7 @@ export class TransactionRunner {
     } catch (error) {
       if (isOutcomeUnknown(error)) throw error
       await session.writer.rollback()
-      // A lost race may show in a statement that was refused, but the race is why.
+      // A lost race may appear as a failed statement. The race is the cause.
       throw isConflict(error) ? error : (session.failure ?? error)
     }
   }

@@ -13,22 +13,22 @@ import { transactionStores } from '../tables/stores.ts'
 export interface WriteSessionParts {
   readonly seal: AuditSeal
   readonly telling: RevocationTelling
-  /** A fresh UUID: names a chain of the audit log. */
+  /** Returns a new UUID, the name of a chain of the audit log. */
   readonly newId: () => string
 }
 
-/** A writer, with what belongs to it alone. */
+/** A writer with its own state. */
 export class WriteSession {
   readonly writer: Writer
-  /** Kysely inside the writer's transaction. */
+  /** Kysely in the writer's transaction. */
   readonly db: Kysely<Database>
-  /** The stores inside it; made once, so that they keep what they compile. */
+  /** The stores in that transaction. They are created once and cache their compiled statements. */
   readonly stores: TransactionStores
   readonly chain: AuditChain
   readonly #revocations: RevocationLog
-  /** What the running transaction is to write last. */
+  /** The last writes of the running transaction. */
   readonly last = new LastRowsCollector()
-  /** The first failure of a statement in the running transaction: it must not commit. */
+  /** The first statement error in the running transaction, which must then not commit. */
   failure: unknown = null
 
   constructor(dialect: Pick<Dialect, 'kysely' | 'now'>, writer: Writer, { seal, telling, newId }: WriteSessionParts) {
@@ -48,7 +48,7 @@ export class WriteSession {
     this.#revocations = new RevocationLog(this.db, dialect.now, telling)
   }
 
-  /** Writes what a transaction writes last, while it is open: what ended, and what it audits. */
+  /** Writes the last rows of the open transaction: facts that ended, and audit events. */
   async writeLast({ events, ended }: LastRows): Promise<SealedEvents> {
     const sealed = await this.chain.sealInside(events, ended.length > 0)
     for (const statement of sealed.statements) await this.writer.execute(statement)
@@ -56,7 +56,7 @@ export class WriteSession {
     return sealed
   }
 
-  /** Writes what ended, in the open transaction whose events are sealed. */
+  /** Writes the facts that ended. The events of the open transaction are already sealed. */
   async tell({ end: { ordinal } }: SealedEvents, ended: LastRows['ended']): Promise<void> {
     if (ended.length === 0) return
     if (ordinal === null) throw new Error('a writer that is not registered has told what ended')

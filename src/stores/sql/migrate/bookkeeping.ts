@@ -17,7 +17,7 @@ export const NO_BOOKKEEPING: Bookkeeping = Object.freeze({
   underWay: null,
 })
 
-/** The tables must exist. The names are read first: the row is then never older than they are. */
+/** The tables must exist. The names are read before the row, so the row is never older. */
 export async function readBookkeeping(db: Kysely<Database>): Promise<Bookkeeping> {
   const names = await db.selectFrom('qscope_migrations').select('name').orderBy('name').execute()
   const row = await db
@@ -43,7 +43,7 @@ export async function readBookkeeping(db: Kysely<Database>): Promise<Bookkeeping
   }
 }
 
-/** Makes the tables, where they are not there yet, even if another attempt was interrupted. */
+/** Creates missing tables, also after an interrupted attempt. */
 export async function createBookkeeping(db: Pick<Kysely<unknown>, 'schema'>, types: ColumnTypes): Promise<void> {
   const { epochMs } = types
   const name = types.identifier(64)
@@ -70,7 +70,7 @@ export async function dropBookkeeping(db: Pick<Kysely<unknown>, 'schema'>): Prom
   await db.schema.dropTable('qscope_migrations').execute()
 }
 
-/** Compares what a database reports of its schema with what this version was built for. */
+/** Compares the schema that a database reports with the schema that this version expects. */
 export function schemaStateOf(bookkeeping: Bookkeeping, known: readonly MigrationStep[]): SchemaState {
   const { applied, auditProtection, serversFrom, underWay } = bookkeeping
   const isKnown = (name: string) => known.some((step) => step.name === name)

@@ -22,7 +22,7 @@ import type { MigrationStep } from './steps/migration-step.ts'
 
 const BOOKKEEPING_TABLES = Object.freeze(['qscope_migrations', 'qscope_schema'])
 
-/** Changes the schema of a database over a session of its own. Nothing but `StoreError` leaves it. */
+/** Changes the schema of a database in a session of its own. Throws only `StoreError`. */
 export class DatabaseMigrations implements Migrations {
   readonly #session: MigrationSession
   readonly #steps: readonly MigrationStep[]
@@ -82,7 +82,7 @@ export class DatabaseMigrations implements Migrations {
     return rows.map(({ name }) => name)
   }
 
-  /** A schema that a newer version has changed has all that this one can apply. */
+  /** If a newer version has changed the schema, this version has nothing to apply. */
   async #bringUp(audit: AuditProtection | null): Promise<readonly string[]> {
     const { problem, unknown } = await this.#status()
     if (unknown.length > 0) {
@@ -108,7 +108,7 @@ export class DatabaseMigrations implements Migrations {
     return [...undone, ...rest]
   }
 
-  /** Seeds a database that has never held a client; returns whether it did. */
+  /** Seeds a database that has never had a client. Returns whether it did. */
   async #seedIfNew(seed: Seed): Promise<boolean> {
     const someone = await this.#db.selectFrom('oauth_clients').select('client_id').limit(1).executeTakeFirst()
     if (someone !== undefined) return false
@@ -125,7 +125,7 @@ export class DatabaseMigrations implements Migrations {
   }
 }
 
-/** Those of a database in memory, which has its schema already and cannot lose it. */
+/** For an in-memory database, which already has its schema and cannot lose it. */
 export class InMemoryMigrations implements Migrations {
   readonly #steps: readonly MigrationStep[]
 

@@ -10,10 +10,10 @@ import type { MigrationStep } from './steps/migration-step.ts'
 
 type Direction = UnderWay['direction']
 
-/** How long servers may keep a statement from its table. */
+/** How long servers may delay a statement by using its table. */
 const TABLE_WAIT_MS = 60_000
 
-/** Changes a schema whose bookkeeping is there, step by step, while it has the database for itself. */
+/** Changes a schema step by step. Needs the bookkeeping tables and exclusive access. */
 export class Migrator {
   readonly #dialect: Dialect
   readonly #session: MigrationSession
@@ -29,7 +29,7 @@ export class Migrator {
     this.#journal = new Journal(db, session)
   }
 
-  /** Does the rest of what was interrupted; says which way that was. */
+  /** Completes an interrupted migration. Returns its name and direction. */
   async finish(): Promise<{ readonly name: string; readonly direction: Direction } | null> {
     await this.#journal.open()
     const { applied, underWay } = await this.#bookkeeping()
@@ -39,7 +39,7 @@ export class Migrator {
     return { name: step.name, direction: underWay.direction }
   }
 
-  /** Applies what is pending; returns the names. */
+  /** Applies pending migrations. Returns their names. */
   async up(): Promise<readonly string[]> {
     const { applied } = await this.#bookkeeping()
     const pending = this.#steps.filter(({ name }) => !applied.includes(name))
@@ -51,7 +51,7 @@ export class Migrator {
     return pending.map(({ name }) => name)
   }
 
-  /** Undoes the last ones; returns their names. */
+  /** Reverts the last migrations. Returns their names. */
   async down(count: number): Promise<readonly string[]> {
     const { applied } = await this.#bookkeeping()
     const last = this.#steps
@@ -64,7 +64,7 @@ export class Migrator {
     return last.map(({ name }) => name)
   }
 
-  /** Keeps the audit log append-only as wanted or, where nothing is, as it was; triggers stay once they are there. */
+  /** Applies the wanted protection of the audit log, or the previous one. Existing triggers stay. */
   async protectAudit(wanted: AuditProtection | null): Promise<void> {
     const { applied, auditProtection } = await this.#bookkeeping()
     const protection = wanted ?? auditProtection ?? 'triggers'
@@ -86,7 +86,7 @@ export class Migrator {
     await this.#journal.protectAudit(protection)
   }
 
-  /** Each statement is noted before it is run: the one that was noted last when a migrator died may have been run or not. */
+  /** Each statement is recorded before it runs. If the migrator dies, the last recorded one may or may not have run. */
   async #run(
     step: MigrationStep,
     direction: Direction,
@@ -105,7 +105,7 @@ export class Migrator {
       } catch (error) {
         const wasTried = left?.tried === true && index === left.statement
         if (wasTried && this.#session.types.isAlreadyDone(error)) continue
-        // Where even the note fails, the reason is the same, and the statement's error explains it better.
+        // If recording fails, too, the cause is the same, and the statement's error explains it better.
         if (!wasTried && !isLost(error)) await this.#journal.refused().catch(() => undefined)
         throw located(error, place)
       }
@@ -114,13 +114,13 @@ export class Migrator {
     await this.#journal.end(step, direction, this.#serversFrom(standing))
   }
 
-  /** The newest migration that any of these wants servers to know. */
+  /** The newest migration that one of these requires servers to know. */
   #serversFrom(standing: readonly MigrationStep[]): string | null {
     const wanted = new Set(standing.map(({ serversFrom }) => serversFrom))
     return this.#steps.findLast(({ name }) => wanted.has(name))?.name ?? null
   }
 
-  /** Servers at work may be in the way; giving way to them now and then lets them go on. */
+  /** Running servers may block a statement. The migrator gives way to them between attempts. */
   async #execute(statement: Statement, place?: string): Promise<void> {
     const until = Date.now() + TABLE_WAIT_MS
     for (let attempts = 1; ; attempts += 1) {
@@ -158,7 +158,7 @@ function isLost(error: unknown): boolean {
   return !(error instanceof DatabaseError) || error.kind === 'lost'
 }
 
-/** Kinds of errors that say nothing of what was asked for. */
+/** Kinds of errors that do not depend on the statement. */
 const TRANSIENT: ReadonlySet<DatabaseErrorKind> = new Set(['lost', 'busy', 'conflict'])
 
 function triggersRefused(error: unknown, table: string): unknown {
@@ -172,10 +172,7 @@ function triggersRefused(error: unknown, table: string): unknown {
 
 const SCHEMA_ROW = 1
 
-/**
- * Notes how far a migration has come. Where schema changes commit one by one,
- * the next migrator finds what was interrupted, and goes on there.
- */
+/** Records the progress of a migration. Where schema changes commit one by one, the next migrator continues an interrupted one. */
 class Journal {
   readonly #db: Kysely<Database>
   readonly #session: Pick<MigrationSession, 'execute' | 'transaction'>
@@ -185,7 +182,7 @@ class Journal {
     this.#session = session
   }
 
-  /** The row that everything else is written in. */
+  /** Creates the row that holds the progress. */
   async open(): Promise<void> {
     const row = await this.#db.selectFrom('qscope_schema').select('id').where('id', '=', SCHEMA_ROW).executeTakeFirst()
     if (row === undefined) {
@@ -193,7 +190,7 @@ class Journal {
     }
   }
 
-  /** From here on those servers do not serve that cannot work on what is coming. */
+  /** From here on, servers that do not know the coming schema stop serving. */
   async begin({ name }: MigrationStep, direction: Direction, serversFrom: string | null): Promise<void> {
     const running = { running_migration: name, running_direction: direction, running_statement: 0, running_tried: 0 }
     await this.#session.transaction(async () => {
@@ -202,12 +199,12 @@ class Journal {
     })
   }
 
-  /** So many are run; the next one is about to be. */
+  /** `statement` statements have run. The next one is about to run. */
   async attempt(statement: number): Promise<void> {
     await this.#write({ running_statement: statement, running_tried: 1 })
   }
 
-  /** It was refused, so it was not run. */
+  /** The statement was rejected, so it did not run. */
   async refused(): Promise<void> {
     await this.#write({ running_tried: 0 })
   }
@@ -217,7 +214,7 @@ class Journal {
       if (direction === 'up') {
         await this.#run(this.#db.insertInto('qscope_migrations').values({ name, applied_at: Date.now() }))
       }
-      // Triggers are missing now, or gone with their table; grants are given as they were.
+      // The triggers are now missing, or dropped with their table. Privileges are as granted.
       if (appendOnly !== undefined) await this.#forgetTriggers()
       await this.#write({
         servers_from: serversFrom,

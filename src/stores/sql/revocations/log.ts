@@ -6,10 +6,9 @@ import { integer, moment } from '../core/rows.ts'
 import type { Database, RevocationTable, StoredInt } from '../core/schema.ts'
 
 /**
- * The revocations of one writer. It is known by the ordinal of its chain in the audit
- * log, whose registry gives each to one writer only. Its head is changed first, so
- * that the row is held until the transaction ends: whatever else went wrong, two
- * commits of one writer never come in another order than their numbers.
+ * The revocations of one writer. The writer is identified by the ordinal of its audit chain, which the registry never reuses.
+ * The head is updated first, so its row is locked until the transaction ends. Two commits of one writer are therefore always
+ * in the order of their numbers.
  */
 export class RevocationLog {
   readonly #db: Kysely<Database>
@@ -17,7 +16,7 @@ export class RevocationLog {
   readonly #telling: RevocationTelling
   readonly #inserts: InsertStatements<Insertable<RevocationTable>>
   #writer = 0
-  /** No number up to this is used again, even where the head was purged meanwhile. */
+  /** Numbers up to this one are never reused, even if the head has been purged. */
   #highest = 0
 
   /** `now`: the database's clock in its dialect. */
@@ -28,7 +27,7 @@ export class RevocationLog {
     this.#inserts = new InsertStatements((rows) => db.insertInto('oauth_revocations').values(rows).compile())
   }
 
-  /** Writes down what ended, in the open transaction of the writer that has this ordinal. */
+  /** Writes the facts that ended, in the open transaction of this writer. */
   async tell(writer: number, facts: readonly EndedFact[]): Promise<void> {
     const told = facts.flatMap((ended) => this.#telling.keysOf(ended.fact).map((key) => ({ ended, key })))
     if (told.length === 0) return
@@ -48,7 +47,7 @@ export class RevocationLog {
     for (const statement of this.#inserts.of(rows)) await this.#db.executeQuery(statement)
   }
 
-  /** Moves the head on; the writer's first revocation enters it. */
+  /** Advances the head. The writer's first revocation creates it. */
   async #advance(count: number) {
     const writer = this.#writer
     const moved = await this.#db

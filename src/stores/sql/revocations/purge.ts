@@ -5,7 +5,7 @@ import { padded } from '../core/prepared-statement.ts'
 import { integer, momentOrNull } from '../core/rows.ts'
 import type { Database, StoredInt } from '../core/schema.ts'
 
-/** What nobody need know any more: it ended before a moment, and by the database's clock long enough ago as well. */
+/** Revocations that can be forgotten: their time has passed before the given moment, and long enough ago by the database's clock. */
 export function forgottenBefore(db: Kysely<Database>, now: RawBuilder<StoredInt>, before: EpochMs, limit: number) {
   return db
     .selectFrom('oauth_revocations')
@@ -16,7 +16,7 @@ export function forgottenBefore(db: Kysely<Database>, now: RawBuilder<StoredInt>
     .limit(sql.lit(limit))
 }
 
-/** How much of it there is, counted up to `most`, and when the oldest could be forgotten. */
+/** The number of these revocations, counted up to `most`, and when the oldest could be forgotten. */
 export async function forgottenBacklog(
   db: Kysely<Database>,
   now: RawBuilder<StoredInt>,
@@ -33,7 +33,7 @@ export async function forgottenBacklog(
   return Object.freeze({ count: integer(row.many, 'count'), oldest: momentOrNull(row.oldest, 'oldest') })
 }
 
-/** Deletes revocations by their places; returns how many. */
+/** Deletes revocations by their places. Returns the number. */
 export async function deleteRevocations(
   db: Kysely<Database>,
   places: readonly { readonly writer: StoredInt; readonly sequence: StoredInt }[],
@@ -57,7 +57,7 @@ export async function deleteRevocations(
   return Number(deleted)
 }
 
-/** The heads of writers of which no revocation is left, `limit` at most. */
+/** The heads of writers without revocations, at most `limit`. */
 export async function bareHeads(db: Kysely<Database>, limit: number): Promise<readonly RevocationHead[]> {
   const rows = await db
     .selectFrom('oauth_revocation_heads')
@@ -78,7 +78,7 @@ export async function bareHeads(db: Kysely<Database>, limit: number): Promise<re
   return rows.map((row) => ({ writer: integer(row.writer, 'writer'), sequence: integer(row.sequence, 'sequence') }))
 }
 
-/** Deletes heads that are still as they were found: a writer that has told something since keeps its own. */
+/** Deletes heads that are unchanged since they were found. A writer that has added a revocation keeps its head. */
 export async function deleteHeads(db: Kysely<Database>, heads: readonly RevocationHead[]): Promise<void> {
   for (const { writer, sequence } of heads) {
     await db

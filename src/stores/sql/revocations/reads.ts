@@ -8,10 +8,10 @@ import { padded } from '../core/prepared-statement.ts'
 import { bytes, integer, moment } from '../core/rows.ts'
 import type { Database, RevocationTable, StoredInt } from '../core/schema.ts'
 
-/** More ranges in one statement would be many texts of it, and plans that look through the table. */
+/** With more ranges, a statement would have too many variants, and its plans would scan the table. */
 const RANGES_AT_ONCE = 16
 
-/** What made the tables. */
+/** The migration that created the tables. */
 const MIGRATION = '0011_revocations'
 
 export class SqlRevocationReads implements RevocationReads {
@@ -25,7 +25,7 @@ export class SqlRevocationReads implements RevocationReads {
   }
 
   async heads(_ctx: StoreContext): Promise<RevocationHeads> {
-    // The note of the migration is there even where nobody has told anything.
+    // The row of the migration exists even before the first revocation.
     const rows = await this.#db
       .selectFrom('qscope_migrations')
       .leftJoin('oauth_revocation_heads', (join) => join.onTrue())

@@ -4,17 +4,16 @@ type RecordedTransaction = readonly RecordedStatement[]
 type RowTransaction = readonly (RecordedStatement & { readonly rowWrite: RowWrite })[]
 
 /**
- * Puts the statements of transactions together that differ in nothing but the rows they write: one statement for
- * many rows costs a server less than one for each, of which each is parsed, planned and answered by itself.
- *
- * Only transactions that write different rows are put together, so that any order of their statements has the same
- * effect. Together they write as many rows as they must if and only if each of them does.
+ * Combines statements of several transactions that differ only in the rows they write. One statement for many rows costs a
+ * server less than one for each, which must each be parsed, planned and answered. Only transactions that write different rows
+ * are combined, so the order of their statements does not matter. Together they write the required number of rows if and only
+ * if each of them does.
  */
 export class CombinedStatements {
-  /** By the text for one row: each is compiled once, whoever recorded it. */
+  /** By the text for one row. Each is compiled once. */
   readonly #statements = new Map<string, MultiRowStatements>()
 
-  /** The statements of the transactions, in fewer where that is possible. */
+  /** The statements of the transactions, combined where possible. */
   of(transactions: readonly RecordedTransaction[]): readonly RecordedStatement[] {
     const all: RecordedStatement[] = []
     let disjoint = new DisjointTransactions()
@@ -46,7 +45,7 @@ export class CombinedStatements {
   }
 }
 
-/** Transactions no two of which write the same row. */
+/** Transactions that write different rows. */
 class DisjointTransactions {
   readonly #rows = new Set<string>()
   readonly #transactions: RowTransaction[] = []
@@ -60,7 +59,7 @@ class DisjointTransactions {
     this.#transactions.push(transaction)
   }
 
-  /** In groups that differ in nothing but their rows. */
+  /** In groups that differ only in their rows. */
   alike(): Iterable<readonly RowTransaction[]> {
     return Map.groupBy(this.#transactions, (one) => one.map(({ sql }) => sql).join(';')).values()
   }

@@ -2,85 +2,83 @@ import type { ServerHost, ServerUrl } from '../../../domain/server-url.ts'
 import type { DatabaseError } from '../core/database-error.ts'
 import type { ConnectionSettings, Statement, StatementResult } from '../core/dialect.ts'
 
-/** A connection as a driver gives it. Throws nothing but `DatabaseError`; runs one statement at a time. */
+/** A driver's connection. Throws only `DatabaseError`. Runs one statement at a time. */
 export interface RawConnection {
-  /** Whether it is still there, as far as the driver knows. */
+  /** Whether the connection is open, as far as the driver knows. */
   readonly usable: boolean
   /** Runs a prepared statement. */
   execute(statement: Statement): Promise<StatementResult>
-  /** Runs text as it is: what cannot be prepared, or is needed once. */
+  /** Runs a text directly: a statement that cannot be prepared, or is needed once. */
   query(sql: string): Promise<StatementResult>
   /**
-   * Runs statements that answer no rows in one round trip, up to the first that the
-   * server refuses. Throws if it gave no answer: then any number of them may have been
-   * run. Only on a connection that was opened for it.
+   * Runs statements without result rows in one round trip, up to the first failure. Throws if the server did not answer. Any
+   * number of them may then have run. Requires a connection opened with `multiStatements`.
    */
   writeAll(statements: readonly Statement[]): Promise<Written>
   end(): Promise<void>
-  /** Cuts it off and frees its socket, whether or not the other side answers: what runs on it fails as lost. */
+  /** Closes the connection and its socket at once. Running statements fail as lost. */
   destroy(): void
 }
 
-/** How far a list of statements came. */
+/** The result of a list of statements. */
 export interface Written {
-  /** Of each that was run, how many rows it wrote, or matched. */
+  /** The number of rows that each executed statement wrote or matched. */
   readonly affected: readonly number[]
-  /** Why the one after these was refused, and none after it run. */
+  /** The error of the statement after these. Later statements did not run. */
   readonly failure: DatabaseError | null
 }
 
-/** What a session is for: one that reads is told all that was answered before it asked, whatever became of its host. */
+/** The purpose of a session. One that reads sees every commit that was confirmed before the read, even if its host failed. */
 export type SessionUse = 'reads' | 'writes'
 
-/** Where a database is, and how it is talked to. */
+/** The location and settings of a database. */
 export interface ServerTarget {
   readonly url: ServerUrl
   readonly settings: ConnectionSettings
-  /** Whether one round trip shall be able to carry many statements. */
+  /** Whether one round trip can carry many statements. */
   readonly multiStatements: boolean
   readonly use: SessionUse
 }
 
-/** A connection that is being made. */
+/** A connection that is being opened. */
 export interface PendingConnection {
-  /** Can be destroyed at any moment. */
+  /** Can be destroyed at any time. */
   readonly connection: RawConnection
-  /** Resolves when the server has let it in. */
+  /** Resolves when the server has accepted the login. */
   handshake(): Promise<void>
-  /** The server's name for the session, once it has let it in; `null`: it named none. */
+  /** The server's name for the session after the login. `null`: none. */
   readonly session: string | null
 }
 
-/** A connection that is set up. */
+/** An open connection whose session is set up. */
 export interface OpenedConnection {
   readonly connection: RawConnection
-  /** The server's name for its session; `null`: a proxy stands between, under whose names nothing can be asked for. */
+  /** The server's name for the session. `null`: a proxy is in between, and its session names mean nothing to the server. */
   readonly session: string | null
 }
 
-/** What a database on a server brings of its own. `openConnection` puts it together. */
+/** The database-specific parts of a server database. `openConnection` combines them. */
 export interface ServerDriver {
-  /** Begins a connection, and waits for nothing. */
+  /** Begins a connection without waiting. */
   dial(target: ServerTarget, host: ServerHost): PendingConnection
   /**
-   * Sets a session up and reads it back: each statement reads what is committed,
-   * characters arrive as they were sent, nothing is cut to fit. Throws if it is
-   * not so, and if this host does not take writes, so that another one is tried:
-   * what a replica answers may be stale. Returns the server's name for the session.
+   * Sets a session up and verifies it: each statement reads committed data, characters arrive as they were sent, and nothing
+   * is truncated. Throws if this fails. Also throws if the host does not take writes, because the answers of a replica may be
+   * stale. Another host is then tried. Returns the server's name for the session.
    */
   setUp(connection: RawConnection, use: SessionUse): Promise<string>
-  /** Throws unless the session still is as it was set up: a pooler may have changed it. */
+  /** Throws if the session's settings have changed, for example by a pooler. */
   verify(connection: RawConnection, use: SessionUse): Promise<void>
-  /** Asks, as text, for the `id` of each session of this user that is at work on a statement at this moment. */
+  /** Queries, as text, the `id` of each session of this user that is executing a statement. */
   readonly sessionsAtWork: string
-  /** An update that matches nothing, refused by a server that takes no writes. */
+  /** An update that matches nothing. A server that takes no writes rejects it. */
   readonly probe: string
 }
 
-/** A connection that is silent for so long is probed by the system, to find out whether its other side is still there. */
+/** After this idle time the system sends TCP keepalive probes, to detect a dead connection. */
 export const KEEPALIVE_AFTER_MS = 10_000
 
-/** A value as drivers of servers take it. */
+/** A value that server drivers accept. */
 export type Bindable = string | number | boolean | Buffer | null
 
 export function bindable(value: unknown): Bindable {

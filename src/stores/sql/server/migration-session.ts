@@ -2,8 +2,8 @@ import type { ColumnTypes, MigrationSession, Statement, StatementResult } from '
 import type { RawConnection } from './driver.ts'
 
 /**
- * A connection of its own that changes the schema of a database on a server. Schema
- * changes commit one by one there, so a lock is what makes a migrator exclusive.
+ * A connection that changes the schema of a database on a server. Schema changes commit one by one there, so a lock excludes
+ * other migrators.
  */
 export abstract class ServerMigrationSession implements MigrationSession {
   abstract readonly types: ColumnTypes
@@ -13,11 +13,11 @@ export abstract class ServerMigrationSession implements MigrationSession {
     this.connection = connection
   }
 
-  /** The text of a schema change holds its values, and on some servers cannot be prepared. */
+  /** The text of a schema change includes its values, and some servers cannot prepare it. */
   execute = (statement: Statement): Promise<StatementResult> =>
     statement.parameters.length === 0 ? this.connection.query(statement.sql) : this.connection.execute(statement)
 
-  /** Work that fails ends the session, and the lock with it. */
+  /** A failure ends the session, and therefore the lock. */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
     await this.lock()
     const result = await work()
@@ -25,7 +25,7 @@ export abstract class ServerMigrationSession implements MigrationSession {
     return result
   }
 
-  /** A connection that is lost was rolled back by the server. */
+  /** The server rolls back a lost connection. */
   async transaction(work: () => Promise<void>): Promise<void> {
     await this.connection.query('begin')
     try {
@@ -41,7 +41,7 @@ export abstract class ServerMigrationSession implements MigrationSession {
     await this.connection.end()
   }
 
-  /** Keeps other migrators out, and waits for one that is at work; throws `busy` if that takes too long. */
+  /** Excludes other migrators and waits for a running one. Throws `busy` after a time limit. */
   protected abstract lock(): Promise<void>
   protected abstract unlock(): Promise<void>
 }

@@ -3,9 +3,8 @@ import { DatabaseError } from '../core/database-error.ts'
 import type { OpenedConnection, PendingConnection, ServerDriver, ServerTarget, SessionUse } from './driver.ts'
 
 /**
- * Opens a connection and sets its session up. One time limit holds for both: a
- * network can fall silent after the handshake as well as before. What does not get
- * ready in time, or fails, is destroyed.
+ * Opens a connection and sets up its session. One time limit covers both, because a network can fail after the handshake,
+ * too. A connection that is late or fails is destroyed.
  */
 export async function openConnection(
   driver: ServerDriver,
@@ -39,18 +38,18 @@ async function ready(driver: ServerDriver, pending: PendingConnection, use: Sess
   const { connection } = pending
   await pending.handshake()
   const session = await driver.setUp(connection, use)
-  // What the handshake calls otherwise is a pooler's: the server does not know it by that name.
+  // A different name from the handshake is a pooler's, which the server does not know.
   return { connection, session: session === pending.session ? session : null }
 }
 
-/** Ends a connection properly if the server answers in time, and destroys it in any case. */
+/** Ends a connection properly if the server answers in time, and always destroys it. */
 export async function endWithin(ms: number, ending: Promise<unknown>, destroy: () => void): Promise<void> {
   const { promise: expired, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
   try {
     await Promise.race([ending, expired])
   } catch {
-    // However the server answers, the connection is not needed any more.
+    // The connection is no longer needed, whatever the server answers.
   } finally {
     clearTimeout(timer)
     destroy()
@@ -58,15 +57,14 @@ export async function endWithin(ms: number, ending: Promise<unknown>, destroy: (
 }
 
 /**
- * The hosts of one database, tried in order. All connections prefer the one that
- * was opened last, so that they meet on one node and leave it together: what is
- * read comes from where it was written.
+ * The hosts of one database, tried in order. All connections prefer the host that was opened last, so that they use the same
+ * node and leave it together. Reads therefore come from the node of the writes.
  */
 export class Hosts {
   readonly #hosts: readonly ServerHost[]
-  /** Where it is begun. */
+  /** The index of the first host to try. */
   #first = 0
-  /** `null`: none; whoever has a connection opens another. */
+  /** `null`: none. Existing connections are then replaced. */
   #preferred: ServerHost | null = null
 
   constructor(hosts: readonly ServerHost[]) {
@@ -78,14 +76,14 @@ export class Hosts {
     return this.#preferred === host
   }
 
-  /** Has all connections leave a host; the others are tried before it. */
+  /** Makes all connections leave a host. The others are tried before it. */
   leave(host: ServerHost): void {
     if (this.#preferred !== host) return
     this.#preferred = null
     this.#first = (this.#hosts.indexOf(host) + 1) % this.#hosts.length
   }
 
-  /** Opens on the first host that can be used; throws why none can. */
+  /** Opens a connection to the first usable host. Throws the reasons if there is none. */
   async open<T>(openOn: (host: ServerHost) => Promise<T>): Promise<{ readonly host: ServerHost; readonly opened: T }> {
     const failures: { readonly host: ServerHost; readonly failure: DatabaseError }[] = []
     const first = this.#first
@@ -110,13 +108,13 @@ export class Hosts {
   }
 }
 
-/** What stands in the way of a connection, such as a certificate, says nothing of the data behind it. */
+/** An error of the connection, such as an invalid certificate, says nothing about the data. */
 function unreachable(failure: DatabaseError): DatabaseError {
   if (failure.kind !== 'broken') return failure
   return new DatabaseError('unavailable', `the database cannot be connected to: ${failure.message}`, failure)
 }
 
-/** No connection came about. */
+/** The connection was not established. */
 const UNREACHED: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ETIMEDOUT',
@@ -126,10 +124,10 @@ const UNREACHED: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
 ])
 
-/** Errors of the socket to a database server: the connection is gone, or never came about. */
+/** Socket errors: the connection is lost or was not established. */
 export const SOCKET_CODES: ReadonlySet<string> = new Set([...UNREACHED, 'ECONNRESET', 'EPIPE'])
 
-/** What such an error means, and what to do where it is not a matter of time. */
+/** The meaning of such an error, and the remedy unless it is transient. */
 export function socketErrorMessage(code: string, message: string): string {
   const reason = message === '' ? code : message
   return UNREACHED.has(code)
@@ -137,6 +135,6 @@ export function socketErrorMessage(code: string, message: string): string {
     : `the connection to the database is lost: ${reason}`
 }
 
-/** What stands before a server's refusal to let QScope in. */
+/** Precedes a server's rejection of the login. */
 export const LOG_IN_REFUSED =
   "the database refuses QScope's log-in (user, password and database stand in QSCOPE_DATABASE_URL): "

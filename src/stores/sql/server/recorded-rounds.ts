@@ -3,12 +3,12 @@ import { orRollBack, type RecordedStatement } from '../core/dialect.ts'
 import type { CombinedStatements } from './combined-statements.ts'
 import type { Written } from './driver.ts'
 
-/** So often a batch is sent again without those that failed; after that, those behind them are rejected, too. */
+/** The most retries of a batch without the failed transactions. After that, the ones behind a failed one are rejected as well. */
 const MAX_ROUNDS = 3
 
 type RecordedTransaction = readonly RecordedStatement[]
 
-/** A writer that runs a list of statements in one round trip, in the transaction that it has begun. */
+/** A writer that runs a list of statements in one round trip in its open transaction. */
 interface BatchWriter {
   begin(): Promise<void>
   rollback(): Promise<void>
@@ -16,12 +16,11 @@ interface BatchWriter {
 }
 
 /**
- * Runs all recorded transactions in one round trip. The server does not look at
- * what each of them wrote, so where one did not go as recorded the transaction is
- * rolled back, and begun again without it. Tells of each whether it stands.
+ * Runs all recorded transactions in one round trip. The server does not check their row counts. If one did not run as
+ * recorded, the transaction is rolled back and begun again without it. Tells for each whether it ran as recorded.
  *
- * `combined`: they are first run in fewer statements. If one of them did not go as recorded, that does not show which:
- * they are then run statement by statement.
+ * `combined`: the same transactions in fewer statements, which run first. If one of them did not run as recorded, this does
+ * not show which. They then run statement by statement.
  */
 export async function beginRecorded(
   writer: BatchWriter,
@@ -53,9 +52,8 @@ async function goAsRecorded(writer: BatchWriter, statements: readonly RecordedSt
 }
 
 /**
- * Runs recorded transactions, and returns those that did not go as recorded; throws
- * what is the database's fault. `keepUnrun`: those behind one that failed, which were
- * not run, are not among the rejected.
+ * Runs recorded transactions and returns those that did not run as recorded. Throws errors of the database itself. With
+ * `keepUnrun`, transactions that did not run because an earlier one failed are not rejected.
  */
 async function rejectedOf(
   writer: BatchWriter,
@@ -74,7 +72,7 @@ async function rejectedOf(
   return recorded.filter((one) => one.filter(wentAsRecorded).length < one.length)
 }
 
-/** Whether one transaction is at fault, or waited in vain for a row, rather than the database: alone it holds nobody up. */
+/** Whether one transaction caused the error or timed out on a row lock. Run alone, it does not delay others. */
 function isOfOneTransaction({ kind }: DatabaseError): boolean {
   return kind === 'duplicate' || kind === 'refused' || kind === 'conflict'
 }

@@ -7,10 +7,9 @@ import type { RawConnection, ServerDriver, ServerTarget, Written } from './drive
 import { type Hosts, openConnection } from './open-connection.ts'
 
 /**
- * Tells a slow statement from one whose connection is dead: a firewall that forgot
- * the connection, or a host that lost its power, leaves the socket open and answers
- * nothing. Another connection asks the server which sessions are at work; those who
- * ask at the same time share the answer.
+ * Distinguishes a slow statement from a dead connection: if a firewall dropped the connection or the host lost power, the
+ * socket stays open without answers. Another connection asks the server which sessions are executing. Concurrent callers
+ * share the answer.
  */
 export class SessionWatch {
   readonly #driver: ServerDriver
@@ -22,7 +21,7 @@ export class SessionWatch {
     this.#target = { ...target, multiStatements: false, use: 'writes' }
   }
 
-  /** Whether the server may still be at work for this session; `false` if it is not, or cannot be reached. */
+  /** Whether the server may still be executing a statement of this session. `false`: it is not, or cannot be reached. */
   async isAtWork(host: ServerHost, session: string): Promise<boolean> {
     let asked = this.#asked.get(host)
     if (asked === undefined) {
@@ -33,11 +32,11 @@ export class SessionWatch {
     return atWork === null || atWork.has(session)
   }
 
-  /** `null`: the server is there, but does not answer this question. */
+  /** `null`: the server is reachable but does not answer this query. */
   async #ask(host: ServerHost): Promise<ReadonlySet<string> | null> {
     try {
       const { connection } = await openConnection(this.#driver, this.#target, host)
-      // What is destroyed fails as lost.
+      // A destroyed connection fails as lost.
       const timer = setTimeout(() => connection.destroy(), this.#target.settings.connectTimeoutMs)
       try {
         const rows = await diagnosticRows(({ sql }) => connection.query(sql), this.#driver.sessionsAtWork)
@@ -53,7 +52,7 @@ export class SessionWatch {
   }
 }
 
-/** A connection that is opened when it is first needed and again after it was lost, on whichever host works. */
+/** A connection that is opened on demand and reopened after a loss, on any working host. */
 export class ServerConnection {
   readonly #driver: ServerDriver
   readonly #target: ServerTarget
@@ -63,9 +62,9 @@ export class ServerConnection {
   #host: ServerHost | null = null
   #session: string | null = null
   #closed = false
-  /** One for all statements: it runs on, and means something only while one is under way. */
+  /** One timer for all statements. It runs on, and has an effect only during a statement. */
   #timer: NodeJS.Timeout | null = null
-  /** Gives up the statement under way. */
+  /** Fails the statement in progress. */
   #expire: ((why: DatabaseError) => void) | null = null
 
   constructor(driver: ServerDriver, target: ServerTarget, hosts: Hosts, sessions: SessionWatch) {
@@ -75,7 +74,7 @@ export class ServerConnection {
     this.#sessions = sessions
   }
 
-  /** Opens it unless it is open, where the others are. */
+  /** Opens the connection if it is closed, on the host of the others. */
   async ready(): Promise<void> {
     if (this.#closed) throw new DatabaseError('unavailable', 'the database is closing')
     if (this.#raw?.usable === true && this.#host !== null && this.#hosts.isPreferred(this.#host)) return
@@ -90,7 +89,7 @@ export class ServerConnection {
     this.#session = opened.session
   }
 
-  /** Throws, and lets go of the connection, unless its session still is as it was set up. */
+  /** Throws and closes the connection if the session's settings have changed. */
   async verify(): Promise<void> {
     try {
       await this.#run((raw) => this.#driver.verify(raw, this.#target.use))
@@ -109,9 +108,8 @@ export class ServerConnection {
   }
 
   /**
-   * A host that does not confirm a commit in time may wait for others that it cannot reach:
-   * all connections leave it, and it is tried last. A slow one that is the only one to take
-   * writes comes back so.
+   * A host that does not confirm a commit in time may be waiting for unreachable members. All connections then leave it, and
+   * it is tried last. If it is merely slow and the only one that takes writes, it is used again.
    */
   async commit(): Promise<void> {
     await this.#leftIfUnanswered(() => this.query('commit'))
@@ -127,12 +125,12 @@ export class ServerConnection {
     }
   }
 
-  /** As `writeAll`, of statements the last of which commits: a host that does not answer in time is left as in `commit`. */
+  /** As `writeAll`, where the last statement commits. A host that does not answer in time is left as in `commit`. */
   async writeAndCommit(statements: readonly Statement[]): Promise<Written> {
     return await this.#leftIfUnanswered(() => this.writeAll(statements))
   }
 
-  /** As `RawConnection.writeAll`, on a connection that was opened for it. */
+  /** See `RawConnection.writeAll`. Requires a connection opened for it. */
   async writeAll(statements: readonly Statement[]): Promise<Written> {
     const written = await this.#run((raw) => raw.writeAll(statements))
     this.#leaveIfUnfit(written.failure)
@@ -140,12 +138,12 @@ export class ServerConnection {
     return written
   }
 
-  /** Whether it is open on a host that is not to be used any more. */
+  /** Whether the connection is open on a host that should be left. */
   get isLeft(): boolean {
     return this.#raw !== null && this.#host !== null && !this.#hosts.isPreferred(this.#host)
   }
 
-  /** Lets go of the connection; a statement under way fails as lost. */
+  /** Closes the connection. A statement in progress fails as lost. */
   drop(): void {
     this.#raw?.destroy()
     this.#raw = null
@@ -159,7 +157,7 @@ export class ServerConnection {
     if (raw?.usable === true) await raw.end()
   }
 
-  /** What breaks the connection lets it be opened anew; a server that does not answer counts as gone. */
+  /** A broken connection is reopened later. An unresponsive server counts as lost. */
   async #run<T>(work: (raw: RawConnection) => Promise<T>): Promise<T> {
     const raw = this.#raw
     if (raw === null) throw new DatabaseError('lost', 'the connection to the database is lost')
@@ -196,11 +194,11 @@ export class ServerConnection {
     ).unref()
   }
 
-  /** A statement that is not answered as soon as a new connection would be: it may be a long one, or the connection may be dead. */
+  /** Runs when a statement takes longer than opening a connection. The statement may be slow, or the connection dead. */
   async #checkAlive(expire: (why: DatabaseError) => void): Promise<void> {
     const { connectTimeoutMs, statementTimeoutMs } = this.#target.settings
     const giveUp = (why: DatabaseError) => {
-      // By now another statement may be under way.
+      // Another statement may be in progress by now.
       if (this.#expire !== expire) return
       this.#expire = null
       expire(why)
@@ -211,7 +209,7 @@ export class ServerConnection {
     ).unref()
     const [host, session] = [this.#host, this.#session]
     if (host === null || session === null || connectTimeoutMs >= statementTimeoutMs) return
-    // A statement that is at work now may end later, and its answer not arrive.
+    // A statement that is executing now may end later, and its answer may still get lost.
     while (await this.#sessions.isAtWork(host, session)) {
       await sleep(connectTimeoutMs, undefined, { ref: false })
       if (this.#expire !== expire) return
@@ -220,7 +218,7 @@ export class ServerConnection {
   }
 }
 
-/** Whether what only looks, or begins, does better on another connection: it meets no lock of others. */
+/** Whether a read or a begin should be retried on another connection. It did not meet a lock. */
 export function isStale(error: unknown): boolean {
   return error instanceof DatabaseError && (error.kind === 'lost' || error.kind === 'conflict')
 }

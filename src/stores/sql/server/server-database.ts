@@ -10,17 +10,17 @@ import { Hosts, openConnection } from './open-connection.ts'
 import { isStale, ServerConnection, SessionWatch } from './server-connection.ts'
 import { ServerWriter } from './server-writer.ts'
 
-/** Look-ups travel in batches, so the smaller part of the connections reads. */
+/** Look-ups are batched, so fewer connections read than write. */
 const SHARE_OF_READERS = 0.4
-/** More reads than this do not wait for a connection: look-ups are batched, and their callers counted, before they come here. */
+/** The most waiting reads. Look-ups are batched and their callers limited before this point. */
 const MAX_WAITING_READS = 10_000
 
-/** The connections to a database on a server: some read, the others write. */
+/** The connections to a database on a server. Some read, the others write. */
 export class ServerDatabase implements Connected {
   readonly writers: Writers
   readonly #readers: readonly ServerConnection[]
   readonly #pool: ConnectionPool<ServerConnection>
-  /** What looks after the host that is read from: reads of a host that lost its cluster may all wait for its answer. */
+  /** Checks the host of the reads. It has its own connection, because reads may all wait for a host that lost its cluster. */
   readonly #watch: ConnectionPool<ServerConnection>
   readonly #allWriters: readonly ServerWriter[]
   readonly #statementTimeoutMs: number
@@ -37,7 +37,7 @@ export class ServerDatabase implements Connected {
     const readerCount = Math.max(1, Math.round(poolSize * SHARE_OF_READERS))
     const otherCount = Math.max(1, poolSize - readerCount - 1)
     const append = writer(true)
-    // Beside the one that appends, which seldom waits for a row. Transactions that cannot be recorded need one, too.
+    // Separate from the appending connection, which seldom waits for a row lock. Transactions that cannot be recorded need one, too.
     const speculative = otherCount > 1 ? writer(true) : null
     const transactions = Array.from({ length: otherCount - (speculative === null ? 0 : 1) }, () => writer(false))
     this.#readers = Array.from({ length: readerCount }, () => connection('reads', false))
@@ -52,7 +52,7 @@ export class ServerDatabase implements Connected {
     this.writers = { append, speculative, transactions }
   }
 
-  /** Opens a database; the first connection shows at once whether that is possible. */
+  /** Opens a database. The first connection shows at once whether it can be used. */
   static async open(
     driver: ServerDriver,
     url: string,
@@ -66,10 +66,7 @@ export class ServerDatabase implements Connected {
 
   execute = (statement: Statement): Promise<StatementResult> => this.#read((reader) => reader.execute(statement))
 
-  /**
-   * A host that has become unfit is left at once, by reads that wait for it as well:
-   * they are made again on another one. Whether that is fit shows when it is opened.
-   */
+  /** Leaves an unfit host at once. Waiting reads are retried on another host, which is checked when it is opened. */
   checkReads = async (): Promise<void> => {
     try {
       await this.#read((reader) => reader.verify(), this.#watch)
@@ -78,7 +75,7 @@ export class ServerDatabase implements Connected {
     }
   }
 
-  /** A long look through a table waits for the server, not in this process. */
+  /** A long scan runs on the server and does not block this process. */
   scan = this.execute
 
   readLoad(): PoolLoad {
@@ -90,8 +87,8 @@ export class ServerDatabase implements Connected {
   }
 
   /**
-   * A connection may have gone stale unnoticed; what only reads can be repeated. None
-   * waits for a connection for longer than a statement may take.
+   * Retries once, because a connection may be stale without notice. Repeating a read is safe. No read waits for a connection
+   * longer than the time limit of a statement.
    */
   #read<T>(work: (reader: ServerConnection) => Promise<T>, pool = this.#pool): Promise<T> {
     return pool.use(
@@ -111,7 +108,7 @@ export class ServerDatabase implements Connected {
   }
 }
 
-/** Opens one connection, to change the schema with. */
+/** Opens one connection for schema changes. */
 export async function openOne(driver: ServerDriver, url: string, settings: ConnectionSettings): Promise<RawConnection> {
   const target = serverTarget(url, settings)
   const { opened } = await new Hosts(target.url.hosts).open((host) => openConnection(driver, target, host))

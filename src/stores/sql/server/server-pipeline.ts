@@ -7,25 +7,22 @@ import type { ServerConnection } from './server-connection.ts'
 const BEGIN: Statement = Object.freeze({ sql: 'begin', parameters: [] })
 const COMMIT: Statement = Object.freeze({ sql: 'commit', parameters: [] })
 
-/** A batch whose callers wait. */
+/** A batch with waiting callers. */
 interface Waiting {
   readonly batch: ChainedBatch
-  /** `null`: not written, for the batch before was not. */
+  /** `null`: not written, because the previous batch was not. */
   readonly resolve: (stands: readonly boolean[] | null) => void
   readonly reject: (error: unknown) => void
 }
 
-/** The head is not where the batch supposes it. */
+/** The head is not at the expected place. */
 class LostHeadError extends Error {}
 
 /**
- * Commits batches on one connection, each transaction in one round trip: its beginning,
- * its rows and its commit travel together. Batches that come while one is under way wait,
- * and share the next transaction.
- *
- * The commit is reached only if the head of the chain was moved, and it is moved only
- * from where the writer saw it last. If the connection breaks, the head is read back by
- * a transaction that changes it. What was sent before, and not yet run, is refused then.
+ * Commits batches on one connection, each transaction in one round trip: begin, rows and commit are sent together. Batches
+ * that arrive in the meantime share the next transaction. The commit is reached only if the head of the chain was moved, and
+ * it moves only from the place that the writer saw last. After a broken connection, a transaction that changes the head reads
+ * it back. Statements that were sent before and have not yet run then fail.
  */
 export class ServerPipeline implements CommitPipeline {
   readonly form: BatchForm = Object.freeze({ takesRecorded: false, rowByRow: false, refusesLostHead: true })
@@ -59,7 +56,7 @@ export class ServerPipeline implements CommitPipeline {
     return taken
   }
 
-  /** Together, or one by one where one of them is at fault. */
+  /** Commits them together, or one by one if one of them is faulty. */
   async #commitAll(batches: readonly Waiting[]): Promise<void> {
     try {
       await this.#commit(batches)
@@ -70,7 +67,7 @@ export class ServerPipeline implements CommitPipeline {
     }
   }
 
-  /** Up to the first that fails. */
+  /** Stops at the first failure. */
   async #commitOneByOne(batches: readonly Waiting[]): Promise<void> {
     for (const [at, one] of batches.entries()) {
       try {
@@ -83,7 +80,7 @@ export class ServerPipeline implements CommitPipeline {
     }
   }
 
-  /** What waits follows on them, and is not written either. */
+  /** Waiting batches depend on these, and are not written either. */
   #fail(batches: readonly Waiting[], error: unknown): void {
     for (const { resolve, reject } of batches) {
       if (error instanceof LostHeadError) resolve(null)
@@ -114,13 +111,13 @@ export class ServerPipeline implements CommitPipeline {
   }
 }
 
-/** What may have been committed, unless it lost to another transaction. */
+/** The error of a write that may have been committed, unless it lost to another transaction. */
 export function unconfirmed(error: unknown): DatabaseError {
   if (isConflict(error)) return error
   return new DatabaseError('outcome_unknown', `the commit was not confirmed: ${messageOf(error)}`, error)
 }
 
-/** Whether the rows of one batch may be at fault, rather than the database. */
+/** Whether the rows of one batch may have caused the error, and not the database. */
 function isOfOneBatch(error: unknown): boolean {
   return !(error instanceof DatabaseError) || error.kind === 'duplicate' || error.kind === 'refused'
 }

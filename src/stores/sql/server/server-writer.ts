@@ -13,7 +13,7 @@ import { beginRecorded } from './recorded-rounds.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
 import { ServerPipeline, unconfirmed } from './server-pipeline.ts'
 
-/** Writes through a connection of its own. */
+/** Writes through its own connection. */
 export class ServerWriter implements Writer {
   readonly pipeline: ServerPipeline | null
   readonly runsRecorded: boolean
@@ -22,7 +22,7 @@ export class ServerWriter implements Writer {
   readonly #probe: string
   readonly #log: Logger
 
-  /** `multiStatements`: whether its connection was opened to carry many statements in one round trip. */
+  /** `multiStatements`: whether the connection can carry many statements in one round trip. */
   constructor(connection: ServerConnection, multiStatements: boolean, probe: string, log: Logger) {
     this.runsRecorded = multiStatements
     this.pipeline = multiStatements ? new ServerPipeline(connection, () => this.rollback()) : null
@@ -39,8 +39,8 @@ export class ServerWriter implements Writer {
   }
 
   /**
-   * A connection that went stale unnoticed is opened anew: nothing was sent on it
-   * yet. So is one to a node that waits in vain for the rest of its cluster.
+   * Reopens a connection that was stale without notice. This is safe, because nothing was sent on it yet. The same applies to
+   * a connection to a node that lost its cluster.
    */
   async begin(): Promise<void> {
     await this.#connection.ready()
@@ -55,9 +55,8 @@ export class ServerWriter implements Writer {
   }
 
   /**
-   * A transaction that lost to another (a deadlock, on a cluster also found at
-   * the commit) is rolled back for certain. Whatever else fails a commit leaves
-   * open how it ended.
+   * A transaction that lost to another one is certainly rolled back. On a cluster, a deadlock may be found only at the
+   * commit. After other errors the outcome is unknown.
    */
   async commit(): Promise<void> {
     try {
@@ -69,9 +68,8 @@ export class ServerWriter implements Writer {
   }
 
   /**
-   * Runs the last statements of the open transaction, and commits. The commit goes by
-   * itself: a text that carried it along could be under way, and not yet hold the
-   * head of the chain, while that is read back on another connection.
+   * Runs the last statements of the open transaction and commits. The commit is sent separately. If it were sent in the same
+   * text, the text could still be running without the lock on the chain's head while another connection reads the head back.
    */
   async commitAfter(statements: readonly Statement[]): Promise<void> {
     await orRollBack(this, async () => {
@@ -91,12 +89,12 @@ export class ServerWriter implements Writer {
     return beginRecorded(this, recorded, this.#combined)
   }
 
-  /** Runs statements in one round trip, up to the first that the server refuses. */
+  /** Runs statements in one round trip, up to the first failure. */
   writeAll(statements: readonly Statement[]): Promise<Written> {
     return this.#connection.writeAll(statements)
   }
 
-  /** The server may have rolled back only the last statement, so this is always sent. */
+  /** Always sent, because the server may have rolled back only the last statement. */
   async rollback(): Promise<void> {
     try {
       await this.#connection.query('rollback')
@@ -107,7 +105,7 @@ export class ServerWriter implements Writer {
     }
   }
 
-  /** Looks at the session as well, before it begins: what changes sessions changes them at any time. */
+  /** Also verifies the session before it begins, because poolers may change it at any time. */
   async probe(): Promise<void> {
     await this.#connection.ready()
     await this.#connection.verify()

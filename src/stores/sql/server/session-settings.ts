@@ -2,24 +2,24 @@ import type { Diagnostic } from '../../contract/backend.ts'
 import { DatabaseError } from '../core/database-error.ts'
 import { diagnostic } from '../diagnostics.ts'
 
-/** A setting of a session on which the meaning of statements hangs. */
+/** A session setting that affects the meaning of statements. */
 export interface SessionSetting {
   readonly name: string
-  /** As it is written in a SET statement. */
+  /** The value in a SET statement. */
   readonly value: string
-  /** How servers show this value, in lower case; the first is the usual form. */
+  /** The forms in which servers show this value, in lower case. The first one is the usual form. */
   readonly shown: readonly string[]
-  /** Of two ways to write the same list in it, both are right. */
+  /** The value is a list, whose separators may vary. */
   readonly isList?: true
 }
 
-/** What a session says of a setting that is not as it should be. */
+/** A session setting with a wrong value. */
 export interface Deviation {
   readonly setting: SessionSetting
   readonly found: string
 }
 
-/** Which settings are not as they should be; one that the server does not know is left out. */
+/** The settings with wrong values. A setting that the server does not have is omitted. */
 export function deviationsOf(
   settings: readonly SessionSetting[],
   reported: ReadonlyMap<string, string>,
@@ -34,7 +34,7 @@ export function deviationsOf(
 
 const CHANGED = 'something between it and the server, such as a connection pooler, changes sessions'
 
-/** What is wrong with a session, and where to look, in one line. */
+/** The wrong settings and where to look, in one line. */
 function deviationText(deviations: readonly Deviation[]): string {
   const reported = deviations.map(
     ({ setting, found }) => `${setting.name} is ${found || "''"}, not ${setting.shown[0]}`,
@@ -42,16 +42,13 @@ function deviationText(deviations: readonly Deviation[]): string {
   return reported.join('; ')
 }
 
-/** Told by `doctor`: of a session that was set up, and what it has become. */
+/** For `doctor`: the settings of a session after its setup. */
 export function sessionDiagnostic(deviations: readonly Deviation[]): Diagnostic {
   if (deviations.length === 0) return diagnostic('session', 'as QScope sets it')
   return diagnostic('session', deviationText(deviations), CHANGED)
 }
 
-/**
- * A session in which statements mean something else may merge names that differ,
- * or cut them: it is not used.
- */
+/** In a session with wrong settings, distinct names may compare equal or be truncated. It is not used. */
 export function assertNoDeviations(deviations: readonly Deviation[]): void {
   if (deviations.length === 0) return
   throw new DatabaseError(

@@ -51,10 +51,10 @@ type TokenRow = Omit<
   'revocation_reason' | 'created_at' | 'created_by' | 'updated_at' | 'updated_by'
 >
 
-/** A token and the status of all that it depends on. */
+/** A token and the status of everything it depends on. */
 interface StatusRow extends TokenRow, ClientStatusRow {
   readonly client_scopes: string
-  /** Null without a user, as are the grant's without a grant. */
+  /** Null without a user. The columns of the grant are null without a grant. */
   readonly user_active: StoredInt | null
   readonly user_deleted_at: StoredInt | null
   readonly user_token_generation: StoredInt | null
@@ -64,7 +64,7 @@ interface StatusRow extends TokenRow, ClientStatusRow {
   readonly signing_key_revoked_at: StoredInt | null
 }
 
-/** Each token is read with the status of all that it depends on, in one statement. */
+/** Each token is read with the status of everything it depends on, in one statement. */
 export class SqlAccessTokenReads implements AccessTokenReads {
   readonly #lists: Kysely<Database>
   readonly #byHash: Finder<TokenHash, AccessTokenStatus | null>
@@ -195,7 +195,7 @@ export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTo
   }
 }
 
-/** Walks the tokens in their order until the page is full. */
+/** Selects tokens in order until the page is full. */
 function pageIds(db: Kysely<Database>, filter: AccessTokenFilter, page: PageRequest<TokenId>) {
   const { clientId, userId, activeAt } = filter
   return db
@@ -209,7 +209,7 @@ function pageIds(db: Kysely<Database>, filter: AccessTokenFilter, page: PageRequ
     .$if(clientId !== null, (query) => query.where('oauth_access_tokens.client_id', '=', clientId ?? ''))
     .$if(userId !== null, (query) => query.where('oauth_access_tokens.user_id', '=', userId))
     .$if(activeAt !== null, (query) =>
-      // What `isActive` says, in SQL.
+      // The condition of `isActive` in SQL.
       query
         .where('oauth_access_tokens.revoked_at', 'is', null)
         .where('oauth_access_tokens.expires_at', '>', activeAt ?? 0)
@@ -257,7 +257,7 @@ function statusRows(db: Kysely<Database>) {
     ])
 }
 
-/** Few tokens have claims of their own: the statements of the others say nothing of them. */
+/** Few tokens have additional claims. The statements of the others omit the column. */
 export class AccessTokenInserts {
   readonly #plain: InsertStatements<Insertable<AccessTokenTable>>
   readonly #withExtra: InsertStatements<Insertable<AccessTokenTable>>
@@ -366,7 +366,7 @@ function statusOf(row: StatusRow): AccessTokenStatus {
       user_active === null || user_token_generation === null
         ? null
         : userStatusOf({ user_active, user_deleted_at, user_token_generation }),
-    // A grant that is gone was purged: nothing of it counts any more.
+    // A missing grant was purged: its tokens are inactive.
     grantRevoked: row.grant_id !== null && (row.grant_found === null || row.grant_revoked_at !== null),
     signingKeyRevoked:
       row.signing_key_id !== null && (row.signing_key_found === null || row.signing_key_revoked_at !== null),

@@ -11,7 +11,7 @@ interface UseRow {
   readonly use_id: string
 }
 
-/** The primary key decides who is first to show an assertion. */
+/** The primary key decides which use of an assertion is the first. */
 export class SqlAssertionIdStore implements AssertionIdStore {
   readonly #db: Kysely<Database>
   readonly #byHash: KeyedQuery<Buffer, UseRow>

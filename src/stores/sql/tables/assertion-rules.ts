@@ -2,7 +2,7 @@ import { type AssertionRule, type ClaimPattern, claimPattern, patternText } from
 import { isObject } from '../../../json-object.ts'
 import { json, unreadable } from '../core/rows.ts'
 
-/** Rules as a column keeps them. Claims are pairs, in their order: names that JavaScript gives a meaning are names too. */
+/** Rules as stored in a column. Claims are pairs, to keep their order and to allow names that are special in JavaScript. */
 export function rulesText(rules: readonly AssertionRule[]): string {
   return JSON.stringify(
     rules.map((rule) => ({
@@ -16,7 +16,7 @@ export function rulesText(rules: readonly AssertionRule[]): string {
   )
 }
 
-/** What `rulesText` wrote. */
+/** Parses the text of `rulesText`. */
 export function rulesOf(text: string, column: string): readonly AssertionRule[] {
   const rules = json(text, column)
   if (!Array.isArray(rules)) throw unreadable(column)

@@ -73,7 +73,7 @@ export class SqlAuthorizationCodeStore extends SqlAuthorizationCodeReads impleme
       .set({
         consumed_at: at,
         updated_at: at,
-        // Only the client it was made for spends a code.
+        // Only the client of the code can spend it.
         updated_by: sql<string>`(select client_id from oauth_grants
           where oauth_grants.grant_id = oauth_authorization_codes.grant_id)`,
       })

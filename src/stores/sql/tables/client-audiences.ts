@@ -4,7 +4,7 @@ import { type ClientId, clientId } from '../../../domain/ids.ts'
 import type { Change } from '../../contract/context.ts'
 import type { Database } from '../core/schema.ts'
 
-/** Who answers for each of some audiences. The id of a deleted client stays its own. */
+/** The owner of each audience. A deleted client keeps its own id. */
 export async function audienceOwners(
   db: Kysely<Database>,
   audiences: readonly string[],
@@ -22,7 +22,7 @@ export async function audienceOwners(
   return new Map(rows.map((row) => [row.audience, clientId(row.client_id)]))
 }
 
-/** Which of some audiences nobody answers for any more; a deleted client is disabled too. */
+/** The audiences whose owner is disabled. A deleted client is disabled, too. */
 export function closedAudiences(db: Kysely<Database>, audiences: readonly string[]) {
   return db
     .selectFrom('oauth_client_resource_audiences')
@@ -38,7 +38,7 @@ export async function insertAudiences(
   audiences: readonly string[],
   { at, by }: Change,
 ): Promise<void> {
-  // In one order for everyone, so that two registrations cannot wait for each other.
+  // In the same order for all, so that two registrations cannot deadlock.
   const names = [...new Set(audiences)].sort()
   if (names.length === 0) return
   await takeOver(db, names)
@@ -48,7 +48,7 @@ export async function insertAudiences(
     .execute()
 }
 
-/** What a deleted client answered for is there for the next; until then it is known that nobody does. */
+/** The audiences of a deleted client can be taken over. Until then its row shows that they are closed. */
 async function takeOver(db: Kysely<Database>, audiences: readonly string[]): Promise<void> {
   const left = await db
     .selectFrom('oauth_client_resource_audiences as owned')

@@ -5,7 +5,7 @@ import type { Change } from '../../contract/context.ts'
 import { asFlag, flag, integer, integerOrNull, oneOf, stringMap } from '../core/rows.ts'
 import type { ClientConfigTable, Database } from '../core/schema.ts'
 
-/** The columns that a client is read with. */
+/** The columns with which a client is read. */
 export const CONFIG_COLUMNS = [
   'oauth_client_configs.access_token_ttl',
   'oauth_client_configs.refresh_token_ttl',

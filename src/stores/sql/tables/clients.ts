@@ -27,7 +27,7 @@ import {
 import type { LastRowsCollector } from './last-rows.ts'
 import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
-/** Sorts after every text that begins with the same. */
+/** Sorts after every text with the same beginning. */
 const LAST_CHARACTER = '\u{10ffff}'
 
 const CLIENT_COLUMNS = [
@@ -55,11 +55,11 @@ const CLIENT_COLUMNS = [
 
 type ClientRow = Selectable<Omit<ClientTable, 'lock_version' | 'deleted_at'>> &
   Omit<Selectable<ClientConfigTable>, 'client_id' | 'created_at' | 'created_by' | 'updated_at' | 'updated_by'> & {
-    /** One row for each name the client answers for, its own id among them. */
+    /** One row for each audience of the client, including its own id. */
     readonly resource_audience: string
   }
 
-/** Each client is read with its config and audiences, in one statement: no half of a change is ever seen. */
+/** Each client is read with its config and audiences in one statement, so that a read never sees a partial change. */
 export class SqlClientReads implements ClientReads {
   readonly #db: Kysely<Database>
   readonly #lists: Kysely<Database>
@@ -133,7 +133,7 @@ export class SqlClientReads implements ClientReads {
   }
 }
 
-/** Changes take the client's row first, so that two of them cannot lock each other out. */
+/** Changes lock the client's row first, so that two of them cannot deadlock. */
 export class SqlClientStore extends SqlClientReads implements ClientStore {
   readonly #db: Kysely<Database>
   readonly #last: LastRowsCollector
@@ -212,7 +212,7 @@ export class SqlClientStore extends SqlClientReads implements ClientStore {
     return result.numUpdatedRows === 1n
   }
 
-  /** Tells that the client no longer stands in its generation, or in the one before; its row was changed, and is held. */
+  /** Publishes that the client's generation, or the previous one, has ended. Its row was changed and is locked. */
   async #tellGeneration(clientId: ClientId, offset: 0 | -1): Promise<void> {
     const { token_generation } = await this.#db
       .selectFrom('oauth_clients')
@@ -223,7 +223,7 @@ export class SqlClientStore extends SqlClientReads implements ClientStore {
     this.#last.ended.push({ fact: { kind: 'client', clientId, generation }, expiresAt: null })
   }
 
-  /** The guarded update that decides who changes a client. */
+  /** The guarded update that decides races between changes. */
   async #change(clientId: ClientId, guard: number | null, set: ClientColumns, { at, by }: Change): Promise<boolean> {
     const result = await this.#db
       .updateTable('oauth_clients')
@@ -236,10 +236,10 @@ export class SqlClientStore extends SqlClientReads implements ClientStore {
   }
 }
 
-/** What an update may set, counters by what they were. */
+/** The columns that an update may set. Counters are set from their previous values. */
 type ClientColumns = UpdateObject<Database, 'oauth_clients', 'oauth_clients'>
 
-/** What is left of a deleted client besides its id: nothing that says whose it was. */
+/** A deleted client keeps only its id. Everything that identifies its owner is cleared. */
 const BLANK = Object.freeze({
   display_name: '',
   jwks: null,
@@ -283,7 +283,7 @@ function clientRows(db: Kysely<Database>) {
     .orderBy('oauth_client_resource_audiences.audience')
 }
 
-/** The page's ids in a derived table: a limit on the joined rows would count audiences. */
+/** The page's ids are in a derived table, because a limit on the joined rows would count audiences. */
 function pageQuery(db: Kysely<Database>, filter: ClientFilter, { after, limit }: PageRequest<ClientId>) {
   const { enabled, type, idPrefix, owner } = filter
   const ids = db
@@ -304,7 +304,7 @@ function pageQuery(db: Kysely<Database>, filter: ClientFilter, { after, limit }:
   return clientRows(db).innerJoin(ids.as('page'), 'page.listed_id', 'oauth_clients.client_id')
 }
 
-/** Rows of one client follow each other. */
+/** Rows of the same client are adjacent. */
 function clientsOf(rows: readonly ClientRow[]): ReadonlyMap<string, Client> {
   const audiences = new Map<string, string[]>()
   for (const { client_id, resource_audience } of rows) {

@@ -178,7 +178,7 @@ export class SqlDeviceAuthorizationStore extends SqlDeviceAuthorizationReads imp
     return await this.#advance(id, 'approved', { decision: 'redeemed' }, change)
   }
 
-  /** The guarded update that decides who takes an authorization from one state to the next. */
+  /** The guarded update that decides races between state changes. */
   async #advance(
     id: DeviceAuthorizationId,
     from: DeviceDecision,

@@ -11,7 +11,7 @@ import type { Database } from '../core/schema.ts'
 const NONE: readonly FederatedIdentity[] = Object.freeze([])
 const COLUMN = 'federated_identities'
 
-/** Identities as the row of their client keeps them. Claims are pairs: names that JavaScript gives a meaning are names too. */
+/** Identities as stored in the client's row. Claims are pairs, to allow names that are special in JavaScript. */
 export function identitiesText(identities: readonly FederatedIdentity[]): string | null {
   if (identities.length === 0) return null
   return JSON.stringify(
@@ -23,7 +23,7 @@ export function identitiesText(identities: readonly FederatedIdentity[]): string
   )
 }
 
-/** What `identitiesText` wrote. */
+/** Parses the text of `identitiesText`. */
 export function identitiesOf(text: string | null): readonly FederatedIdentity[] {
   if (text === null) return NONE
   const list = json(text, COLUMN)
@@ -44,14 +44,14 @@ function identityOf(value: unknown): FederatedIdentity {
 
 type Name = Pick<FederatedIdentity, 'issuer' | 'subject'>
 
-/** The key by which an identity is one client's. */
+/** The primary key of an identity. */
 function hashOf({ issuer, subject }: Name): Buffer {
   return createHash('sha256')
     .update(JSON.stringify([issuer, subject]))
     .digest()
 }
 
-/** Whose each identity is, in the same order; `null`: nobody's. */
+/** The owner of each identity, in the same order. `null`: none. */
 export async function identityOwners(
   db: Kysely<Database>,
   identities: readonly Name[],
@@ -67,7 +67,7 @@ export async function identityOwners(
   return hashes.map((hash) => owners.get(hashKey(hash)) ?? null)
 }
 
-/** The scopes of all clients that have an identity of an issuer. */
+/** The scopes of all clients with an identity of this issuer. */
 export async function scopesProvedBy(db: Kysely<Database>, issuer: string): Promise<readonly string[]> {
   const rows = await db
     .selectFrom('oauth_client_federated_identities as held')
@@ -80,7 +80,7 @@ export async function scopesProvedBy(db: Kysely<Database>, issuer: string): Prom
   return [...new Set(rows.flatMap(({ scopes }) => words(scopes)))]
 }
 
-/** Gives a client these identities and takes others from it; fails with a duplicate where one is another's. */
+/** Replaces the identities of a client. Fails with a duplicate if another client has one of them. */
 export async function replaceIdentities(
   db: Kysely<Database>,
   client: ClientId,
@@ -120,7 +120,7 @@ export async function insertIdentities(
     created_at: at,
     created_by: by,
   }))
-  // In one order for everyone, so that two registrations cannot wait for each other.
+  // In the same order for all, so that two registrations cannot deadlock.
   rows.sort((a, b) => Buffer.compare(a.identity_hash, b.identity_hash))
   await db.insertInto('oauth_client_federated_identities').values(rows).execute()
 }

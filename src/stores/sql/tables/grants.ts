@@ -20,7 +20,7 @@ import {
 } from './principal-status.ts'
 import type { ReadSource } from './read-source.ts'
 
-/** The columns of a grant and of the status of its client and user, where they are joined to what was issued on it. */
+/** The columns of a grant and of the status of its client and user, where they are joined to its codes and tokens. */
 export const GRANT_STATUS = [
   'oauth_grants.grant_id',
   'oauth_grants.client_id as grant_client_id',
@@ -86,7 +86,7 @@ function statusRows(db: Kysely<Database>) {
     .select(GRANT_STATUS)
 }
 
-/** The ids of a page, found before the rows are joined. */
+/** The ids of a page, selected before the rows are joined. */
 function pageIds(db: Kysely<Database>, { clientId, userId, activeAt }: GrantFilter, page: PageRequest<GrantId>) {
   return db
     .selectFrom('oauth_grants')
@@ -196,9 +196,8 @@ function grantRow(grant: Grant) {
 }
 
 /**
- * Deletes at most `limit` rows of grants that ended before a moment: what was
- * issued on them first, and a grant itself once nothing points to it. A family
- * of many spent tokens takes several calls.
+ * Deletes at most `limit` rows of grants that ended before a moment: first their codes and tokens, then the grant once
+ * nothing references it. A family with many spent tokens takes several calls.
  */
 export async function deleteGrants(
   db: Kysely<Database>,
@@ -245,13 +244,13 @@ export async function deleteGrants(
     await db.deleteFrom('oauth_access_tokens').where('token_id', 'in', ids).execute()
     room -= accessTokens.length
   }
-  // With room left, all of it was found.
+  // If the limit was not reached, all dependent rows were found.
   const bare = grants.slice(0, room)
   if (bare.length > 0) await db.deleteFrom('oauth_grants').where('grant_id', 'in', padded(bare)).execute()
   return limit - room + bare.length
 }
 
-/** Takes the rows of those that no call has given longer life since they were looked for. */
+/** Locks the rows of grants that no call has extended since the search. */
 async function lockEnded(
   db: Kysely<Database>,
   candidates: readonly GrantId[],

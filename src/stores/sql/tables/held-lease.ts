@@ -4,9 +4,8 @@ import { falseIfTaken } from '../core/database-error.ts'
 import type { Database } from '../core/schema.ts'
 
 /**
- * Takes the row of a lease until the end of the transaction, so that others who take it
- * wait. As a lease it has run out, and nobody acquires it. `false`: the row was made by
- * another transaction meanwhile; roll back.
+ * Locks the row of a lease until the end of the transaction, so that other callers wait. The lease itself stays expired and
+ * is never acquired. `false`: another transaction created the row in the meantime. Roll back.
  */
 export async function holdLease(db: Kysely<Database>, name: string, { at, by }: Change): Promise<boolean> {
   const noted = { updated_at: at, updated_by: by }

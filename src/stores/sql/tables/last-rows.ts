@@ -1,18 +1,18 @@
 import type { AuditEvent } from '../../../domain/audit-event.ts'
 import type { EndedFact } from '../../../domain/revocation.ts'
 
-/** What a transaction writes last: its audit events, and what it ended early. */
+/** The last rows of a transaction: its audit events, and the facts that it ended early. */
 export interface LastRows {
   readonly events: readonly AuditEvent[]
   readonly ended: readonly EndedFact[]
 }
 
-/** Collects what is written last until the transaction ends, when it is given its place among what the writer wrote. */
+/** Collects the last rows until the end of the transaction, when they get their places in the writer's sequence. */
 export class LastRowsCollector implements LastRows {
   events: AuditEvent[] = []
   ended: EndedFact[] = []
 
-  /** Begins with another transaction. */
+  /** Starts over for another transaction. */
   reset(): void {
     this.events = []
     this.ended = []

@@ -4,14 +4,14 @@ import type { EpochMs } from '../../../domain/ids.ts'
 import { flag, integer } from '../core/rows.ts'
 import type { Database, StoredInt } from '../core/schema.ts'
 
-/** The columns that say the status of a client, where its row is joined. */
+/** The columns of a joined client's status. */
 export const CLIENT_STATUS = [
   'oauth_clients.enabled as client_enabled',
   'oauth_clients.deleted_at as client_deleted_at',
   'oauth_clients.token_generation as client_token_generation',
 ] as const
 
-/** The columns that say the status of a user, where its row is joined. */
+/** The columns of a joined user's status. */
 export const USER_STATUS = [
   'oauth_users.active as user_active',
   'oauth_users.deleted_at as user_deleted_at',
@@ -44,13 +44,13 @@ export function userStatusOf(row: UserStatusRow): PrincipalStatus {
   })
 }
 
-/** What `isGrantActive` says, in SQL, where a grant is joined with its client and user. */
+/** The condition of `isGrantActive` in SQL, for a grant joined with its client and user. */
 export function grantIsActive(at: EpochMs): Expression<SqlBool> {
   const all = expressionBuilder<Database, 'oauth_grants' | 'oauth_clients' | 'oauth_users'>()
   return all.and([grantMayComeBack(at), all('oauth_clients.enabled', '=', 1), all('oauth_users.active', '=', 1)])
 }
 
-/** That a grant has not ended: it is active, or will be when its client is enabled and its user reactivated. */
+/** A grant has not ended: it is active, or becomes active when its client is enabled and its user reactivated. */
 export function grantMayComeBack(at: EpochMs): Expression<SqlBool> {
   const all = expressionBuilder<Database, 'oauth_grants' | 'oauth_clients' | 'oauth_users'>()
   return all.and([
@@ -63,7 +63,7 @@ export function grantMayComeBack(at: EpochMs): Expression<SqlBool> {
   ])
 }
 
-/** What `isActive` says of a token's grant, signing key, client and user, in SQL; they are joined where there are any. */
+/** The condition of `isActive` on a token's grant, signing key, client and user, in SQL. They are joined if present. */
 export function tokenPrincipalsAreActive(): Expression<SqlBool> {
   const all = expressionBuilder<
     Database,
@@ -93,9 +93,8 @@ export function tokenPrincipalsAreActive(): Expression<SqlBool> {
 }
 
 /**
- * A condition on rows that were joined from the left, judged row by row: said
- * plainly, a database would begin with the clients or users that meet it, and
- * sort all that hangs on them for one page.
+ * A condition on left-joined rows that is evaluated row by row. As a plain condition, a database would start from the
+ * matching clients or users and sort all their rows for one page.
  */
 export function rowByRow(condition: Expression<SqlBool>): Expression<SqlBool> {
   return sql<SqlBool>`case when ${condition} then 1 else 0 end = 1`

@@ -4,30 +4,30 @@ import type { LookUp } from '../../contract/store-observer.ts'
 import { KeyedQuery } from '../core/prepared-statement.ts'
 import type { Database } from '../core/schema.ts'
 
-/** Finds one value by its key: in one transaction at once, in what is committed together with other look-ups. */
+/** Finds one value by its key: directly in a transaction, or batched with other look-ups of committed data. */
 export interface Finder<Key, Value> {
   find(key: Key, span?: Span): Promise<Value>
 }
 
-/** How values are looked up, any number of keys at a time. */
+/** A look-up of any number of keys at once. */
 export interface KeyedLookUp<Key, Value> {
-  /** What there is, by the name of its key. */
+  /** The found values by the name of their key. */
   readonly load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
   readonly nameOf: (key: Key) => string
   readonly absent: Value
-  /** What it is measured as; without a name it is not measured. */
+  /** The name in metrics. Without one, it is not measured. */
   readonly name?: LookUp
 }
 
-/** Where stores read: in what is committed, or in one transaction. */
+/** Where stores read: committed data, or one transaction. */
 export interface ReadSource {
   readonly db: Kysely<Database>
-  /** For what may look through a whole table. */
+  /** For queries that may scan a table. */
   readonly lists: Kysely<Database>
   finder<Key, Value>(lookUp: KeyedLookUp<Key, Value>): Finder<Key, Value>
 }
 
-/** Reads in one transaction, which sees its own writes. Its look-ups do not wait to share a statement. */
+/** Reads in one transaction, which sees its own writes. Its look-ups are not batched. */
 export class TransactionSource implements ReadSource {
   readonly db: Kysely<Database>
   readonly lists: Kysely<Database>

@@ -169,7 +169,7 @@ export class SqlRefreshTokenStore extends SqlRefreshTokenReads implements Refres
   }
 }
 
-/** Walks the tokens in their order until the page is full. */
+/** Selects tokens in order until the page is full. */
 function pageIds(db: Kysely<Database>, filter: AccessTokenFilter, page: PageRequest<TokenId>) {
   const { clientId, userId, activeAt } = filter
   return db

@@ -28,7 +28,7 @@ import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 type Row = Selectable<SigningKeyTable>
 
 const PUBLISHED = 'published'
-/** By more than this the clocks of those who share a look-up never differ. */
+/** The clocks of callers that share a look-up differ by less than this. */
 const MARGIN_MS = 60_000
 
 export class SqlSigningKeyReads implements SigningKeyReads {
@@ -60,7 +60,7 @@ export class SqlSigningKeyReads implements SigningKeyReads {
       nameOf: String,
       absent: null,
     })
-    // Anyone may ask for these: all who do at once share one look-up.
+    // Unauthenticated callers can request these, so concurrent callers share one look-up.
     this.#published = source.finder({
       load: (moments) => findPublished(db, moments),
       nameOf: () => PUBLISHED,
@@ -106,10 +106,10 @@ export class SqlSigningKeyReads implements SigningKeyReads {
   }
 }
 
-/** The lease whose row is held by whoever adds a key. */
+/** The lease whose row is locked while a key is added. */
 const LOCK = 'signing-keys'
 
-/** What a key loses when it signs no more. */
+/** The columns that are cleared when a key no longer signs. */
 const SIGNS_NO_MORE = { private_key: null, encryption_key_id: null, active_algorithm: null } as const
 
 export class SqlSigningKeyStore extends SqlSigningKeyReads implements SigningKeyStore {
@@ -206,7 +206,7 @@ export class SqlSigningKeyStore extends SqlSigningKeyReads implements SigningKey
   }
 }
 
-/** Looks up the keys that are published around the first of these moments, and some that no longer are. */
+/** Finds the keys that are published around the first of these moments, including some that no longer are. */
 async function findPublished(
   db: Kysely<Database>,
   [from = epochMs(0)]: readonly EpochMs[],
@@ -223,7 +223,7 @@ async function findPublished(
   return new Map([[PUBLISHED, rows.map(signingKeyOf)]])
 }
 
-/** Each who asks is told as of its own moment. */
+/** Evaluated for each caller's own moment. */
 function isPublished({ tokensUntil }: SigningKey, now: EpochMs): boolean {
   return tokensUntil === null || now < tokensUntil
 }

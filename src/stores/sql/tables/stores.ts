@@ -26,7 +26,7 @@ import { SqlTrustedIssuerReads, SqlTrustedIssuerStore } from './trusted-issuers.
 import { SqlUsageReads, SqlUsageStore } from './usage.ts'
 import { SqlUserReads, SqlUserStore } from './users.ts'
 
-/** The stores over what is committed. `now`: the database's clock in its dialect. */
+/** The stores over committed data. `now`: the database's clock in its dialect. */
 export function readStores(source: ReadSource, now: Dialect['now']): ReadStores {
   return Object.freeze({
     clients: new SqlClientReads(source),
@@ -49,9 +49,8 @@ export function readStores(source: ReadSource, now: Dialect['now']): ReadStores 
 }
 
 /**
- * The stores over one transaction after the other of a connection. They are made
- * once for it and keep what they compile. Audit events and what ended early are
- * collected: they are written as a transaction's last rows.
+ * The stores of a connection's transactions. They are created once and cache their compiled statements. Audit events and
+ * facts that ended are collected and written last.
  */
 export function transactionStores(db: Kysely<Database>, collector: LastRowsCollector): TransactionStores {
   const source = new TransactionSource(db)
@@ -87,7 +86,7 @@ class CollectingAuditLog extends SqlAuditLog implements AuditLogStore {
   }
 }
 
-/** The stores of one entry of a `GroupCommit`: they keep the rows until it is sent; `BatchCommit` inserts them. */
+/** The stores of one entry of a `GroupCommit`. They collect the rows, and `BatchCommit` inserts them. */
 export class EntryStores implements AppendStores {
   readonly accessTokens = new TokenRows()
   readonly auditLog = new EventRows()

@@ -35,7 +35,7 @@ export class SqlTrustedIssuerReads implements TrustedIssuerReads {
       nameOf: String,
       absent: null,
     })
-    // Anyone may show an assertion: all who do at once share one look-up.
+    // Unauthenticated callers can present assertions, so concurrent callers share one look-up.
     this.#any = source.finder({
       load: async () => {
         const row = await db.selectFrom('oauth_trusted_issuers').select('issuer').limit(sql.lit(1)).executeTakeFirst()
@@ -77,7 +77,7 @@ export class SqlTrustedIssuerReads implements TrustedIssuerReads {
   }
 }
 
-/** The lease whose row is held; nobody takes the lease itself. */
+/** The lease whose row is locked. The lease itself is never acquired. */
 const LOCK = 'trusted-issuers'
 
 export class SqlTrustedIssuerStore extends SqlTrustedIssuerReads implements TrustedIssuerStore {

@@ -26,7 +26,7 @@ export class SqlUsageReads implements UsageReads {
       : await this.#ofClient(filter.clientId, filter, after, limit)
   }
 
-  /** Day by day, each of which is a range of an index. */
+  /** Day by day, each of which is an index range. */
   async #ofAll({ from, until }: UsageFilter, after: UsagePlace | null, limit: number): Promise<readonly ClientUsage[]> {
     const found: ClientUsage[] = []
     let day = after === null ? await this.#dayBefore(until, from) : after.day
@@ -78,7 +78,7 @@ export class SqlUsageReads implements UsageReads {
     return usages.toSorted((a, b) => b.day - a.day)
   }
 
-  /** The latest day that began before a moment; `null`: none did, at `from` or later. */
+  /** The latest day that began before a moment. `null`: there is none from `from` on. */
   async #dayBefore(moment: EpochMs | null, from: EpochMs | null): Promise<EpochMs | null> {
     const row = await this.#db
       .selectFrom('oauth_scope_usage')
@@ -91,7 +91,7 @@ export class SqlUsageReads implements UsageReads {
     return row === undefined ? null : epochMs(integer(row.day, 'day'))
   }
 
-  /** In the order of clients, or of days where there is one client. */
+  /** Ordered by client, or by day for a single client. */
   async #usages(chosen: (rows: UsageRows) => UsageRows): Promise<readonly ClientUsage[]> {
     const rows = await chosen(this.#rows()).execute()
     const grouped = Map.groupBy(rows, (row) => `${row.client_id} ${integer(row.day, 'day')}`)

@@ -121,7 +121,7 @@ export class SqlUserStore extends SqlUserReads implements UserStore {
     return true
   }
 
-  /** Tells that the user no longer stands in its generation, or in the one before; its row was changed, and is held. */
+  /** Publishes that the user's generation, or the previous one, has ended. Its row was changed and is locked. */
   async #tellGeneration(id: UserId, offset: 0 | -1): Promise<void> {
     const { token_generation } = await this.#db
       .selectFrom('oauth_users')
@@ -140,7 +140,7 @@ export class SqlUserStore extends SqlUserReads implements UserStore {
   }
 }
 
-/** Later than the change before, as `momentOfChange` says. */
+/** The time is later than that of the previous change. See `momentOfChange`. */
 function changedBy({ at, by }: Change) {
   return { updated_at: sql<number>`case when updated_at < ${at} then ${at} else updated_at + 1 end`, updated_by: by }
 }
@@ -152,7 +152,7 @@ function presentUsers(db: Kysely<Database>) {
 function userOf(row: Pick<Selectable<UserTable>, (typeof USER_COLUMNS)[number]>): User {
   return Object.freeze({
     userId: userId(row.user_id),
-    // Only a deleted user has none.
+    // Only a deleted user has no external id.
     externalId: textOf(row.external_id, 'external_id'),
     active: flag(row.active, 'active'),
     tokenGeneration: integer(row.token_generation, 'token_generation'),

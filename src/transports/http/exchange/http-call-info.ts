@@ -4,13 +4,15 @@ import type { PeerCertificate } from '../../../domain/certificate.ts'
 import type { EpochMs } from '../../../domain/ids.ts'
 import type { CallEnded, CallInfo } from '../../../rpc/call-info.ts'
 import type { EncodedRequest } from '../../../rpc/request-limits/request-parser.ts'
-import { type PeerCertificates, peerAddress } from '../../peer.ts'
+import type { PeerCertificates } from '../../peer.ts'
 
 /** A request over HTTP, and the information that is known before it is answered. */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly rayId: string
+  /** The address of the caller, or the name that it shares with all peers of a Unix domain socket. */
+  readonly peer: string
   /** The certificates of the server's connections. */
   readonly certificates: PeerCertificates
   /** The message of the call as it was received; `null`: it was in the URL. */
@@ -32,13 +34,12 @@ export class HttpCallInfo implements CallInfo {
   readonly #exchange: Exchange
 
   constructor(exchange: Exchange, signal: AbortSignal, deadline: EpochMs | null) {
-    const { request, rayId } = exchange
+    const { request, rayId, peer } = exchange
     this.#exchange = exchange
     this.rayId = rayId
     this.signal = signal
     this.deadline = deadline
-    // A connection that is already closed has no address.
-    this.peer = peerAddress(request.socket.remoteAddress ?? 'gone')
+    this.peer = peer
     this.authorization = request.headersDistinct['authorization'] ?? []
   }
 

@@ -6,12 +6,12 @@ import { databaseErrorOf } from './errors.ts'
 import { HranaTransport, type UnansweredStreamError } from './transport.ts'
 
 /**
- * A replica answers a batch itself only if nothing in it is the primary's, and this
- * question is: the whole batch then goes to the primary, and takes no lock there.
+ * A replica answers a batch only if no statement needs the primary, and this one does. The whole batch then goes to the
+ * primary. The statement takes no lock there.
  */
 export const OF_THE_PRIMARY = 'pragma user_version'
 
-/** The requests to one database; each opens and closes what it needs on the server, but for transactions. */
+/** Sends requests to one database. Except for transactions, each opens and closes its own resources on the server. */
 export class RemoteClient {
   readonly #transport: HranaTransport
   readonly #client: Client
@@ -27,7 +27,7 @@ export class RemoteClient {
     })
   }
 
-  /** Reads what the primary has committed, in one request; throws `DatabaseError`. */
+  /** Reads committed data of the primary in one request. Throws `DatabaseError`. */
   async read(statement: Statement): Promise<StatementResult> {
     try {
       const [found] = await this.#client.batch([sendable(statement), OF_THE_PRIMARY], 'deferred')
@@ -37,7 +37,7 @@ export class RemoteClient {
     }
   }
 
-  /** A transaction that holds the lock for writing from its first statement on, with which its beginning is sent. */
+  /** A transaction that holds the write lock from its first statement. The begin is sent with that statement. */
   async begin(): Promise<Transaction> {
     try {
       return await this.#client.transaction('write')
@@ -46,7 +46,7 @@ export class RemoteClient {
     }
   }
 
-  /** As `HranaTransport.release`. */
+  /** See `HranaTransport.release`. */
   release(error: UnansweredStreamError): Promise<boolean> {
     return this.#transport.release(error)
   }
@@ -61,7 +61,7 @@ export function sendable({ sql, parameters }: Statement): { readonly sql: string
   return { sql, args: parameters.map(bindable) }
 }
 
-/** Rows as objects, by the names of their columns, with bytes as buffers. */
+/** Rows as objects with the column names as keys, and with bytes as buffers. */
 export function resultOf(found: ResultSet | undefined): StatementResult {
   if (found === undefined) return { rows: [], affected: 0 }
   const { columns, rows, rowsAffected } = found

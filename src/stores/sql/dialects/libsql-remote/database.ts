@@ -9,10 +9,10 @@ import { ConnectionPool } from '../../engine/connection-pool.ts'
 import { RemoteClient } from './client.ts'
 import { RemoteWriter } from './writer.ts'
 
-/** More reads than this do not wait: look-ups are batched, and their callers counted, before they come here. */
+/** The most waiting reads. Look-ups are batched and their callers limited before this point. */
 const MAX_WAITING_READS = 10_000
 
-/** A database of libSQL on a server: reads are requests of their own, and one writer takes its turn with other processes'. */
+/** A libSQL database on a server. Each read is a request of its own. One writer alternates with those of other processes. */
 export class RemoteDatabase implements Connected {
   readonly writers: Writers
   readonly #client: RemoteClient
@@ -23,7 +23,7 @@ export class RemoteDatabase implements Connected {
   private constructor(client: RemoteClient, { poolSize, statementTimeoutMs }: ConnectionSettings, log: Logger) {
     const writer = new RemoteWriter(client, log)
     this.#client = client
-    // One is the writer's.
+    // One connection is for the writer.
     this.#reads = new ConnectionPool(
       Array.from({ length: poolSize - 1 }, () => client),
       MAX_WAITING_READS,
@@ -32,7 +32,7 @@ export class RemoteDatabase implements Connected {
     this.writers = { append: writer, speculative: writer, transactions: [] }
   }
 
-  /** The first request shows at once whether the database can be used. */
+  /** The first request shows whether the database can be used. */
   static async open(url: string, settings: ConnectionSettings, log: Logger): Promise<RemoteDatabase> {
     const client = openClient(url, settings)
     try {
@@ -45,7 +45,7 @@ export class RemoteDatabase implements Connected {
     }
   }
 
-  /** What only reads can be repeated: a connection that was kept may be closed by the other side at any moment. */
+  /** Retries once, because the other side may close an idle connection at any time. Repeating a read is safe. */
   execute = (statement: Statement): Promise<StatementResult> =>
     this.#reads.use(
       { signal: this.#signal, deadline: epochMs(Date.now() + this.#statementTimeoutMs) },
@@ -59,10 +59,10 @@ export class RemoteDatabase implements Connected {
       },
     )
 
-  /** A long look through a table waits for the server, not in this process. */
+  /** A long scan runs on the server and does not block this process. */
   scan = this.execute
 
-  /** Whether a stream is set up as it has to be, which no stream can be asked to be by another. */
+  /** Checks that the server enforces foreign keys. One stream cannot enable this for another. */
   async checkReads(): Promise<void> {
     const row = await diagnosticRow(this.execute, 'pragma foreign_keys')
     if (row.get('foreign_keys') === '1') return
@@ -79,7 +79,7 @@ export class RemoteDatabase implements Connected {
   }
 }
 
-/** @throws `DatabaseError` where the URL names no such database. */
+/** @throws `DatabaseError` if the URL does not name such a database. */
 export function openClient(url: string, settings: ConnectionSettings): RemoteClient {
   const parsed = parseLibsqlUrl(url)
   if (parsed === null) throw new DatabaseError('unavailable', 'this is not the URL of a database of libSQL on a server')

@@ -2,7 +2,7 @@ import type { Diagnostic } from '../../../contract/backend.ts'
 import type { Execute } from '../../core/dialect.ts'
 import { clockDiagnostic, diagnostic, diagnosticRow } from '../../diagnostics.ts'
 
-/** A transaction takes about ten requests one after the other, and the server ends it after some 5 s. */
+/** A transaction takes about ten sequential requests, and the server ends it after about 5 s. */
 const SLOW_MS = 100
 const CLOCK = "select cast(round((julianday('now') - 2440587.5) * 86400000) as integer) as ms"
 

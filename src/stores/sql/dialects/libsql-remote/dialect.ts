@@ -5,7 +5,7 @@ import { RemoteDatabase } from './database.ts'
 import { remoteDiagnostics } from './diagnostics.ts'
 import { RemoteMigrationSession } from './migration-session.ts'
 
-/** libSQL on a server, Turso's among them, over HTTP. */
+/** libSQL on a server, for example Turso, over HTTP. */
 export const libsqlRemote: Dialect = Object.freeze({
   name: 'libsql-remote',
   kysely: sqliteKysely,

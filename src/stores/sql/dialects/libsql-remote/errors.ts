@@ -3,7 +3,7 @@ import type { LibsqlUrl } from '../../../../domain/libsql-url.ts'
 import { messageOf } from '../../../../message-of.ts'
 import { DatabaseError, type DatabaseErrorKind } from '../../core/database-error.ts'
 
-/** What an HTTP status says that no answer of the protocol comes with; `null`: the answer says more. */
+/** The error for an HTTP status outside of the protocol. `null`: the answer itself is more specific. */
 export function refusalOf(status: number, { base }: LibsqlUrl): DatabaseError | null {
   if (status === 401 || status === 403) {
     return new DatabaseError(
@@ -20,7 +20,7 @@ export function refusalOf(status: number, { base }: LibsqlUrl): DatabaseError | 
   return null
 }
 
-/** By the codes of the server, which are SQLite's without their extension, and its own. */
+/** By the server's codes: those of SQLite without their extension, and its own. */
 const KINDS: ReadonlyMap<string, DatabaseErrorKind> = new Map<string, DatabaseErrorKind>([
   ['SQLITE_CONSTRAINT', 'refused'],
   ['SQLITE_MISMATCH', 'refused'],
@@ -49,10 +49,10 @@ const KINDS: ReadonlyMap<string, DatabaseErrorKind> = new Map<string, DatabaseEr
   ['UNKNOWN', 'unavailable'],
 ])
 
-/** The transaction is over: the server ended it, or no longer knows the stream that it ran in. */
+/** The transaction is over: the server ended it, or does not know its stream any more. */
 const ENDED: ReadonlySet<string> = new Set(['TRANSACTION_TIMEOUT', 'TRANSACTION_CLOSED', 'STREAM_EXPIRED'])
 
-/** Tells what an error of the client library means to its callers. */
+/** Classifies an error of the client library. */
 export function databaseErrorOf(error: unknown): DatabaseError {
   const known = ownCause(error)
   if (known !== null) return known
@@ -60,7 +60,7 @@ export function databaseErrorOf(error: unknown): DatabaseError {
     return new DatabaseError('unavailable', `the database cannot be used: ${messageOf(error)}`, error)
   }
   const { code, message } = error
-  // Both keys are called so; the code says no more than that it is a constraint, and a replica's not even that.
+  // Primary and unique keys have the same message. The code only says that it is a constraint, and that of a replica not even that.
   if (message.includes('UNIQUE constraint failed')) return new DatabaseError('duplicate', message, error)
   if (/no such (table|column)/.test(message)) {
     return new DatabaseError('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
@@ -75,7 +75,7 @@ export function databaseErrorOf(error: unknown): DatabaseError {
   return new DatabaseError(KINDS.get(code) ?? 'broken', `the database says: ${message}`, error)
 }
 
-/** What the transport threw, however the library wrapped it; `null`: the server answered. */
+/** The error that the transport threw, however the library wrapped it. `null`: the server answered. */
 export function ownCause(error: unknown): DatabaseError | null {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
     if (at instanceof DatabaseError) return at
@@ -84,8 +84,8 @@ export function ownCause(error: unknown): DatabaseError | null {
 }
 
 /**
- * Whether a commit was refused for certain: the server says that the transaction is
- * over, or still holds it open. Whatever else fails a commit leaves open how it ended.
+ * Whether a commit certainly failed: the server says that the transaction is over, or still holds it open. After other errors
+ * the outcome is unknown.
  */
 export function isNotCommitted(error: unknown): boolean {
   return error instanceof LibsqlError && ['TRANSACTION_TIMEOUT', 'SQLITE_BUSY', 'SQLITE_LOCKED'].includes(error.code)

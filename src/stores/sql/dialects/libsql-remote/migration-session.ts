@@ -17,9 +17,8 @@ interface UnsentStatement extends Statement {
 const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
 
 /**
- * Changes the schema in one transaction, as on a file: all of it stands, or nothing.
- * The server ends a transaction after some seconds, so what has a place waits for what
- * comes after it, or for the commit, and goes to the server with that in one request.
+ * Changes the schema in one transaction, as on a file. The server ends a transaction after some seconds, so a statement with
+ * a place is queued, and sent in one request with the next ones or the commit.
  */
 export class RemoteMigrationSession implements MigrationSession {
   readonly types = sqliteTypes
@@ -58,7 +57,7 @@ export class RemoteMigrationSession implements MigrationSession {
     }
   }
 
-  /** All of `exclusively` is one transaction already. */
+  /** `exclusively` is already one transaction. */
   async transaction(work: () => Promise<void>): Promise<void> {
     await work()
   }

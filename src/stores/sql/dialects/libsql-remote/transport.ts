@@ -7,13 +7,12 @@ import type { ConnectionSettings } from '../../core/dialect.ts'
 import { SOCKET_CODES, socketErrorMessage } from '../../server/open-connection.ts'
 import { refusalOf } from './errors.ts'
 
-/** A server closes connections that are idle for longer than a few seconds; one that is about to be closed is not used. */
+/** A server closes connections that are idle for some seconds. A connection that may be about to close is not used. */
 const KEEP_IDLE_MS = 4_000
 
 /**
- * The HTTP under the client library, which brings none with time limits or
- * authorities of its own. Follows no redirection: the token is for one host.
- * Throws nothing but `DatabaseError`.
+ * The HTTP transport of the client library, which has no time limits and no configurable CAs itself. Does not follow
+ * redirects, because the token is for one host. Throws only `DatabaseError`.
  */
 export class HranaTransport {
   readonly #url: LibsqlUrl
@@ -21,7 +20,7 @@ export class HranaTransport {
   readonly #agent: PlainAgent
 
   constructor(url: LibsqlUrl, settings: ConnectionSettings) {
-    // The agent's timeout closes what is idle; a request that waits for its answer has a time limit of its own.
+    // The agent's timeout closes idle connections. Pending requests have a time limit of their own.
     const options = { keepAlive: true, maxSockets: settings.poolSize, timeout: KEEP_IDLE_MS }
     const { tls } = settings
     this.#url = url
@@ -31,10 +30,10 @@ export class HranaTransport {
       : new TlsAgent({ ...options, ...(tls?.ca ? { ca: tls.ca } : {}) })
   }
 
-  /** In place of the platform's `fetch`. An answer that is an error of the protocol is handed on, for its code. */
+  /** Replaces the platform's `fetch`. Answers with an error of the protocol are passed on, because the caller reads their code. */
   fetch = async (asked: Request): Promise<Response> => {
     const url = new URL(asked.url)
-    // A server may name another one for the rest of a transaction; the token is not sent there in plaintext.
+    // A server may name another host for the rest of a transaction. The token is not sent there in plaintext.
     if ((url.protocol === 'http:') !== this.#url.plaintext) {
       throw new DatabaseError(
         'unavailable',
@@ -51,9 +50,8 @@ export class HranaTransport {
   }
 
   /**
-   * Closes the stream whose request was not answered, by the baton that this request
-   * had. `true`: it had not come to the server, and never counts any more; `false`: it
-   * had. Throws where the server cannot be reached.
+   * Closes the stream of a request that got no answer, with the baton of that request. `true`: the request had not reached
+   * the server and never takes effect. `false`: it had. Throws if the server cannot be reached.
    */
   async release({ asked, baton }: UnansweredStreamError): Promise<boolean> {
     const body = Buffer.from(JSON.stringify({ baton, requests: [{ type: 'close' }] }))
@@ -107,7 +105,7 @@ export class HranaTransport {
   }
 }
 
-/** A request on an open stream to which no answer came: the stream may be open still, and hold the lock for writing. */
+/** A request on an open stream that got no answer. The stream may still be open and hold the write lock. */
 export class UnansweredStreamError extends DatabaseError {
   readonly asked: Request
   readonly baton: string

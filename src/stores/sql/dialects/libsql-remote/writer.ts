@@ -16,31 +16,30 @@ import { databaseErrorOf, isNotCommitted, ownCause } from './errors.ts'
 import { UnansweredStreamError } from './transport.ts'
 
 /**
- * The server ends a transaction after about 5 s. What would come later is not sent:
- * the server might run it by itself, outside of any transaction.
+ * The server ends a transaction after about 5 s. Later statements are not sent, because the server might run them outside of
+ * any transaction.
  */
 const TRANSACTION_LIMIT_MS = 4_000
-/** A write that was read back so lately proves that writes arrive. */
+/** A write that was read back within this time proves that writes succeed. */
 const PROOF_MS = 10_000
 
 /**
- * Writes by transactions that are begun with their first statement, for writing, so
- * that a read inside of them sees what was committed last. The commit goes by itself:
- * a request that carried the beginning along could arrive after it was given up, and
- * after it was read back that nothing was committed.
+ * Writes in transactions that take the write lock with their first statement, so that reads in them see the latest commit.
+ * The commit is a request of its own. If it also carried the begin, it could arrive after the caller gave up and had read
+ * back that nothing was committed.
  */
 export class RemoteWriter implements Writer {
-  /** One transaction writes at a time, and each costs several requests: sharing one is cheaper. */
+  /** One transaction writes at a time and takes several requests, so sharing one is cheaper. */
   readonly runsRecorded = true
   readonly pipeline = null
   readonly #client: RemoteClient
   readonly #log: Logger
   #transaction: Transaction | null = null
   #begunAt = 0
-  /** What ended the transaction before its time. */
+  /** The error that ended the transaction early. */
   #failure: DatabaseError | null = null
   #lastProofAt = Number.NEGATIVE_INFINITY
-  /** A request that got no answer: its stream may be open still, and hold the lock for writing until the server ends it. */
+  /** A request without an answer. Its stream may be open and hold the write lock until the server ends it. */
   #unanswered: UnansweredStreamError | null = null
 
   constructor(client: RemoteClient, log: Logger) {
@@ -61,7 +60,7 @@ export class RemoteWriter implements Writer {
     return resultOf(found)
   }
 
-  /** Runs statements in one request, up to the first that is refused. */
+  /** Runs statements in one request, up to the first failure. */
   async executeAll(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
     const found = await this.#send(statements)
     return found.map(resultOf)
@@ -85,7 +84,7 @@ export class RemoteWriter implements Writer {
     }
   }
 
-  /** A stream that cannot be reached any more is ended by the server, and what ran in it rolled back. */
+  /** If a stream cannot be reached, the server ends it and rolls back. */
   async rollback(): Promise<void> {
     const transaction = this.#transaction
     this.#transaction = null
@@ -112,7 +111,10 @@ export class RemoteWriter implements Writer {
     await this.commit()
   }
 
-  /** Runs statements in one request, up to the first that is refused. The library says which that was, and not what those before it wrote. */
+  /**
+   * Runs statements in one request, up to the first failure. The library reports which statement failed, but not what the
+   * previous ones wrote.
+   */
   async writeAll(statements: readonly RecordedStatement[]): Promise<Written> {
     const isFirst = this.#begunAt === 0
     try {
@@ -120,13 +122,13 @@ export class RemoteWriter implements Writer {
       return { affected: results.map(({ rowsAffected }) => rowsAffected), failure: null }
     } catch (error) {
       if (!(error instanceof DatabaseError) || !(error.cause instanceof LibsqlBatchError)) throw error
-      // Before the first of them goes what keeps replicas from answering.
+      // The first one is preceded by the statement that keeps replicas from answering.
       const before = statements.slice(0, error.cause.statementIndex - (isFirst ? 1 : 0))
       return { affected: before.map(({ affects }) => affects), failure: error }
     }
   }
 
-  /** Writes, and sees whether it can be read back at once: what a replica answers may be older than a revocation. */
+  /** Writes and reads the value back, because a replica may return data from before a revocation. */
   async probe(): Promise<void> {
     await this.begin()
     if (performance.now() - this.#lastProofAt <= PROOF_MS) {
@@ -153,13 +155,13 @@ export class RemoteWriter implements Writer {
     await this.rollback()
   }
 
-  /** @throws `DatabaseError`, after which, unless it is of one statement only, nothing more of the transaction is sent. */
+  /** @throws `DatabaseError`. Unless it concerns one statement only, nothing more of the transaction is sent. */
   async #send(statements: readonly Statement[]): Promise<readonly ResultSet[]> {
     const transaction = this.#open()
     try {
       if (this.#begunAt !== 0) return await transaction.batch(statements.map(sendable))
       const [, ...results] = await transaction.batch([OF_THE_PRIMARY, ...statements.map(sendable)])
-      // To wait for the lock was not yet a transaction.
+      // Waiting for the lock is not part of the transaction's time.
       this.#begunAt = performance.now()
       return results
     } catch (error) {
@@ -175,19 +177,19 @@ export class RemoteWriter implements Writer {
     if (cause instanceof UnansweredStreamError) this.#unanswered = cause
   }
 
-  /** Whether a commit that got no answer has not come to the server, and cannot any more. */
+  /** Whether a commit without an answer has not reached the server and cannot reach it any more. */
   async #neverArrived(error: unknown): Promise<boolean> {
     this.#note(error)
     try {
       return await this.#release()
     } catch (notReleased) {
-      // Not to be reached now: the next transaction begins with another attempt, and until then nobody knows.
+      // The server cannot be reached now. The next transaction retries. Until then the outcome is unknown.
       this.#log.debug({ err: notReleased }, 'the outcome of a commit could not be looked up')
       return false
     }
   }
 
-  /** Lets go of what may be held by a stream that nobody uses any more. */
+  /** Releases the locks of a stream that is no longer used. */
   async #release(): Promise<boolean> {
     const unanswered = this.#unanswered
     if (unanswered === null) return false
@@ -215,9 +217,9 @@ function notCommitted(error: unknown): DatabaseError {
   return kind === 'busy' ? new DatabaseError(kind, message, error) : new DatabaseError('lost', message, error)
 }
 
-/** Takes the lock for writing, and changes nothing. */
+/** Takes the write lock without changing anything. */
 const LOCK = 'update oauth_leases set holder = holder where 1 = 0'
-/** A lease that nobody holds: the count of these looks. */
+/** A lease without a holder. It counts these checks. */
 const NAME = 'read-back'
 const COUNT = `insert into oauth_leases (name, holder, expires_at, created_at, created_by, updated_at, updated_by)
 values ('${NAME}', '', 1, 0, 'qscope', 0, 'qscope')

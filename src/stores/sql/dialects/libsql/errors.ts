@@ -1,4 +1,4 @@
-/** What the package names by number only, of the codes that errors of SQLite are told apart by. */
+/** Names of SQLite's extended codes that the package reports only by number. */
 const EXTENDED: ReadonlyMap<number, string> = new Map([
   [1_034, 'SQLITE_IOERR_FSYNC'],
   [1_290, 'SQLITE_IOERR_DIR_FSYNC'],
@@ -33,15 +33,15 @@ const PRIMARY: ReadonlyMap<number, string> = new Map([
   [26, 'SQLITE_NOTADB'],
 ])
 
-/** A file that could not be opened is told as text only, with SQLite's code at its end. */
+/** A failure to open a file is reported only as text that ends with SQLite's code. */
 const NOT_OPENED = /Unable to open connection .*: (\d+)"?\)?$/s
 
-/** The name of a code of SQLite, such as `SQLITE_BUSY`; empty for one that it does not use. */
+/** The name of a SQLite code, such as `SQLITE_BUSY`. Empty for an unknown one. */
 export function codeName(code: number): string {
   return EXTENDED.get(code) ?? PRIMARY.get(code % 256) ?? ''
 }
 
-/** The same error, with the name of SQLite's code wherever the library gave none. */
+/** The same error, with the name of SQLite's code if the library gave none. */
 export function namedError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''

@@ -1,11 +1,11 @@
-/** The package libsql has the methods of better-sqlite3, but takes and gives values of other types. */
+/** The package libsql has the methods of better-sqlite3, but some of its value types differ. */
 import { pathToFileURL } from 'node:url'
 import Libsql from 'libsql'
 import { neighbour } from '../../../../neighbour.ts'
 import type { OpenFile, SqliteConnection, SqliteLibrary, SqliteStatement } from '../sqlite/library.ts'
 import { namedError } from './errors.ts'
 
-/** It has no option to open a file for reading only; a URI of SQLite says so. */
+/** It has no read-only option. A URI of SQLite sets that mode. */
 export const openLibsql: OpenFile = (file, { readonly = false, timeout }) => {
   const name = readonly ? `${pathToFileURL(file).href}?mode=ro` : file
   return new LibsqlConnection(namingErrors(() => new Libsql(name, { timeout })))
@@ -17,7 +17,7 @@ export const libsqlLibrary: SqliteLibrary = Object.freeze({
   scanThread: neighbour(import.meta.url, 'libsql-scan-thread'),
 })
 
-/** The package ends the process where a closed database is asked whether it is in a transaction. */
+/** The package aborts the process if a closed database is asked for its transaction state. */
 class LibsqlConnection implements SqliteConnection {
   readonly #database: Libsql.Database
   #closed = false
@@ -41,7 +41,7 @@ class LibsqlConnection implements SqliteConnection {
     return namingErrors(() => database.exec(`pragma ${source}`))
   }
 
-  /** Prepared statements keep the file open until they are collected, with the locks of a transaction that nobody ended. */
+  /** Prepared statements keep the file open, with the locks of an unfinished transaction, until they are garbage-collected. */
   close(): void {
     if (this.#closed) return
     try {
@@ -58,12 +58,12 @@ class LibsqlConnection implements SqliteConnection {
   }
 }
 
-/** What begins and ends transactions. */
+/** Statements that begin and end transactions. */
 const CONTROL = /^\s*(?:begin|commit|rollback|savepoint|release)\b/i
 
 /**
- * A prepared statement that met a lock is not reset, and stands in the way of the next
- * commit ("SQL statements in progress"). What waits for locks is therefore not prepared.
+ * A prepared statement that met a lock is not reset, and blocks the next commit ("SQL statements in progress"). Statements
+ * that wait for locks are therefore not prepared.
  */
 class LibsqlCommand implements SqliteStatement {
   readonly reader = false
@@ -117,9 +117,8 @@ function namingErrors<T>(work: () => T): T {
 }
 
 /**
- * It binds each number as a floating-point one, unless it is a bigint, and ends the
- * process at a value of a type that it does not know, such as a boolean. Text is cut
- * off at a NUL when it is read: what could not be read again is not written.
+ * The package binds numbers as floating-point unless they are bigints, and aborts the process at unsupported types, such as
+ * booleans. When it reads text, it truncates at a NUL, so such text is rejected.
  */
 export function bindable(value: unknown): string | number | bigint | Uint8Array | null {
   switch (typeof value) {
@@ -136,7 +135,7 @@ export function bindable(value: unknown): string | number | bigint | Uint8Array 
   }
 }
 
-/** Bytes come as an `ArrayBuffer`; this makes no copy of them. */
+/** Bytes arrive as an `ArrayBuffer`. This does not copy them. */
 function asBuffers(row: object): void {
   for (const [column, value] of Object.entries(row)) {
     if (value instanceof ArrayBuffer) Reflect.set(row, column, Buffer.from(value))

@@ -3,8 +3,8 @@ import { DatabaseError } from '../../core/database-error.ts'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
 /**
- * MySQL's default collations take `Foo` and `foo` for one key, and most binary
- * ones ignore trailing spaces; `collation` is one that compares bytes.
+ * MySQL's default collations treat `Foo` and `foo` as one key, and most binary ones ignore trailing spaces. `collation` must
+ * compare bytes.
  */
 export function mysqlTypes(collation: string): ColumnTypes {
   return Object.freeze({
@@ -18,7 +18,7 @@ export function mysqlTypes(collation: string): ColumnTypes {
     flag: sql`smallint`,
     table: (builder) =>
       builder.modifyEnd(sql`engine = InnoDB default character set utf8mb4 collate ${sql.raw(collation)}`),
-    // Every row is in every index here.
+    // MySQL has no partial indexes: every row is in every index.
     ofPresent: (builder) => builder,
     dropIndex: (db, table, name) => db.schema.dropIndex(name).on(table).execute(),
     makeAppendOnly: async (db: Kysely<unknown>, table: string) => {
@@ -37,7 +37,7 @@ for each row signal sqlstate '45000' set message_text = 'the audit log is append
   } satisfies ColumnTypes)
 }
 
-/** What a schema change that was made before is refused with. */
+/** The errors of schema changes that are already done. */
 const ALREADY_DONE: ReadonlySet<unknown> = new Set([
   1050, // table exists
   1051, // no such table, to drop

@@ -15,10 +15,10 @@ import { deviationsOf, sessionDiagnostic } from '../../server/session-settings.t
 import { groupDiagnostics } from './group.ts'
 import { SESSION_VARIABLES, settingsFor } from './session.ts'
 
-/** They compare bytes, and trailing spaces count. */
+/** These collations compare bytes, including trailing spaces. */
 const BYTE_WISE: ReadonlySet<string> = new Set(['utf8mb4_nopad_bin', 'utf8mb4_0900_bin'])
 
-/** Asked by name, because SELECT @@name fails on those that a server does not have. */
+/** SHOW VARIABLES, because SELECT @@name fails for variables that the server does not have. */
 const VARIABLES = `show variables where variable_name in ('transaction_isolation', 'tx_isolation',
   'innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog', 'read_only', 'max_connections', 'wsrep_on', 'wsrep_sync_wait',
   'rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled')`
@@ -26,7 +26,7 @@ const STATUS = `show status where variable_name in ('ssl_version', 'ssl_cipher',
   'wsrep_cluster_status', 'wsrep_local_state_comment', 'rpl_semi_sync_source_clients', 'rpl_semi_sync_source_status',
   'rpl_semi_sync_master_clients', 'rpl_semi_sync_master_status')`
 
-/** Of MySQL, MariaDB and what speaks their protocol. */
+/** For MySQL, MariaDB and compatible servers. */
 export async function mysqlDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
   const about = await diagnosticRow(execute, 'select version() as version, @@version_comment as comment')
   const session = await diagnosticPairs(execute, SESSION_VARIABLES)
@@ -84,12 +84,12 @@ function durabilityDiagnostics(variables: DiagnosticRow): readonly Diagnostic[] 
   return [...diagnostics, ...settingDiagnostic(variables, 'sync_binlog', ['1'], binlog)]
 }
 
-/** With two nodes, losing one leaves no majority. */
+/** With two nodes, the loss of one leaves no majority. */
 const FEWEST_NODES = 3
-/** The bit that makes reads wait for what other nodes committed. */
+/** The bit that makes reads wait for commits of other nodes. */
 const WAIT_FOR_READS = 1
 
-/** None where the server is no node of a cluster. */
+/** Empty if the server is not a node of a cluster. */
 export function galeraDiagnostics(variables: DiagnosticRow, status: DiagnosticRow): readonly Diagnostic[] {
   if (variables.get('wsrep_on') !== 'ON') return []
   const size = Number(status.get('wsrep_cluster_size'))
@@ -120,7 +120,7 @@ export function galeraDiagnostics(variables: DiagnosticRow, status: DiagnosticRo
   ]
 }
 
-/** None where commits wait for no replica. MariaDB keeps the older names. */
+/** Empty if commits do not wait for a replica. MariaDB keeps the older variable names. */
 export function semiSynchronousDiagnostics(variables: DiagnosticRow, status: DiagnosticRow): readonly Diagnostic[] {
   return ['source', 'master'].flatMap((side) => {
     if (variables.get(`rpl_semi_sync_${side}_enabled`) !== 'ON') return []
@@ -131,7 +131,7 @@ export function semiSynchronousDiagnostics(variables: DiagnosticRow, status: Dia
   })
 }
 
-/** What the server reports of this user, and of the role that it has on. */
+/** The names under which the server lists this user's privileges: the user and its active role. */
 const GRANTEES = `(concat('''', replace(current_user(), '@', '''@'''), ''''), concat('''', current_user(), ''''))`
 const GRANTED = `select '*' as table_name, privilege_type as privilege from information_schema.user_privileges
   where grantee in ${GRANTEES}
@@ -140,10 +140,10 @@ union all select '*', privilege_type from information_schema.schema_privileges
 union all select table_name, privilege_type from information_schema.table_privileges
   where grantee in ${GRANTEES} and table_schema = database()`
 
-/** Whoever has one of these on the whole database owns it. */
+/** A user with one of these on the whole database counts as its owner. */
 const OWNERS = ['ALTER', 'DROP', 'CREATE', 'TRIGGER', 'SUPER']
 
-/** What the session's user is granted; what comes through a role is not reported. */
+/** The privileges of the session's user. The server does not list those of roles. */
 async function mysqlPrivilegeDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
   const about = await diagnosticRow(
     execute,
@@ -168,16 +168,16 @@ async function mysqlPrivilegeDiagnostics(execute: Execute): Promise<readonly Dia
   )
 }
 
-/** To explain a statement takes the privileges that it takes itself, and changes nothing. */
+/** EXPLAIN of a statement requires the statement's privileges and changes nothing. */
 const CHANGES = Object.freeze({
   UPDATE: 'explain update oauth_audit_log set sequence = sequence where 1 = 0',
   DELETE: 'explain delete from oauth_audit_log where 1 = 0',
 })
 
-/** Access denied to a table, to a column of it; no such table. */
+/** The errors of a denied table, a denied column and a missing table. */
 const REFUSALS: ReadonlySet<unknown> = new Set([1142, 1143, 1146])
 
-/** Which changes of audit events this session's user has the privilege for. */
+/** The changes of audit events for which this session's user has the privilege. */
 async function auditLogChanges(execute: Execute): Promise<readonly string[]> {
   const allowed: string[] = []
   for (const [change, sql] of Object.entries(CHANGES)) {

@@ -6,7 +6,7 @@ import { MysqlDriver } from './driver.ts'
 import { MysqlMigrationSession } from './migration-session.ts'
 import { mysqlPlan } from './plan.ts'
 
-/** MySQL, MariaDB, and what speaks their protocol. */
+/** MySQL, MariaDB and compatible servers. */
 export const mysql: Dialect = Object.freeze({
   name: 'mysql',
   kysely: {

@@ -20,12 +20,12 @@ import { setUpSession, verifySession } from './session.ts'
 
 const PORT = 3306
 /**
- * The server keeps what is prepared, and bounds it for all connections together
- * (16,382 unless configured otherwise); the one used longest ago is closed.
+ * The server keeps prepared statements and limits their number for all connections together (16,382 by default). The least
+ * recently used one is closed.
  */
 const MAX_STATEMENTS = 200
 
-/** How MySQL, MariaDB and what speaks their protocol are talked to. */
+/** The driver for MySQL, MariaDB and compatible servers. */
 export class MysqlDriver implements ServerDriver {
   readonly sessionsAtWork = "select id as id from information_schema.processlist where command <> 'Sleep'"
   readonly probe = 'update oauth_audit_heads set sequence = sequence where 1 = 0'
@@ -51,13 +51,13 @@ class PendingMysqlConnection implements PendingConnection {
     const { url, settings, multiStatements } = target
     const { tls } = settings
     if (tls !== null && isIP(host) !== 0) {
-      // The client would check the certificate against "localhost".
+      // The client would verify the certificate for "localhost".
       throw new DatabaseError(
         'unavailable',
         `over TLS a host must be given by name, so that its certificate can be checked`,
       )
     }
-    // The client's own way to end sends a message first, and keeps the socket until that is acknowledged.
+    // The client's own close sends a message first, and keeps the socket until that is acknowledged.
     const socket = connect({
       host,
       port: port ?? PORT,
@@ -73,16 +73,16 @@ class PendingMysqlConnection implements PendingConnection {
       database: url.database,
       charset: 'utf8mb4_bin',
       timezone: 'Z',
-      // Whoever opens it limits the time, for all that comes after the handshake too.
+      // The caller limits the time of the handshake and of everything after it.
       connectTimeout: 0,
       supportBigNumbers: true,
       maxPreparedStatements: MAX_STATEMENTS,
-      // A stack for each statement, in case it fails, takes a twelfth of the time of a refresh.
+      // A stack trace for each statement, in case it fails, takes a twelfth of the time of a refresh.
       trace: false,
       multipleStatements: multiStatements,
       ...(tls !== null && { ssl: { ...(tls.ca !== null && { ca: tls.ca }), verifyIdentity: true } }),
     })
-    // An error that nobody listens for would end the process; whoever uses the connection next gets it.
+    // An unhandled error event would end the process. The next use of the connection reports the error.
     this.#core.on('error', () => undefined)
     this.connection = new MysqlConnection(this.#core, socket, settings, multiStatements)
   }
@@ -140,8 +140,8 @@ class MysqlConnection implements RawConnection {
   }
 
   /**
-   * The statements as one text, their values as literals: what is prepared travels
-   * alone. The `sql_mode` lets a backslash escape, as the client does.
+   * Sends the statements as one text with literal values, because prepared statements cannot be combined. The `sql_mode`
+   * enables backslash escapes, which the client uses.
    */
   writeAll(statements: readonly Statement[]): Promise<Written> {
     if (!this.#multiStatements) throw new Error('this connection accepts one statement at a time')
@@ -151,7 +151,7 @@ class MysqlConnection implements RawConnection {
       this.#core
         .query(text, (error) => {
           if (error === null) return resolve({ affected, failure: null })
-          // The client hangs the text with all values on it; whoever may look at the error has no use for them.
+          // The client attaches the text with all values. Logs must not contain them.
           Reflect.deleteProperty(error, 'sql')
           const failure = databaseErrorOf(error)
           if (isAnswer(error)) resolve({ affected, failure })
@@ -172,7 +172,7 @@ class MysqlConnection implements RawConnection {
   }
 }
 
-/** Whether the server said it; the client's own errors have no such state. */
+/** Whether the server sent the error. The client's own errors have no SQL state. */
 function isAnswer(error: object): boolean {
   return 'sqlState' in error
 }

@@ -16,39 +16,39 @@ const GROUP_NAME = 'group_replication_group_name'
 const SINGLE_PRIMARY = 'group_replication_single_primary_mode'
 const CONSISTENCY = 'group_replication_consistency'
 
-/** The settings that tell of a group. A server without the plugin has none of them. */
+/** The variables of a group. A server without the plugin has none of them. */
 export const GROUP_VARIABLES: readonly string[] = [GROUP_NAME, SINGLE_PRIMARY, CONSISTENCY]
 
 const MAJORITY_TIMEOUT = 'group_replication_unreachable_majority_timeout'
 const EXIT_ACTION = 'group_replication_exit_state_action'
 
-/** Asked by `doctor` alone. */
+/** Queried only by `doctor`. */
 const BEHAVIOUR = `show global variables where variable_name in ('${MAJORITY_TIMEOUT}', '${EXIT_ACTION}')`
 
-/** What a member knows of its group. */
+/** A member's view of its group. */
 const GROUP_MEMBERS = `select member_host as host, member_port as port, member_state as state,
   member_role as role, member_id = @@server_uuid as own from performance_schema.replication_group_members`
 
-/** What is written on a new primary waits for what the old one committed. */
+/** Writes on a new primary wait for the commits of the old one. */
 const WRITES_WITH_ONE_PRIMARY: SessionSetting = {
   name: CONSISTENCY,
   value: "'BEFORE_ON_PRIMARY_FAILOVER'",
   shown: ['before_on_primary_failover', 'before', 'before_and_after'],
 }
 /**
- * What begins waits for all that any member committed before. Of one primary too: after it
- * was cut off, another one commits, and the old one would answer from what it has.
+ * A transaction waits for all earlier commits of all members. This also matters with one primary: after it was cut off,
+ * another primary commits, and the old one would answer with stale data.
  */
 const BEFORE: SessionSetting = { name: CONSISTENCY, value: "'BEFORE'", shown: ['before', 'before_and_after'] }
 
-/** By their variables: whether the server was made a member of a group. */
+/** Whether the variables show a member of a group. */
 export function isGroupMember(reported: ReadonlyMap<string, string>): boolean {
   return (reported.get(GROUP_NAME) ?? '') !== ''
 }
 
 /**
- * What sessions on this member need more; nothing where there is no group. What one primary
- * writes stands only with its group, so its writes need not wait before they begin.
+ * The additional settings of sessions on this member. Empty without a group. With one primary, writes need not wait before
+ * they begin, because they commit only with the group's consent.
  */
 export function groupSettings(reported: ReadonlyMap<string, string>, use: SessionUse): readonly SessionSetting[] {
   if (!isGroupMember(reported)) return []
@@ -57,10 +57,9 @@ export function groupSettings(reported: ReadonlyMap<string, string>, use: Sessio
 }
 
 /**
- * A member that lost the majority still answers, for ever, what was true before: revoked
- * tokens among it. So it has to list itself in the majority, where the list may be looked
- * at, and to agree with the others now: the list is what it heard of them, and it hears
- * seconds late that they are gone, or that they expelled it.
+ * A member without the majority continues to answer with old data, such as tokens that were revoked since. It must therefore
+ * be listed in the majority, if the list can be read, and reach agreement with the others now. The list alone is not enough:
+ * a member learns only after seconds that others have gone or expelled it.
  */
 export async function assertInMajority(
   connection: Pick<RawConnection, 'query'>,
@@ -70,17 +69,17 @@ export async function assertInMajority(
   const problem = members === null ? null : groupProblem(members)
   if (problem !== null) throw new UnfitHostError(problem)
   const consistency = reported.get(CONSISTENCY)
-  // MySQL before 8.0.14 does not know it.
+  // MySQL before 8.0.14 does not have this variable.
   if (consistency !== undefined) await assertAgrees(connection, consistency)
 }
 
-/** An agreement takes a few milliseconds where there is somebody to agree with. */
+/** An agreement takes a few milliseconds if the majority is reachable. */
 const AGREEMENT_MS = 1_000
 const DISAGREES = `this member of the group could not agree with the majority within ${AGREEMENT_MS} ms`
 
 /**
- * A transaction that begins at BEFORE waits for the group to order a message, which takes
- * the majority: the member is one of them at this moment. It waits for ever where it is not.
+ * A transaction that begins at BEFORE waits until the group orders a message. This takes the majority, so success proves
+ * membership now. Without the majority, it waits forever.
  */
 async function assertAgrees(connection: Pick<RawConnection, 'query'>, consistency: string): Promise<void> {
   const { promise: expired, reject } = Promise.withResolvers<never>()
@@ -101,7 +100,7 @@ async function beginAtBefore(connection: Pick<RawConnection, 'query'>, consisten
   if (!isSet) await setTo(`'${consistency}'`)
 }
 
-/** `null`: this user has no right to look at them. */
+/** `null`: this user may not read the members. */
 async function groupMembers(execute: Execute): Promise<readonly DiagnosticRow[] | null> {
   try {
     return await diagnosticRows(execute, GROUP_MEMBERS)
@@ -111,10 +110,10 @@ async function groupMembers(execute: Execute): Promise<readonly DiagnosticRow[] 
   }
 }
 
-/** Those that are there: one that is RECOVERING votes, too. */
+/** Members that count for the majority. A RECOVERING one votes, too. */
 const VOTERS: ReadonlySet<string> = new Set(['ONLINE', 'RECOVERING'])
 
-/** Why this member must not be used; `null`: it may. */
+/** Why this member must not be used. `null`: it may. */
 function groupProblem(members: readonly DiagnosticRow[]): string | null {
   if (members.length === 0) return null
   const own = ownState(members)
@@ -123,7 +122,7 @@ function groupProblem(members: readonly DiagnosticRow[]): string | null {
   return 'this member of the group has no majority: it is cut off from most of the others'
 }
 
-/** A server that is out of its group lists itself alone, or without a name. */
+/** A server outside of its group lists only itself, or has no name in the list. */
 function ownState(members: readonly DiagnosticRow[]): string {
   return members.find((member) => member.get('own') === '1')?.get('state') ?? 'OFFLINE'
 }
@@ -140,10 +139,10 @@ function isDenied(error: unknown): boolean {
   return cause instanceof Error && 'errno' in cause && DENIALS.has(cause.errno)
 }
 
-/** With two members, losing one leaves no majority. */
+/** With two members, the loss of one leaves no majority. */
 const FEWEST_MEMBERS = 3
 
-/** Told by `doctor`; nothing where the server is no member of a group. */
+/** For `doctor`. Empty if the server is not a member of a group. */
 export async function groupDiagnostics(execute: Execute, reported: DiagnosticRow): Promise<readonly Diagnostic[]> {
   if (!isGroupMember(reported)) return []
   const members = await groupMembers(execute)
@@ -174,7 +173,7 @@ export async function groupDiagnostics(execute: Execute, reported: DiagnosticRow
   ]
 }
 
-/** What a member does that is cut off, or leaves. */
+/** How a member behaves when it is cut off or leaves. */
 function behaviourDiagnostics(behaviour: DiagnosticRow): readonly Diagnostic[] {
   const seconds = behaviour.get(MAJORITY_TIMEOUT) ?? 'unknown'
   const forEver =

@@ -6,13 +6,13 @@ import { openOne } from '../../server/server-database.ts'
 import { mysqlTypes } from './column-types.ts'
 import { MysqlDriver } from './driver.ts'
 
-/** How long another migrator is waited for. */
+/** How long to wait for another migrator. */
 const LOCK_SECONDS = 60
 const TABLE_LOCK_SECONDS = 1
-/** Lock names are the server's: each database has one of its own. */
+/** Lock names are global on the server, so the name contains the database. */
 const LOCK_NAME = `left(concat('qscope_migrate_', database()), 64)`
 
-/** Changes the schema of a database of MySQL or MariaDB. */
+/** Changes the schema of a MySQL or MariaDB database. */
 export class MysqlMigrationSession extends ServerMigrationSession {
   readonly types: ColumnTypes
 
@@ -27,7 +27,7 @@ export class MysqlMigrationSession extends ServerMigrationSession {
   }
 
   protected override async lock(): Promise<void> {
-    // Who waits for a table stops everybody behind it, so that must not be for long.
+    // A waiting schema change blocks all later statements on the table, so the wait must be short.
     await this.connection.query(`set session lock_wait_timeout = ${TABLE_LOCK_SECONDS}`)
     const { rows } = await this.connection.query(`select get_lock(${LOCK_NAME}, ${LOCK_SECONDS}) as taken`)
     if (isTaken(rows[0])) return

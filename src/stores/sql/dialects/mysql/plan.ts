@@ -3,22 +3,22 @@ import type { Execute, Statement } from '../../core/dialect.ts'
 import { scannedTables, takesFirstRows } from '../../core/plan.ts'
 import { type DiagnosticRow, diagnosticRows } from '../../diagnostics.ts'
 
-/** Of the columns of EXPLAIN those that say how a table is read, in lower case; others count or repeat. */
+/** The columns of EXPLAIN that show how a table is read, in lower case. */
 const SHOWN = ['select_type', 'table', 'type', 'key', 'ref', 'rows', 'extra']
-/** `index` looks through all of an index. */
+/** `index` scans a whole index. */
 const WHOLE: ReadonlySet<string> = new Set(['all', 'index'])
 const SORT = 'using filesort'
 
 /**
- * EXPLAIN in its form of a table: that of a tree says nothing of updates and
- * deletes, and MariaDB knows none. MySQL's default can be another form. It shows no values.
+ * EXPLAIN in table format. The tree format does not cover updates and deletes, and MariaDB does not have it. MySQL's default
+ * format can differ. The output contains no values.
  */
 export async function mysqlPlan(execute: Execute, statement: Statement): Promise<StatementPlan> {
   const { sql, parameters } = statement
   const [server] = await diagnosticRows(execute, 'select version() as version')
   const explain = server?.get('version')?.includes('MariaDB') ? 'explain' : 'explain format=traditional'
   const rows = (await diagnosticRows(execute, `${explain} ${sql}`, parameters)).map(inLowerCase)
-  // A sort asks for all rows of its own part of the statement.
+  // A sort reads all rows of its part of the statement.
   const sorted = new Set(
     rows.filter((row) => row.get('extra')?.toLowerCase().includes(SORT)).map((row) => row.get('id')),
   )

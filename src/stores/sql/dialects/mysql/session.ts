@@ -4,7 +4,7 @@ import type { RawConnection, SessionUse } from '../../server/driver.ts'
 import { assertNoDeviations, deviationsOf, type SessionSetting } from '../../server/session-settings.ts'
 import { assertInMajority, GROUP_VARIABLES, groupSettings, isGroupMember } from './group.ts'
 
-/** A row lock is waited for this long; the transaction is run again after that. */
+/** The time limit for a row lock. After it, the transaction is retried. */
 const LOCK_WAIT_SECONDS = 2
 
 const on = (name: string): SessionSetting => ({ name, value: '1', shown: ['on'] })
@@ -15,9 +15,9 @@ const exactly = (name: string, value: number | string): SessionSetting => ({
   shown: [String(value).toLowerCase()],
 })
 
-/** Every server knows these: they are set before anything is looked at. */
+/** Every server has these settings. They are set before anything is read. */
 const COMMON: readonly SessionSetting[] = [
-  // Nothing is cut to fit, and a backslash escapes, as the client supposes.
+  // Values are never truncated, and a backslash escapes, as the client assumes.
   {
     ...exactly(
       'sql_mode',
@@ -29,19 +29,19 @@ const COMMON: readonly SessionSetting[] = [
   exactly('innodb_lock_wait_timeout', LOCK_WAIT_SECONDS),
   on('autocommit'),
   { name: 'completion_type', value: '0', shown: ['no_chain', '0'] },
-  // `where id is null` would find the last row inserted.
+  // Otherwise `where id is null` finds the last inserted row.
   off('sql_auto_is_null'),
   on('foreign_key_checks'),
   on('unique_checks'),
-  // Updates without a key, and reads that look at many rows, would be refused.
+  // Otherwise updates without a key, and reads of many rows, are rejected.
   off('sql_safe_updates'),
   on('sql_big_selects'),
   { name: 'sql_select_limit', value: '18446744073709551615', shown: ['18446744073709551615'] },
-  // Lists are in the order of whole values.
+  // Lists are sorted by whole values.
   exactly('max_sort_length', 1_024),
 ]
 
-/** Set by the text of `NAMES`, and by the statement for the isolation level. */
+/** Set by `NAMES`, and by the statement for the isolation level. */
 const BY_OTHER_STATEMENTS: readonly SessionSetting[] = [
   exactly('character_set_client', 'utf8mb4'),
   exactly('character_set_connection', 'utf8mb4'),
@@ -53,9 +53,9 @@ const BY_OTHER_STATEMENTS: readonly SessionSetting[] = [
   off('transaction_read_only'),
 ]
 
-/** Some servers know these: they are set where they are found to be otherwise. */
+/** Only some servers have these settings. They are set if their value differs. */
 const OF_SOME: readonly SessionSetting[] = [
-  // The client has a limit of its own.
+  // The client has its own time limit.
   { name: 'max_statement_time', value: '0', shown: ['0.000000', '0'] },
   { name: 'max_execution_time', value: '0', shown: ['0'] },
   on('check_constraint_checks'),
@@ -64,7 +64,7 @@ const OF_SOME: readonly SessionSetting[] = [
   { name: 'resultset_metadata', value: 'FULL', shown: ['full'] },
 ]
 
-/** A node of a cluster: reads wait for what the others committed before. */
+/** On a cluster node, reads wait for earlier commits of the others. */
 const SYNC_WAIT: SessionSetting = {
   name: 'wsrep_sync_wait',
   value: '1',
@@ -78,19 +78,16 @@ const READ_ONLY_SERVER = 'the database is read-only: it is a replica, or was set
 const WRITABLE: ReadonlySet<string> = new Set(['off', '0'])
 const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', ...GROUP_VARIABLES, SESSION_ID, ...READ_ONLY]
 
-/** Asks for the settings of the session and the server. */
+/** Queries the settings of the session and the server. */
 export const SESSION_VARIABLES = `show variables where variable_name in (${ASKED.map((name) => `'${name}'`).join(', ')})`
 
 const ISOLATION = 'set session transaction isolation level read committed, read write'
-/** The same whatever the handshake asked for: servers can be reported to ignore that, or to say something after it. */
+/** Always sent, because a server can ignore the handshake's character set or change it afterwards. */
 const NAMES = 'names utf8mb4 collate utf8mb4_bin'
 /** For MariaDB's eyes only: a limit that its server sets could break the look at the settings off. */
 const NO_TIME_LIMIT = '/*M! max_statement_time = 0, */'
 
-/**
- * Sets a session up, and reads back that it is so: statements of the server's
- * administrator (`init_connect`), options, defaults and poolers come in between.
- */
+/** Sets up a session and reads its settings back. The server's `init_connect`, options, defaults and poolers can change them. */
 export async function setUpSession(connection: Pick<RawConnection, 'query'>, use: SessionUse): Promise<string> {
   await connection.query(ISOLATION)
   await connection.query(`set ${NAMES}, ${NO_TIME_LIMIT} ${assignments(COMMON)}`)
@@ -108,7 +105,7 @@ export async function setUpSession(connection: Pick<RawConnection, 'query'>, use
   return session
 }
 
-/** Throws unless the session still is as it was set up, on a host that takes writes and is of its group's majority. */
+/** Throws if the session's settings changed, the host does not take writes, or it is not in its group's majority. */
 export async function verifySession(connection: Pick<RawConnection, 'query'>, use: SessionUse): Promise<void> {
   const reported = await settingsOf(connection)
   if (isReadOnly(reported)) throw new UnfitHostError(READ_ONLY_SERVER)
@@ -116,12 +113,12 @@ export async function verifySession(connection: Pick<RawConnection, 'query'>, us
   assertNoDeviations(deviationsOf(settingsFor(reported, use), reported))
 }
 
-/** MariaDB has more ways to be read-only than ON. */
+/** MariaDB has further read-only values than ON. */
 function isReadOnly(reported: ReadonlyMap<string, string>): boolean {
   return READ_ONLY.some((name) => !WRITABLE.has(reported.get(name)?.toLowerCase() ?? 'off'))
 }
 
-/** The settings that count on this server. */
+/** The settings that apply to this server. */
 export function settingsFor(reported: ReadonlyMap<string, string>, use: SessionUse): readonly SessionSetting[] {
   if (reported.get('wsrep_on')?.toLowerCase() === 'on') return [...ALL, SYNC_WAIT]
   return [...ALL, ...groupSettings(reported, use)]

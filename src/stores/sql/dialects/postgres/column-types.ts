@@ -2,7 +2,7 @@ import { type CreateIndexBuilder, type Kysely, sql } from 'kysely'
 import { DatabaseError } from '../../core/database-error.ts'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** The collation "C" compares bytes, whatever the database was created with. */
+/** The collation "C" compares bytes, whatever the database's default. */
 export const postgresTypes: ColumnTypes = Object.freeze({
   identifier: (length: number) => sql`varchar(${sql.lit(length)}) collate "C"`,
   text: sql`text collate "C"`,
@@ -34,7 +34,7 @@ for each statement execute function ${refuse}()`.execute(db)
   isAlreadyDone,
 } satisfies ColumnTypes)
 
-/** What a schema change that was made before is refused with. */
+/** The errors of schema changes that are already done. */
 const ALREADY_DONE: ReadonlySet<unknown> = new Set([
   '42P07', // table or index exists
   '42701', // column exists

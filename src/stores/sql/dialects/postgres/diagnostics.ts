@@ -16,7 +16,7 @@ import { SESSION_SETTINGS, settingsFor } from './session.ts'
 
 const OLDEST_VERSION_NUMBER = 130_000
 
-/** `true`: NULL instead of an error for a setting that a relative of PostgreSQL does not have. */
+/** With `true`, an unknown setting is NULL instead of an error, for servers that are only compatible with PostgreSQL. */
 const SETTINGS = [
   'server_version_num',
   'server_encoding',
@@ -31,7 +31,7 @@ const QUESTION = `select version() as version, pg_is_in_recovery() as in_recover
   (select datcollate from pg_database where datname = current_database()) as datcollate,
   ${SETTINGS.map((name) => `current_setting('${name}', true) as ${name}`).join(', ')}`
 
-/** Of PostgreSQL, and of CockroachDB as far as it knows the same. */
+/** For PostgreSQL, and for CockroachDB as far as it has the same settings. */
 export async function postgresDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
   const row = await diagnosticRow(execute, QUESTION)
   const session = await diagnosticRow(execute, SESSION_SETTINGS)
@@ -92,13 +92,13 @@ function durabilityDiagnostics(row: DiagnosticRow): readonly Diagnostic[] {
   ]
 }
 
-/** Of this session; not every pooler or relative of PostgreSQL reports it. */
+/** For this session. Some poolers and compatible servers do not report it. */
 async function tlsDiagnostic(execute: Execute): Promise<Diagnostic> {
   const row = await diagnosticRow(execute, 'select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()')
   return diagnostic('tls', row.get('ssl') === 'true' ? `${row.get('version')} ${row.get('cipher')}` : 'plaintext')
 }
 
-/** An owner has them all. */
+/** An owner has all privileges. */
 async function changesDiagnostic(execute: Execute): Promise<Diagnostic> {
   const changes = ['UPDATE', 'DELETE', 'TRUNCATE']
   const columns = changes.map(
@@ -118,7 +118,7 @@ where has_table_privilege(to_regclass(name), privilege)`
 const ABOUT = `select quote_ident(current_user) as user, current_setting('is_superuser', true) as superuser,
   exists (select 1 from pg_tables where tablename = 'oauth_clients' and tableowner = current_user) as owner`
 
-/** What the session's user may do, by itself or through a role. */
+/** The privileges of the session's user, directly or through a role. */
 async function postgresPrivilegeDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
   const about = await diagnosticRow(execute, ABOUT)
   const granted = new Set(

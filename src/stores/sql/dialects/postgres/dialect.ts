@@ -6,7 +6,7 @@ import { PostgresDriver } from './driver.ts'
 import { PostgresMigrationSession } from './migration-session.ts'
 import { postgresPlan } from './plan.ts'
 
-/** PostgreSQL, and what speaks its protocol. */
+/** PostgreSQL and compatible servers. */
 export const postgres: Dialect = Object.freeze({
   name: 'postgres',
   kysely: {
@@ -14,7 +14,7 @@ export const postgres: Dialect = Object.freeze({
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (db) => new PostgresIntrospector(db),
   },
-  // Not now(), which is when the transaction began.
+  // now() would be the start of the transaction.
   now: sql`cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint)`,
   connect: (url, settings, log) => ServerDatabase.open(new PostgresDriver(), url, settings, log),
   connectForMigration: (url, settings) => PostgresMigrationSession.open(url, settings),

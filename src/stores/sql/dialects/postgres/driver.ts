@@ -17,9 +17,9 @@ import { setUpSession, verifySession } from './session.ts'
 
 const PORT = 5432
 
-/** How PostgreSQL and what speaks its protocol are talked to. */
+/** The driver for PostgreSQL and compatible servers. */
 export class PostgresDriver implements ServerDriver {
-  // A session that waits for its client, between the messages of a statement too, is at work on nothing.
+  // A session that waits for its client, also between the messages of a statement, is not executing anything.
   readonly sessionsAtWork =
     "select pid as id from pg_stat_activity where state = 'active' and wait_event_type is distinct from 'Client'"
   readonly probe = 'update oauth_audit_heads set sequence = sequence where 1 = 0'
@@ -38,14 +38,14 @@ export class PostgresDriver implements ServerDriver {
   }
 }
 
-/** Beyond these a statement stays unnamed, and is prepared anew each time: the server keeps what has a name. */
+/** Further statements stay unnamed and are prepared anew each time, because the server keeps named ones. */
 const MAX_NAMES = 500
 
-/** The names under which the client keeps statements prepared, the same for all connections of a database. */
+/** The names of prepared statements, shared by all connections to a database. */
 class StatementNames {
   readonly #names = new Map<string, string>()
 
-  /** The same for the same text; empty: not kept. */
+  /** The name for a text, always the same. Empty: not kept. */
   of(sql: string): string {
     const known = this.#names.get(sql)
     if (known !== undefined) return known
@@ -68,13 +68,13 @@ class PendingPostgresConnection implements PendingConnection {
       user: url.user,
       password: url.password,
       database: url.database,
-      // Whoever opens it limits the time, for all that comes after the handshake too.
+      // The caller limits the time of the handshake and of everything after it.
       connectionTimeoutMillis: 0,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
       client_encoding: 'UTF8',
       application_name: 'qscope',
-      // The host is what the certificate must name; of one that is an IP address the client would forget it.
+      // The certificate must name the host. The client would not pass on a host that is an IP address.
       ssl: tls === null ? false : { ...(tls.ca !== null && { ca: tls.ca }), rejectUnauthorized: true, host },
     })
     this.connection = new PostgresConnection(this.#client, settings, names)
@@ -103,7 +103,7 @@ class PostgresConnection implements RawConnection {
   readonly #client: Client
   readonly #settings: ConnectionSettings
   readonly #names: StatementNames
-  /** What pipelines prepared; the client keeps its own count of what `execute` did, under other names. */
+  /** The statements that pipelines prepared. The client itself tracks those of `execute`, under other names. */
   readonly #pipelined = new Set<string>()
 
   constructor(client: Client, settings: ConnectionSettings, names: StatementNames) {
@@ -113,7 +113,7 @@ class PostgresConnection implements RawConnection {
     const lost = () => {
       this.usable = false
     }
-    // An error that nobody listens for would end the process; whoever uses the connection next gets it.
+    // An unhandled error event would end the process. The next use of the connection reports the error.
     client.on('error', lost)
     client.on('end', lost)
   }
@@ -154,13 +154,13 @@ class PostgresConnection implements RawConnection {
     this.#destroySocket()
   }
 
-  /** The client has no other way to leave a server that does not answer. */
+  /** The client has no other way to close a connection to an unresponsive server. */
   #destroySocket(): void {
     this.#client.connection.stream.destroy()
   }
 }
 
-/** Of several statements in one text, which only set something, the client gives a list; nobody asks what is in it. */
+/** For a text of several statements, which only set something, the client returns a list. Its content is not used. */
 function resultOf({ rows, rowCount }: ClientResult): StatementResult {
   return { rows, affected: rowCount ?? 0 }
 }

@@ -3,7 +3,7 @@ import { LOG_IN_REFUSED, SOCKET_CODES, socketErrorMessage } from '../../server/o
 
 interface Meaning {
   readonly kind: DatabaseErrorKind
-  /** Stands before the server's message; `''`: nothing does. */
+  /** Precedes the server's message. `''`: none. */
   readonly prefix: string
 }
 
@@ -25,7 +25,7 @@ const DENIED: Meaning = {
     "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
 }
 
-/** By the first two characters of the code, which name its class; as long as no commit was sent. */
+/** By the class of the code, its first two characters, if no commit was sent. */
 const CLASSES: Readonly<Record<string, Meaning>> = {
   '08': LOST, // connection exception
   '22': REFUSED, // a value that does not fit
@@ -39,7 +39,7 @@ const CLASSES: Readonly<Record<string, Meaning>> = {
   '72': CONFLICT, // snapshot failure
 }
 
-/** What means something else than its class, or has none. */
+/** Codes that differ from their class or have none. */
 const CODES: Readonly<Record<string, Meaning>> = {
   '23505': { kind: 'duplicate', prefix: '' }, // unique_violation
   '25006': READ_ONLY, // read_only_sql_transaction: a replica, or a primary no more
@@ -68,7 +68,7 @@ const CODES: Readonly<Record<string, Meaning>> = {
 const MISFITS: ReadonlySet<string> = new Set(['42P01', '42703'])
 
 /**
- * Tells what an error of PostgreSQL means to its callers, as long as no commit was sent.
+ * Classifies an error of PostgreSQL if no commit was sent.
  *
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
@@ -78,11 +78,11 @@ export function databaseErrorOf(error: unknown): DatabaseError {
   if (MISFITS.has(code)) {
     return new DatabaseError('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
   }
-  // Codes of the system, such as EPIPE, are longer than those of the server, or shorter.
+  // System codes, such as EPIPE, differ in length from the server's.
   const meaning = /^[0-9A-Z]{5}$/.test(code) ? (CODES[code] ?? CLASSES[code.slice(0, 2)]) : undefined
   if (meaning === READ_ONLY) return new UnfitHostError(`${meaning.prefix}${message}`, error)
   if (meaning !== undefined) return new DatabaseError(meaning.kind, `${meaning.prefix}${message}`, error)
-  // The schema was changed meanwhile; a new connection prepares anew.
+  // The schema was changed in the meantime. A new connection prepares again.
   if (/cached plan must not change/.test(message))
     return new DatabaseError('lost', `${STATEMENTS.prefix}${message}`, error)
   if (SOCKET_CODES.has(code) || isDriverLoss(error)) {
@@ -91,7 +91,7 @@ export function databaseErrorOf(error: unknown): DatabaseError {
   return new DatabaseError('broken', message, error)
 }
 
-/** What the driver says of a connection that ended has no code. */
+/** The driver's error for a closed connection has no code. */
 function isDriverLoss(error: unknown): boolean {
   return (
     error instanceof Error &&

@@ -5,16 +5,15 @@ import { openOne } from '../../server/server-database.ts'
 import { postgresTypes } from './column-types.ts'
 import { PostgresDriver } from './driver.ts'
 
-/** How long another migrator is waited for. */
+/** How long to wait for another migrator. */
 const LOCK_SECONDS = 60
 const TABLE_LOCK_SECONDS = 1
-/** Locks are the database's: a number that stands for migrations of QScope. */
+/** Locks are local to the database. The number identifies QScope's migrations. */
 const LOCK = 5_551_050_551
 
 /**
- * Changes the schema of a database of PostgreSQL. Each schema change commits by
- * itself: one transaction around all of them would hold the locks of many tables,
- * and stop or deadlock the servers at work.
+ * Changes the schema of a PostgreSQL database. Each schema change commits on its own. One transaction around all of them
+ * would hold locks on many tables, and block or deadlock running servers.
  */
 export class PostgresMigrationSession extends ServerMigrationSession {
   readonly types = postgresTypes
@@ -29,7 +28,7 @@ export class PostgresMigrationSession extends ServerMigrationSession {
       await this.connection.query(`set local lock_timeout = '${LOCK_SECONDS}s'`)
       await this.connection.query(`select pg_advisory_lock(${LOCK})`)
       await this.connection.query('commit')
-      // Who waits for a table stops everybody behind it, so that must not be for long.
+      // A waiting schema change blocks all later statements on the table, so the wait must be short.
       await this.connection.query(`set lock_timeout = '${TABLE_LOCK_SECONDS}s'`)
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.kind !== 'conflict') throw error

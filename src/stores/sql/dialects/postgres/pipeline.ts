@@ -4,44 +4,42 @@ import type { Statement } from '../../core/dialect.ts'
 import { bindable, type Written } from '../../server/driver.ts'
 import { databaseErrorOf } from './errors.ts'
 
-/** A statement as a pipeline sends it. */
+/** A statement in a pipeline. */
 interface Message {
-  /** What it is prepared as; empty: nothing that is kept. */
+  /** The name of the prepared statement. Empty: not kept. */
   readonly name: string
   readonly text: string
   readonly values: (string | Buffer | null)[]
 }
 
-/** What the server sends when a statement has ended. */
+/** The server's message at the end of a statement. */
 interface CommandComplete {
   /** Such as `UPDATE 1` or `INSERT 0 32`. */
   readonly text: string
 }
 
 /**
- * Statements that answer no rows, sent in one write and answered in as few: the
- * extended protocol lets a client go on without waiting. The server runs them in
- * order, and after one that it refuses skips all others.
- *
- * The client calls `submit` when its turn has come, and hands it what the server answers.
+ * Sends statements without result rows in one write, and receives their answers in few reads. The extended protocol allows a
+ * client to continue without waiting. The server runs the statements in order and, after a failure, skips the rest. The
+ * client calls `submit` when it is the pipeline's turn, and passes it the server's answers.
  *
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
  */
 export class Pipeline implements Submittable {
-  /** Resolves when the server has run all or refused one; rejects if it gave no answer. */
+  /** Resolves when the server has run all statements or one has failed. Rejects if it did not answer. */
   readonly written: Promise<Written>
   readonly #messages: readonly Message[]
-  /** What the session keeps prepared. */
+  /** The names of the session's prepared statements. */
   readonly #prepared: Set<string>
   readonly #affected: number[] = []
   readonly #resolve: (written: Written) => void
   readonly #reject: (error: DatabaseError) => void
 
-  /** `prepared` belongs to the session, and takes what this one prepares. */
+  /** `prepared` belongs to the session. The pipeline adds the statements that it prepares. */
   constructor(statements: readonly Statement[], nameOf: (sql: string) => string, prepared: Set<string>) {
-    // Before anything is sent: a value that cannot be stored leaves no half of a pipeline behind.
+    // Values are bound before anything is sent, so that an invalid value does not leave half a pipeline.
     this.#messages = statements.map(({ sql, parameters }) => ({
-      // What begins or ends a transaction gains nothing by being prepared.
+      // Statements without parameters, such as BEGIN, do not benefit from preparation.
       name: parameters.length === 0 ? '' : nameOf(sql),
       text: sql,
       values: parameters.map(bound),
@@ -58,7 +56,7 @@ export class Pipeline implements Submittable {
     connection.stream.cork()
     for (const { name, text, values } of this.#messages) {
       if (name === '' || !(this.#prepared.has(name) || parsed.has(name))) {
-        // A pipeline that failed may have prepared it or not; to close what is not there is no error.
+        // A failed pipeline may or may not have prepared it. Closing an unknown statement is not an error.
         if (name !== '') connection.close({ type: 'S', name }, true)
         connection.parse({ name, text, types: [] }, true)
         parsed.add(name)
@@ -77,12 +75,12 @@ export class Pipeline implements Submittable {
     this.#affected.push(Number(text.slice(text.lastIndexOf(' ') + 1)))
   }
 
-  /** A statement that answers rows does not belong here, but must not end the process. */
+  /** Statements that return rows are not supported here, but must not end the process. */
   handleDataRow(): void {
     // Nobody asked for it.
   }
 
-  /** What the server refuses, or what broke the connection. */
+  /** An error of the server or of the connection. */
   handleError(error: unknown): void {
     const failure = databaseErrorOf(error)
     if (error instanceof ServerError) this.#resolve({ affected: this.#affected, failure })
@@ -94,7 +92,7 @@ export class Pipeline implements Submittable {
   }
 }
 
-/** As text, save bytes. */
+/** As text, except for bytes. */
 function bound(parameter: unknown): string | Buffer | null {
   const value = bindable(parameter)
   return value === null || Buffer.isBuffer(value) ? value : String(value)

@@ -3,19 +3,19 @@ import type { Execute, Statement } from '../../core/dialect.ts'
 import { scannedTables, type TableAccess } from '../../core/plan.ts'
 import { diagnosticRows } from '../../diagnostics.ts'
 
-/** A step of a plan, as a line of its text shows it. */
+/** A step of a plan's text. */
 interface PlanNode {
   readonly depth: number
   readonly text: string
-  /** The lines about it, such as `Index Cond: …`. */
+  /** The lines with details, such as `Index Cond: …`. */
   readonly details: string[]
 }
 
-/** How a step reads a table: all of it, or by an index, which it names before the table. */
+/** How a step reads a table: a full scan, or an index scan, with the index before the table. */
 const READS = /^(?:Parallel )?(Seq Scan|Index Scan|Index Only Scan)(?: Backward)?(?: using \w+)? on (\w+)(?: (\w+))?/
-/** Through these a limit lets a step stop early; any other step asks it for all of its rows. */
+/** A limit can stop the steps below these early. All other steps read all rows of the steps below them. */
 const PASSES_ON = /^(Limit|LockRows)\b/
-/** As `takesFirstRows` has it. */
+/** The condition of `takesFirstRows`. */
 const PASSES_DELETED = /^Filter: \(\w+ IS NULL\)$/
 
 /** EXPLAIN, with its costs. */
@@ -26,7 +26,7 @@ export async function postgresPlan(execute: Execute, statement: Statement): Prom
   return { lines, scans: scannedTables(statement, accessesOf(lines)) }
 }
 
-/** Texts and bytes stand in quotes, with or without their type. */
+/** Texts and bytes are quoted, with or without a type. */
 function withoutValues(line: string): string {
   return line.replaceAll(/'(?:[^']|'')*'(?:::[a-z ]+(?:\[\])?)?/g, '?')
 }
@@ -54,7 +54,7 @@ function nodesOf(lines: readonly string[]): readonly PlanNode[] {
   return nodes
 }
 
-/** Whether a limit stands above a step, and nothing between them that needs all of its rows. */
+/** Whether a limit is above a step, without a step between them that needs all rows. */
 function isLimited(nodes: readonly PlanNode[], at: number): boolean {
   let depth = nodes[at]?.depth ?? 0
   for (let above = at - 1; above >= 0; above -= 1) {

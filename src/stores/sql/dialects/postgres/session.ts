@@ -9,7 +9,7 @@ const exactly = (name: string, value: string): SessionSetting => ({
   shown: [value.toLowerCase()],
 })
 
-/** What each relative of PostgreSQL keeps to: names arrive as they were sent, and strings mean what they say. */
+/** Settings of all compatible servers: characters arrive as they were sent, and string literals have the standard meaning. */
 const OF_ALL: readonly SessionSetting[] = [
   { name: 'client_encoding', value: "'UTF8'", shown: ['utf8', 'utf-8', 'unicode'] },
   exactly('standard_conforming_strings', 'on'),
@@ -17,27 +17,27 @@ const OF_ALL: readonly SessionSetting[] = [
   exactly('timezone', 'UTC'),
   exactly('datestyle', 'ISO, MDY'),
   exactly('intervalstyle', 'postgres'),
-  // A transaction whose owner is gone does not hold its locks for ever.
+  // A transaction whose client is gone must not hold its locks forever.
   { name: 'idle_in_transaction_session_timeout', value: "'60s'", shown: ['1min', '60s', '60000'] },
-  // A row lock is waited for as long as on other databases.
+  // The same time limit for a row lock as on other databases.
   { name: 'lock_timeout', value: "'2s'", shown: ['2s', '2000'] },
-  // The client has a limit of its own.
+  // The client has its own time limit.
   { name: 'statement_timeout', value: '0', shown: ['0', '0s'] },
 ]
 
-/** CockroachDB keeps to SERIALIZABLE, lets what conflicts run again, and does not know the others. */
+/** CockroachDB uses SERIALIZABLE, retries conflicts itself, and does not have the other settings. */
 const OF_POSTGRES: readonly SessionSetting[] = [
   exactly('default_transaction_isolation', 'read committed'),
   exactly('default_transaction_deferrable', 'off'),
   exactly('transform_null_equals', 'off'),
-  // What a policy would hide from this user is an error, not an absence.
+  // A policy that would hide rows from this user causes an error instead.
   exactly('row_security', 'off'),
 ]
 
-/** Of the session that is there already, or only for administrators to change. */
+/** Fixed for a session, or changed only by administrators. */
 const NOT_SET: readonly SessionSetting[] = [exactly('session_replication_role', 'origin')]
 
-/** `true`: NULL instead of an error for a setting that a relative of PostgreSQL does not have. */
+/** With `true`, an unknown setting is NULL instead of an error, for servers that are only compatible with PostgreSQL. */
 const shown = (name: string) => `current_setting('${name}', true) as ${name}`
 const ASKED = [...OF_ALL, ...OF_POSTGRES, ...NOT_SET].map(({ name }) => shown(name)).join(', ')
 const SERVER = `select version() as version, pg_backend_pid() as session, ${shown('server_encoding')}, ${shown('transaction_read_only')},
@@ -46,8 +46,8 @@ const SERVER = `select version() as version, pg_backend_pid() as session, ${show
 export const SESSION_SETTINGS = `select version() as version, ${ASKED}`
 
 /**
- * Sets a session up, and reads back that it is so: defaults of the server, the
- * database and the role, options and poolers come in between.
+ * Sets up a session and reads its settings back. Defaults of the server, the database and the role, options and poolers can
+ * change them.
  */
 export async function setUpSession(connection: Pick<RawConnection, 'query'>): Promise<string> {
   const server = await diagnosticRow(({ sql }) => connection.query(sql), SERVER)
@@ -65,7 +65,7 @@ export async function setUpSession(connection: Pick<RawConnection, 'query'>): Pr
   const path = server.get('schemas')
   const statements = [
     ...settings.map(({ name, value }) => `set session ${name} = ${value}`),
-    // Names mean the tables of these schemas, never temporary ones of the same name.
+    // Names must resolve to tables of these schemas, never to temporary tables.
     ...(path === undefined || isCockroach(server) ? [] : [`set session search_path = ${path}, pg_temp`]),
   ]
   await connection.query(statements.join('; '))
@@ -73,13 +73,13 @@ export async function setUpSession(connection: Pick<RawConnection, 'query'>): Pr
   return server.get('session') ?? ''
 }
 
-/** Throws unless the session still is as it was set up. */
+/** Throws if the session's settings changed. */
 export async function verifySession(connection: Pick<RawConnection, 'query'>): Promise<void> {
   const reported = await diagnosticRow(({ sql }) => connection.query(sql), SESSION_SETTINGS)
   assertNoDeviations(deviationsOf(settingsFor(reported), reported))
 }
 
-/** The settings that count on this server. */
+/** The settings that apply to this server. */
 export function settingsFor(reported: ReadonlyMap<string, string>): readonly SessionSetting[] {
   return isCockroach(reported) ? OF_ALL : [...OF_ALL, ...OF_POSTGRES, ...NOT_SET]
 }

@@ -22,7 +22,7 @@ begin
   select raise(abort, 'the audit log is append-only');
 end`.execute(db)
     }
-    // INSERT OR REPLACE deletes without asking the trigger above.
+    // INSERT OR REPLACE deletes without firing the trigger above.
     await sql`create trigger ${sql.ref(`${table}_no_replace`)} before insert on ${sql.table(table)}
 when exists (select 1 from ${sql.table(table)} where ${sql.ref(key)} = new.${sql.ref(key)}
   or (writer_id = new.writer_id and sequence = new.sequence))

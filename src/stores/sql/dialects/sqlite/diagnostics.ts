@@ -6,7 +6,7 @@ import { diagnostic, diagnosticRow } from '../../diagnostics.ts'
 
 const SYNCHRONOUS = Object.freeze(['OFF', 'NORMAL', 'FULL', 'EXTRA'])
 
-/** `product`: whose library opens the file, such as `SQLite`. */
+/** `product`: the library that opens the file, such as `SQLite`. */
 export async function embeddedDiagnostics(execute: Execute, product: string): Promise<readonly Diagnostic[]> {
   const ask = async (question: string, column: string) => (await diagnosticRow(execute, question)).get(column) ?? ''
   const version = await ask('select sqlite_version() as version', 'version')
@@ -47,7 +47,7 @@ function modeDiagnostic(file: string): Diagnostic {
   return diagnostic('file_mode', shown, open ? `others on this machine may open it: chmod 600 ${file}*` : null)
 }
 
-/** The log grows beside the file, and is folded into it: both must fit at once. */
+/** The log grows next to the file and is checkpointed into it, so the volume must have space for both. */
 function spaceDiagnostic(file: string, walLimit: number): Diagnostic {
   const { bavail, bsize } = statfsSync(dirname(file))
   const free = bavail * bsize

@@ -8,12 +8,12 @@ import { walLimitFor } from './location.ts'
 import { SqliteScanner } from './scanner.ts'
 import { SqliteWriter } from './writer.ts'
 
-/** A reader meets a lock only while a log is recovered or folded back. */
+/** A reader meets a lock only during a recovery or checkpoint of the log. */
 const READER_BUSY_TIMEOUT_MS = 50
-/** The one connection that reads answers before anybody can look. */
+/** The single reading connection answers synchronously, so nothing ever waits. */
 const READ_AT_ONCE: PoolLoad = Object.freeze({ size: 1, used: 0, waiting: 0 })
 
-/** The connections to one file: one that writes and one that scans, each in its thread, and one that reads in this one. */
+/** The connections to one file: one writer and one scanner, each in its own thread, and one reader in this thread. */
 export class SqliteDatabase implements Connected {
   readonly writers: Writers
   readonly #errors: FileErrors
@@ -31,8 +31,8 @@ export class SqliteDatabase implements Connected {
   }
 
   /**
-   * `mayReopen`: whether the file has a name, under which it can be opened again.
-   * The writer opens first: it makes the log that a reader cannot make.
+   * `mayReopen`: whether the file has a name by which it can be opened again. The writer opens first, because a reader cannot
+   * create the log.
    */
   static async open(
     library: SqliteLibrary,
@@ -50,7 +50,7 @@ export class SqliteDatabase implements Connected {
         () => new SqliteHandle(library.open(file, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS })),
       )
       reader.setUp(walLimit)
-      // A file that has lost its name cannot be opened a third time.
+      // An unlinked file cannot be opened a third time.
       return new SqliteDatabase(errors, reader, writer, mayReopen ? new SqliteScanner(library, errors, walLimit) : null)
     } catch (error) {
       await writer.close()

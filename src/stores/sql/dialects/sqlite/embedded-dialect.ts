@@ -9,17 +9,17 @@ import { embeddedFile, provideFile, temporaryFile } from './location.ts'
 import { SqliteMigrationSession } from './migration-session.ts'
 import { sqlitePlan } from './plan.ts'
 
-/** How Kysely writes what SQLite and its descendants understand. */
+/** Kysely's dialect for SQLite and its derivatives. */
 export const sqliteKysely: Dialect['kysely'] = Object.freeze({
   createAdapter: () => new SqliteAdapter(),
   createQueryCompiler: () => new SqliteQueryCompiler(),
   createIntrospector: (db) => new SqliteIntrospector(db),
 } satisfies Dialect['kysely'])
 
-/** Julian days, counted from noon in 4714 BC. */
+/** Julian days, from noon in 4714 BC. */
 export const sqliteNow: Dialect['now'] = sql`cast(round((julianday('now') - 2440587.5) * 86400000) as integer)`
 
-/** A database of the format of SQLite, in a file or in memory, that a library opens. `product`: what doctor calls it. */
+/** A database in SQLite's format, in a file or in memory, with the given library. `product`: its name in doctor's output. */
 export function embeddedDialect(name: 'sqlite' | 'libsql', product: string, library: SqliteLibrary): Dialect {
   const dialect: Dialect = Object.freeze({
     name,
@@ -44,9 +44,8 @@ export function embeddedDialect(name: 'sqlite' | 'libsql', product: string, libr
 }
 
 /**
- * Two connections cannot share SQLite's own memory databases without locking
- * each other out, so this is a file without a name: migrated, opened twice, and
- * removed from its directory.
+ * Two connections to one of SQLite's in-memory databases would lock each other out. This is a file instead: migrated, opened
+ * twice, and unlinked.
  */
 async function connectToMemory(
   dialect: Dialect,
@@ -60,7 +59,7 @@ async function connectToMemory(
     await migrations.up()
     await migrations.close()
     const database = await SqliteDatabase.open(library, file, walLimit, log, false)
-    // Each connection opens the log with its first look.
+    // Each connection opens the log with its first query.
     await database.writers.append.probe()
     await database.execute({ sql: 'select 1 from oauth_clients', parameters: [] })
     return database

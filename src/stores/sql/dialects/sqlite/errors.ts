@@ -1,9 +1,9 @@
 import { DatabaseError } from '../../core/database-error.ts'
 import { lacksSpace, whyNotWritable } from './location.ts'
 
-/** An error of SQLite as it is known on both sides of the thread. */
+/** An error of SQLite in a form that can be sent between threads. */
 export interface SqliteFailure {
-  /** Such as `SQLITE_BUSY`; empty if it was not SQLite that failed. */
+  /** Such as `SQLITE_BUSY`. Empty for other errors. */
   readonly code: string
   readonly message: string
 }
@@ -19,15 +19,15 @@ const UNCONFIRMED: ReadonlySet<string> = new Set([
   'SQLITE_IOERR_DIR_FSYNC',
   'SQLITE_IOERR_COMMIT_ATOMIC',
 ])
-/** The file system says that what it gives is not what was written. */
+/** The file system detected that the data is not what was written. */
 const DAMAGED: ReadonlySet<string> = new Set(['SQLITE_IOERR_CORRUPTFS', 'SQLITE_IOERR_DATA'])
 
-/** Tells what an error of SQLite means to its callers. */
+/** Classifies an error of SQLite. */
 export function databaseErrorOf({ code, message }: SqliteFailure, file: string, cause?: unknown): DatabaseError {
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
     return new DatabaseError('duplicate', message, cause)
   }
-  // The commit may survive on the disk although it was taken back.
+  // The commit may survive on disk although it was rolled back.
   if (UNCONFIRMED.has(code)) {
     return new DatabaseError('outcome_unknown', `the disk did not confirm what was written to ${file}`, cause)
   }
@@ -94,10 +94,10 @@ export function databaseErrorOf({ code, message }: SqliteFailure, file: string, 
   }
 }
 
-/** The errors of one open file. What was seen to be corrupt is not trusted again, whatever else still works. */
+/** The errors of one open file. After corruption, the file is not trusted again. */
 export class FileErrors {
   readonly file: string
-  /** The first sign that the file is damaged. */
+  /** The first corruption error. */
   corruption: DatabaseError | null = null
 
   constructor(file: string) {

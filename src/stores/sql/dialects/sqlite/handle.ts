@@ -2,17 +2,15 @@ import type { Statement, StatementResult } from '../../core/dialect.ts'
 import { failureOf } from './errors.ts'
 import type { SqliteConnection, SqliteStatement } from './library.ts'
 
-/** Different texts of statements are few; this bounds what an unusual list could add. */
+/** Different statement texts are few. This limits what an unusual list could add. */
 const MAX_STATEMENTS = 500
-/** Holds the upper pages of the indexes; those below are fetched from the system's cache, whatever the size. */
+/** Fits the upper pages of the indexes. The operating system caches the other pages. */
 const CACHE_KIB = 4_096
-/** Another process is waited for this long; longer waits are the main thread's, and can be given up. */
+/** How long to wait for another process here. The main thread handles longer waits, which can be cancelled. */
 const LOCK_WAIT_MS = 100
 /**
- * SQLite's own busy handler sleeps longer and longer, up to 100 ms, while a
- * process that writes all the time frees the lock for a fraction of that: two of
- * them then wait 20 to 35 ms at the 99th percentile, and 200 at worst. Short
- * naps catch the next gap, and let them alternate.
+ * SQLite's own busy handler sleeps up to 100 ms, while another process that writes constantly frees the lock only briefly.
+ * Two such processes then wait 20 to 35 ms at the 99th percentile, and up to 200 ms. With short sleeps they alternate.
  */
 const NAP_MS = 0.3
 
@@ -28,8 +26,8 @@ export class SqliteHandle {
   }
 
   /**
-   * Sets what each connection has to set for itself. All set the same, so what one
-   * reports holds for all. `walLimit`: of the write-ahead log, in bytes.
+   * Applies the settings of each connection. All connections have the same ones, so the values of one hold for all.
+   * `walLimit`: of the write-ahead log, in bytes.
    */
   setUp(walLimit: number): void {
     this.pragma('synchronous = FULL')
@@ -48,19 +46,19 @@ export class SqliteHandle {
     return { rows: [], affected: statement.run(...parameters).changes }
   }
 
-  /** Runs a statement that answers no rows several times, each time with its share of the parameters. */
+  /** Runs a statement without result rows several times, each time with its share of the parameters. */
   runRepeated(sql: string, parameters: readonly unknown[], times: number): void {
     const statement = this.#prepare(sql)
     const width = parameters.length / times
     for (let from = 0; from < parameters.length; from += width) statement.run(...parameters.slice(from, from + width))
   }
 
-  /** For what begins and ends a transaction. */
+  /** Runs statements that begin and end a transaction. */
   exec(sql: string): void {
     this.#prepare(sql).run()
   }
 
-  /** Takes the lock for writing, in turn with other processes. Blocks its thread meanwhile; the handle's own timeout is 0. */
+  /** Takes the write lock, alternating with other processes. Blocks the thread while it waits. The handle's own timeout is 0. */
   beginImmediate(): void {
     for (const until = performance.now() + LOCK_WAIT_MS; ; Atomics.wait(nobodyWakes, 0, 0, NAP_MS)) {
       try {

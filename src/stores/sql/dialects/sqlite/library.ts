@@ -1,15 +1,15 @@
-/** What the library of an embedded database must be able to do. Its values go in and come out as those of better-sqlite3. */
+/** The interface of an embedded database's library. Its value types are those of better-sqlite3. */
 import Sqlite from 'better-sqlite3'
 import { neighbour } from '../../../../neighbour.ts'
 
 export interface SqliteStatement {
-  /** Whether it answers rows. */
+  /** Whether it returns rows. */
   readonly reader: boolean
   all(...parameters: readonly unknown[]): unknown[]
   run(...parameters: readonly unknown[]): { readonly changes: number }
 }
 
-/** An open connection to a file. Its errors carry SQLite's code by name, such as `SQLITE_BUSY`, in `code`. */
+/** An open connection to a file. Its errors have SQLite's code, such as `SQLITE_BUSY`, in `code`. */
 export interface SqliteConnection {
   readonly inTransaction: boolean
   prepare(sql: string): SqliteStatement
@@ -19,7 +19,7 @@ export interface SqliteConnection {
 
 export interface OpenOptions {
   readonly readonly?: boolean
-  /** How long a lock is waited for, in milliseconds. */
+  /** How long to wait for a lock, in milliseconds. */
   readonly timeout: number
 }
 
@@ -28,7 +28,7 @@ export type OpenFile = (file: string, options: OpenOptions) => SqliteConnection
 /** A library that opens files, in this thread and in others. */
 export interface SqliteLibrary {
   readonly open: OpenFile
-  /** The module that a thread which writes, or scans, starts with: it opens files by the same library. */
+  /** The module that a writer or scanner thread runs. It opens files with the same library. */
   readonly writerThread: URL
   readonly scanThread: URL
 }

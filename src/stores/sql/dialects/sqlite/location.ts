@@ -20,7 +20,7 @@ const SCHEME = /^(?:sqlite|libsql):/
 const MEMORY = ':memory:'
 const OWNER_ONLY = 0o600
 
-/** The file that a database URL names, as an absolute path; `null` if it is to live in memory only. */
+/** The absolute path of the file in a database URL. `null`: an in-memory database. */
 export function embeddedFile(url: string): string | null {
   const [scheme = ''] = SCHEME.exec(url) ?? []
   const path = url.slice(scheme.length)
@@ -32,7 +32,7 @@ export function embeddedFile(url: string): string | null {
       `the URL of an embedded database is sqlite:<path>, sqlite:${MEMORY} or libsql:<path>`,
     )
   }
-  // The library would cut it off, and open another file.
+  // The library would trim the path and open another file.
   if (plain !== plain.trim()) {
     throw new DatabaseError(
       'unavailable',
@@ -43,8 +43,8 @@ export function embeddedFile(url: string): string | null {
 }
 
 /**
- * Creates the file and its directories if they are absent, for nobody else to
- * read, whatever the umask. A path that led nowhere may be mistyped, so that is said.
+ * Creates a missing file and its directories, readable only by the owner, whatever the umask. A new directory may be due to a
+ * mistyped path, so it is logged.
  */
 export function provideFile(file: string, log: Logger): void {
   const directory = dirname(file)
@@ -56,32 +56,32 @@ export function provideFile(file: string, log: Logger): void {
     createPrivately(file)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    // A file that may only be read is opened all the same: what fails then is the writing.
+    // A read-only file is still opened. Only writes fail then.
     if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return
     throw new DatabaseError('unavailable', `the database ${file} cannot be created: ${messageOf(error)}`, error)
   }
 }
 
-/** SQLite gives its log and its index the mode of the file. */
+/** SQLite creates its log and its index with the mode of the file. */
 function createPrivately(file: string): void {
   try {
     const created = openSync(file, 'wx', OWNER_ONLY)
-    // A umask may have taken the owner's rights, too.
+    // A umask may have removed the owner's rights, too.
     fchmodSync(created, OWNER_ONLY)
     closeSync(created)
   } catch (error) {
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
     if (!isThere) throw error
-    // This process may have it open already: to close another descriptor of it would take the locks of SQLite (fcntl).
+    // This process may already have the file open. Closing another descriptor of it would release SQLite's locks (fcntl).
     const existing = statSync(file, { throwIfNoEntry: false })
     if (existing?.isFile()) return
     if (existing !== undefined) throw new Error('it is not a regular file')
-    // A link that leads to nothing yet is there, too.
+    // This is also a link whose target does not exist yet.
     closeSync(openSync(file, 'a', OWNER_ONLY))
   }
 }
 
-/** Why a file or its directory cannot be written; `null` if it is not for that. */
+/** Why a file or its directory cannot be written. `null`: no reason was found. */
 export function whyNotWritable(file: string): string | null {
   for (const path of [dirname(file), file]) {
     try {
@@ -95,10 +95,10 @@ export function whyNotWritable(file: string): string | null {
   return null
 }
 
-/** Of the index beside its log, which also those who only read make where there is none. */
+/** The size of the log's index, which readers create as well if it is missing. */
 const INDEX_BYTES = 32_768
 
-/** Whether there is no space even for the index without which nobody reads a file. */
+/** Whether there is not even space for the index that every reader needs. */
 export function lacksSpace(file: string): boolean {
   try {
     const { bavail, bsize } = statfsSync(dirname(file))
@@ -108,17 +108,17 @@ export function lacksSpace(file: string): boolean {
   }
 }
 
-/** A file in a directory of its own, which `remove` removes while connections keep using it. */
+/** A file in its own directory. `remove` unlinks it while connections keep using it. */
 export function temporaryFile(): { readonly file: string; readonly remove: () => void } {
   const directory = mkdtempSync(join(tmpdir(), 'qscope-'))
   return { file: join(directory, 'qscope.db'), remove: () => rmSync(directory, { recursive: true, force: true }) }
 }
 
-/** On a small volume the write-ahead log takes no more than this part of it. */
+/** The largest share of a small volume for the write-ahead log. */
 const SHARE_OF_VOLUME = 1 / 16
 const MIN_WAL_BYTES = 262_144
 
-/** How large the write-ahead log may get before it is folded back, in bytes: as much as may be, if the volume has room. */
+/** The size in bytes at which the write-ahead log is checkpointed: `most`, if the volume has space. */
 export function walLimitFor(file: string, most: number): number {
   const { blocks, bsize } = statfsSync(dirname(file))
   return Math.min(most, Math.max(MIN_WAL_BYTES, Math.floor(blocks * bsize * SHARE_OF_VOLUME)))

@@ -6,14 +6,13 @@ import { databaseErrorOf, failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 import type { OpenFile } from './library.ts'
 
-/** How long another migrator, or a writing server, is waited for. */
+/** How long to wait for another migrator or a writing server. */
 const LOCK_WAIT_MS = 30_000
 const POLL_MS = 25
 
 /**
- * One connection, without a thread: whoever migrates has nothing else to do.
- * It waits for locks outside of SQLite, so that migrators of one process do not
- * stop each other.
+ * One connection, without a thread, because a migrator has nothing else to do. It waits for locks outside of SQLite, so that
+ * migrators of one process do not block each other.
  */
 export class SqliteMigrationSession implements MigrationSession {
   readonly types = sqliteTypes
@@ -53,7 +52,7 @@ export class SqliteMigrationSession implements MigrationSession {
     }
   }
 
-  /** All of `exclusively` is one transaction already. */
+  /** `exclusively` is already one transaction. */
   async transaction(work: () => Promise<void>): Promise<void> {
     await work()
   }
@@ -71,7 +70,7 @@ function guarded<T>(file: string, work: () => T): T {
   }
 }
 
-/** Attempts again and again while another holds the lock, for half a minute. */
+/** Retries for half a minute while another process holds the lock. */
 export async function whenUnlocked(attempt: () => void | Promise<void>): Promise<void> {
   for (const until = Date.now() + LOCK_WAIT_MS; ; ) {
     try {

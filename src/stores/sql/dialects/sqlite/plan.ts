@@ -7,7 +7,7 @@ import { diagnosticRows } from '../../diagnostics.ts'
 const SCAN = /^SCAN (\w+)/
 const SORT = 'USE TEMP B-TREE FOR ORDER BY'
 
-/** EXPLAIN QUERY PLAN, which shows no values. */
+/** EXPLAIN QUERY PLAN. The output contains no values. */
 export async function sqlitePlan(execute: Execute, statement: Statement): Promise<StatementPlan> {
   const { sql, parameters } = statement
   const rows = await diagnosticRows(execute, `explain query plan ${sql}`, parameters)
@@ -17,7 +17,7 @@ export async function sqlitePlan(execute: Execute, statement: Statement): Promis
     depths.set(row.get('id') ?? '', depth)
     return `${'  '.repeat(depth)}${row.get('detail') ?? ''}`
   })
-  // A sort asks for all rows of its own part of the statement.
+  // A sort reads all rows of its part of the statement.
   const sorted = new Set(rows.filter((row) => row.get('detail') === SORT).map((row) => row.get('parent')))
   const accesses = rows.flatMap((row) => {
     const [, name] = SCAN.exec(row.get('detail') ?? '') ?? []

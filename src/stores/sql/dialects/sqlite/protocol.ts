@@ -1,19 +1,25 @@
 import type { RecordedStatement, RepeatedStatement, Statement, StatementResult } from '../../core/dialect.ts'
 import type { SqliteFailure } from './errors.ts'
 
-/** What the main thread asks of the writer's thread. */
+/** The commands of the main thread to the writer thread. */
 export type Command =
-  /** The statements in a transaction of their own, in one round trip. */
+  /** The statements in their own transaction, in one round trip. */
   | { readonly kind: 'batch'; readonly statements: readonly Packed[] }
   | NextBatch
-  /** Begins a transaction, and runs each recorded one in it whole or not at all; answers one row for each: whether it stands. */
+  /**
+   * Begins a transaction and runs each recorded one in it completely or not at all. Answers with one row for each: whether it
+   * ran as recorded.
+   */
   | { readonly kind: 'recorded'; readonly recorded: readonly (readonly PackedRecorded[])[] }
-  /** The last statements of the open transaction, and its commit. */
+  /** The last statements of the open transaction and its commit. */
   | { readonly kind: 'finish'; readonly statements: readonly Packed[] }
   | { readonly kind: 'execute'; readonly statement: Packed }
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'probe' | 'close' }
 
-/** A batch that follows those sent before; answers one row for each recorded transaction: whether it stands. None affected: nothing is written. */
+/**
+ * A batch that follows those sent before. Answers with one row for each recorded transaction: whether it ran as recorded. No
+ * affected row: nothing is written.
+ */
 export interface NextBatch {
   readonly kind: 'next'
   readonly recorded: readonly (readonly PackedRecorded[])[]
@@ -26,10 +32,10 @@ export type Answer =
   | { readonly ok: true; readonly result: StatementResult }
   | { readonly ok: false; readonly failure: SqliteFailure }
 
-/** What the writer's thread is given when it starts. */
+/** The parameters of the writer thread. */
 export interface WriterData {
   readonly file: string
-  /** How large the write-ahead log may get before it is folded back, in bytes. */
+  /** The size in bytes at which the write-ahead log is checkpointed. */
   readonly walLimit: number
 }
 
@@ -43,23 +49,22 @@ export interface AnswerMessage {
   readonly answer: Answer
 }
 
-/** What the writer's thread answers to commands that it carried out together. */
+/** The common answer to commands that ran in one transaction. */
 export interface CommonAnswerMessage {
   readonly ids: readonly number[]
   readonly answer: Answer
 }
 
-/** The id of the message that says whether the thread could open the file. */
+/** The id of the message that reports whether the thread opened the file. */
 export const OPENED = 0
 
 /**
- * A statement on its way to the other thread, and nothing of what made it: to copy
- * a query's tree costs more than to run it. Its bytes travel as text of one
- * character a byte: a buffer of its own costs ten times as much to hand over, and
- * one cut from a pool would take all its neighbours along.
+ * A statement for the other thread, without Kysely's query tree: copying the tree costs more than running the statement.
+ * Bytes are sent as text with one character for each byte. Sending a buffer costs ten times as much, and a slice of a pool
+ * would take the whole pool along.
  */
 export interface Packed extends Statement {
-  /** Which parameters were bytes. */
+  /** The indexes of parameters that were bytes. */
   readonly bytesAt: readonly number[]
 }
 
@@ -93,11 +98,9 @@ export function packedRepeated(statement: RepeatedStatement): PackedRepeated {
 }
 
 /**
- * Gives statements the parameters they had before they travelled. The bytes lie
- * in memory that the next statement writes over, which is soon enough: SQLite
- * copies what is bound. A buffer for each would be cut from a pool, and a few
- * that outlive a collection keep all of it; a thread with so little garbage lets
- * tens of megabytes gather before it looks at what is old.
+ * Restores the parameters of statements. The bytes are in memory that the next statement overwrites, which is safe because
+ * SQLite copies bound values. Separate buffers would be slices of a pool, and a few that survive a collection keep the whole
+ * pool alive. A thread with so little garbage accumulates tens of megabytes before a full collection.
  */
 export class Unpacker {
   #scratch = Buffer.allocUnsafeSlow(16 * 1024)

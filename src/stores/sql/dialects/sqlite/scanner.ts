@@ -6,7 +6,7 @@ import type { SqliteLibrary } from './library.ts'
 import { type AnswerMessage, OPENED, type Packed, packed } from './protocol.ts'
 import type { ScanMessage, ScanThreadData } from './serve-scanner.ts'
 
-/** Nobody waits for an answer to it. */
+/** The answer to this message is ignored. */
 const CLOSE = -1
 
 interface Pending {
@@ -21,8 +21,8 @@ interface Thread {
 }
 
 /**
- * Runs what may take long in a thread that is started when it is first needed.
- * One that dies fails what it had been given, and the next statement starts another.
+ * Runs long queries in a thread that is started on demand. If the thread dies, its pending queries fail, and the next query
+ * starts another.
  */
 export class SqliteScanner {
   readonly #library: Pick<SqliteLibrary, 'scanThread'>
@@ -51,7 +51,7 @@ export class SqliteScanner {
     const thread = this.#thread
     if (thread === null) return
     const gone = new Promise((resolve) => thread.worker.once('exit', resolve))
-    // It comes to this after what it was given before; one that dies first is gone as well.
+    // The thread processes this after its earlier messages. If it dies before, it is closed as well.
     thread.worker.postMessage({ id: CLOSE, statement: null } satisfies ScanMessage)
     await gone
   }
@@ -68,7 +68,7 @@ export class SqliteScanner {
       pending.delete(id)
       if (answer.ok) return asked?.resolve(answer.result)
       asked?.reject(this.#errors.of(answer.failure))
-      // One that cannot open the file is of no use; perhaps the next one can.
+      // A thread that cannot open the file is useless. The next one may succeed.
       if (id === OPENED) void worker.terminate()
     })
     worker.on('error', (error) => this.#died(thread, error))

@@ -1,4 +1,4 @@
-/** The thread of a connection that only reads: a list that looks through a large table does not stop the event loop. */
+/** The thread of a reading connection, so that a list over a large table does not block the event loop. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Statement, StatementResult } from '../../core/dialect.ts'
 import { failureOf } from './errors.ts'
@@ -6,7 +6,7 @@ import { SqliteHandle } from './handle.ts'
 import type { OpenFile } from './library.ts'
 import { type Answer, type AnswerMessage, OPENED, type Packed, Unpacker } from './protocol.ts'
 
-/** A reader meets a lock only while a log is recovered or folded back. */
+/** A reader meets a lock only during a recovery or checkpoint of the log. */
 const BUSY_TIMEOUT_MS = 1_000
 const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
 
@@ -55,7 +55,7 @@ function serve(port: NonNullable<typeof parentPort>, open: OpenFile, { file, wal
   })
 }
 
-/** What the module that such a thread starts with has to do. What the thread's starter hands over is typed there. */
+/** The body of such a thread's module. The starter types the parameters. */
 export function serveScanner(open: OpenFile): void {
   if (parentPort !== null) serve(parentPort, open, workerData as ScanThreadData)
 }

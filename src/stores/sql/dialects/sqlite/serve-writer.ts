@@ -1,4 +1,4 @@
-/** The thread of the one connection that writes: neither its fsyncs nor another process's lock stop the event loop. */
+/** The thread of the writing connection, so that neither its fsyncs nor another process's lock block the event loop. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { StatementResult } from '../../core/dialect.ts'
 import { failureOf, type SqliteFailure } from './errors.ts'
@@ -18,27 +18,27 @@ import {
   type WriterData,
 } from './protocol.ts'
 
-/** While the file is opened; after that each transaction waits for its lock by itself. */
+/** Applies while the file is opened. Later, each transaction waits for its lock itself. */
 const OPENING_TIMEOUT_MS = 100
-/** A batch this recent proves that the disk takes writes. */
+/** A batch within this time proves that the disk is writable. */
 const PROOF_MS = 10_000
 /** Of a page of the database. */
 const PAGE_BYTES = 4_096
 
-/** What a single batch may be at fault for, or meets otherwise by itself: its rows, and a disk on which room is made first. */
+/** Errors that may concern a single batch: its rows, or a full disk on which space is made first. */
 const OF_ONE_BATCH = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|FULL)/
 
 const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
-/** Of a batch: the head was moved, and all the rest with it. */
+/** A batch's result: its head was moved and all the rest was written. */
 const WRITTEN: StatementResult = Object.freeze({ rows: [], affected: 1 })
 
-/** The connection of the thread, and what was seen of the disk it writes on. */
+/** The thread's connection and the state of its disk. */
 export class WriterThread {
   readonly #handle: SqliteHandle
   readonly #unpacker = new Unpacker()
-  /** When a write was last seen to arrive on the disk; in milliseconds of `performance.now`. */
+  /** The time of the last successful write, in milliseconds of `performance.now`. */
   #lastWriteAt = Number.NEGATIVE_INFINITY
-  /** By what the disk was found full, where the log is not folded back since. */
+  /** The error that showed a full disk, if the log has not been checkpointed since. */
   #full: SqliteFailure | null = null
 
   constructor(open: OpenFile, { file, walLimit }: WriterData) {
@@ -50,8 +50,8 @@ export class WriterThread {
   }
 
   /**
-   * Commits batches in one transaction. `null`: one of them does not go as supposed, or
-   * there is no room for it; nothing is written, and each has to be tried by itself.
+   * Commits batches in one transaction. `null`: one of them did not run as recorded, or there is no space for it. Nothing is
+   * written then, and each must be tried on its own.
    */
   answerTogether(batches: readonly NextBatch[]): Answer | null {
     if (this.#full !== null) return null
@@ -75,23 +75,23 @@ export class WriterThread {
     return recorded.every((statement) => this.#run(statement).affected === statement.affects)
   }
 
-  /** `false`: what this batch follows on was not committed. */
+  /** `false`: the previous batch was not committed. */
   #insertsAndMovesHead({ inserts, head }: NextBatch): boolean {
     for (const insert of inserts) this.#runRepeated(insert)
     return this.#run(head).affected === 1
   }
 
-  /** A batch or probe that fails leaves no transaction open; in a transaction the main thread decides. */
+  /** A failed batch or probe leaves no transaction open. Inside a transaction the main thread decides. */
   answerTo(command: Command): Answer {
     const failure = this.#full
-    // What found the disk full is rolled back by now.
+    // The transaction that found the disk full has been rolled back.
     if (failure !== null && !this.#handle.inTransaction && command.kind !== 'close') {
       const hasRoom = this.#makeRoom()
-      // A probe writes less than what found no room: that it arrives would say nothing.
+      // A probe writes less than the failed transaction, so its success would prove nothing.
       if (!hasRoom && command.kind === 'probe') return { ok: false, failure }
     }
     const answer = this.#attempt(command)
-    // Nothing of it stands: where there is room now it is written after all.
+    // Nothing of it was written. If there is space now, it is retried.
     const again = command.kind === 'batch' || command.kind === 'next' || command.kind === 'probe'
     return !answer.ok && this.#full !== null && again && this.#makeRoom() ? this.#attempt(command) : answer
   }
@@ -109,7 +109,7 @@ export class WriterThread {
     return this.#noted(error)
   }
 
-  /** Remembers what an error says of the disk. */
+  /** Records what an error shows about the disk. */
   #noted(error: unknown): SqliteFailure {
     const failure = failureOf(error)
     this.#lastWriteAt = Number.NEGATIVE_INFINITY
@@ -182,7 +182,7 @@ export class WriterThread {
     return { rows, affected: 0 }
   }
 
-  /** A lock alone says nothing of a disk that is full or read-only. Nobody reads the number, but it is a write. */
+  /** A lock alone does not show whether the disk is full or read-only. The number has no meaning, but writing it is a write. */
   #probe(): void {
     this.#handle.beginImmediate()
     if (performance.now() - this.#lastWriteAt <= PROOF_MS) {
@@ -194,7 +194,7 @@ export class WriterThread {
     this.#lastWriteAt = performance.now()
   }
 
-  /** Runs a recorded transaction, and undoes it where it does not go as recorded: its call then finds out by itself why. */
+  /** Runs a recorded transaction and undoes it if it does not run as recorded. Its call then runs it alone and finds the reason. */
   #stands(recorded: readonly PackedRecorded[]): boolean {
     this.#handle.exec('savepoint recorded')
     const stands = this.#goesAsRecorded(recorded)
@@ -203,7 +203,7 @@ export class WriterThread {
     return stands
   }
 
-  /** @throws what ended the whole transaction, such as a full disk. */
+  /** @throws an error that ended the whole transaction, such as a full disk. */
   #goesAsRecorded(recorded: readonly PackedRecorded[]): boolean {
     try {
       return this.#affectsAsRecorded(recorded)
@@ -214,9 +214,8 @@ export class WriterThread {
   }
 
   /**
-   * On a full disk the write-ahead log is where the space is: folded back into the
-   * file it is cut off, and what is written next finds room. `false`: not even that
-   * can be done, until somebody makes space.
+   * On a full disk, the write-ahead log may hold the space. After a checkpoint it is truncated, and the next write has space.
+   * `false`: the checkpoint failed, and somebody must free space.
    */
   #makeRoom(): boolean {
     if (this.#handle.inTransaction) return false
@@ -231,7 +230,7 @@ export class WriterThread {
   }
 }
 
-/** The disk is still full, or another process reads the log at this moment. */
+/** The disk is still full, or another process is reading the log. */
 function isTransient({ code }: SqliteFailure): boolean {
   return /^SQLITE_(FULL|BUSY|LOCKED|IOERR)/.test(code)
 }
@@ -253,7 +252,7 @@ function serve(port: NonNullable<typeof parentPort>, open: OpenFile, data: Write
   send({ ids: [OPENED], answer: { ok: true, result: NOTHING } })
 }
 
-/** Carries out commands in their order; batches that follow each other share a transaction. */
+/** Runs commands in order. Consecutive batches share a transaction. */
 function* answers(thread: WriterThread, commands: readonly CommandMessage[]): Generator<CommonAnswerMessage> {
   for (let at = 0; at < commands.length; ) {
     const together = nextBatches(commands, at)
@@ -284,7 +283,7 @@ function isNext(message: CommandMessage): message is NextMessage {
   return message.command.kind === 'next'
 }
 
-/** What has arrived behind the message at hand. */
+/** The messages that have arrived after the current one. */
 function arrived(port: NonNullable<typeof parentPort>): CommandMessage[] {
   const messages: CommandMessage[] = []
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
@@ -293,12 +292,12 @@ function arrived(port: NonNullable<typeof parentPort>): CommandMessage[] {
   return messages
 }
 
-/** What the thread is started with. */
+/** Whether this is the thread's parameter. */
 function isWriterData(data: unknown): data is WriterData {
   return typeof data === 'object' && data !== null && 'file' in data && 'walLimit' in data
 }
 
-/** What the module that such a thread starts with has to do; nothing in a thread that was started for something else. */
+/** The body of such a thread's module. It does nothing in a thread that was started for another purpose. */
 export function serveWriter(open: OpenFile): void {
   if (parentPort !== null && isWriterData(workerData)) serve(parentPort, open, workerData)
 }

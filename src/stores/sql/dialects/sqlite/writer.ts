@@ -24,10 +24,10 @@ import {
 } from './protocol.ts'
 import type { WriterThread } from './serve-writer.ts'
 
-/** What the thread makes is garbage after each message. Left alone, it lets 24 MB of that gather, which it never gives back. */
+/** The thread's garbage is short-lived. By default V8 lets 24 MB of it accumulate and never returns the memory. */
 const YOUNG_GENERATION_MB = 3
 
-/** The commands that commit. */
+/** Commands that commit. */
 const COMMITTING: ReadonlySet<Command['kind']> = new Set(['batch', 'next', 'finish', 'commit'])
 
 interface Pending {
@@ -37,9 +37,8 @@ interface Pending {
 }
 
 /**
- * The writer's side in the main thread. A thread that dies fails what it had
- * been given, and the next command starts another one, if the file can be opened
- * again.
+ * The main thread's side of the writer. If the thread dies, its pending commands fail, and the next command starts another
+ * one, if the file can be reopened.
  */
 export class SqliteWriter implements Writer, CommitPipeline {
   readonly #library: Pick<SqliteLibrary, 'writerThread'>
@@ -70,7 +69,7 @@ export class SqliteWriter implements Writer, CommitPipeline {
     this.#mayReopen = mayReopen
   }
 
-  /** Opens the file, creating it if it is absent; throws `DatabaseError`. */
+  /** Opens the file and creates it if it is missing. Throws `DatabaseError`. */
   async open(): Promise<void> {
     const data: WriterData = { file: this.#file, walLimit: this.#walLimit }
     const worker = new Worker(this.#library.writerThread, {
@@ -83,7 +82,7 @@ export class SqliteWriter implements Writer, CommitPipeline {
       this.#pending.set(OPENED, { command: null, resolve, reject })
     })
     worker.on('message', ({ ids, answer }: CommonAnswerMessage) => {
-      // A thread that could not open the file ends, and that is said; it did not die.
+      // A thread that cannot open the file reports this and ends. This is not a crash.
       if (!answer.ok && ids.includes(OPENED) && this.#worker === worker) this.#worker = null
       for (const id of ids) {
         const pending = this.#pending.get(id)
@@ -113,11 +112,11 @@ export class SqliteWriter implements Writer, CommitPipeline {
   }
 
   readonly pipeline = this
-  /** The thread sees what each statement wrote, and commits by itself. */
+  /** The thread checks the rows of each statement and commits itself. */
   readonly form: BatchForm = Object.freeze({ takesRecorded: true, rowByRow: true, refusesLostHead: false })
 
   async commitNext({ recorded, inserts, head }: ChainedBatch): Promise<readonly boolean[] | null> {
-    // Where the thread is there, this must not wait: what is sent next may not overtake it.
+    // If the thread is running, this must not wait: a later message must not overtake it.
     if (this.#worker === null || !this.#isOpen) await this.#reopen()
     const { rows, affected } = await this.#send({
       kind: 'next',
@@ -129,7 +128,7 @@ export class SqliteWriter implements Writer, CommitPipeline {
     return rows.every(Boolean) ? null : rows.map((stands) => stands === true)
   }
 
-  /** One connection writes, so transactions of their own would only wait for each other's flush. */
+  /** With one writing connection, separate transactions would only wait for each other's flush. */
   readonly runsRecorded = true
 
   async beginRecorded(recorded: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]> {
@@ -175,7 +174,7 @@ export class SqliteWriter implements Writer, CommitPipeline {
     await gone
   }
 
-  /** A transaction must not go on in a new thread; only its beginning starts one. */
+  /** A transaction must not continue in a new thread. Only the begin starts one. */
   async #reopen(): Promise<void> {
     if (this.#worker !== null) {
       await this.#opened

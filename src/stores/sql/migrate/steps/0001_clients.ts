@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** Registered clients with their settings, secrets and the audiences they answer for. */
+/** Registered clients with their settings, secrets and audiences. */
 export function clients(types: ColumnTypes): Migration {
   const { epochMs, flag, hash, integer, text } = types
   const actor = types.identifier(191)

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** References to users; who deleted one is kept, whom it was is not. */
+/** References to users. For a deleted user, the row keeps who deleted it but not the external id. */
 export function users(types: ColumnTypes): Migration {
   const { epochMs, flag, integer } = types
   const actor = types.identifier(191)
@@ -20,7 +20,7 @@ export function users(types: ColumnTypes): Migration {
         .addColumn('updated_at', epochMs, (column) => column.notNull())
         .addColumn('updated_by', actor, (column) => column.notNull())
         .execute()
-      // A deleted user's is null, and so free for another.
+      // Null for a deleted user, so that another user can have the id.
       await db.schema
         .createIndex('oauth_users_by_external_id')
         .on('oauth_users')

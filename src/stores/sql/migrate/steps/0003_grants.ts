@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** The token family: a user's consent, with the codes and refresh tokens issued on it. */
+/** The token family: a user's consent with its codes and refresh tokens. */
 export function grants(types: ColumnTypes): Migration {
   const { bytes, epochMs, hash, integer, text } = types
   const actor = types.identifier(191)
@@ -82,7 +82,7 @@ export function grants(types: ColumnTypes): Migration {
       .addColumn('created_by', actor, (column) => column.notNull())
       .addColumn('updated_at', epochMs)
       .addColumn('updated_by', actor)
-      // The grant's own foreign keys vouch for the client and the user.
+      // The grant's own foreign keys cover the client and the user.
       .addForeignKeyConstraint('oauth_refresh_tokens_grant', ['grant_id'], 'oauth_grants', ['grant_id'])
       .execute()
     const index = (name: string) => db.schema.createIndex(`oauth_refresh_tokens_${name}`).on('oauth_refresh_tokens')
@@ -90,7 +90,7 @@ export function grants(types: ColumnTypes): Migration {
     await index('by_grant').columns(['grant_id']).execute()
     await index('by_client').columns(['client_id', 'token_id']).execute()
     await index('by_user').columns(['user_id', 'token_id']).execute()
-    // Limits are counted without walking through what was spent.
+    // Limits are counted without scanning spent tokens.
     await index('by_spending').columns(['client_id', 'consumed_at', 'user_id']).execute()
     await types.ofPresent(index('by_replay').columns(['replay_until']), 'replay_until').execute()
   }

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** Access tokens, by hash; never their values. */
+/** Access tokens by hash, without their values. */
 export function accessTokens(types: ColumnTypes): Migration {
   const { epochMs, hash, integer, text } = types
   const actor = types.identifier(191)
@@ -34,8 +34,8 @@ export function accessTokens(types: ColumnTypes): Migration {
         .addColumn('created_by', actor, (column) => column.notNull())
         .addColumn('updated_at', epochMs)
         .addColumn('updated_by', actor)
-        // Free where they are null. None to the grant: the last token of a family may be
-        // exchanged while the family is purged, and a grant that is gone reads as revoked.
+        // Optional references. There is no foreign key to the grant: the last token of a family may be exchanged while the
+        // family is purged, and a missing grant counts as revoked.
         .addForeignKeyConstraint('oauth_access_tokens_client', ['client_id'], 'oauth_clients', ['client_id'])
         .addForeignKeyConstraint('oauth_access_tokens_user', ['user_id'], 'oauth_users', ['user_id'])
         .execute()

@@ -14,7 +14,7 @@ export function deviceCodes(types: ColumnTypes): Migration {
         .addColumn('device_authorization_id', id, (column) => column.notNull().primaryKey())
         .addColumn('device_code_hash', hash, (column) => column.notNull())
         .addColumn('user_code_hash', hash, (column) => column.notNull())
-        // Null once decided: unique among those that wait.
+        // Null after the decision. Unique among the pending ones.
         .addColumn('live_user_code_hash', hash)
         .addColumn('user_code_key_id', types.identifier(64), (column) => column.notNull())
         .addColumn('client_id', types.identifier(128), (column) => column.notNull())
@@ -32,7 +32,7 @@ export function deviceCodes(types: ColumnTypes): Migration {
         .addColumn('created_by', actor, (column) => column.notNull())
         .addColumn('updated_at', epochMs)
         .addColumn('updated_by', actor)
-        // None to the grant: each is purged by its own clock.
+        // No foreign key to the grant: each is purged by its own expiry.
         .addForeignKeyConstraint('oauth_device_codes_client', ['client_id'], 'oauth_clients', ['client_id'])
         .execute()
       const index = (name: string) => db.schema.createIndex(`oauth_device_codes_${name}`).on('oauth_device_codes')

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** Who does what one instance at a time does. */
+/** The holders of jobs that one instance does at a time. */
 export function leases(types: ColumnTypes): Migration {
   const { epochMs } = types
   const holder = types.identifier(191)

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** The append-only, hash-chained log, where each writer's chain ends, and how many writers there have been. */
+/** The append-only, hash-chained log, the end of each writer's chain, and the number of writers so far. */
 export function auditLog(types: ColumnTypes): Migration {
   const { epochMs, hash, text } = types
   const actor = types.identifier(191)

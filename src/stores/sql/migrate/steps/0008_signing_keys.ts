@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** Keys that sign access tokens; the private halves encrypted under a key that is not in the database. */
+/** Keys that sign access tokens. Their private keys are encrypted under a key that is not in the database. */
 export function signingKeys(types: ColumnTypes): Migration {
   const { bytes, epochMs, text } = types
   const actor = types.identifier(191)
@@ -14,11 +14,11 @@ export function signingKeys(types: ColumnTypes): Migration {
         .addColumn('key_id', types.identifier(36), (column) => column.notNull().primaryKey())
         .addColumn('algorithm', algorithm, (column) => column.notNull())
         .addColumn('public_jwk', text, (column) => column.notNull())
-        // Null once it signs no more.
+        // Null once the key no longer signs.
         .addColumn('private_key', bytes)
         .addColumn('encryption_key_id', types.identifier(64))
         .addColumn('state', types.identifier(32), (column) => column.notNull())
-        // The algorithm while it is active, else null: one key signs.
+        // The algorithm while the key is active, otherwise null. Unique, so that one key signs.
         .addColumn('active_algorithm', algorithm)
         .addColumn('longest_lifetime', epochMs, (column) => column.notNull())
         .addColumn('prepared_at', epochMs, (column) => column.notNull())

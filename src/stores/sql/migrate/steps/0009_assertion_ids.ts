@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** Assertions that were used and may not be again; the primary key decides who was first. */
+/** Single-use assertions that were used. The primary key decides races. */
 export function assertionIds(types: ColumnTypes): Migration {
   const { epochMs, hash } = types
   return {

@@ -5,7 +5,7 @@ import type { ColumnTypes } from '../../core/dialect.ts'
 const TABLE = 'oauth_audit_log'
 const NAME = 'oauth_audit_log_by_type'
 
-/** Finds the events of a type, however rare, without looking through the others. */
+/** An index that finds the events of a type without scanning others. */
 export function auditEventsByType(types: ColumnTypes): Migration {
   return {
     up: async (db: Kysely<unknown>) => {

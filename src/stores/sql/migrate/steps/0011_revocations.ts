@@ -3,8 +3,8 @@ import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
 /**
- * The keys of what was ended early, in the order of each writer's commits; how far each
- * writer has come; and which keys of the keyring tokens were lately issued under.
+ * The keys of facts that ended early, in the order of each writer's commits; the last place of each writer; and the keys of
+ * the keyring under which tokens were recently issued.
  */
 export function revocations(types: ColumnTypes): Migration {
   const { epochMs, key } = types

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** Which clients may draw secrets for themselves, and by which secret one was drawn. */
+/** Which clients may generate secrets for themselves, and the secret with which each one was generated. */
 export function ownSecretRotation({ flag, identifier }: ColumnTypes): Migration {
   return {
     up: async (db: Kysely<unknown>) => {

@@ -5,7 +5,7 @@ import type { ColumnTypes } from '../../core/dialect.ts'
 const MAX_OWNER_LENGTH = 128
 const MAX_HASH_LENGTH = 512
 
-/** Which configuration as code manages a client or a user, and the hashes of secrets that another server made. */
+/** The configuration as code that manages a client or a user, and the secret hashes of other servers. */
 export function owners(types: ColumnTypes): Migration {
   return {
     up: async (db: Kysely<unknown>) => {

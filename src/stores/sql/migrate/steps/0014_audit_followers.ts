@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** How far those have come that follow the audit log in the background, such as its sinks. */
+/** The positions of background followers of the audit log, such as its sinks. */
 export function auditFollowers(types: ColumnTypes): Migration {
   const { epochMs, text } = types
   return {

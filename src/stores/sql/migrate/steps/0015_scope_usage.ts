@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** How often clients asked for scopes and were granted them, day by day. */
+/** How often clients requested and were granted scopes on each day. */
 export function scopeUsage(types: ColumnTypes): Migration {
   const { epochMs, hash } = types
   return {

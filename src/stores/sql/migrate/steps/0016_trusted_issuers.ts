@@ -4,7 +4,7 @@ import type { ColumnTypes } from '../../core/dialect.ts'
 
 const MAX_ISSUER_LENGTH = 512
 
-/** Issuers whose assertions stand for clients, as they were created through the API. */
+/** Issuers whose assertions authenticate clients, as created through the API. */
 export function trustedIssuers(types: ColumnTypes): Migration {
   const { epochMs, flag, text } = types
   const actor = types.identifier(191)

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** The names of clients with trusted issuers, each of which is one client's, and where clients publish their keys. */
+/** The names of clients at trusted issuers, each with one owner, and the URLs of clients' keys. */
 export function federatedIdentities(types: ColumnTypes): Migration {
   const { epochMs, hash, identifier, text } = types
   return {

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../../core/dialect.ts'
 
-/** What the rule of a trusted issuer made of the assertion that a token was issued for: a JSON object. */
+/** The claims that the rule of a trusted issuer derived from the assertion for which a token was issued: a JSON object. */
 export function extraClaims({ text }: ColumnTypes): Migration {
   return {
     up: async (db: Kysely<unknown>) => {

@@ -18,7 +18,7 @@ import { federatedIdentities } from './0017_federated_identities.ts'
 import { extraClaims } from './0018_extra_claims.ts'
 import type { MigrationStep } from './migration-step.ts'
 
-/** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
+/** Every step of the schema, in order, for all databases. There are no servers older than those of the first release. */
 export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   { name: '0001_clients', serversFrom: '0001_clients', migration: clients },
   { name: '0002_users', serversFrom: '0002_users', migration: users },
@@ -35,7 +35,7 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   { name: '0008_signing_keys', serversFrom: '0008_signing_keys', migration: signingKeys },
   { name: '0009_assertion_ids', serversFrom: '0009_assertion_ids', migration: assertionIds },
   { name: '0010_audit_events_by_type', serversFrom: null, migration: auditEventsByType },
-  // A server that ends something without a row would leave verifiers believing in it.
+  // A server that ends a fact without a row here would let verifiers still accept its tokens.
   { name: '0011_revocations', serversFrom: '0011_revocations', migration: revocations },
   { name: '0012_own_secret_rotation', serversFrom: null, migration: ownSecretRotation },
   { name: '0013_owners', serversFrom: null, migration: owners },
@@ -43,6 +43,6 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   { name: '0015_scope_usage', serversFrom: null, migration: scopeUsage },
   { name: '0016_trusted_issuers', serversFrom: null, migration: trustedIssuers },
   { name: '0017_federated_identities', serversFrom: null, migration: federatedIdentities },
-  // A server from before shows a token without them.
+  // An older server shows a token without these claims.
   { name: '0018_extra_claims', serversFrom: null, migration: extraClaims },
 ])

@@ -6,18 +6,16 @@ export interface MigrationStep {
   /** `NNNN_what_it_does`, in the order of the steps. */
   readonly name: string
   /**
-   * The newest migration that a server must know to work on the schema from here
-   * on: its own name stops all servers that do not know it, an earlier one those
-   * of the version before the last. `null`: all can go on that could before, as
-   * it only adds what they need not know of.
+   * The newest migration that a server must know to run on the schema from this step on. Its own name stops all servers that
+   * do not know this step. An earlier name stops servers of the version before the last. `null`: all servers that could run
+   * before can continue, because the step only adds what they need not know.
    */
   readonly serversFrom: string | null
-  /** A table of it whose rows the database itself is to keep as they are. */
+  /** A table of the step whose rows the database must protect against changes. */
   readonly appendOnly?: AppendOnlyTable
   /**
-   * Its statements, once for all databases. They are written down before they are
-   * run, so none may ask what another one answered; one that changes rows may be
-   * run twice.
+   * The step's statements, for all databases. They are recorded before they run, so they must not depend on the results of
+   * others. A statement that changes rows may run twice.
    */
   readonly migration: (types: ColumnTypes) => Migration
 }

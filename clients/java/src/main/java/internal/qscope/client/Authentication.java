@@ -21,7 +21,7 @@ public final class Authentication {
 
   /**
    * Proves a FEDERATED_JWT client by the token that its platform puts into a file (RFC 7523 §2.2). The platform
-   * replaces it before it ends: call this for each call.
+   * replaces it before it ends: call this for each call, as {@link TokenSource#federated} does.
    */
   public static ClientAuthentication withAssertionFile(String clientId, Path file) throws IOException {
     var assertion = Files.readString(file).strip();

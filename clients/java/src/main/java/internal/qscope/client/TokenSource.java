@@ -1,6 +1,11 @@
 package internal.qscope.client;
 
+import static java.util.concurrent.TimeUnit.SECONDS;
+
 import internal.qscope.v1.IssuedToken;
+import internal.qscope.v1.MintTokenRequest;
+import internal.qscope.v1.TokenServiceGrpc.TokenServiceBlockingStub;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -24,6 +29,9 @@ public final class TokenSource {
   /** How long a renewal that failed is left alone while the token is good. */
   private static final long PAUSE_NANOS = Duration.ofSeconds(1).toNanos();
 
+  /** Bounds one attempt of a source that has its own way to mint. */
+  private static final long MINT_TIMEOUT_SECONDS = 10;
+
   private final Callable<IssuedToken> mint;
   private final Executor executor;
   private final LongSupplier nanoTime;
@@ -38,6 +46,22 @@ public final class TokenSource {
   /** Takes what obtains one token, within a deadline of its own: a call of MintToken, for example. */
   public TokenSource(Callable<IssuedToken> mint) {
     this(mint, TokenSource::runOnThread, System::nanoTime);
+  }
+
+  /**
+   * Mints for a FEDERATED_JWT client with the token that its platform puts into a file (RFC 7523 §2.2). The file is read
+   * for each mint, because the platform replaces the token. Each attempt may take 10 s.
+   *
+   * @param request which scopes, audiences and lifetime are wanted; its client is not used
+   */
+  public static TokenSource federated(
+      TokenServiceBlockingStub tokens, String clientId, Path assertionFile, MintTokenRequest request) {
+    return new TokenSource(
+        () -> {
+          var client = Authentication.withAssertionFile(clientId, assertionFile);
+          var proved = request.toBuilder().setClient(client).build();
+          return tokens.withDeadlineAfter(MINT_TIMEOUT_SECONDS, SECONDS).mintToken(proved).getToken();
+        });
   }
 
   TokenSource(Callable<IssuedToken> mint, Executor executor, LongSupplier nanoTime) {

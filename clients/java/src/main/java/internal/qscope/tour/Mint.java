@@ -8,6 +8,9 @@ import internal.qscope.v1.BatchMintTokensRequest;
 import internal.qscope.v1.BatchMintTokensResult;
 import internal.qscope.v1.IssuedToken;
 import internal.qscope.v1.MintTokenRequest;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -20,9 +23,10 @@ final class Mint {
 
   private Mint() {}
 
-  static void visit(Guide guide) throws InterruptedException {
+  static void visit(Guide guide) throws InterruptedException, IOException {
     mintOnceForMany(guide);
     renew(guide);
+    federate(guide);
     mintBatch(guide);
   }
 
@@ -55,6 +59,19 @@ final class Mint {
     Thread.sleep(2_000);
     var second = source.token();
     guide.tell("renewal", Map.of("token_ids", List.of(first.getTokenId(), second.getTokenId())));
+  }
+
+  /** Uses a source for longer than its first token lives, while the platform replaces its own. */
+  private static void federate(Guide guide) throws InterruptedException, IOException {
+    var workload = guide.settings.workload();
+    var file = Path.of(workload.assertionFile());
+    var request = MintTokenRequest.newBuilder().setLifetime(seconds(2)).build();
+    var source = TokenSource.federated(guide.tokens("federated_renewal"), workload.clientId(), file, request);
+    var first = source.token();
+    Files.writeString(file, workload.nextAssertion() + "\n");
+    Thread.sleep(2_000);
+    var second = source.token();
+    guide.tell("federated_renewal", Map.of("token_ids", List.of(first.getTokenId(), second.getTokenId())));
   }
 
   /** Asks for several tokens, one of which the client may not have. */

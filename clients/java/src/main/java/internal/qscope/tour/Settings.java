@@ -18,6 +18,7 @@ import internal.qscope.v1.ClientAuthentication;
  * @param frontEnd may record what users decided
  * @param operator may read clients and tokens
  * @param assertion what the platform says about orders
+ * @param workload is proved by the token in its file, which its platform replaces
  * @param verifierCasesFile has the tokens of clients/conformance
  */
 record Settings(
@@ -37,7 +38,18 @@ record Settings(
     @SerializedName("front_end") Registered frontEnd,
     Registered operator,
     String assertion,
+    Workload workload,
     @SerializedName("verifier_cases_file") String verifierCasesFile) {
+
+  /**
+   * A client that its platform knows; each of its tokens is good for one call.
+   *
+   * @param nextAssertion what the platform puts into the file in the end
+   */
+  record Workload(
+      @SerializedName("client_id") String clientId,
+      @SerializedName("assertion_file") String assertionFile,
+      @SerializedName("next_assertion") String nextAssertion) {}
 
   /** A client as the registration told it. */
   record Registered(

@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto'
+import type { DescMethod } from '@bufbuild/protobuf'
+import { afterAll, describe, expect, it } from 'vitest'
+import { ClientAuthenticationSchema } from '../../src/gen/qscope/v1/client_authentication_pb.ts'
+import { AccessTokenFormat, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
+import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
+import { RevocationStart, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { AssertionUse, TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
+import { Refused } from '../setup/client.ts'
+import { jwtPlatform, type Platform, spiffePlatform, workload } from '../setup/federated.ts'
+import { formsOn, GRANT_TYPES, HTTP_PORT } from '../setup/forms.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { ACCESS_TOKEN_TYPE } from '../setup/grants.ts'
+import { startServer } from '../setup/server.ts'
+import { FORGED_PROOFS, FORGERIES, FORGERIES_BY_JWT, FORGERIES_BY_SVID, type Target } from './forged-assertions.ts'
+import { LIMITS_OFF } from './limits-off.ts'
+import { isServerStream, isUnary } from './reflected-methods.ts'
+
+const database = await sqliteFiles.create()
+const server = await startServer(database.url, undefined, undefined, { ...LIMITS_OFF, ...HTTP_PORT })
+afterAll(async () => {
+  await server.stop()
+  await database.drop()
+})
+const bearer = { bearer: server.admin.token }
+const forms = formsOn(server)
+
+/** Requests that reach the flow when the client is proved, by method. */
+const REQUESTS: Readonly<Record<string, object>> = {
+  mintToken: {},
+  batchMintTokens: { requests: [{}] },
+  exchangeAuthorizationCode: { code: 'x', redirectUri: 'https://a.example', codeVerifier: 'x'.repeat(43) },
+  refreshToken: { refreshToken: 'x' },
+  exchangeToken: { subjectToken: 'x', subjectTokenType: ACCESS_TOKEN_TYPE },
+  exchangeAssertion: { assertion: 'x' },
+  verifyToken: { token: 'x' },
+  introspectToken: { token: 'x' },
+  batchIntrospectTokens: { tokens: ['x'] },
+  explainToken: { token: 'x' },
+  revokeToken: { token: 'x' },
+  pollRevocations: { from: { case: 'start', value: RevocationStart.NOW }, wait: { seconds: 0n } },
+  startDeviceAuthorization: {},
+  redeemDeviceCode: { deviceCode: 'x' },
+  watchDeviceAuthorization: { deviceCode: 'x' },
+  rotateOwnSecret: {},
+}
+
+/** Every method that a client proves itself to. */
+const METHODS: readonly DescMethod[] = [TokenService, DeviceService, ClientService]
+  .flatMap(({ methods }) => methods)
+  .filter(({ input }) => input.field['client']?.message?.typeName === ClientAuthenticationSchema.typeName)
+
+/** A client that its platform vouches for, as itself and by a rule, and what is known to whoever attacks it. */
+async function attacked(platform: Platform, other: Platform, subjectOf: (issuer: string) => string) {
+  const grantTypes = [
+    GrantType.CLIENT_CREDENTIALS,
+    GrantType.TOKEN_EXCHANGE,
+    GrantType.JWT_BEARER,
+    GrantType.DEVICE_CODE,
+  ]
+  const client = await workload(server, platform, { subject: subjectOf(platform.issuer), grantTypes })
+  const neighbour = await workload(server, other, { subject: subjectOf(other.issuer) })
+  const rules = [{ claims: { sub: client.subject }, clientId: client.clientId, scopes: ['orders.read'] }]
+  await server.call(
+    TrustService.method.updateTrustedIssuer,
+    { trustedIssuer: { issuer: platform.issuer, rules } },
+    bearer,
+  )
+  const jwt = await server.registerClient({ config: { accessTokenFormat: AccessTokenFormat.JWT } })
+  const { token } = await server.call(TokenService.method.mintToken, { client: jwt.client })
+  const target: Target = {
+    pair: platform.pair,
+    claims: client.claims(),
+    audience: server.issuer,
+    other: { ...other, subject: neighbour.subject },
+    ownToken: token?.accessToken ?? '',
+  }
+  return { ...client, target }
+}
+
+type Attacked = Awaited<ReturnType<typeof attacked>>
+
+const TARGETS = {
+  'a JWT': await attacked(await jwtPlatform(server), await jwtPlatform(server), () => `system:sa:shop:${randomUUID()}`),
+  'a JWT-SVID': await attacked(
+    await spiffePlatform(server),
+    await spiffePlatform(server),
+    (issuer) => `${issuer}/ns/shop/sa/${randomUUID()}s`,
+  ),
+}
+type Kind = keyof typeof TARGETS
+
+/** The reason of a refusal. `null`: there is none. */
+async function refusalTo(call: Promise<unknown>): Promise<string | null> {
+  try {
+    await call
+    return null
+  } catch (error) {
+    if (error instanceof Refused) return error.reason
+    throw error
+  }
+}
+
+/** A way in: shows an assertion, and tells the refusal. */
+interface Way {
+  readonly use: 'proof' | 'grant'
+  /** How an assertion is refused here. */
+  readonly refusal: string
+  readonly show: (client: Attacked, assertion: string) => Promise<string | null>
+}
+
+const overGrpc = METHODS.map((method): [string, Way] => {
+  const request = REQUESTS[method.localName]
+  const show: Way['show'] = async ({ proof }, assertion) => {
+    const message = { ...request, client: proof(assertion) }
+    if (isServerStream(method)) return await refusalTo(server.stream(method, message).ended)
+    if (isUnary(method)) return await refusalTo(server.call(method, message))
+    throw new Error(`${method.name} takes a stream`)
+  }
+  return [`${method.name} over gRPC`, { use: 'proof', refusal: 'OAUTH_INVALID_CLIENT', show }]
+})
+
+const ENDPOINTS: Readonly<
+  Record<string, (fields: Readonly<Record<string, string>>) => ReturnType<typeof forms.token>>
+> = {
+  token: (fields) => forms.token({ ...fields, grant_type: GRANT_TYPES.clientCredentials }),
+  introspect: (fields) => forms.introspect({ ...fields, token: 'x' }),
+  revoke: (fields) => forms.revoke({ ...fields, token: 'x' }),
+  device_authorization: (fields) => forms.device(fields),
+}
+
+const overHttp = Object.entries(ENDPOINTS).flatMap(([endpoint, send]) =>
+  ['jwt-bearer', 'jwt-spiffe'].map((type): [string, Way] => {
+    const isNamed = type === 'jwt-bearer'
+    const show: Way['show'] = async ({ clientId }, assertion) => {
+      const named = isNamed ? { client_id: clientId } : {}
+      const client_assertion_type = `urn:ietf:params:oauth:client-assertion-type:${type}`
+      const { status, body } = await send({ ...named, client_assertion: assertion, client_assertion_type })
+      return status === 200 ? null : String(body['error'])
+    }
+    const title = `/oauth2/${endpoint} over HTTP, as ${type} ${isNamed ? 'with' : 'without'} client_id`
+    return [title, { use: 'proof', refusal: 'invalid_client', show }]
+  }),
+)
+
+const TESTED = 'refused'
+const tested = (use: AssertionUse): Way['show'] => {
+  return async (_client, assertion) => {
+    try {
+      const { verdict } = await server.call(TrustService.method.testAssertion, { assertion, use }, bearer)
+      return verdict === Verdict.ACCEPTED ? null : TESTED
+    } catch (error) {
+      if (error instanceof Refused) return error.reason
+      throw error
+    }
+  }
+}
+
+const WAYS: readonly (readonly [string, Way])[] = [
+  ...overGrpc,
+  ...overHttp,
+  [
+    'ExchangeAssertion over gRPC',
+    {
+      use: 'grant',
+      refusal: 'OAUTH_INVALID_GRANT',
+      show: (_client, assertion) => refusalTo(server.call(TokenService.method.exchangeAssertion, { assertion })),
+    },
+  ],
+  [
+    'the grant jwt-bearer over HTTP',
+    {
+      use: 'grant',
+      refusal: 'invalid_grant',
+      show: async (_client, assertion) => {
+        const { status, body } = await forms.token({ grant_type: GRANT_TYPES.assertion, assertion })
+        return status === 200 ? null : String(body['error'])
+      },
+    },
+  ],
+  ['TestAssertion of a proof', { use: 'proof', refusal: TESTED, show: tested(AssertionUse.CLIENT_AUTHENTICATION) }],
+  ['TestAssertion of a grant', { use: 'grant', refusal: TESTED, show: tested(AssertionUse.AUTHORIZATION_GRANT) }],
+]
+
+/** A text that is longer than any assertion breaks a rule of the message, or is none. */
+const TOO_LONG = ['OAUTH_INVALID_REQUEST', 'invalid_request']
+
+const KINDS: readonly Kind[] = ['a JWT', 'a JWT-SVID']
+const cases = WAYS.flatMap(([title, way]) => KINDS.map((kind) => [title, kind, way] as const))
+
+/** Made once for all ways in. */
+async function forged(kind: Kind, use: Way['use']): Promise<readonly (readonly [string, string])[]> {
+  const forgeries = {
+    ...FORGERIES,
+    ...(kind === 'a JWT' ? FORGERIES_BY_JWT : FORGERIES_BY_SVID),
+    ...(use === 'proof' ? FORGED_PROOFS : {}),
+  }
+  const { target, assertion } = TARGETS[kind]
+  const otherUse = use === 'proof' ? 'authorization-grant+jwt' : 'client-authentication+jwt'
+  return [
+    ['of the type of the other use', await assertion({}, { typ: otherUse })],
+    ...(await Promise.all(
+      Object.entries(forgeries).map(async ([name, forge]) => [name, await forge(target)] as const),
+    )),
+  ]
+}
+const FORGED = {
+  'a JWT': { proof: await forged('a JWT', 'proof'), grant: await forged('a JWT', 'grant') },
+  'a JWT-SVID': { proof: await forged('a JWT-SVID', 'proof'), grant: await forged('a JWT-SVID', 'grant') },
+}
+
+describe('the ways in for an assertion', () => {
+  it('are all that there are', () => {
+    expect(METHODS.map(({ localName }) => localName).toSorted()).toEqual(Object.keys(REQUESTS).toSorted())
+  })
+
+  it.each(cases)('by %s refuse each forgery of %s, and go on accepting a good one', async (_title, kind, way) => {
+    const client = TARGETS[kind]
+    const good = await client.assertion()
+    // A refusal for another reason, such as a token that nobody issued, says that the client is proved.
+    const accepted = await way.show(client, good)
+    expect(accepted).not.toBe(way.refusal)
+    const answers = await Promise.all(
+      FORGED[kind][way.use].map(async ([name, assertion]) => [name, await way.show(client, assertion)] as const),
+    )
+    const isRefused = ([name, answer]: (typeof answers)[number]) =>
+      answer === way.refusal || (name === 'that is huge' && TOO_LONG.includes(String(answer)))
+    expect(answers.filter((answer) => !isRefused(answer))).toEqual([])
+    expect(await way.show(client, good)).toBe(accepted)
+  })
+})
+
+describe('an assertion that may be used once', () => {
+  it('is used up by the first way in, for all others too, and not by TestAssertion', async () => {
+    const client = await attacked(
+      await jwtPlatform(server, { singleUse: true }),
+      await jwtPlatform(server),
+      () => `system:sa:shop:${randomUUID()}`,
+    )
+    for (const use of ['proof', 'grant'] as const) {
+      const ways = WAYS.filter(([, way]) => way.use === use)
+      const testing = ways.filter(([, { refusal }]) => refusal === TESTED)
+      for (const [first, { show, refusal }] of ways.filter((way) => !testing.includes(way))) {
+        const assertion = await client.assertion({ jti: randomUUID() })
+        for (const [, way] of testing) expect(await way.show(client, assertion), first).toBeNull()
+        expect(await show(client, assertion), first).not.toBe(refusal)
+        for (const [again, way] of ways) {
+          expect([first, again, await way.show(client, assertion)]).toEqual([first, again, way.refusal])
+        }
+      }
+    }
+  })
+})
