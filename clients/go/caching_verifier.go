@@ -246,6 +246,9 @@ func (v *CachingVerifier) judgeOffline(ctx context.Context, token string) (*Acce
 		return nil, fmt.Errorf("%w: it is of another issuer", ErrInvalidToken)
 	}
 	key, signerKey, err := v.jwts.key(ctx, signed)
+	if errors.Is(err, errUnknownKey) {
+		return nil, nil
+	}
 	if errors.Is(err, ErrInvalidToken) || ctx.Err() != nil {
 		return nil, err
 	}

@@ -73,8 +73,9 @@ type cachingStep struct {
 	Poll  string
 	From  string
 	Tells []struct {
-		Key      string
-		ForgetIn *int64 `json:"forget_in"`
+		Key          string
+		ForgetIn     *int64 `json:"forget_in"`
+		NoForgetTime bool   `json:"no_forget_time"`
 	}
 	Next      string
 	More      bool

@@ -35,7 +35,15 @@ var (
 	ErrInvalidToken = errors.New("the access token is not good")
 	// ErrInsufficientScope is a good token that lacks a scope (RFC 6750 §3.1, insufficient_scope).
 	ErrInsufficientScope = errors.New("the access token lacks a scope")
+	// errUnknownKey is an id that no key of the key set has; the key may be newer.
+	errUnknownKey = errors.New("the key set lacks its key")
 )
+
+// keyFetch is under way; its error is set before done is closed.
+type keyFetch struct {
+	done chan struct{}
+	err  error
+}
 
 // JWTVerifier verifies JWT access tokens with the server's key set, without a
 // call for each. It does not see that a token was revoked: a CachingVerifier does.
@@ -47,6 +55,8 @@ type JWTVerifier struct {
 
 	mu   sync.Mutex
 	keys jose.JSONWebKeySet
+	// fetching is for all who need the keys meanwhile; nil: nobody fetches them.
+	fetching *keyFetch
 	// revocationKeys of the keys, by their ids.
 	revocationKeys map[string]*revocationKey
 	fetchedAt      time.Time
@@ -197,15 +207,21 @@ func checkSignature(token string, key *jose.JSONWebKey) error {
 
 // key returns the key that signed a token, and that key's own revocation key or nil.
 func (v *JWTVerifier) key(ctx context.Context, signed *signedToken) (*jose.JSONWebKey, *revocationKey, error) {
+	if fetch := v.fetchFor(ctx, signed.keyID); fetch != nil {
+		select {
+		case <-fetch.done:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+		if fetch.err != nil {
+			return nil, nil, fetch.err
+		}
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	age := time.Since(v.fetchedAt)
 	found := v.keys.Key(signed.keyID)
-	if age > v.maxAge || (len(found) == 0 && age > leastAge) {
-		if err := v.fetch(ctx); err != nil {
-			return nil, nil, err
-		}
-		found = v.keys.Key(signed.keyID)
+	if len(found) == 0 {
+		return nil, nil, fmt.Errorf("%w: %w", ErrInvalidToken, errUnknownKey)
 	}
 	for _, key := range found {
 		if key.Algorithm == signed.algorithm {
@@ -215,9 +231,34 @@ func (v *JWTVerifier) key(ctx context.Context, signed *signedToken) (*jose.JSONW
 	return nil, nil, fmt.Errorf("%w: no key %q for %s in the key set", ErrInvalidToken, signed.keyID, signed.algorithm)
 }
 
-// fetch asks the server; the lock is held, so that one caller asks for all.
+// fetchFor returns nil where the keys at hand will do.
+func (v *JWTVerifier) fetchFor(ctx context.Context, keyID string) *keyFetch {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	age := time.Since(v.fetchedAt)
+	if age <= v.maxAge && (len(v.keys.Key(keyID)) > 0 || age <= leastAge) {
+		return nil
+	}
+	if v.fetching == nil {
+		fetch := &keyFetch{done: make(chan struct{})}
+		v.fetching = fetch
+		go func() {
+			defer close(fetch.done)
+			fetch.err = v.fetch(ctx)
+		}()
+	}
+	return v.fetching
+}
+
+// fetch asks the server. It outlives the caller who gave rise to it, because others
+// wait for it too.
 func (v *JWTVerifier) fetch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultTimeout)
+	defer cancel()
 	answer, err := v.tokens.GetJsonWebKeySet(ctx, &qscopev1.GetJsonWebKeySetRequest{})
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.fetching = nil
 	if err != nil {
 		return err
 	}

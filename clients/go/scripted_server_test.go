@@ -102,7 +102,11 @@ func newScriptedServer(t testing.TB, table *cachingTable, finished *finishedToke
 	}
 	if keySet != "unavailable" {
 		server.keySet = &qscopev1.GetJsonWebKeySetResponse{}
-		text := fmt.Appendf(nil, `{"keys":%s,"maxAge":"300s"}`, finished.Keys)
+		keys := finished.Keys
+		if keySet == "empty" {
+			keys = json.RawMessage("[]")
+		}
+		text := fmt.Appendf(nil, `{"keys":%s,"maxAge":"300s"}`, keys)
 		if err := protojson.Unmarshal(text, server.keySet); err != nil {
 			t.Fatal(err)
 		}
@@ -230,9 +234,11 @@ func (s *scriptedServer) answerPoll(poll *heldPoll, step cachingStep) {
 		if told.ForgetIn != nil {
 			forgetIn = *told.ForgetIn
 		}
-		answer.Revocations = append(answer.Revocations, &qscopev1.Revocation{
-			Key: keyCalled(told.Key), ForgetTime: timestamppb.New(time.Unix(s.table.Clock+forgetIn, 0)),
-		})
+		revocation := &qscopev1.Revocation{Key: keyCalled(told.Key)}
+		if !told.NoForgetTime {
+			revocation.ForgetTime = timestamppb.New(time.Unix(s.table.Clock+forgetIn, 0))
+		}
+		answer.Revocations = append(answer.Revocations, revocation)
 	}
 	poll.done <- reply[*qscopev1.PollRevocationsResponse]{answer: answer}
 }

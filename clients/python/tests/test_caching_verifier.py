@@ -15,7 +15,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from scripted_server import INVALID_TOKEN, UNAVAILABLE, WAIT, Call, ScriptedServer, Tokens, revocation_key
 
-from qscope.v1.token_service_pb2 import PollRevocationsResponse, Revocation, RevocationStart
+from qscope.v1.token_service_pb2 import (
+    GetJsonWebKeySetResponse,
+    PollRevocationsResponse,
+    Revocation,
+    RevocationStart,
+)
 from qscope_client import (
     CacheLimits,
     CachingVerifier,
@@ -40,8 +45,8 @@ class Case:
     def __init__(self, case: dict[str, Any]) -> None:
         """Start a verifier, on a clock of its own."""
         self.now = Moment(1_000.0, float(TABLE["clock"]))
-        unavailable = case.get("key_set") == "unavailable"
-        self.server = ScriptedServer(None if unavailable else TOKENS.key_set)
+        key_sets = {"unavailable": None, "empty": GetJsonWebKeySetResponse()}
+        self.server = ScriptedServer(key_sets.get(case.get("key_set", ""), TOKENS.key_set))
         limits = {name: case[name] for name in ("max_answers", "max_revocations") if name in case}
         self.verifier = CachingVerifier(
             ResourceServer(self.server, client=with_secret("warehouse", "secret")),
@@ -154,7 +159,9 @@ class Case:
             revocations=[
                 Revocation(
                     key=revocation_key(told["key"]),
-                    forget_time=Timestamp(seconds=TABLE["clock"] + told.get("forget_in", FORGET_IN)),
+                    forget_time=None
+                    if told.get("no_forget_time")
+                    else Timestamp(seconds=TABLE["clock"] + told.get("forget_in", FORGET_IN)),
                 )
                 for told in step.get("tells", [])
             ],

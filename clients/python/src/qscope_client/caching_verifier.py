@@ -14,7 +14,7 @@ from qscope_client import elapsed_time
 from qscope_client.elapsed_time import Clock, Moment
 from qscope_client.jwt_reader import JwtReader
 from qscope_client.kept_answers import KeptAnswer, KeptAnswers, digest_of
-from qscope_client.key_set import KeySet
+from qscope_client.key_set import KeySet, UnknownKeyError
 from qscope_client.resource_server import ResourceServer
 from qscope_client.revocation_log import RevocationLog
 from qscope_client.revocation_poller import RevocationPoller
@@ -202,8 +202,8 @@ class CachingVerifier:
             return None
         try:
             proved = self._jwts.read(token)
-        except grpc.RpcError:
-            # Its keys are not to be had. The server may answer all the same.
+        except (grpc.RpcError, UnknownKeyError):
+            # Its keys are not to be had, or older than its own. The server may answer all the same.
             return None
         keys = proved.revocation_keys
         # By the server's clock it may be good.

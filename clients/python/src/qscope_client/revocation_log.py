@@ -107,7 +107,7 @@ class RevocationLog:
             self.restart()
         for revocation in answer.revocations:
             self._tell(revocation.key)
-            if self._is_whole:
+            if self._is_whole and revocation.HasField("forget_time"):
                 self._forgetting.put(revocation.key, received, revocation.forget_time.ToNanoseconds() / 1e9)
         for key in self._forgetting.due(received):
             del self._told[key]

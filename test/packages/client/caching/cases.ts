@@ -37,7 +37,7 @@ export interface AnswerStep {
 export interface PollStep {
   readonly poll: 'answered' | 'fails'
   readonly from?: string
-  readonly tells?: readonly { readonly key: string; readonly forget_in?: number }[]
+  readonly tells?: readonly { readonly key: string; readonly forget_in?: number; readonly no_forget_time?: true }[]
   readonly next?: string
   readonly more?: boolean
   readonly reset?: boolean
@@ -55,7 +55,7 @@ export interface CachingVerifierCase {
   readonly start: 'now' | 'history'
   readonly max_answers?: number
   readonly max_revocations?: number
-  readonly key_set?: 'unavailable'
+  readonly key_set?: 'unavailable' | 'empty'
   readonly steps: readonly Step[]
 }
 

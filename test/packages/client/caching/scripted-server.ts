@@ -35,14 +35,15 @@ export class ScriptedServer {
   readonly polls: HeldPoll[] = []
   #cursors = 0
 
-  constructor(keySet: 'available' | 'unavailable') {
+  constructor(keySet: 'available' | 'unavailable' | 'empty') {
     const transport = createRouterTransport(({ service }) =>
       service(TokenService, {
         verifyToken: (request) => hold(this.questions, request),
         pollRevocations: (request) => hold(this.polls, request),
         getJsonWebKeySet: () => {
           if (keySet === 'unavailable') throw unavailable()
-          const keys = finished.keys.map((key) => ({ ...key })) as unknown as JsonValue
+          const published = keySet === 'empty' ? [] : finished.keys
+          const keys = published.map((key) => ({ ...key })) as unknown as JsonValue
           return fromJson(GetJsonWebKeySetResponseSchema, { keys, maxAge: '300s' })
         },
       }),
@@ -64,9 +65,9 @@ export class ScriptedServer {
     this.#cursors += 1
     answer(
       create(PollRevocationsResponseSchema, {
-        revocations: tells.map(({ key, forget_in: forgetIn = 3_600 }) => ({
+        revocations: tells.map(({ key, forget_in: forgetIn = 3_600, no_forget_time: isWithoutTime = false }) => ({
           key: revocationKey(key),
-          forgetTime: timestampFromMs((table.clock + forgetIn) * 1_000),
+          ...(!isWithoutTime && { forgetTime: timestampFromMs((table.clock + forgetIn) * 1_000) }),
         })),
         nextCursor: next ?? `cursor-${this.#cursors}`,
         more,

@@ -33,9 +33,11 @@ export class OfflineJudge {
     const { token, revocationKeys } = claims
     if (token.issuer !== this.#issuer) return 'forged'
     const isGood = await this.#isSigned(value, signed.alg)
-    if (isGood === false) return 'forged'
     const signerKey = this.#keys.revocationKeyOf?.(signed.kid) ?? null
-    if (isGood === null || revocationKeys === null || !isRevocationKey(signerKey)) return 'unsure'
+    // A key that the set lacks may be newer than the set.
+    if (isGood === null || !isRevocationKey(signerKey)) return 'unsure'
+    if (!isGood) return 'forged'
+    if (revocationKeys === null) return 'unsure'
     return hasBegun(claims, nowMs() + CLOCK_SKEW_MS) ? { token, keys: [...revocationKeys, signerKey] } : 'unsure'
   }
 

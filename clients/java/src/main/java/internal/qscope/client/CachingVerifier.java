@@ -192,13 +192,17 @@ public final class CachingVerifier implements TokenVerifier, AutoCloseable {
     if (!log.hasHistory(now)) {
       return null;
     }
-    JwtReader.Proved proved;
+    Optional<JwtReader.Proved> read;
     try {
-      proved = jwts.read(token);
+      read = jwts.read(token);
     } catch (StatusRuntimeException withoutKeys) {
       // The server may answer all the same.
       return null;
     }
+    if (read.isEmpty()) {
+      return null;
+    }
+    var proved = read.get();
     var time = Instant.ofEpochMilli(now.wall());
     // By the server's clock it may be good.
     boolean isTimely = !time.isBefore(proved.earliest()) && time.isBefore(proved.token().expireTime());

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** Reads JWT access tokens of one issuer that are proved by the server's keys alone. */
 final class JwtReader {
@@ -32,16 +33,19 @@ final class JwtReader {
   }
 
   /**
-   * Reads a JWT.
+   * Reads a JWT; empty: the key set lacks the key that it names, and only the server can tell.
    *
    * @throws StatusRuntimeException without the keys
    */
-  Proved read(String token) throws InvalidTokenException {
+  Optional<Proved> read(String token) throws InvalidTokenException {
     try {
       var signed = SignedToken.read(token);
       var claims = new AccessClaims(signed.claims());
       if (!claims.issuer().equals(issuer)) {
         throw new InvalidTokenException("it is of another issuer");
+      }
+      if (!keys.has(signed.keyId())) {
+        return Optional.empty();
       }
       keys.checkSignature(token, signed);
       var all = revocationKeysIn(signed.claims().get("rvk"));
@@ -52,7 +56,7 @@ final class JwtReader {
         all.clear();
       }
       var notBefore = claims.notBeforeTime().filter(claims.issueTime()::isBefore).orElse(claims.issueTime());
-      return new Proved(VerifiedToken.of(claims), List.copyOf(all), notBefore.minus(CLOCK_SKEW));
+      return Optional.of(new Proved(VerifiedToken.of(claims), List.copyOf(all), notBefore.minus(CLOCK_SKEW)));
     } catch (MalformedTokenException error) {
       throw new InvalidTokenException(error.getMessage(), error);
     }

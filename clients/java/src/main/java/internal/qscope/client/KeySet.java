@@ -5,8 +5,12 @@ import static org.jose4j.jwa.AlgorithmConstraints.ConstraintType.PERMIT;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
 import internal.qscope.v1.GetJsonWebKeySetRequest;
+import internal.qscope.v1.GetJsonWebKeySetResponse;
 import internal.qscope.v1.JsonWebKey;
 import internal.qscope.v1.TokenServiceGrpc.TokenServiceBlockingStub;
+import io.grpc.Context;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import java.security.interfaces.RSAPublicKey;
 import java.time.Duration;
 import java.util.List;
@@ -35,6 +39,12 @@ final class KeySet {
   private Map<String, RevocationKey> revocationKeys = Map.of();
   private Duration maxAge = Duration.ZERO;
   private long fetchedAt;
+  private boolean isFetched;
+
+  /** How often they were fetched in vain. */
+  private volatile int failures;
+
+  private StatusRuntimeException latestFailure;
 
   /** Takes the stub that the keys are fetched with, when one is first looked for. */
   KeySet(TokenServiceBlockingStub tokens) {
@@ -42,9 +52,18 @@ final class KeySet {
   }
 
   /**
+   * Whether the set has a key of this id. One that it lacks may be newer than the set.
+   *
+   * @throws StatusRuntimeException if the set cannot be fetched
+   */
+  boolean has(String keyId) {
+    return has(keysFor(keyId), keyId);
+  }
+
+  /**
    * Finds out whether a key of the set signed a token.
    *
-   * @throws io.grpc.StatusRuntimeException if the set cannot be fetched
+   * @throws StatusRuntimeException if the set cannot be fetched
    */
   void checkSignature(String token, SignedToken signed) throws MalformedTokenException {
     // The algorithm is the key's, not the token's to choose.
@@ -72,28 +91,40 @@ final class KeySet {
   /**
    * What is told when a key of the set is revoked; empty where the set has no such key.
    *
-   * @throws io.grpc.StatusRuntimeException if the set cannot be fetched
+   * @throws StatusRuntimeException if the set cannot be fetched
    */
-  synchronized Optional<RevocationKey> revocationKey(String keyId) {
+  Optional<RevocationKey> revocationKey(String keyId) {
     keysFor(keyId);
-    return Optional.ofNullable(revocationKeys.get(keyId));
+    synchronized (this) {
+      return Optional.ofNullable(revocationKeys.get(keyId));
+    }
   }
 
-  private synchronized List<org.jose4j.jwk.JsonWebKey> keysFor(String keyId) {
-    var age = Duration.ofNanos(System.nanoTime() - fetchedAt);
-    boolean isKnown = keys.stream().anyMatch(key -> key.getKeyId().equals(keyId));
-    if (keys.isEmpty() || age.compareTo(maxAge) > 0 || (!isKnown && age.compareTo(LEAST_AGE) > 0)) {
-      fetch();
+  private List<org.jose4j.jwk.JsonWebKey> keysFor(String keyId) {
+    int before = failures;
+    synchronized (this) {
+      var age = Duration.ofNanos(System.nanoTime() - fetchedAt);
+      if (!isFetched || age.compareTo(maxAge) > 0 || (!has(keys, keyId) && age.compareTo(LEAST_AGE) > 0)) {
+        if (failures != before) {
+          // Who waited while they were fetched in vain does not wait as long once more.
+          throw new StatusRuntimeException(latestFailure.getStatus(), latestFailure.getTrailers());
+        }
+        fetch();
+      }
+      return keys;
     }
-    return keys;
+  }
+
+  private static boolean has(List<org.jose4j.jwk.JsonWebKey> keys, String keyId) {
+    return keys.stream().anyMatch(key -> key.getKeyId().equals(keyId));
   }
 
   private void fetch() {
-    var stub = tokens.withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS);
-    var answer = stub.getJsonWebKeySet(GetJsonWebKeySetRequest.getDefaultInstance());
+    var answer = ask();
     try {
-      // The answer's JSON is a JSON Web Key Set as it stands.
-      keys = new JsonWebKeySet(JsonFormat.printer().print(answer)).getJsonWebKeys();
+      // The answer's JSON is a JSON Web Key Set as it stands, unless it is empty.
+      boolean isEmpty = answer.getKeysCount() == 0;
+      keys = isEmpty ? List.of() : new JsonWebKeySet(JsonFormat.printer().print(answer)).getJsonWebKeys();
     } catch (InvalidProtocolBufferException | JoseException error) {
       throw new IllegalStateException("the key set cannot be read", error);
     }
@@ -103,5 +134,25 @@ final class KeySet {
             .collect(Collectors.toUnmodifiableMap(JsonWebKey::getKid, key -> RevocationKey.ofBase64Url(key.getRvk())));
     maxAge = Duration.ofSeconds(answer.getMaxAge().getSeconds());
     fetchedAt = System.nanoTime();
+    isFetched = true;
+  }
+
+  private GetJsonWebKeySetResponse ask() {
+    // Others wait for it, too: it does not end with this caller's own call.
+    var context = Context.current().fork();
+    var previous = context.attach();
+    try {
+      var stub = tokens.withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS);
+      return stub.getJsonWebKeySet(GetJsonWebKeySetRequest.getDefaultInstance());
+    } catch (StatusRuntimeException failure) {
+      // If this thread was interrupted, that is nothing to the others.
+      if (failure.getStatus().getCode() != Status.Code.CANCELLED) {
+        latestFailure = failure;
+        failures += 1;
+      }
+      throw failure;
+    } finally {
+      context.detach(previous);
+    }
   }
 }

@@ -127,7 +127,7 @@ final class RevocationLog {
     for (var revocation : answer.getRevocationsList()) {
       var key = RevocationKey.of(revocation.getKey());
       tell(key);
-      if (isWhole) {
+      if (isWhole && revocation.hasForgetTime()) {
         forgetting.put(key, received, Timestamps.toMillis(revocation.getForgetTime()));
       }
     }

@@ -14,6 +14,7 @@ import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Durations;
 import com.google.protobuf.util.JsonFormat;
 import internal.qscope.v1.Confirmation;
+import internal.qscope.v1.GetJsonWebKeySetResponse;
 import internal.qscope.v1.PollRevocationsRequest;
 import internal.qscope.v1.PollRevocationsResponse;
 import internal.qscope.v1.Revocation;
@@ -62,8 +63,7 @@ public class CachingVerifierTest {
 
   @Test(dataProvider = "cases")
   public void itHoldsTheCasesOfAllLanguages(String name, JsonObject given) throws Exception {
-    var keys = ScriptedServer.keySetIn(FINISHED.toString());
-    try (var server = new ScriptedServer(given.has("key_set") ? Optional.empty() : Optional.of(keys));
+    try (var server = new ScriptedServer(keySetOf(given));
         var run = new Run(server, given)) {
       for (var step : given.getAsJsonArray("steps")) {
         try {
@@ -74,6 +74,15 @@ public class CachingVerifierTest {
         }
       }
     }
+  }
+
+  /** Empty: it cannot be fetched. */
+  private static Optional<GetJsonWebKeySetResponse> keySetOf(JsonObject given) throws IOException {
+    return switch (given.has("key_set") ? given.get("key_set").getAsString() : "") {
+      case "unavailable" -> Optional.empty();
+      case "empty" -> Optional.of(ScriptedServer.keySetIn("{}"));
+      default -> Optional.of(ScriptedServer.keySetIn(FINISHED.toString()));
+    };
   }
 
   /** A question, and those who wait for its answer, the first to come first. */
@@ -231,10 +240,11 @@ public class CachingVerifierTest {
         for (var each : step.getAsJsonArray("tells")) {
           var told = each.getAsJsonObject();
           long forgetIn = told.has("forget_in") ? told.get("forget_in").getAsLong() : FORGET_IN;
-          answer.addRevocations(
-              Revocation.newBuilder()
-                  .setKey(key(told.get("key").getAsString()))
-                  .setForgetTime(Timestamp.newBuilder().setSeconds(CLOCK + forgetIn)));
+          var revocation = Revocation.newBuilder().setKey(key(told.get("key").getAsString()));
+          if (!told.has("no_forget_time")) {
+            revocation.setForgetTime(Timestamp.newBuilder().setSeconds(CLOCK + forgetIn));
+          }
+          answer.addRevocations(revocation);
         }
       }
       return answer.build();
