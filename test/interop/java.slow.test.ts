@@ -39,6 +39,7 @@ describe.skipIf(!hasJava)('the package for Java', () => {
       'TEST-internal.qscope.client.ConnectionTest.xml',
       'TEST-internal.qscope.client.ForgettingTest.xml',
       'TEST-internal.qscope.client.GuardTest.xml',
+      'TEST-internal.qscope.client.KeySetTest.xml',
       'TEST-internal.qscope.client.RemedyTest.xml',
       'TEST-internal.qscope.client.RevocationLogTest.xml',
       'TEST-internal.qscope.client.RevocationPollerTest.xml',
