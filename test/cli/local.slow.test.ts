@@ -119,7 +119,9 @@ describe('the command line on an embedded database', () => {
       expect(JSON.parse(Buffer.from(token.accessToken.split('.')[0], 'base64url').toString()).kid).toBe(key.keyId)
       const next = await json('keys', 'prepare', '--algorithm', 'es256')
       const early = await qscope(folder, ['keys', 'activate', next.key.keyId])
-      expect(early.stderr).toMatch(/^qscope: RESOURCE_CONFLICT: The signing key cannot be activated before 20\S+Z, because /)
+      expect(early.stderr).toMatch(
+        /^qscope: RESOURCE_CONFLICT: The signing key cannot be activated before 20\S+Z, because /,
+      )
       expect((await json('keys', 'retire', key.keyId, '--yes')).key.state).toBe('SIGNING_KEY_STATE_RETIRED')
       expect(await json('token', 'introspect', token.accessToken)).toMatchObject({ active: true })
       expect((await json('keys', 'revoke', key.keyId, '--yes', '--reason', 'test')).key.state).toBe(

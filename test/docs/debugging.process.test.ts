@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { qscope, temporaryDirectory, watched } from '../e2e/process.ts'
 import { freePort } from '../setup/free-port.ts'
+import { signalProcess } from '../setup/signal-process.ts'
 import { startCollector } from '../telemetry/otlp-collector.ts'
 import { Inspector } from './inspector.ts'
 import { blocksOf, matchesJson, matchesText } from './page.ts'
@@ -30,7 +31,7 @@ async function debugged(command: string, env: Record<string, string> = {}) {
     env: { PATH: process.env['PATH'] ?? '', HOME: await temporaryDirectory(), ...env },
   })
   onTestFinished(() => {
-    if (child.exitCode === null) process.kill(-(child.pid ?? 0), 'SIGKILL')
+    if (child.exitCode === null) signalProcess(-(child.pid ?? 0), 'SIGKILL')
   })
   return { process: watched(child), inspector: await Inspector.connect(await inspectorAt(port)) }
 }

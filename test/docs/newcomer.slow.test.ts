@@ -6,6 +6,7 @@ import { temporaryDirectory, watched } from '../e2e/process.ts'
 import { freePort } from '../setup/free-port.ts'
 import { hasGrpcurl } from '../setup/grpcurl.ts'
 import { hasJq } from '../setup/jq.ts'
+import { signalProcess } from '../setup/signal-process.ts'
 import { type Block, blocksOf, matchesJson, matchesText } from './page.ts'
 import { asShown, isRefusal } from './recorded-page.ts'
 import { DOCUMENTED_ADDRESS, runBlocks } from './shell.ts'
@@ -29,7 +30,7 @@ async function start(cwd: string) {
   const address = `127.0.0.1:${await freePort()}`
   const env = { PATH: process.env['PATH'] ?? '', HOME: cwd, QSCOPE_GRPC_LISTEN: address }
   const child = spawn('npm', ['start'], { cwd, env, detached: true })
-  onTestFinished(() => void process.kill(-(child.pid ?? 0), 'SIGKILL'))
+  onTestFinished(() => void signalProcess(-(child.pid ?? 0), 'SIGKILL'))
   const server = watched(child)
   await server.until(/grpcurl does the same/)
   return { address, stdout: server.stdout.replaceAll(address, DOCUMENTED_ADDRESS) }

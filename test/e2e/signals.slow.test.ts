@@ -12,6 +12,7 @@ import { LOCAL_NAMES, selfSigned, suiteFolder } from '../setup/certificates.ts'
 import { type Connection, connect, Refused } from '../setup/client.ts'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 import { childrenOf, killTree } from '../setup/kill-tree.ts'
+import { isAlive } from '../setup/signal-process.ts'
 import { qscope, run, temporaryDirectory, watched } from './process.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
@@ -60,14 +61,6 @@ function socketsOf(pid: number): string[] {
       return []
     }
   })
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
 }
 
 async function reached(address: string, call: (connection: Connection) => Promise<unknown>) {

@@ -12,6 +12,7 @@ import { onEveryKind } from '../setup/every-kind.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { type CalledServer, grantsOn } from '../setup/grants.ts'
 import { scaled } from '../setup/scale.ts'
+import { isAlive, signalProcess } from '../setup/signal-process.ts'
 import { redemptionLoad } from './every-redemption.ts'
 import { qscope, run, temporaryDirectory } from './process.ts'
 import { type ReachedWorker, serverOfWorkers } from './server-of-workers.ts'
@@ -55,14 +56,6 @@ async function expectIntactAudit(server: ServerOfWorkers): Promise<void> {
 async function stopped(server: ServerOfWorkers) {
   server.running.child.kill('SIGTERM')
   return await server.running.ended
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
 }
 
 async function untilGone(pid: number): Promise<void> {
@@ -431,7 +424,8 @@ describe('the workers of a server', () => {
         for (const { pid, msg } of server.lines()) {
           if (msg !== 'worker started' || killed.has(Number(pid))) continue
           killed.add(Number(pid))
-          process.kill(Number(pid), 'SIGKILL')
+          // The server, which gives up, may have ended it already.
+          signalProcess(Number(pid), 'SIGKILL')
         }
       }, 20)
       const ended = await running.ended

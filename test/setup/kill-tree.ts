@@ -1,21 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { signalProcess } from './signal-process.ts'
 
 /** Kills a process and all its descendants at once, like a power cut. */
 export function killTree(pid: number): void {
   // While it is stopped, it cannot start or reap processes.
-  if (!signal(pid, 'SIGSTOP')) return
+  if (!signalProcess(pid, 'SIGSTOP')) return
   for (const child of childrenOf(pid)) killTree(child)
-  signal(pid, 'SIGKILL')
-}
-
-/** Whether the process existed. */
-function signal(pid: number, name: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, name)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false
-    throw error
-  }
+  signalProcess(pid, 'SIGKILL')
 }
 
 export function childrenOf(parent: number): number[] {
