@@ -3,6 +3,7 @@ import { useContext } from 'preact/hooks'
 import type { Api } from '../api/api.ts'
 import type { Permission } from '../api/permissions.ts'
 import type { Session } from '../api/session.ts'
+import type { NewSecret } from '../components/new-secret.tsx'
 import type { ArrivedCode } from './arrived-code.ts'
 
 export interface SignedIn {
@@ -10,6 +11,8 @@ export interface SignedIn {
   readonly api: Api
   /** The code of a device that the console was opened with. */
   readonly arrivedCode: ArrivedCode
+  /** Shows a new secret until it is dismissed, even if the session ends before. */
+  readonly showSecret: (secret: NewSecret) => void
 }
 
 export const SessionContext = createContext<SignedIn | null>(null)

@@ -1,9 +1,7 @@
 import { useState } from 'preact/hooks'
-import type { RegisterClientResponse } from '../../../../src/gen/qscope/v1/client_service_pb.ts'
 import { type Refusal, refusalOf } from '../../api/refusal.ts'
 import { Form } from '../../components/form.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
-import { Secret } from '../../components/secret.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { useDebounced } from '../../hooks/use-debounced.ts'
 import { useQuery } from '../../hooks/use-query.ts'
@@ -13,11 +11,11 @@ import { NEW_CLIENT, registrationOf } from './draft.ts'
 
 /** Registers a client. The server judges the draft while it is written: `validate_only` writes nothing. */
 export function RegisterClient() {
-  const { api } = useSession()
+  const { api, showSecret } = useSession()
   const [draft, setDraft] = useState(NEW_CLIENT)
   const [refusal, setRefusal] = useState<Refusal | null>(null)
   const [isBusy, setBusy] = useState(false)
-  const [answer, setAnswer] = useState<RegisterClientResponse | null>(null)
+  const [registered, setRegistered] = useState<string | null>(null)
   const settled = useDebounced(draft)
   const check = useQuery(
     (signal) => api.clients.registerClient({ ...registrationOf(settled), validateOnly: true }, { signal }),
@@ -27,13 +25,16 @@ export function RegisterClient() {
     setBusy(true)
     setRefusal(null)
     try {
-      setAnswer(await api.clients.registerClient(registrationOf(draft)))
+      const { client, clientSecret } = await api.clients.registerClient(registrationOf(draft))
+      const clientId = client?.clientId ?? ''
+      if (clientSecret !== '') showSecret({ clientId, value: clientSecret })
+      setRegistered(clientId)
     } catch (error) {
       setRefusal(refusalOf(error))
     }
     setBusy(false)
   }
-  if (answer !== null) return <Registered answer={answer} />
+  if (registered !== null) return <Registered clientId={registered} />
   return (
     <Form onSubmit={register}>
       <ClientForm draft={draft} onChange={setDraft} isRegistered={false} refusal={check.refusal} />
@@ -50,14 +51,12 @@ export function RegisterClient() {
   )
 }
 
-function Registered({ answer: { client, clientSecret } }: { readonly answer: RegisterClientResponse }) {
-  const clientId = client?.clientId ?? ''
+function Registered({ clientId }: { readonly clientId: string }) {
   return (
     <section aria-label="Registered">
       <p role="status">
         <code>{clientId}</code> is registered.
       </p>
-      {clientSecret !== '' && <Secret value={clientSecret} />}
       <p>
         <a href={linkTo('clients', clientId)}>Show the client</a>
       </p>
