@@ -1,9 +1,9 @@
 import { useMemo, useState } from 'preact/hooks'
 import { Api } from './api/api.ts'
 import { type Revocation, type Session, signOut } from './api/session.ts'
-import { type NewSecret, NewSecretDialog } from './components/new-secret.tsx'
+import { NewSecretDialog } from './components/new-secret.tsx'
 import type { ArrivedCode } from './hooks/arrived-code.ts'
-import { SessionContext } from './hooks/session.ts'
+import { type NewSecret, SessionContext } from './hooks/session.ts'
 import { SignIn } from './pages/sign-in.tsx'
 import { Shell } from './shell.tsx'
 

@@ -1,11 +1,6 @@
+import type { NewSecret } from '../hooks/session.ts'
 import { Dialog } from './dialog.tsx'
 import { Secret } from './secret.tsx'
-
-/** The secret that a client has just been given. */
-export interface NewSecret {
-  readonly clientId: string
-  readonly value: string
-}
 
 interface NewSecretDialogProps {
   readonly secret: NewSecret

@@ -3,8 +3,13 @@ import { useContext } from 'preact/hooks'
 import type { Api } from '../api/api.ts'
 import type { Permission } from '../api/permissions.ts'
 import type { Session } from '../api/session.ts'
-import type { NewSecret } from '../components/new-secret.tsx'
 import type { ArrivedCode } from './arrived-code.ts'
+
+/** The secret that a client has just been given. */
+export interface NewSecret {
+  readonly clientId: string
+  readonly value: string
+}
 
 export interface SignedIn {
   readonly session: Session
