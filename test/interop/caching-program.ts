@@ -1,4 +1,4 @@
-/** Verifies tokens with the caching verifier of `@qscope/client`, for as long as its standard input lasts. */
+/** Verifies tokens with the caching verifier of `@qscope/client` until its standard input ends. */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,7 +19,7 @@ interface Settings {
   readonly bound_ms: number
 }
 
-/** A line of standard input: a token, and what it is to come to, if that is to be waited for. */
+/** A line of standard input: a token, and the result to wait for, if any. */
 interface Asked {
   readonly token: string
   readonly until?: string
@@ -40,7 +40,7 @@ for await (const line of createInterface({ input: process.stdin })) tell(await c
 verifier.close()
 channel.close()
 
-/** Verifies a token until it comes to what it is to come to, or once. */
+/** Verifies a token once, or repeatedly until the expected result. */
 async function comeTo({ token, until }: Asked) {
   for (const started = performance.now(); ; await pause(PAUSE_MS)) {
     const result = await resultOf(token)

@@ -14,13 +14,13 @@ import { BUILD_MS } from './toolchain.ts'
 
 const ISSUER = 'https://qscope.internal'
 const WAREHOUSE = 'https://warehouse.internal'
-/** Long enough for what is done while a killed server is away. */
+/** Longer than the checks while the killed server is down. */
 const BOUND_MS = 6_000
 
-/** A client of another language that verifies the tokens of its standard input with its caching verifier. */
+/** A client in another language that verifies the tokens of its standard input with its caching verifier. */
 export interface VerifyingProgram {
   build(): Promise<unknown>
-  /** The program and its arguments, without the file of settings, which comes last. */
+  /** The program and its arguments. The file of settings is appended. */
   readonly command: readonly [program: string, ...args: string[]]
   readonly cwd: string
 }
@@ -32,14 +32,14 @@ interface Told {
 }
 
 /**
- * Lets the caching verifier of another language follow a real server: revoke,
- * disable, kill the server and start it again. The rules themselves are in the
- * cases of clients/conformance, which each language's own tests run.
+ * Tests the caching verifier of another language with a real server: revoke,
+ * disable, kill the server and start it again. The rules are in the
+ * cases of clients/conformance, which the tests of each language run.
  */
 export function describeCachingVerifier(language: string, isPossible: boolean, program: VerifyingProgram): void {
   describe.skipIf(!isPossible)(`the caching verifier in ${language}`, () => {
     it(
-      'takes tokens from memory until they are revoked, and no longer than it knows of all revocations',
+      'accepts kept tokens until they are revoked, or until the bound without revocations is over',
       async () => {
         await program.build()
         const server = await restartableServer(sqliteFiles, { QSCOPE_ISSUER: ISSUER })
@@ -80,12 +80,12 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
         const [last, unseen] = [await mint(orders), await mint(invoices)]
         expect(await verifier.verify(last)).toMatchObject({ result: 'accepted' })
         await server.call(TokenService.method.revokeToken, { client: orders.client, token: last })
-        // Right after an answer to a poll there is the most time until memory is too old.
+        // After an answer to a poll, the time until the bound is longest.
         await verifier.expectSoon(last, 'invalid_token')
         running.child.kill('SIGKILL')
         await running.ended
         expect(await verifier.verify(untouched)).toMatchObject({ result: 'accepted', current: true })
-        // No call told of this one: it was verified by the keys alone.
+        // There was no call for this one: it was verified offline.
         expect(await verifier.verify(unseen)).toMatchObject({ result: 'accepted', current: true })
         await verifier.expectSoon(untouched, 'unavailable')
         expect(await verifier.verify(unseen)).toMatchObject({ result: 'unavailable', current: false })
@@ -104,7 +104,7 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
   })
 }
 
-/** Ends the key that signs, and with it all JWTs. */
+/** Revokes the active signing key, and with it all JWTs. */
 async function revokeSigningKey({ call, admin }: RestartableServer): Promise<void> {
   const bearer = { bearer: admin.token }
   const { keys } = await call(KeyService.method.listSigningKeys, {}, bearer)
@@ -112,7 +112,7 @@ async function revokeSigningKey({ call, admin }: RestartableServer): Promise<voi
   await call(KeyService.method.revokeSigningKey, { keyId: signing?.keyId ?? '' }, bearer)
 }
 
-/** Starts the program; resolves when it knows of all revocations. */
+/** Starts the program; resolves when its verifier is current. */
 async function startVerifier({ command: [file, ...args], cwd }: VerifyingProgram, settings: object) {
   const folder = mkdtempSync(join(tmpdir(), 'qscope-verifier-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
@@ -130,7 +130,7 @@ async function startVerifier({ command: [file, ...args], cwd }: VerifyingProgram
   }
   return {
     verify: (token: string) => ask({ token }),
-    /** Within ten times what was promised, on a machine that has much else to do. */
+    /** Waits for a result, for up to ten times the bound, since the machine may be busy. */
     async expectSoon(token: string, result: string) {
       const told = await ask({ token, until: result })
       expect(told).toMatchObject({ result })
@@ -144,7 +144,7 @@ async function startVerifier({ command: [file, ...args], cwd }: VerifyingProgram
   }
 }
 
-/** The lines of standard output one by one; one that does not come throws what the program said otherwise. */
+/** The lines of standard output one by one; throws standard error if the program ends. */
 function linesOf(child: ChildProcessWithoutNullStreams) {
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

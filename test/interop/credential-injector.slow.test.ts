@@ -14,7 +14,7 @@ import { documentedExample, placedExample } from './envoy-page.ts'
 
 const HEADING = 'Add tokens to outgoing requests'
 const AUDIENCE = 'https://orders.example'
-/** Envoy fetches the next token when half of it is over. */
+/** Envoy fetches the next token after half of this time. */
 const LIFETIME_S = 10
 const { verifyToken } = TokenService.method
 
@@ -29,9 +29,9 @@ describe.skipIf(!hasEnvoy)('Envoy that gets its tokens from the token endpoint, 
   let server: TestServer
   let shop: Awaited<ReturnType<TestServer['registerClient']>>
   let orders: typeof shop
-  /** The tokens of the requests that the upstream service let in. */
+  /** The tokens of the requests that the upstream service accepted. */
   const accepted: string[] = []
-  /** How many requests reached it. */
+  /** The number of requests that reached it. */
   let reached = 0
   const upstream = createServer(async ({ headers }, response) => {
     reached += 1
@@ -56,7 +56,7 @@ describe.skipIf(!hasEnvoy)('Envoy that gets its tokens from the token endpoint, 
     return await startServer(database.url, known?.keyring, known?.first, variables, channelOf(ca))
   }
 
-  /** As the page says: written beside it, and moved. */
+  /** Writes a new file and renames it, as the page says. */
   const writeSecret = (secret: string) => {
     writeFileSync(`${secretFile}.new`, documentedExample(HEADING, 1).replace('qcs_…', secret))
     renameSync(`${secretFile}.new`, secretFile)
@@ -98,7 +98,7 @@ describe.skipIf(!hasEnvoy)('Envoy that gets its tokens from the token endpoint, 
     await database.drop()
   })
 
-  it('sends each request on with a token for the upstream service, whatever the sender had', async () => {
+  it('replaces the token of each request with one for the upstream service', async () => {
     const envoy = await startEnvoy()
     await expect.poll(() => statusOf(envoy)).toBe(200)
     accepted.length = 0
@@ -107,7 +107,7 @@ describe.skipIf(!hasEnvoy)('Envoy that gets its tokens from the token endpoint, 
     expect(claims).toMatchObject({ clientId: 'shop', scopes: ['orders.read'], audiences: [AUDIENCE] })
   })
 
-  it('renews the token before it expires: no request is refused', async () => {
+  it('renews the token before it expires, so that no request is refused', async () => {
     const envoy = await startEnvoy()
     await expect.poll(() => statusOf(envoy)).toBe(200)
     accepted.length = 0
@@ -117,7 +117,7 @@ describe.skipIf(!hasEnvoy)('Envoy that gets its tokens from the token endpoint, 
     }
   })
 
-  it('sends nothing on while the secret is wrong, and goes on with the right one without a restart', async () => {
+  it('forwards no request while the secret is wrong, and recovers with the right one without a restart', async () => {
     writeSecret('qcs_wrong')
     const envoy = await startEnvoy()
     await expect
@@ -130,7 +130,7 @@ describe.skipIf(!hasEnvoy)('Envoy that gets its tokens from the token endpoint, 
     await expect.poll(() => statusOf(envoy)).toBe(200)
   })
 
-  it('sends nothing on before the server is up, and outlives a restart of it', async () => {
+  it('forwards no request before its first token, and recovers when the server is up again', async () => {
     const running = await startEnvoy()
     await expect.poll(() => statusOf(running)).toBe(200)
     await server.stop()

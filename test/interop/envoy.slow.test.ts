@@ -36,7 +36,7 @@ describe.skipIf(!hasEnvoy)('callers that share a connection of Envoy', () => {
     method: { case: 'clientSecret' as const, value: secret },
   })
 
-  it('are each taken for who they are', async () => {
+  it('each get and verify tokens of their own', async () => {
     const mintAndVerify = async ({ clientId, secret, connection }: (typeof callers)[number]) => {
       const client = credentials(clientId, secret)
       const { token } = await connection.call(TokenService.method.mintToken, { client })
@@ -53,7 +53,7 @@ describe.skipIf(!hasEnvoy)('callers that share a connection of Envoy', () => {
     expect(await envoy.counter('http.callers.downstream_cx_total')).toBe(CALLERS)
   })
 
-  it('get nothing by the secret of the call before theirs, on the same connection', async () => {
+  it('are refused with the secret of another client that calls on the same connection', async () => {
     const calls = callers.map(async ({ clientId, secret, connection }, index) => {
       const isHonest = index % 2 === 0
       const client = credentials(clientId, isHonest ? secret : (callers[index - 1]?.secret ?? ''))
@@ -67,7 +67,7 @@ describe.skipIf(!hasEnvoy)('callers that share a connection of Envoy', () => {
     expect(await Promise.all(calls)).toEqual(expected)
   })
 
-  it('read streams beside each other, and one that leaves takes nobody along', async () => {
+  it('read streams at the same time, and a cancelled stream does not end the others', async () => {
     const streams = callers.map(({ connection }) =>
       connection.stream(Health.method.watch, { service: 'qscope.v1.TokenService' }),
     )
@@ -84,7 +84,7 @@ describe.skipIf(!hasEnvoy)('callers that share a connection of Envoy', () => {
     expect(await envoy.counter('cluster.qscope.upstream_cx_total')).toBe(1)
   })
 
-  it('are told of the reason and the details of a refusal', async () => {
+  it('receive the status and the reason of a refusal', async () => {
     const [caller] = callers
     const refused = caller?.connection.call(TokenService.method.mintToken, {
       client: credentials(caller.clientId, caller.secret),

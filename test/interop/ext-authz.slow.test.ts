@@ -15,7 +15,7 @@ const { mintToken, revokeToken } = TokenService.method
 
 type Headers = Readonly<Record<string, string | string[]>>
 
-/** What the sender of a request gets. */
+/** The response to the sender of a request. */
 function sendTo({ address }: Envoy, headers: Headers) {
   const { promise, resolve, reject } = Promise.withResolvers<{
     readonly status: number | undefined
@@ -36,7 +36,7 @@ describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for externa
   let server: TestServer
   let envoy: Envoy
   let client: Awaited<ReturnType<TestServer['registerClient']>>['client']
-  /** The headers of the requests that reached the service, as its library shows them and as they came. */
+  /** The headers of the requests that reached the service, as its library shows them and as they were sent. */
   const reached: { readonly headers: IncomingHttpHeaders; readonly names: readonly string[] }[] = []
   const service = createServer(({ headers, rawHeaders }, response) => {
     reached.push({ headers, names: rawHeaders.filter((_, at) => at % 2 === 0) })
@@ -69,13 +69,13 @@ describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for externa
   const mint = async (scopes = ['orders.read']) =>
     (await server.call(mintToken, { client, scopes, audiences: [AUDIENCE] })).token?.accessToken ?? ''
 
-  /** What the sender gets, and what of it reached the service. */
+  /** The response to the sender, and the request as it reached the service. */
   async function send(headers: Headers) {
     reached.length = 0
     return { ...(await sendTo(envoy, headers)), reached: reached[0] ?? null }
   }
 
-  it('passes a request with a good token on, and says whose it is', async () => {
+  it('forwards a request with a valid token, and adds headers with its claims', async () => {
     const { status, reached } = await send({ authorization: `Bearer ${await mint()}` })
     expect(status).toBe(200)
     expect(reached?.headers).toMatchObject({
@@ -86,7 +86,7 @@ describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for externa
     })
   })
 
-  it('refuses one without a token, with a wrong one, with too few scopes, and with two', async () => {
+  it('refuses a request without a token, with an invalid one, with two, or with insufficient scopes', async () => {
     const good = `Bearer ${await mint()}`
     const challengeOf = async (headers: Record<string, string | string[]>) => {
       const { status, headers: answered, reached } = await send(headers)
@@ -112,7 +112,7 @@ describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for externa
     expect(await send({ authorization })).toMatchObject({ status: 401, reached: null })
   })
 
-  it('takes away what the sender claims about itself, however it is spelled and how often', async () => {
+  it('removes x-qscope headers of the sender in all spellings', async () => {
     const { status, reached } = await send({
       authorization: `Bearer ${await mint()}`,
       'X-QScope-Client-Id': ['admin', 'root'],
@@ -139,7 +139,7 @@ describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for externa
     })
   })
 
-  it('answers a call of gRPC with a status of its own', async () => {
+  it('refuses a gRPC call with a gRPC status', async () => {
     const call = { 'content-type': 'application/grpc', te: 'trailers' }
     const missing = await send(call)
     expect(missing).toMatchObject({ status: 200, headers: { 'grpc-status': '16' }, reached: null })
@@ -149,14 +149,14 @@ describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for externa
     expect(narrow).toMatchObject({ status: 200, headers: { 'grpc-status': '7' }, reached: null })
   })
 
-  it('lets nothing pass while nobody can decide', async () => {
+  it('forwards no request while QScope is down', async () => {
     const authorization = `Bearer ${await mint()}`
     await server.stop()
     expect(await send({ authorization })).toMatchObject({ status: 403, reached: null })
   })
 })
 
-describe.skipIf(!hasEnvoy)('Envoy that asks over TLS', () => {
+describe.skipIf(!hasEnvoy)('Envoy that calls QScope over TLS', () => {
   const ca = certificateAuthority(suiteFolder(), 'ca')
   const serving = ca.issue('server', LOCAL_NAMES)
   const envoys: Envoy[] = []
@@ -187,7 +187,7 @@ describe.skipIf(!hasEnvoy)('Envoy that asks over TLS', () => {
     await database.drop()
   })
 
-  /** What a sender with a good token is answered by an Envoy that shows this certificate. */
+  /** The status of a request with a valid token through an Envoy with this certificate. */
   async function statusBehind({ certFile, keyFile }: Identity): Promise<number | undefined> {
     const [port, adminPort] = [await freePort(), await freePort()]
     const { port: servicePort } = service.address() as AddressInfo
@@ -204,10 +204,10 @@ describe.skipIf(!hasEnvoy)('Envoy that asks over TLS', () => {
     return (await sendTo(envoy, { authorization })).status
   }
 
-  it('is answered by the name in its certificate, and no other Envoy is', async () => {
+  it('is accepted by the name in its certificate, and refused with another name', async () => {
     expect(await statusBehind(ca.issue('envoy', ['URI:spiffe://mesh/envoy']))).toBe(200)
     expect(await statusBehind(ca.issue('neighbour', ['URI:spiffe://mesh/envoy-2', 'DNS:localhost']))).toBe(403)
-    // That it reached the server, and was refused for its name.
+    // The call reached the server, which refused the name.
     const refusals = server.lines.filter(({ method }) => method === '/envoy.service.auth.v3.Authorization/Check')
     expect(refusals.at(-1)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'oauth.invalid_client' })
   })

@@ -17,7 +17,7 @@ const { introspectToken, mintToken } = TokenService.method
 const HEADING = 'Put Envoy in front of QScope'
 const SOCKET = '/run/qscope/grpc.sock'
 
-/** How Envoy reaches QScope, and what proves it. */
+/** How Envoy connects to QScope, and the entry of QSCOPE_TRUSTED_PROXIES for it. */
 const WAYS = [
   { way: 'over TLS', proxy: 'spiffe://mesh/edge', example: () => documentedExample(HEADING) },
   {
@@ -30,7 +30,7 @@ const WAYS = [
   },
 ]
 
-describe.skipIf(!hasEnvoy).each(WAYS)('QScope behind Envoy, which reaches it $way', ({ proxy, example }) => {
+describe.skipIf(!hasEnvoy).each(WAYS)('QScope behind Envoy, connected $way', ({ proxy, example }) => {
   const folder = suiteFolder()
   const socket = join(folder, 'grpc.sock')
   const pki = new ClientPki(folder)
@@ -38,7 +38,7 @@ describe.skipIf(!hasEnvoy).each(WAYS)('QScope behind Envoy, which reaches it $wa
   const named = (...names: readonly string[]) => ({ extensions: [`subjectAltName = ${names.join(',')}`] })
   const [serving, edge] = [pki.issue(root, named(...LOCAL_NAMES)), pki.issue(root, named('URI:spiffe://mesh/edge'))]
   const orders = pki.issue(root, named('DNS:orders.internal'))
-  // What Envoy writes without quotes.
+  // A name that Envoy does not quote in the header.
   const billing = pki.issue(root, { extensions: ['subjectAltName = @names', '[names]', 'URI.1 = https://b/?a=1;c,d'] })
   const intermediate = pki.intermediate(root)
   const leaf = pki.issue(intermediate, named('DNS:orders.internal'))
@@ -88,7 +88,7 @@ describe.skipIf(!hasEnvoy).each(WAYS)('QScope behind Envoy, which reaches it $wa
     return { client: { clientId: (await server.registerClient(wanted)).clientId } }
   }
 
-  it('proves clients by theirs, and binds what they get', async () => {
+  it('authenticates clients by their certificates, and binds tokens to them', async () => {
     for (const identity of [orders, distant]) {
       const { token } = await behind(identity).call(mintToken, await tlsClient())
       const bearer = token?.accessToken ?? ''
@@ -101,7 +101,7 @@ describe.skipIf(!hasEnvoy).each(WAYS)('QScope behind Envoy, which reaches it $wa
     }
   })
 
-  it('proves nobody by another certificate, by none, or by that of Envoy', async () => {
+  it('refuses clients with another certificate, without one, or with that of Envoy', async () => {
     const asEdge = await tlsClient('uri:spiffe://mesh/edge')
     for (const identity of [billing, null]) {
       for (const request of [await tlsClient(), asEdge]) {
@@ -110,19 +110,19 @@ describe.skipIf(!hasEnvoy).each(WAYS)('QScope behind Envoy, which reaches it $wa
     }
   })
 
-  it('proves nobody by headers of their own', async () => {
+  it('ignores certificate headers of clients', async () => {
     const request = await tlsClient()
     for (const metadata of [
       { 'x-forwarded-client-cert': `Cert="${urlEncoded(orders)}"` },
       { 'client-cert': byteSequence(orders) },
     ]) {
       expect((await refusalOf(behind(null).call(mintToken, request, { metadata }))).reason).toBe('OAUTH_INVALID_CLIENT')
-      // Nor do they take a certificate away.
+      // The headers do not replace the certificate of the connection, either.
       await behind(orders).call(mintToken, request, { metadata })
     }
   })
 
-  it('serves clients that prove themselves by a secret', async () => {
+  it('authenticates clients by a secret', async () => {
     const { client } = await server.registerClient({ scopes: ['a'] })
     for (const identity of [orders, null]) {
       expect((await behind(identity).call(mintToken, { client })).token?.scopes).toEqual(['a'])

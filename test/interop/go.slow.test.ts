@@ -37,9 +37,9 @@ describeCachingVerifier('Go', hasGo, {
 
 describe.skipIf(!hasGo)('the package for Go', () => {
   it(
-    'is formatted and vetted, and holds what its own tests say',
+    'passes gofmt, go vet and its own tests',
     async () => {
-      // It need not be on the path where `go` is.
+      // gofmt need not be on the path, even if `go` is.
       const root = (await run('go', ['env', 'GOROOT'])).trim()
       expect(await run(join(root, 'bin', 'gofmt'), ['-l', '.'], { cwd: SOURCE })).toBe('')
       await run('go', ['vet', './...'], { cwd: SOURCE })
@@ -49,10 +49,10 @@ describe.skipIf(!hasGo)('the package for Go', () => {
   )
 })
 
-/** Templates of buf as their users write them; `docs/clients.md` shows the second. */
+/** Templates of buf, as users write them. `docs/clients.md` shows the second one. */
 const MANAGED = Object.freeze([
   {
-    kind: 'managed mode as it comes',
+    kind: 'default managed mode',
     module: 'qscope.internal/client',
     out: '.',
     option: 'module=qscope.internal/client',
@@ -66,7 +66,7 @@ const MANAGED = Object.freeze([
     managed: '',
   },
   {
-    kind: "managed mode with a module's own prefix",
+    kind: 'managed mode with the prefix of the module',
     module: 'shop.example/orders',
     out: 'gen',
     option: 'paths=source_relative',
@@ -104,9 +104,9 @@ func main() {
 }
 `
 
-describe.skipIf(!hasGo)('stubs for Go of a module of its own', () => {
+describe.skipIf(!hasGo)('Go stubs in a separate module', () => {
   it.each(MANAGED)(
-    'are generated with $kind, and run beside the packages that they import',
+    'are generated with $kind, and run with the packages that they import',
     async ({ module, out, option, managed }) => {
       const folder = join(cacheFolder('go'), 'naive')
       rmSync(folder, { recursive: true, force: true })

@@ -52,7 +52,7 @@ describe.skipIf(!hasGrpcurl)('grpcurl', () => {
     expect(methods.toSorted()).toEqual(TokenService.methods.map(({ name }) => `${TOKENS}.${name}`).toSorted())
   })
 
-  it('describes who may call a method, and what its request holds', async () => {
+  it('describes the access rule of a method, and the fields of its request', async () => {
     const method = await grpcurl(server.address, 'describe', `${TOKENS}.RevokeTokens`)
     expect(method).toContain('rpc RevokeTokens ( .qscope.v1.RevokeTokensRequest )')
     expect(method).toMatch(/option \(\.qscope\.v1\.access\) = \{\s*permission: "qscope:tokens\.revoke"/)
@@ -87,7 +87,7 @@ describe.skipIf(!hasGrpcurl)('grpcurl', () => {
     expect(client).toMatchObject({ clientId: 'orders', type: 'CLIENT_TYPE_CONFIDENTIAL', enabled: true })
   })
 
-  it('shows the details of a refusal decoded', async () => {
+  it('decodes the details of a refusal', async () => {
     const wrong = { client: { ...inBody(), client_secret: 'wrong' } }
     const options = ['-H', 'x-ray-id: asked-with-grpcurl', '-format-error']
     const refused = grpcurl(...options, '-d', JSON.stringify(wrong), server.address, `${TOKENS}/MintToken`)
@@ -109,7 +109,7 @@ describe.skipIf(!hasGrpcurl)('grpcurl', () => {
     })
   })
 
-  it('waits on a stream until its deadline', async () => {
+  it('reads a stream until its deadline', async () => {
     const refused = grpcurl(
       '-max-time',
       '1',

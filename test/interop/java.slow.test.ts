@@ -16,7 +16,7 @@ const SOURCE = join(ROOT, 'clients', 'java')
 const TARGET = join(SOURCE, 'target')
 const CLASSES = [join(TARGET, 'classes'), join(TARGET, 'lib', '*')].join(delimiter)
 
-/** Once for all suites of this file. Generates the stubs and runs the tests of its own, too. */
+/** Runs once for all suites of this file. It also generates the stubs and runs the package's own tests. */
 const build = once(() => run('mvn', ['--quiet', '--batch-mode', '--no-transfer-progress', 'package'], { cwd: SOURCE }))
 
 describeTour('Java', hasJava, {
@@ -31,7 +31,7 @@ describeCachingVerifier('Java', hasJava, {
 })
 
 describe.skipIf(!hasJava)('the package for Java', () => {
-  it('was held against its own tests, which the build ran', () => {
+  it('has run its own tests during the build', () => {
     const reports = readdirSync(join(TARGET, 'surefire-reports')).filter((name) => name.endsWith('.xml'))
     expect(reports).toEqual([
       'TEST-internal.qscope.client.CachingRacesTest.xml',
@@ -64,9 +64,9 @@ public final class Program {
 }
 `
 
-describe.skipIf(!hasJava)('stubs for Java of a program of its own', () => {
+describe.skipIf(!hasJava)('Java stubs in a separate program', () => {
   it(
-    'are generated with protoc and its plugin alone, validation rules included, and run',
+    'are generated with only protoc and its plugin, including validation rules, and run',
     async () => {
       const folder = join(cacheFolder('java'), 'naive')
       rmSync(folder, { recursive: true, force: true })
@@ -76,7 +76,7 @@ describe.skipIf(!hasJava)('stubs for Java of a program of its own', () => {
       const files = readdirSync(join(own, 'qscope', 'v1')).map((name) => `qscope/v1/${name}`)
       const plugin = `--plugin=protoc-gen-grpc-java=${join(TARGET, 'protoc', 'protoc-gen-grpc-java')}`
       const to = [`--java_out=${sources}`, plugin, `--grpc-java_out=@generated=omit:${sources}`]
-      // As Maven's plugins do: the types that protoc knows of come with protobuf's library.
+      // Takes protobuf's own types from its library, as the plugins of Maven do.
       const known = join(folder, 'known')
       mkdirSync(known)
       const library = readdirSync(join(TARGET, 'lib')).find((name) => /^protobuf-java-\d/.test(name)) ?? ''
@@ -85,7 +85,7 @@ describe.skipIf(!hasJava)('stubs for Java of a program of its own', () => {
       await run(join(TARGET, 'protoc', 'protoc'), [...include, ...to, ...files, 'buf/validate/validate.proto'])
       writeFileSync(join(sources, 'Program.java'), USES_STUBS)
       const libraries = join(TARGET, 'lib', '*')
-      // The compiler finds the stubs that the program names, and those that they name.
+      // The compiler finds the stubs that the program imports, and those that they import.
       await run('javac', ['-cp', libraries, '-sourcepath', sources, '-d', classes, join(sources, 'Program.java')])
       const printed = await run('java', ['-cp', [classes, libraries].join(delimiter), 'Program'])
       expect(printed).toBe('true 3 qscope.v1.TokenService\n')

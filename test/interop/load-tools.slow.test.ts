@@ -19,7 +19,7 @@ if (H2LOAD === null) missing('h2load', 'calls in great number by h2load', 'insta
 const CALLS = scaled(50_000, 1_000)
 const CONNECTIONS = 8
 
-describe('programs that call in great number', () => {
+describe('load generators', () => {
   let database: FreshDatabase
   let server: TestServer
   let folder: string
@@ -39,13 +39,13 @@ describe('programs that call in great number', () => {
     await database.drop()
     rmSync(folder, { recursive: true, force: true })
   })
-  /** How many introspections have ended well. */
+  /** The number of successful introspections. */
   const succeeded = async () => {
     const labels = { service: 'qscope.v1.TokenService', method: 'IntrospectToken', code: 'OK' }
     return parseExposition((await server.telemetry.metrics()).text).value('qscope_calls_total', labels) ?? 0
   }
 
-  it.skipIf(GHZ === null)('get an answer to each call: ghz', async () => {
+  it.skipIf(GHZ === null)('get an answer to each call with ghz', async () => {
     const request = { client: { client_id: orders.clientId, client_secret: orders.clientSecret }, token }
     const amount = ['-n', `${CALLS}`, '-c', '32', '--connections', `${CONNECTIONS}`]
     const what = ['--insecure', '--call', 'qscope.v1.TokenService.IntrospectToken', '-d', JSON.stringify(request)]
@@ -54,7 +54,7 @@ describe('programs that call in great number', () => {
     expect(report.errorDistribution ?? {}).toEqual({})
   })
 
-  it.skipIf(H2LOAD === null)('get an answer to each call: h2load', async () => {
+  it.skipIf(H2LOAD === null)('get an answer to each call with h2load', async () => {
     const body = toBinary(
       IntrospectTokenRequestSchema,
       create(IntrospectTokenRequestSchema, { client: orders.client, token }),
@@ -69,7 +69,7 @@ describe('programs that call in great number', () => {
     const url = `http://${server.address}/qscope.v1.TokenService/IntrospectToken`
     const report = await run(H2LOAD ?? '', [...amount, ...headers, '-d', file, url])
     expect(report).toContain(`${CALLS} succeeded, 0 failed, 0 errored, 0 timeout`)
-    // It does not look at grpc-status.
+    // h2load does not read grpc-status.
     expect((await succeeded()) - before).toBe(CALLS)
   })
 })

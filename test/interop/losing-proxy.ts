@@ -3,21 +3,21 @@ import { type ChannelCredentials, Client, type handleUnaryCall, Server, status }
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { asIs, byteMethod, grpcPortOf, pathOf } from '../setup/grpc-servers.ts'
 
-/** Calls of other methods do not pass. */
+/** The methods whose calls are forwarded. Others are refused. */
 const METHODS = Object.freeze([TokenService.method.mintToken, TokenService.method.refreshToken])
 
 export type LosingProxy = Awaited<ReturnType<typeof startLosingProxy>>
 
 interface PassedCall {
   readonly method: DescMethodUnary
-  /** What a library says that sends a call again by itself (`grpc-previous-rpc-attempts`). */
+  /** The header `grpc-previous-rpc-attempts`, which a library sends with a retry. */
   readonly previousAttempts: string | undefined
   readonly answer: Buffer
 }
 
 /**
- * Stands between a server and its clients, and loses the first answer of each
- * method: the server has carried the call out, the client is told UNAVAILABLE.
+ * A proxy between a server and its clients that drops the first answer of each
+ * method: the server has executed the call, and the client receives UNAVAILABLE.
  */
 export async function startLosingProxy(address: string, channel: ChannelCredentials) {
   const upstream = new Client(address, channel)
@@ -46,7 +46,7 @@ export async function startLosingProxy(address: string, channel: ChannelCredenti
 
   return {
     address: `127.0.0.1:${port}`,
-    /** The calls of one method that the server answered, the first first. */
+    /** The calls of one method that the server answered, oldest first. */
     passed<M extends DescMethodUnary>(method: M) {
       return passed
         .filter((each) => each.method === method)

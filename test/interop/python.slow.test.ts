@@ -15,11 +15,11 @@ const hasPython = hasToolchain({
 const SOURCE = join(ROOT, 'clients', 'python')
 const ENVIRONMENT = join(cacheFolder('python'), 'environment')
 const PINNED = join(SOURCE, 'requirements.txt')
-/** Beside the environment: the versions that are in it. */
+/** The file in the environment with its installed versions. */
 const INSTALLED = join(ENVIRONMENT, 'installed.txt')
 const python = (...args: string[]) => run(join(ENVIRONMENT, 'bin', 'python'), args, { cwd: SOURCE })
 
-/** Of the pinned versions, made once for each set of them. */
+/** Installs the pinned versions, once for each set of them. */
 async function makeEnvironment(): Promise<void> {
   const wanted = readFileSync(PINNED, 'utf8')
   if (existsSync(INSTALLED) && readFileSync(INSTALLED, 'utf8') === wanted) return
@@ -28,10 +28,10 @@ async function makeEnvironment(): Promise<void> {
   writeFileSync(INSTALLED, wanted)
 }
 
-/** Once for all suites of this file. */
+/** Runs once for all suites of this file. */
 const build = once(async () => {
   await makeEnvironment()
-  // buf calls `python`, which is to be the environment's.
+  // buf must call the `python` of the environment.
   await generateStubs('python', { bin: join(ENVIRONMENT, 'bin') })
   await python('-m', 'pip', 'install', '--quiet', '--no-deps', '--no-build-isolation', '--force-reinstall', '.')
 })
@@ -46,9 +46,9 @@ describeCachingVerifier('Python', hasPython, {
 
 describe.skipIf(!hasPython)('the package for Python', () => {
   it(
-    'is formatted, linted and typed, and holds what its own tests say',
+    'passes ruff, mypy and its own tests',
     async () => {
-      // The cases of gRPC's interoperability tests are held to the same.
+      // Checks the programs of gRPC's interoperability tests, too.
       const checked = ['--config', 'pyproject.toml', '.', join(ROOT, 'test', 'grpc-interop', 'python')]
       await python('-m', 'ruff', 'format', '--check', ...checked)
       await python('-m', 'ruff', 'check', ...checked)
@@ -72,9 +72,9 @@ status = token_service_pb2.BatchMintTokensResult(status=status_pb2.Status(code=3
 print(rules.HasField("string"), status.code, token_service_pb2_grpc.TokenServiceStub.__name__)
 `
 
-describe.skipIf(!hasPython)('stubs for Python of a program of its own', () => {
+describe.skipIf(!hasPython)('Python stubs in a separate program', () => {
   it(
-    'are generated with grpcio-tools alone, validation rules included, and run',
+    'are generated with only grpcio-tools, including validation rules, and run',
     async () => {
       const folder = join(cacheFolder('python'), 'naive')
       rmSync(folder, { recursive: true, force: true })

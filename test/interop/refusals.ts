@@ -1,4 +1,4 @@
-/** What a client is to see of a refusal, in whatever language. */
+/** The expected parts of a refusal, for clients in all languages. */
 export interface ExpectedRefusal {
   readonly status: string
   readonly reason: string
@@ -29,7 +29,7 @@ const presentedToken: ExpectedRefusal = {
   metadata: { oauth_error: 'invalid_token', token: 'presented' },
 }
 
-/** The refusals that each tour provokes, by the step that prints them. */
+/** The refusals of each tour, by the step that prints them. */
 export const REFUSALS: Readonly<Record<string, ExpectedRefusal>> = Object.freeze({
   verify_unknown: presentedToken,
   verify_scope: {

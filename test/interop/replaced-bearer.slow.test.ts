@@ -15,11 +15,11 @@ import { documentedExample, placedExample } from './envoy-page.ts'
 
 const AUDIENCE = 'https://orders.example'
 const BOTH = Object.freeze({ scopes: ['orders.read'], audiences: [AUDIENCE, 'https://billing.example'] })
-/** What a route says, in the example of the page. */
+/** The context extensions of a route in the example of the page. */
 const EXTENSIONS = / +context_extensions:\n(?: +\w+: \S+\n)+/
 const { revokeToken } = TokenService.method
 
-/** The example, with what the page says of a route whose bearer tokens are replaced. */
+/** The example, with the page's context extensions of a route whose bearer tokens are replaced. */
 function configuration(): string {
   const example = documentedExample('Configure Envoy')
   expect(example).toMatch(EXTENSIONS)
@@ -31,7 +31,7 @@ describe.skipIf(!hasEnvoy)('a service behind an Envoy that replaces bearer token
   let server: TestServer
   let envoy: Envoy
   let client: Awaited<ReturnType<TestServer['registerClient']>>
-  /** The tokens that reached it. */
+  /** The tokens that reached the service. */
   const reached: string[] = []
   const service = createServer(({ headers }, response) => {
     reached.push(headers.authorization?.replace(/^Bearer /, '') ?? '')
@@ -73,7 +73,7 @@ describe.skipIf(!hasEnvoy)('a service behind an Envoy that replaces bearer token
     return offlineVerifier({ keys: grpcKeySet(channel), issuer: server.issuer, audience: AUDIENCE })
   }
 
-  it('never sees them, but a JWT that it can verify by itself', async () => {
+  it('receives a JWT that it can verify offline instead of the bearer token', async () => {
     const { accessToken } = await grantsOn(server).mint(client, BOTH)
     const { status, reached } = await send(accessToken)
     expect([status, reached.length]).toEqual([200, 1])
@@ -92,7 +92,7 @@ describe.skipIf(!hasEnvoy)('a service behind an Envoy that replaces bearer token
     expect(rvk).toContainEqual(expect.stringMatching(/^[\w-]{22}$/))
   })
 
-  it('is not reached once the bearer token was revoked', async () => {
+  it('receives no request with a revoked bearer token, and its JWT is revoked, too', async () => {
     const grants = grantsOn(server)
     const { accessToken } = await grants.mint(client, BOTH)
     const [value = ''] = (await send(accessToken)).reached

@@ -7,22 +7,22 @@ import { missing } from '../setup/requirement.ts'
 
 export const ROOT = resolve(import.meta.dirname, '..', '..')
 
-/** A build from nothing fetches packages and compiles gRPC; one that follows it takes seconds. */
+/** The first build fetches packages and compiles gRPC; later builds take seconds. */
 export const BUILD_MS = 600_000
 
 interface Wanted {
-  /** As `QSCOPE_TEST_REQUIRE` names it. */
+  /** The name in `QSCOPE_TEST_REQUIRE`. */
   readonly name: string
-  /** The suite that is skipped without. */
+  /** The suite that is skipped without this toolchain. */
   readonly suite: string
-  /** Each must be installed. */
+  /** The required programs. */
   readonly programs: readonly string[]
-  /** Asks the first program for its version. */
+  /** The arguments that make the first program print its version. */
   readonly version: readonly string[]
   readonly atLeast: readonly [major: number, minor: number]
 }
 
-/** Whether what builds and runs a client is installed; if not, it is said by name what is missing. */
+/** Whether the toolchain of a client is installed. Reports by name what is missing. */
 export function hasToolchain({ name, suite, programs, version, atLeast: [major, minor] }: Wanted): boolean {
   const wanted = `${programs.join(' and ')}, ${name} ${major}.${minor} or newer`
   const [first = ''] = programs
@@ -38,7 +38,7 @@ export function hasToolchain({ name, suite, programs, version, atLeast: [major, 
   return isEnough
 }
 
-/** A folder that stays between runs, and is in nobody's way. */
+/** A folder below `.cache`, which is kept between runs. */
 export function cacheFolder(name: string): string {
   const folder = join(ROOT, '.cache', 'interop', name)
   mkdirSync(folder, { recursive: true })
@@ -52,7 +52,7 @@ export interface RunOptions {
   readonly bin?: string
 }
 
-/** Runs a program to its end; one that fails throws what it said. */
+/** Runs a program to its end; throws its output if it fails. */
 export async function run(program: string, args: readonly string[], { cwd = ROOT, bin }: RunOptions = {}) {
   try {
     const options = { cwd, env: environment(bin), maxBuffer: 64 * 1024 * 1024 }
@@ -65,7 +65,7 @@ export async function run(program: string, args: readonly string[], { cwd = ROOT
 
 function environment(bin?: string): NodeJS.ProcessEnv {
   const path = process.env['PATH'] ?? ''
-  // Go takes its versions from the committed files alone.
+  // Go takes its versions only from the committed files.
   const GOFLAGS = '-mod=readonly -buildvcs=false'
   return { ...process.env, GOFLAGS, PATH: bin === undefined ? path : bin + delimiter + path }
 }
@@ -76,7 +76,7 @@ export async function generateStubs(language: string, options: RunOptions = {}):
   await run(buf, ['generate', '--template', `clients/${language}/buf.gen.yaml`], options)
 }
 
-/** What is done at the first call, and waited for at all. */
+/** A function that does the work at its first call, and returns the same promise at each call. */
 export function once<T>(work: () => Promise<T>): () => Promise<T> {
   let done: Promise<T> | null = null
   return () => {

@@ -18,8 +18,8 @@ export const BILLING = 'https://billing.internal'
 export type TourServer = Awaited<ReturnType<typeof startTourServer>>
 
 /**
- * A server with TLS, all the clients of a tour registered, and a place in front
- * of it where answers get lost. `settings` is the file that the tour is given.
+ * A server with TLS, all clients of a tour registered, and a proxy in front
+ * of it that drops answers. `settingsFile` is the file of settings for the tour.
  */
 export async function startTourServer(folder: string, issuers: Awaited<ReturnType<typeof trustedIssuers>>) {
   const ca = certificateAuthority(folder, 'ca')
@@ -80,7 +80,7 @@ export async function startTourServer(folder: string, issuers: Awaited<ReturnTyp
   }
 }
 
-/** A client that a platform knows, each of whose tokens is good for one call; the first one is in the file. */
+/** A federated client with single-use tokens of its platform; the first token is in the file. */
 async function namedWorkload(server: TestServer, file: string) {
   const platform = await jwtPlatform(server, { singleUse: true })
   const { clientId, assertion } = await workload(server, platform)

@@ -7,10 +7,10 @@ import { type ExpectedRefusal, REFUSALS } from './refusals.ts'
 import { BUILD_MS } from './toolchain.ts'
 import { BILLING, ISSUER, startTourServer, type TourServer, WAREHOUSE } from './tour-server.ts'
 
-/** What a step of a tour printed. */
+/** The output of a step of a tour. */
 type Told = Readonly<Record<string, unknown>>
 
-/** A client of another language. */
+/** A client in another language. */
 export interface TourProgram {
   build(): Promise<unknown>
   /** Runs it with a file of settings; resolves to its standard output. */
@@ -18,8 +18,8 @@ export interface TourProgram {
 }
 
 /**
- * Lets a client of another language take its tour through a real server, and
- * compares what it printed with what the server knows.
+ * Runs the tour of a client in another language with a real server, and
+ * compares its output with the state of the server.
  */
 export function describeTour(language: string, isPossible: boolean, program: TourProgram): void {
   describe.skipIf(!isPossible)(`a client in ${language}`, async () => {
@@ -54,7 +54,7 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       return events.map(({ eventType }) => eventType)
     }
 
-    it('mints one token for all that ask at once', async () => {
+    it('mints one token for concurrent callers', async () => {
       const told = step('reuse')
       expect(told).toMatchObject({ callers: 50, different_tokens: 1, token_type: 'Bearer' })
       expect(told['expires_in']).toSatisfy(isSpan(300))
@@ -65,15 +65,15 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
 
     it.each([
       ['', 'renewal'],
-      [', with the token that its platform has put into its file by then', 'federated_renewal'],
-    ])('mints again before its token ends%s', (_, renewal) => {
+      [', with the next token in the file of its platform', 'federated_renewal'],
+    ])('mints again before its token expires%s', (_, renewal) => {
       const [first, second] = step(renewal)['token_ids'] as string[]
       expect(first).toMatch(/^[0-9a-f-]{36}$/)
       expect(second).toMatch(/^[0-9a-f-]{36}$/)
       expect(second).not.toBe(first)
     })
 
-    it('tells the results of a batch apart', async () => {
+    it('reads the result of each request of a batch', async () => {
       const [first, refused, last] = step('batch_mint')['results'] as Told[]
       expect((await claimsOf(first ?? {}))?.scopes).toEqual(['orders.read'])
       expect((await claimsOf(last ?? {}))?.scopes).toEqual(['orders.write'])
@@ -86,7 +86,7 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(await eventsOf('batch_mint')).toEqual(['token.issued', 'token.issued'])
     })
 
-    it('reads what a token says, by verification and introspection', () => {
+    it('reads the claims of a token by verification and introspection', () => {
       const claims = {
         client_id: 'orders',
         subject: 'orders',
@@ -102,12 +102,12 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(step('batch_introspect')['active']).toEqual([true, false, true])
     })
 
-    it('proves itself by a certificate, to which its token is bound', () => {
+    it('authenticates by a certificate, and gets a token bound to it', () => {
       const bound = { client_id: 'courier', audiences: [WAREHOUSE], x5t_s256: tour().courierThumbprint }
       expect(step('certificate')).toMatchObject(bound)
     })
 
-    it('signs users in with codes, which are spent once', async () => {
+    it('redeems an authorization code once, and loses its tokens by reuse of the code', async () => {
       const told = step('code')
       expect(told).toMatchObject({ scopes: ['orders.read', 'orders.write'], audiences: [WAREHOUSE] })
       expect(told['refresh_token']).toMatch(/^qrt_/)
@@ -116,7 +116,7 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(await eventsOf('code_reuse')).toContain('authorization_code.reused')
     })
 
-    it('rotates refresh tokens, and gets the same answer to the same call', async () => {
+    it('rotates refresh tokens, and gets the same answer to a repeated call', async () => {
       const [second, repeated, narrowed] = [step('refresh'), step('refresh_replay'), step('refresh_narrowed')]
       expect(second['access_token']).toMatch(/^qat_/)
       expect(second['refresh_token']).toMatch(/^qrt_/)
@@ -126,13 +126,13 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(narrowed['refresh_token']).not.toBe(second['refresh_token'])
     })
 
-    it('loses the whole family with a refresh token that is used after its successor', async () => {
+    it('loses its tokens when it uses a refresh token after its successor', async () => {
       expect(step('refresh_reused')).toMatchObject({ active: false })
       expect(await claimsOf(step('refresh_narrowed'))).toBeUndefined()
       expect(await eventsOf('refresh_reuse')).toContain('refresh_token.reused')
     })
 
-    it('learns on a stream what the user decided', async () => {
+    it('receives the decision of the user on a stream', async () => {
       const named = (...states: string[]) => states.map((state) => `DEVICE_AUTHORIZATION_STATE_${state}`)
       const watched = step('device_watch')
       expect(watched['states']).toEqual(named('PENDING', 'APPROVED'))
@@ -142,13 +142,13 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(step('device_denied')['states']).toEqual(named('PENDING', 'DENIED'))
     })
 
-    it('polls for the decision, and is told how long to wait', async () => {
+    it('polls for the decision, and receives the interval to wait', async () => {
       expect(step('device_pending')['retry_after']).toBe(5)
       expect(step('device_slow_down')['retry_after']).toBe(10)
       expect((await claimsOf(step('device_poll')))?.scopes).toEqual(['orders.read'])
     })
 
-    it("exchanges a user's token for one to call the next service with", async () => {
+    it('exchanges a token of a user for one to call another service', async () => {
       const told = step('exchange')
       expect(told).toMatchObject({
         client_id: 'warehouse',
@@ -161,12 +161,12 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(await eventsOf('exchange')).toContain('token.exchanged')
     })
 
-    it("exchanges the platform's word for a token", async () => {
+    it('exchanges an assertion of the platform for a token', async () => {
       const claims = await claimsOf(step('assertion'))
       expect(claims).toMatchObject({ clientId: 'orders', scopes: ['orders.read', 'orders.write'] })
     })
 
-    it('verifies JWT access tokens offline, and only those meant for it', async () => {
+    it('verifies JWT access tokens offline, and refuses those for another audience or of another issuer', async () => {
       const told = step('offline')
       expect(told).toMatchObject({ issuer: ISSUER, subject: 'reports', client_id: 'reports', scope: 'orders.read' })
       expect(told['audiences']).toEqual([WAREHOUSE])
@@ -174,13 +174,13 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(step('offline_refused')['refused']).toEqual(['tampered', 'foreign_issuer', 'foreign_audience'])
     })
 
-    it('judges the tokens of the common table as VerifyToken and every other offline verifier do', () => {
+    it('verifies the tokens of the common table with the expected results', () => {
       const expected = tour().verifierCases.map(({ name, expected }) => [name, expected])
       expect(expected.length).toBeGreaterThan(200)
       expect(step('verifier_cases')['verdicts']).toEqual(Object.fromEntries(expected))
     })
 
-    it('revokes its own tokens from the next call on', () => {
+    it('revokes its own token, which is inactive from the next call on', () => {
       expect(step('revoke')).toMatchObject({ before: true, after: false })
     })
 
@@ -198,25 +198,28 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(pages).toBeGreaterThanOrEqual(Math.ceil(ids.length / 2))
     })
 
-    it('sends its ray id, and gets it back in the header of the answer', () => {
+    it('sends its ray id, and receives it in a header of the response', () => {
       expect(step('header')['x_ray_id']).toEqual([`${tour().rayPrefix}wrong_secret`])
     })
 
-    it.each(Object.entries(REFUSALS))('knows what to do about %s', (name, expected: ExpectedRefusal) => {
-      const { metadata = {}, violations = [], ray = name, ...rest } = expected
-      const told = step(name)
-      expect(told).toMatchObject({ ...rest, violations, ray_id: `${tour().rayPrefix}${ray}` })
-      expect(told['metadata']).toEqual(metadata)
-    })
+    it.each(Object.entries(REFUSALS))(
+      'reads the details and the remedy of the refusal %s',
+      (name, expected: ExpectedRefusal) => {
+        const { metadata = {}, violations = [], ray = name, ...rest } = expected
+        const told = step(name)
+        expect(told).toMatchObject({ ...rest, violations, ray_id: `${tour().rayPrefix}${ray}` })
+        expect(told['metadata']).toEqual(metadata)
+      },
+    )
 
     it.each([
       ['deadline', 'DEADLINE_EXCEEDED'],
       ['cancelled', 'CANCELLED'],
-    ])('finds no reason in a status that the transport made: %s', (name, status) => {
+    ])('finds no reason in a status from the transport: %s', (name, status) => {
       expect(step(name)).toMatchObject({ status, reason: '', ray_id: '', remedy: 'find_out' })
     })
 
-    it('has its library mint again when the answer was lost', () => {
+    it('retries a mint in its library when the answer was lost', () => {
       const [lost, second, ...more] = tour().proxy.passed(TokenService.method.mintToken)
       expect(lost?.previousAttempts).toBeUndefined()
       expect(second?.previousAttempts).toBe('1')
@@ -224,7 +227,7 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(step('mint_lost')['token_id']).toBe(second?.answer.token?.tokenId)
     })
 
-    it('repeats a refresh by hand when the answer was lost, and gets that very answer', () => {
+    it('repeats a refresh itself when the answer was lost, and gets the lost answer', () => {
       const [lost, second, ...more] = tour().proxy.passed(TokenService.method.refreshToken)
       expect([lost?.previousAttempts, second?.previousAttempts]).toEqual([undefined, undefined])
       expect(more).toEqual([])

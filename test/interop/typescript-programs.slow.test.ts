@@ -44,7 +44,7 @@ describe.each(['typescript-grpc-js', 'typescript-connect'])('the program %s', (n
     })
   const service = () => server().registerClient({ scopes: ['orders.read', 'orders.write'] })
 
-  it('mints one token for many callers, and verifies it', async () => {
+  it('mints one token for concurrent callers, and verifies it', async () => {
     const client = await service()
     const minted = await run(environment(client), 'mint', 'orders.read')
     expect(minted).toMatchObject({ code: 0, answer: { scopes: ['orders.read'], tokensMinted: 1 } })
@@ -55,7 +55,7 @@ describe.each(['typescript-grpc-js', 'typescript-connect'])('the program %s', (n
     })
   })
 
-  it('refreshes, and keeps the successor for the next time', async () => {
+  it('refreshes, and saves the new refresh token for the next run', async () => {
     const grants = grantsOn(server())
     const client = await grants.webClient()
     const { refreshToken } = await grants.signIn(client)
@@ -69,7 +69,7 @@ describe.each(['typescript-grpc-js', 'typescript-connect'])('the program %s', (n
     expect(readFileSync(file, 'utf8')).not.toBe(refreshToken)
   })
 
-  it('shows a user code, and has the tokens when the user consents', async () => {
+  it('shows a user code, and prints the tokens after the user consents', async () => {
     const grants = grantsOn(server())
     const { clientId } = await grants.deviceClient()
     const program = [join(installed.folder, name, 'src', 'main.ts'), 'device', 'orders.read']
@@ -89,7 +89,7 @@ describe.each(['typescript-grpc-js', 'typescript-connect'])('the program %s', (n
     expect(JSON.parse(await printed.promise)).toMatchObject({ state: 'approved', scopes: ['orders.read'] })
   })
 
-  it('says by reason what to do about a refusal', async () => {
+  it('prints the reason of a refusal, and the advice for it', async () => {
     const client = await service()
     const greedy = await run(environment(client), 'mint', 'orders.delete')
     expect(greedy).toMatchObject({ code: 1, answer: { reason: 'OAUTH_INVALID_SCOPE', status: 'INVALID_ARGUMENT' } })
@@ -99,7 +99,7 @@ describe.each(['typescript-grpc-js', 'typescript-connect'])('the program %s', (n
     expect(guessing.answer['rayId']).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  it('tells a server that is away from one that refuses', async () => {
+  it('prints UNAVAILABLE without a reason when the server is unreachable', async () => {
     const proxy = await startNetworkProxy(server().address)
     proxy.down()
     const away = await run(environment(await service(), proxy.address), 'mint')
@@ -107,7 +107,7 @@ describe.each(['typescript-grpc-js', 'typescript-connect'])('the program %s', (n
     await proxy.up()
   })
 
-  it('speaks TLS unless plaintext is asked for', async () => {
+  it('uses TLS unless QSCOPE_PLAINTEXT is set', async () => {
     const { QSCOPE_PLAINTEXT, ...secure } = environment(await service())
     expect(QSCOPE_PLAINTEXT).toBe('1')
     expect((await run(secure, 'mint')).code).not.toBe(0)

@@ -67,7 +67,7 @@ describe.each(CHANNELS)('a generated client over $transport', ({ open }) => {
     })
   })
 
-  it('mints a batch, each judged on its own', async () => {
+  it('mints a batch with a result for each request', async () => {
     const { unary } = given()
     const { client } = await service({ config: JWT })
     const requests = [{ scopes: ['orders.read'] }, { scopes: ['orders.delete'] }]
@@ -77,7 +77,7 @@ describe.each(CHANNELS)('a generated client over $transport', ({ open }) => {
     expect(results[1]?.result.value).toMatchObject({ code: 3 })
   })
 
-  it('exchanges a code, refreshes, replays a refresh, and is found out when it reuses one', async () => {
+  it('exchanges a code, refreshes, replays a refresh, and is refused for reuse of a refresh token', async () => {
     const context = given()
     const { unary, grants } = context
     const { client, clientId } = await grants.webClient()
@@ -97,7 +97,7 @@ describe.each(CHANNELS)('a generated client over $transport', ({ open }) => {
     expect(await grants.isActive(refreshed?.accessToken ?? '')).toBe(false)
   })
 
-  it('exchanges a token for one to call the next service with', async () => {
+  it('exchanges a token for one to call another service', async () => {
     const { unary, grants } = given()
     const [front, back] = [await service(), await service()]
     const subjectToken = (await grants.mint(front)).accessToken
@@ -124,7 +124,7 @@ describe.each(CHANNELS)('a generated client over $transport', ({ open }) => {
     expect(forged).toMatchObject({ status: 'FAILED_PRECONDITION', reason: 'OAUTH_INVALID_GRANT' })
   })
 
-  it('polls for a device authorization, at the pace it is told', async () => {
+  it('receives the poll interval of a device authorization, and redeems it once', async () => {
     const { unary, grants } = given()
     const { client } = await grants.deviceClient()
     const started = await unary(devices.startDeviceAuthorization, { client })

@@ -10,7 +10,7 @@ function outerClass(file: string): string {
   return `${words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}Proto`
 }
 
-it.each(readdirSync(FOLDER))('%s names its generated code as docs/decisions/0023 says, for good', (file) => {
+it.each(readdirSync(FOLDER))('%s has the language options of docs/decisions/0023', (file) => {
   const options = readFileSync(join(FOLDER, file), 'utf8').match(/^option .*$/gm)
   expect(options).toEqual([
     'option csharp_namespace = "QScope.V1";',

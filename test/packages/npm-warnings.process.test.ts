@@ -12,7 +12,7 @@ const { devEngines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8
 const OLDEST = Number(/^>=(\d+)$/.exec(devEngines.runtime.version)?.[1])
 const folder = folderOfNode(OLDEST)
 
-/** Where on the path the Node of a major version is; `null`: nowhere. */
+/** The folder on the path with the Node of a major version; `null` if there is none. */
 function folderOfNode(major: number): string | null {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
   const isThere = (each: string) => {
@@ -27,13 +27,13 @@ function folderOfNode(major: number): string | null {
 
 if (folder === null) missing('node20', 'npm on the oldest Node', `there is no node ${OLDEST} on the path`)
 
-it('README.md names the Node that npm needs, and package.json has npm insist on it', () => {
+it('README.md names the required Node, and package.json makes npm fail with an older one', () => {
   expect(readFileSync(join(ROOT, 'README.md'), 'utf8')).toContain(`You need Node ${OLDEST} or newer and npm`)
   expect(devEngines.runtime).toEqual({ name: 'node', version: `>=${OLDEST}`, onFail: 'error' })
 })
 
 it.skipIf(folder === null)(
-  'npm ci on that Node warns of nothing',
+  'npm ci with the oldest Node prints no warning',
   async () => {
     const directory = await temporaryDirectory()
     for (const name of ['package.json', 'package-lock.json', '.npmrc']) cpSync(join(ROOT, name), join(directory, name))

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import type { Query, RecordedStatement } from '../../src/stores/sql/core/dialect.ts'
 import { KeyedUpdate } from '../../src/stores/sql/core/keyed-update.ts'
 import { kyselyOver } from '../../src/stores/sql/core/kysely.ts'
-import { InsertStatements } from '../../src/stores/sql/core/prepared-statement.ts'
+import { RowInserts } from '../../src/stores/sql/core/prepared-statement.ts'
 import { sqliteKysely } from '../../src/stores/sql/dialects/sqlite/embedded-dialect.ts'
 import { CombinedStatements } from '../../src/stores/sql/server/combined-statements.ts'
 
@@ -18,7 +18,7 @@ const db = kyselyOver<{ things: Thing }>(sqliteKysely, { execute: async () => ({
 
 /** The statements as one call records them; each call has compiled them by itself. */
 class Recorder {
-  readonly #inserts = new InsertStatements<Thing>(
+  readonly #inserts = new RowInserts<Thing>(
     (rows) => db.insertInto('things').values(rows).compile(),
     ({ id }) => `things ${id}`,
   )

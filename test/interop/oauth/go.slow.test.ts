@@ -26,7 +26,7 @@ describe.skipIf(!hasGo)('golang.org/x/oauth2 and the STS credentials of gRPC', (
     running = await startOAuthServer(folder, await trustedIssuers(folder))
     await build
     const settings = await settingsFor(running, folder, 'go')
-    // The STS credentials trust what the machine trusts.
+    // The STS credentials trust the CAs of the machine.
     got = JSON.parse(await run('env', [`SSL_CERT_FILE=${running.ca.certFile}`, PROGRAM, settings]))
   }, BUILD_MS)
   afterAll(() => running.stop())
@@ -37,7 +37,7 @@ describe.skipIf(!hasGo)('golang.org/x/oauth2 and the STS credentials of gRPC', (
     expect(claims).toMatchObject({ clientId: 'orders', audiences: [WAREHOUSE] })
   })
 
-  it('mint with a certificate, which the token is bound to', async () => {
+  it('mint a token bound to their certificate', async () => {
     const claims = await running.grants.claimsOf(got['certificate']?.['access_token'] ?? '')
     expect(claims?.confirmation?.x5tS256).toBe(running.courierIdentity.thumbprint)
   })
@@ -54,7 +54,7 @@ describe.skipIf(!hasGo)('golang.org/x/oauth2 and the STS credentials of gRPC', (
     expect(claims?.actor?.subject).toBe('warehouse')
   })
 
-  it('are told why they are refused', () => {
+  it('receive the error code and the status of a refusal', () => {
     expect(got['wrong']).toEqual({ error: 'invalid_client', status: 401 })
   })
 })

@@ -31,7 +31,7 @@ describe.skipIf(!hasJava)('the OAuth SDK of Nimbus', () => {
 
   const claimsOf = (name: string) => running.grants.claimsOf(String(got[name]?.['access_token']))
 
-  it('finds the server by its issuer, and mints for a resource', async () => {
+  it('discovers the server from its issuer, and mints for a resource', async () => {
     expect(got['basic']).toMatchObject({ token_type: 'Bearer', scope: 'orders.read' })
     expect(await claimsOf('basic')).toMatchObject({ clientId: 'orders', audiences: [WAREHOUSE] })
   })
@@ -52,7 +52,7 @@ describe.skipIf(!hasJava)('the OAuth SDK of Nimbus', () => {
     expect([got['revocation'], got['revoked']]).toEqual([200, { active: false }])
   })
 
-  it('is told why it is refused', () => {
+  it('receives the error code of a refusal', () => {
     expect(got['wrong']).toBe('invalid_client')
   })
 })

@@ -13,8 +13,8 @@ export const BILLING = 'https://billing.internal'
 export type OAuthServer = Awaited<ReturnType<typeof startOAuthServer>>
 
 /**
- * A server whose issuer is where its HTTP port is, over TLS, with a client for each
- * grant and each way to prove one: what a library of OAuth finds by discovery.
+ * A server with TLS whose issuer is the URL of its HTTP port, with a client for each
+ * grant and each authentication method, for OAuth libraries that use discovery.
  */
 export async function startOAuthServer(folder: string, issuers: Awaited<ReturnType<typeof trustedIssuers>>) {
   const ca = certificateAuthority(folder, 'ca')
@@ -36,7 +36,7 @@ export async function startOAuthServer(folder: string, issuers: Awaited<ReturnTy
   const robotKey = signingPair('ES256')
   const scopes = ['orders.read', 'orders.write']
   const clients = {
-    /** By its secret; an assertion of the cluster stands for it, too. */
+    /** Authenticates by a secret; assertions of the cluster are exchanged for its tokens, too. */
     orders: await server.registerClient({
       clientId: 'orders',
       grantTypes: [GrantType.CLIENT_CREDENTIALS, GrantType.JWT_BEARER],
@@ -57,14 +57,14 @@ export async function startOAuthServer(folder: string, issuers: Awaited<ReturnTy
       audiences: [WAREHOUSE],
       config: { accessTokenFormat: AccessTokenFormat.JWT },
     }),
-    /** By its key. */
+    /** Authenticates by a private key. */
     robot: await server.registerClient({
       clientId: 'robot',
       scopes,
       authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,
       jwks: jwksOf(robotKey),
     }),
-    /** By its certificate. */
+    /** Authenticates by a certificate. */
     courier: await server.registerClient({
       clientId: 'courier',
       scopes,
@@ -85,7 +85,7 @@ export async function startOAuthServer(folder: string, issuers: Awaited<ReturnTy
     clients,
     robotKey,
     courierIdentity,
-    /** An assertion of the cluster, which stands for `orders`. */
+    /** An assertion of the cluster that is exchanged for a token of `orders`. */
     assertion: () =>
       signed(issuers.cluster, {
         iss: CLUSTER,

@@ -44,7 +44,7 @@ async function introspect(clientId: string, authentication: oauth.ClientAuth, to
 }
 
 describe('oauth4webapi', () => {
-  it('mints with the secret, either way, and with a key', async () => {
+  it('mints with the secret in Basic or the form, and with a key', async () => {
     const { orders } = running.clients
     for (const authentication of [secretOf(orders), oauth.ClientSecretPost(orders.clientSecret)]) {
       const minted = await mint('orders', authentication, { scope: 'orders.read', resource: WAREHOUSE })
@@ -65,7 +65,7 @@ describe('oauth4webapi', () => {
     expect((await running.grants.claimsOf(access_token))?.confirmation?.x5tS256).toBe(thumbprint)
   })
 
-  it('introspects, and verifies the answer that is signed', async () => {
+  it('introspects, and verifies a signed response', async () => {
     const { orders } = running.clients
     const { access_token } = await mint('orders', secretOf(orders))
     const plain = await introspect('orders', secretOf(orders), access_token)
@@ -79,7 +79,7 @@ describe('oauth4webapi', () => {
     expect(over.told).toEqual({ active: false })
   })
 
-  it('verifies a JWT access token of the audience, and no signed introspection in its place', async () => {
+  it('verifies a JWT access token of the audience, and refuses a signed introspection response as one', async () => {
     const { reports } = running.clients
     const { access_token } = await mint('reports', secretOf(reports), { audience: WAREHOUSE })
     const bearing = (token: string) => new Request(WAREHOUSE, { headers: { authorization: `Bearer ${token}` } })
@@ -139,7 +139,7 @@ describe('oauth4webapi', () => {
     expect(vouched.scope).toBe('orders.read orders.write')
   })
 
-  it('is told the error where the secret was posted, and the challenge where it was Basic', async () => {
+  it('receives the error code of a refused form, and the challenge of a refused Basic authentication', async () => {
     await expect(mint('orders', oauth.ClientSecretPost('wrong'))).rejects.toMatchObject({
       error: 'invalid_client',
       status: 401,

@@ -18,7 +18,7 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
-/** As the library finds the server: by its issuer alone. */
+/** Discovers the server from its issuer, as an application would. */
 async function discover(
   clientId: string,
   authentication: client.ClientAuth,
@@ -89,7 +89,7 @@ describe('openid-client', () => {
     await expect(again).rejects.toMatchObject({ error: 'invalid_grant', status: 400 })
   })
 
-  it('polls for a device, of a public client, until the user has decided', async () => {
+  it('polls a device authorization of a public client until the user has decided', async () => {
     const config = await discover('television', client.None())
     const started = await client.initiateDeviceAuthorization(config, { scope: 'orders.read' })
     const polling = client.pollDeviceAuthorizationGrant(config, started)
@@ -119,7 +119,7 @@ describe('openid-client', () => {
     expect(vouched.scope).toBe('orders.read orders.write')
   })
 
-  it('is told what was refused, in its own words', async () => {
+  it('receives the error code, the status and the description of a refusal', async () => {
     const config = await withSecret(running.clients.orders, true)
     await expect(client.clientCredentialsGrant(config, { scope: 'orders.burn' })).rejects.toMatchObject({
       error: 'invalid_scope',

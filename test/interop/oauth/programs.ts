@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { REDIRECT_URI } from '../../setup/grants.ts'
 import { BILLING, type OAuthServer, WAREHOUSE } from './oauth-server.ts'
 
-/** What a program in another language is given: a file. Each has a code of its own to redeem. */
+/** Writes the file of settings for a program in another language, with a code to redeem. */
 export async function settingsFor(running: OAuthServer, folder: string, name: string): Promise<string> {
   const { clients, courierIdentity, ca, issuer, grants } = running
   const own = join(folder, name)

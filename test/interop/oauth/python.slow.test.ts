@@ -18,7 +18,7 @@ const SOURCE = join(import.meta.dirname, 'python')
 const ENVIRONMENT = join(cacheFolder('oauth-python'), 'environment')
 const PYTHON = join(ENVIRONMENT, 'bin', 'python')
 
-/** Of the pinned versions, made once for each set of them. */
+/** Installs the pinned versions, once for each set of them. */
 async function makeEnvironment(): Promise<void> {
   const pinned = join(SOURCE, 'requirements.txt')
   const installed = join(ENVIRONMENT, 'installed.txt')
@@ -55,7 +55,7 @@ describe.skipIf(!hasPython)('Authlib and requests-oauthlib', () => {
     expect(await claimsOf(got.authlib['private_key_jwt'])).toMatchObject({ clientId: 'robot' })
   })
 
-  it('Authlib mints with a certificate, which the token is bound to', async () => {
+  it('Authlib mints a token bound to its certificate', async () => {
     const claims = await claimsOf(got.authlib['tls_client_auth'])
     expect(claims?.confirmation?.x5tS256).toBe(running.courierIdentity.thumbprint)
   })
@@ -70,7 +70,7 @@ describe.skipIf(!hasPython)('Authlib and requests-oauthlib', () => {
     expect(got.authlib['revoked']).toEqual({ active: false })
   })
 
-  it('Authlib is told why it is refused', () => {
+  it('Authlib receives the error code of a refusal', () => {
     expect(got.authlib['wrong']).toBe('invalid_client')
   })
 
@@ -78,7 +78,7 @@ describe.skipIf(!hasPython)('Authlib and requests-oauthlib', () => {
     expect(await claimsOf(got.requests_oauthlib[how])).toMatchObject({ clientId: 'orders', scopes: ['orders.read'] })
   })
 
-  it('requests-oauthlib is told why it is refused', () => {
+  it('requests-oauthlib receives the description of a refusal', () => {
     expect(got.requests_oauthlib['refused']).toContain('orders.burn')
   })
 })

@@ -1,15 +1,15 @@
 import { Agent, request } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 
-/** What a connection is made with. */
+/** The CA and the certificate of a connection. */
 export interface Trust {
   readonly ca: Buffer
-  /** Shown to the server. */
+  /** The client certificate. */
   readonly cert?: Buffer
   readonly key?: Buffer
 }
 
-/** What libraries ask of a `fetch` of their caller's. */
+/** The options that libraries pass to a custom `fetch`. */
 interface FetchOptions {
   readonly method?: string
   readonly headers?: Record<string, string>
@@ -17,7 +17,7 @@ interface FetchOptions {
   readonly signal?: AbortSignal
 }
 
-/** A `fetch` that trusts one CA, and may show a certificate, which the one of Node cannot be told. */
+/** A `fetch` with a CA and a client certificate, which the one of Node does not support. */
 export function trustingFetch(trust: Trust) {
   const agent = new Agent({ ...trust, keepAlive: false })
   return async (url: string | URL, { method = 'GET', headers = {}, body }: FetchOptions = {}): Promise<Response> => {

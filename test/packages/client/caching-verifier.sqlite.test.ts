@@ -11,7 +11,7 @@ import { CHANNELS, givenServer } from './given.ts'
 import { startNetworkProxy } from './network-proxy.ts'
 
 const AUDIENCE = 'https://warehouse.internal'
-/** The least that a verifier takes. */
+/** The shortest bound that a verifier accepts. */
 const BOUND_MS = 1_000
 const server = givenServer()
 
@@ -22,7 +22,7 @@ const FORMATS = [
 
 const CASES = CHANNELS.flatMap((channel) => FORMATS.map((format) => ({ ...channel, ...format })))
 
-describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, config, issuer, questions }) => {
+describe.each(CASES)('a caching verifier of $tokens, over $transport', ({ open, config, issuer, questions }) => {
   const given = async ({ boundMs = 10_000, wrap = (channel: Channel) => channel } = {}) => {
     const grants = grantsOn(server())
     const audience = server().unique(`${AUDIENCE}/`)
@@ -44,7 +44,7 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
       verifier,
       mint,
       verify: (value: string) => verifier.verify({ value, certificate: null }),
-      /** How many questions the server was asked. */
+      /** The number of verifications that the server was asked for. */
       asked: () =>
         server()
           .lines.slice(from)
@@ -53,7 +53,7 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
     }
   }
 
-  it('asks about a token once at most, until it is revoked', async () => {
+  it('asks about a token at most once, until it is revoked', async () => {
     const { mint, verify, asked, revoke, client } = await given()
     const [token, other] = [await mint(), await mint()]
     for (let n = 0; n < 50; n += 1) expect(await verify(token)).toMatchObject({ clientId: client.clientId })
@@ -65,7 +65,7 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
     expect(asked()).toBe(2 * questions + 1)
   })
 
-  it('refuses the tokens of a client that is disabled, and takes them once it is enabled', async () => {
+  it('refuses the tokens of a disabled client, and accepts them again when the client is enabled', async () => {
     const { mint, verify, client } = await given()
     const token = await mint()
     const bearer = { bearer: server().admin.token }
@@ -78,7 +78,7 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
     }
   })
 
-  it('refuses what a reused refresh token brought down', async () => {
+  it('refuses an access token that was revoked because its refresh token was reused', async () => {
     const { grants, audience, verify } = await given()
     const client = await grants.webClient({
       audiences: [audience],
@@ -91,7 +91,7 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
     await expect.poll(() => verify(accessToken)).toBeNull()
   })
 
-  it('goes on without QScope until its bound, then refuses, and recovers by itself', async () => {
+  it('verifies without QScope until its bound, then fails, and recovers when QScope is back', async () => {
     const { mint, verify, proxy, verifier } = await given({ boundMs: BOUND_MS })
     const token = await mint()
     expect(await verify(token)).not.toBeNull()
@@ -104,7 +104,7 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
     expect(await verify(token)).not.toBeNull()
   })
 
-  it('learns after a cut what was revoked during it', async () => {
+  it('refuses a token that was revoked while QScope was unreachable', async () => {
     const { mint, verify, proxy, revoke, verifier } = await given({ boundMs: BOUND_MS })
     const [token, other] = [await mint(), await mint()]
     for (const each of [token, other]) expect(await verify(each)).not.toBeNull()
@@ -117,7 +117,7 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
     expect(await verify(other)).not.toBeNull()
   })
 
-  it('does not trust a network that takes calls and brings no answers', async () => {
+  it('is no longer current when calls are sent but not answered', async () => {
     const { mint, verify, proxy, verifier } = await given({ boundMs: BOUND_MS })
     const token = await mint()
     expect(await verify(token)).not.toBeNull()
@@ -128,13 +128,13 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
     expect(await verify(token)).not.toBeNull()
   })
 
-  it('keeps no answer that was overtaken by its revocation', async () => {
+  it('does not keep an answer that arrives after the revocation of its token', async () => {
     const held = Promise.withResolvers<void>()
     const { mint, verify, revoke, verifier } = await given({
       wrap: (channel) => withLateAnswers(channel, held.promise),
     })
     const token = await mint()
-    // By its history a JWT is known to be good; by the answer it would be, too.
+    // A JWT is accepted because of the history of revocations, and would be accepted because of the answer, too.
     const before = verify(token)
     await new Promise((resolve) => setTimeout(resolve, 100))
     const { revocations } = verifier.state
@@ -147,7 +147,7 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
     expect(await verify(token)).toBeNull()
   })
 
-  it('takes nothing any more once it is closed', async () => {
+  it('verifies no token after it is closed', async () => {
     const { mint, verify, verifier } = await given()
     const token = await mint()
     expect(await verify(token)).not.toBeNull()
@@ -157,8 +157,8 @@ describe.each(CASES)('a verifier that keeps $tokens, over $transport', ({ open, 
   })
 })
 
-describe('a verifier that keeps JWTs', () => {
-  it('refuses those of a signing key that is revoked', async () => {
+describe('a caching verifier of JWTs', () => {
+  it('refuses a JWT whose signing key is revoked', async () => {
     const channel = CHANNELS[0]?.open(server().address)
     if (channel === undefined) throw new Error('there is no channel')
     onTestFinished(() => channel.close())
@@ -175,7 +175,7 @@ describe('a verifier that keeps JWTs', () => {
   })
 })
 
-/** Milliseconds from a moment until a use fails because nobody can tell. */
+/** The milliseconds from `since` until a use fails because the token cannot be verified. */
 async function timeUntilItThrows(use: () => Promise<unknown>, since: number): Promise<number> {
   for (;;) {
     try {
@@ -189,7 +189,7 @@ async function timeUntilItThrows(use: () => Promise<unknown>, since: number): Pr
   }
 }
 
-/** Verifications are answered late; polls are not. */
+/** Delays the answers to verifications, but not those to polls. */
 function withLateAnswers(channel: Channel, until: Promise<void>): Channel {
   const unary: Channel['unary'] = async (method, request, options) => {
     const answer = await channel.unary(method, request, options)

@@ -34,7 +34,7 @@ describe.each(CHANNELS)('a device over $transport', ({ open }) => {
     return { grants, proxy, fallbacks, prompted: prompted.promise, start }
   }
 
-  it('shows a code, and has its tokens as soon as the user consents', async () => {
+  it('shows a user code, and returns tokens as soon as the user consents', async () => {
     const { grants, prompted, start, fallbacks } = await given()
     const outcome = start()
     const prompt = await prompted
@@ -49,19 +49,19 @@ describe.each(CHANNELS)('a device over $transport', ({ open }) => {
     expect(fallbacks).toEqual([])
   })
 
-  it('learns that the user refused', async () => {
+  it('reports that the user refused', async () => {
     const { grants, prompted, start } = await given()
     const outcome = start()
     await grants.denyDevice(await prompted)
     expect(await outcome).toEqual({ state: 'denied' })
   })
 
-  it('learns that the code ran out', async () => {
+  it('reports that the device code expired', async () => {
     const { start } = await given({ deviceCodeTtl: { seconds: 1n } })
     expect(await start()).toEqual({ state: 'expired' })
   })
 
-  it('polls when the stream breaks, and bears with a network that is away meanwhile', async () => {
+  it('polls after the stream breaks, and retries while the network is down', async () => {
     const { grants, proxy, prompted, start, fallbacks } = await given({ devicePollInterval: { seconds: 1n } })
     const outcome = start()
     const prompt = await prompted
@@ -72,7 +72,7 @@ describe.each(CHANNELS)('a device over $transport', ({ open }) => {
     expect((await outcome).state).toBe('approved')
   })
 
-  it('narrows the first access token to some of the audiences, and leaves the grant whole', async () => {
+  it('narrows the first access token to some of the audiences, but not the grant', async () => {
     const grants = grantsOn(server())
     const [films, series] = [server().unique('https://films.internal/'), server().unique('https://series.internal/')]
     const audiences = [films, series]
@@ -93,7 +93,7 @@ describe.each(CHANNELS)('a device over $transport', ({ open }) => {
     expect((await session.token()).audiences).toEqual(audiences)
   })
 
-  it('ends a watch that nobody reads any more', async () => {
+  it('cancels the watch when its reader stops', async () => {
     const grants = grantsOn(server())
     const { client } = await grants.deviceClient()
     const { deviceCode } = await grants.startDevice({ client })
@@ -111,7 +111,7 @@ describe.each(CHANNELS)('a device over $transport', ({ open }) => {
     await expect.poll(() => ended().length).toBe(1)
   })
 
-  it('stops when it is told to', async () => {
+  it('stops when its signal is aborted', async () => {
     const { prompted, start } = await given()
     const gone = new AbortController()
     const outcome = start(gone.signal)

@@ -8,7 +8,7 @@ import { QScopeError } from '../../../packages/client/src/qscope-error.ts'
 import { type FreshDatabase, sqliteFiles } from '../../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../../setup/server.ts'
 
-/** A real server for the tests of a file; the package knows nothing of databases, so SQLite it is. */
+/** A real server for the tests of a file. It uses SQLite, since the package does not depend on the database. */
 export function givenServer(variables: Readonly<Record<string, string>> = {}, channel = credentials.createInsecure()) {
   let database: FreshDatabase | undefined
   let server: TestServer | undefined
@@ -26,7 +26,7 @@ export function givenServer(variables: Readonly<Record<string, string>> = {}, ch
   }
 }
 
-/** Both ways to reach QScope, in plaintext on this machine. */
+/** Both transports to QScope, in plaintext on this machine. */
 export const CHANNELS = Object.freeze([
   {
     transport: 'grpc-js',

@@ -57,7 +57,7 @@ const refusals: Readonly<Record<string, readonly [Code, string, Record<string, s
   unavailable: [Code.Unavailable, 'OAUTH_TEMPORARILY_UNAVAILABLE', {}],
 }
 
-/** QScope as the table has it: it tells of no revocation. */
+/** A server that answers from the table, without revocations. */
 function tabledServer(): Channel {
   const transport = createRouterTransport(({ service }) =>
     service(TokenService, {
@@ -112,7 +112,7 @@ function ruleOf(rule: TableRule): MethodRule {
   return audience === undefined ? scopes : { scopes, audience }
 }
 
-/** `null`: it came in. */
+/** `null`: the call was accepted. */
 async function refusalOf(address: string, path: string, authorization: readonly string[]): Promise<Refused | null> {
   const client = new Client(address, channelOf(ca))
   const metadata = new Metadata()
@@ -140,13 +140,13 @@ async function refusalOf(address: string, path: string, authorization: readonly 
   }
 }
 
-/** Node's HTTP/2 hands a server the first of several values, and its client sends one. */
+/** Node's HTTP/2 server passes on only the first of several values, and its client sends only one. */
 const POSSIBLE = table.cases.filter(({ authorization }) => authorization.length < 2)
 
 const CASES = RESOURCE_SERVERS.flatMap((server) => VERIFIERS.map((verifier) => ({ ...server, ...verifier })))
 
 describe.each(CASES)('a guarded $kind server that verifies $how', ({ start, make }) => {
-  it.each(POSSIBLE)('keeps to the case: $name', async ({ rules, path, authorization, result }) => {
+  it.each(POSSIBLE)('passes the case: $name', async ({ rules, path, authorization, result }) => {
     const { methods, otherwise } = table.rules[rules] ?? { methods: {}, otherwise: null }
     const failures: unknown[] = []
     const options = {

@@ -27,7 +27,7 @@ const verifierWith = (keys: KeySet) => offlineVerifier({ keys, issuer: server().
 const foreign = async () => await signed(signingPair('ES256'), partOf(token, 1), { typ: 'at+jwt' })
 
 describe('keys over HTTP', () => {
-  it('verify tokens, and are fetched once, whatever key ids are made up', async () => {
+  it('verify tokens, and are fetched once, also for unknown key ids', async () => {
     const asked = published.asked
     const verifier = verifierWith(httpKeySet(new URL(published.url), { allowPlaintext: true }))
     expect(await verifier.verify({ value: token, certificate: null })).toMatchObject({ audiences: [AUDIENCE] })
@@ -36,12 +36,12 @@ describe('keys over HTTP', () => {
     expect(published.asked - asked).toBe(1)
   })
 
-  it('do not come over plaintext unless that is asked for', () => {
+  it('are refused over plaintext, unless allowPlaintext is set', () => {
     expect(() => httpKeySet(new URL(published.url))).toThrow('https')
     expect(() => httpKeySet(new URL('file:///keys.json'), { allowPlaintext: true })).toThrow('https')
   })
 
-  it('that cannot be fetched say nothing about a token', async () => {
+  it('that cannot be fetched cause KeySetUnavailableError, not a refusal of the token', async () => {
     const url = new URL(`http://127.0.0.1:${await freePort()}/`)
     const verifier = verifierWith(httpKeySet(url, { allowPlaintext: true }))
     await expect(verifier.verify({ value: token, certificate: null })).rejects.toBeInstanceOf(KeySetUnavailableError)
@@ -49,7 +49,7 @@ describe('keys over HTTP', () => {
 })
 
 describe.each(CHANNELS)('keys over $transport', ({ open }) => {
-  it('are fetched once for all who ask at once, whatever key ids are made up', async () => {
+  it('are fetched once for concurrent verifications, also for unknown key ids', async () => {
     const channel = open(server().address)
     onTestFinished(() => channel.close())
     const start = server().lines.length
@@ -64,7 +64,7 @@ describe.each(CHANNELS)('keys over $transport', ({ open }) => {
     expect(new Set(calls.map(({ rayId }) => rayId)).size).toBe(1)
   })
 
-  it('that cannot be fetched say nothing about a token', async () => {
+  it('that cannot be fetched cause KeySetUnavailableError, not a refusal of the token', async () => {
     const channel = open(`127.0.0.1:${await freePort()}`)
     onTestFinished(() => channel.close())
     const verifier = verifierWith(grpcKeySet(channel))

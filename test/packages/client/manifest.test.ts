@@ -8,13 +8,13 @@ const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
 const [server, client] = [read(join(ROOT, 'package.json')), read(join(CLIENT, 'package.json'))]
 const tested: Record<string, string> = { ...server.devDependencies, ...server.dependencies }
 
-it('both packages are released under one version and one licence', () => {
+it('both packages have the same version and licence', () => {
   expect(client.version).toBe(server.version)
   expect(client.license).toBe(server.license)
   expect(readFileSync(join(CLIENT, 'LICENSE'), 'utf8')).toBe(readFileSync(join(ROOT, 'LICENSE'), 'utf8'))
 })
 
-it('what the client asks for begins no later than at the version that it is tested with, in the same major version', () => {
+it('each dependency of the client accepts the tested version, and a minimum with the same major version', () => {
   const asked: [string, string][] = Object.entries({ ...client.dependencies, ...client.peerDependencies })
   expect(asked.length).toBeGreaterThan(3)
   for (const [name, range] of asked) {
@@ -29,7 +29,7 @@ it('what the client asks for begins no later than at the version that it is test
   }
 })
 
-it('only what a service brings along anyway is a peer, and each peer is optional', () => {
+it('each peer dependency is optional, and the other dependencies are @bufbuild/protobuf and jose', () => {
   expect(Object.keys(client.dependencies)).toEqual(['@bufbuild/protobuf', 'jose'])
   expect(Object.keys(client.peerDependenciesMeta)).toEqual(Object.keys(client.peerDependencies))
 })

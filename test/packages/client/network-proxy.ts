@@ -1,14 +1,14 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** Stands between QScope and a client, and fails as networks do. */
+/** A proxy between QScope and a client that simulates network failures. */
 export interface NetworkProxy {
   readonly address: string
-  /** From now on the server hears everything, and nothing that it says arrives. */
+  /** From now on, requests reach the server, but its answers are dropped. */
   swallowAnswers(): void
-  /** Breaks every connection; all is well again for those made from now on. */
+  /** Breaks every connection. New connections work. */
   cut(): void
-  /** Breaks every connection, and nobody listens. */
+  /** Breaks every connection, and stops listening. */
   down(): void
   /** Listens again, on the same port. */
   up(): Promise<void>

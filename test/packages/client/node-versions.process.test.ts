@@ -14,7 +14,7 @@ const OLDEST = 20
 const run = promisify(execFile)
 const server = givenServer()
 
-/** Each major version that is installed here, the packaged one among them. */
+/** Each installed major version, including that of the npm package. */
 function installedNodes(): ReadonlyMap<number, string> {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
   const found = [process.execPath, ...folders.map((folder) => join(folder, 'node'))].flatMap((path) => {
@@ -37,26 +37,29 @@ beforeAll(() => {
 afterAll(() => installed.remove())
 
 describe('the client package', () => {
-  it('says that it runs on Node 20 and newer', () => {
+  it('declares that it runs on Node 20 and newer', () => {
     const { engines } = JSON.parse(readFileSync(join(ROOT, 'packages', 'client', 'package.json'), 'utf8'))
     expect(engines).toEqual({ node: `>=${OLDEST}` })
   })
 
-  it.each([...nodes])('mints, verifies online and offline, and refuses on Node %i', async (_major, node) => {
-    const client = await server().registerClient({ audiences: [AUDIENCE], scopes: ['orders.read'], config: JWT })
-    const program = join(installed.folder, 'program.mjs')
-    writeFileSync(program, PROGRAM)
-    const { clientId, clientSecret } = client
-    const told = await run(node, [program, server().address, clientId, clientSecret, server().issuer, AUDIENCE])
-    expect(JSON.parse(told.stdout)).toEqual({
-      connect: 'function',
-      scopes: ['orders.read'],
-      online: clientId,
-      offline: clientId,
-      forged: null,
-      refused: 'OAUTH_INVALID_SCOPE',
-    })
-  })
+  it.each([...nodes])(
+    'mints tokens, verifies them online and offline, and refuses invalid ones on Node %i',
+    async (_major, node) => {
+      const client = await server().registerClient({ audiences: [AUDIENCE], scopes: ['orders.read'], config: JWT })
+      const program = join(installed.folder, 'program.mjs')
+      writeFileSync(program, PROGRAM)
+      const { clientId, clientSecret } = client
+      const told = await run(node, [program, server().address, clientId, clientSecret, server().issuer, AUDIENCE])
+      expect(JSON.parse(told.stdout)).toEqual({
+        connect: 'function',
+        scopes: ['orders.read'],
+        online: clientId,
+        offline: clientId,
+        forged: null,
+        refused: 'OAUTH_INVALID_SCOPE',
+      })
+    },
+  )
 })
 
 const PROGRAM = `

@@ -12,7 +12,7 @@ import { grpcKeySet } from '../../../packages/client/src/verification/key-set.ts
 import { errorOf, givenServer } from './given.ts'
 
 const FILE = join(import.meta.dirname, '..', '..', '..', 'clients', 'conformance', 'plaintext-cases.json')
-/** What the libraries of all languages are held against. */
+/** The cases that the libraries of all languages are tested with. */
 const cases = JSON.parse(readFileSync(FILE, 'utf8')) as Record<'loopback' | 'elsewhere', readonly string[]>
 const insecure = credentials.createInsecure()
 const server = givenServer()
@@ -23,13 +23,13 @@ function open(address: string, options: GrpcJsChannelOptions = {}) {
   return channel
 }
 
-it('knows by how it is written whether a target is on this machine', () => {
+it('tells from the text of a target whether it is a loopback address', () => {
   expect(cases.loopback.filter((target) => !isLoopbackTarget(target))).toEqual([])
   expect(cases.elsewhere.filter(isLoopbackTarget)).toEqual([])
 })
 
 it.each(['qscope.internal:50051', '10.0.0.1:50051', 'localhost.example.com:50051'])(
-  'sends nothing in plaintext to %s, keys included, unless that is asked for',
+  'refuses plaintext to %s, also for keys, unless allowPlaintext is set',
   (address) => {
     expect(() => grpcKeySet(open(address, { credentials: insecure }))).toThrow('allowPlaintext')
     open(address, { credentials: insecure, allowPlaintext: true })
@@ -37,7 +37,7 @@ it.each(['qscope.internal:50051', '10.0.0.1:50051', 'localhost.example.com:50051
   },
 )
 
-it('sends plaintext to this machine, and past any proxy of the environment', async () => {
+it('sends plaintext to this machine, and ignores a proxy of the environment', async () => {
   process.env['grpc_proxy'] = 'http://127.0.0.1:9'
   onTestFinished(() => {
     delete process.env['grpc_proxy']
@@ -46,7 +46,7 @@ it('sends plaintext to this machine, and past any proxy of the environment', asy
   expect((await channel.unary(TokenService.method.getJsonWebKeySet, {})).maxAge?.seconds).toBe(300n)
 })
 
-it('keeps a transport of Connect to this machine in plaintext, unless that is asked for', async () => {
+it('refuses plaintext of a Connect transport to other machines, unless allowPlaintext is set', async () => {
   const over = (baseUrl: string, allowPlaintext?: boolean) =>
     connectChannel(createGrpcTransport({ baseUrl, interceptors: [refusePlaintext({ allowPlaintext })] }))
   const keys = TokenService.method.getJsonWebKeySet

@@ -31,7 +31,7 @@ describe.each(CHANNELS)('an error over $transport', ({ open }) => {
     expect(error.isOutcomeUnknown).toBe(false)
   })
 
-  it('says when to come again', async () => {
+  it('has the delay before a retry', async () => {
     const client = await grantsOn(server()).deviceClient()
     const { deviceCode } = await grantsOn(server()).startDevice(client)
     const request = { client: client.client, deviceCode }
@@ -41,45 +41,45 @@ describe.each(CHANNELS)('an error over $transport', ({ open }) => {
     expect(hasty).toMatchObject({ reason: 'OAUTH_DEVICE_SLOW_DOWN', retryAfterMs: 10_000 })
   })
 
-  it('says what was not found', async () => {
+  it('names the resource that was not found', async () => {
     const bearer = server().admin.token
     const error = await errorOf(channel().unary(ClientService.method.getClient, { clientId: 'nobody' }, { bearer }))
     expect(error).toMatchObject({ reason: 'RESOURCE_NOT_FOUND', oauthError: null, resource: { name: 'nobody' } })
   })
 
-  it('has no reason where the transport made the status', async () => {
+  it('has no reason when the status is from the transport', async () => {
     const proxy = await startNetworkProxy(server().address)
     proxy.swallowAnswers()
     const late = channel(proxy.address).unary(TokenService.method.getJsonWebKeySet, {}, { timeoutMs: 100 })
     expect(await errorOf(late)).toMatchObject({ status: 'DEADLINE_EXCEEDED', reason: null, isOutcomeUnknown: true })
   })
 
-  it('knows that a call never left where nobody listens', async () => {
+  it('has neverSent set when nothing listens at the address', async () => {
     const call = channel(`127.0.0.1:${await freePort()}`).unary(TokenService.method.getJsonWebKeySet, {})
     expect(await errorOf(call)).toMatchObject({ status: 'UNAVAILABLE', neverSent: true, isOutcomeUnknown: false })
   })
 
-  it('lets the reason of a signal pass', async () => {
+  it('does not replace the reason of an aborted signal', async () => {
     const signal = AbortSignal.abort(new Error('enough'))
     await expect(channel().unary(TokenService.method.getJsonWebKeySet, {}, { signal })).rejects.toThrow('enough')
   })
 })
 
 describe('QScopeError.from', () => {
-  it('reads what a generated Connect client threw', async () => {
+  it('reads the error of a generated Connect client', async () => {
     const client = createClient(TokenService, createGrpcTransport({ baseUrl: `http://${server().address}` }))
     const thrown = await client.mintToken({}).catch((error: unknown) => error)
     expect(QScopeError.from(thrown)).toMatchObject({ reason: 'OAUTH_INVALID_CLIENT', cause: thrown })
   })
 
-  it('reads what is left of a status whose details are broken', () => {
+  it('reads a status whose details are invalid', () => {
     const metadata = new Metadata()
     metadata.set('grpc-status-details-bin', Buffer.from([0xff, 0xff]))
     const thrown = Object.assign(new Error('7 PERMISSION_DENIED: no'), { code: 7, details: 'no', metadata })
     expect(QScopeError.from(thrown)).toMatchObject({ status: 'PERMISSION_DENIED', reason: null })
   })
 
-  it('does not take the word of another service for that of QScope, nor any error for a status', () => {
+  it('sets no reason for a status of another service, and returns null for other errors', () => {
     expect(QScopeError.from(new ConnectError('no', Code.PermissionDenied))).toMatchObject({
       status: 'PERMISSION_DENIED',
       reason: null,

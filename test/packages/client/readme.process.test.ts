@@ -34,7 +34,7 @@ beforeAll(() => {
 })
 afterAll(() => installed.remove())
 
-it('the examples of the README compile against the package as it is published, in strict mode', () => {
+it('the examples of the README compile against the published package in strict mode', () => {
   const page = readFileSync(join(ROOT, 'packages', 'client', 'README.md'), 'utf8')
   const examples = blocksOf(page).filter(({ language }) => language === 'ts')
   expect(examples.length).toBeGreaterThan(7)

@@ -51,7 +51,7 @@ beforeAll(async () => {
   warehouse = await server().registerClient({ resourceAudiences: [AUDIENCE] })
 })
 
-/** The verifiers, with what tokens have to be for them. */
+/** The verifiers, each with the configuration of clients whose tokens it verifies. */
 const VERIFIERS = [
   {
     how: 'by VerifyToken',
@@ -111,7 +111,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
       oauthError: 'invalid_token',
     })
 
-  it('lets a good token in, and tells the handler what it says', async () => {
+  it('accepts a valid token, and passes its claims to the handler', async () => {
     const { check, tokens } = await guarded()
     const client = await registered()
     await check(await minted({}, Promise.resolve(client)))
@@ -129,7 +129,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
     expect(tokens[0]?.expireTime.getTime()).toBeGreaterThan(Date.now())
   })
 
-  it('knows a user from a client, and who acts for the user', async () => {
+  it('passes the subject type and the actors of a token of a user to the handler', async () => {
     const { check, tokens } = await guarded()
     const grants = grantsOn(server())
     const app = await grants.webClient({ audiences: [AUDIENCE], scopes: ['orders.read'], config })
@@ -139,14 +139,14 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
     expect(tokens[0]?.subject).not.toBe(app.clientId)
   })
 
-  it('lets nobody in without a token, but to the method that is open to anyone', async () => {
+  it('refuses a call without a token, except to the method that is open to anyone', async () => {
     const { check, list, tokens } = await guarded()
     expectRefused(await errorOf(check()))
     expect(tokens).toEqual([])
     await list()
   })
 
-  it('refuses a token that lacks a scope, and says which', async () => {
+  it('refuses a token that lacks a scope, and names the scope', async () => {
     const { watch, tokens } = await guarded()
     expect(await errorOf(watch(await minted()))).toMatchObject({
       status: 'PERMISSION_DENIED',
@@ -158,7 +158,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
     expect(await watch(await minted({}, writer))).toBe(1)
   })
 
-  it('refuses a token for another audience, or for none', async () => {
+  it('refuses a token for another audience, or without an audience', async () => {
     const { check } = await guarded()
     expectRefused(await errorOf(check(await minted({ audiences: ['elsewhere'] }))))
     expectRefused(await errorOf(check(await minted({ audiences: [] }))))
@@ -181,14 +181,14 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
     expectRefused(await errorOf(check(token)))
   })
 
-  it('refuses what is no token, and what nobody issued', async () => {
+  it('refuses a malformed token, and an unknown one', async () => {
     const { check } = await guarded()
     for (const token of ['x', 'a.b.c', server().unknownToken(), 'x'.repeat(8_193)]) {
       expectRefused(await errorOf(check(token)))
     }
   })
 
-  it('refuses JWTs that are signed by nobody, by a stranger, or with a public key as a secret', async () => {
+  it('refuses JWTs that are unsigned, signed with an unknown key, or signed with the public key as an HMAC secret', async () => {
     const { check } = await guarded()
     const good = await minted({}, registered({ config: JWT }))
     const [, payload = '', signature = ''] = good.split('.')
@@ -213,7 +213,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
     await check(good)
   })
 
-  it('refuses JWTs of QScope that are no access tokens, of another issuer, or without a claim', async () => {
+  it('refuses JWTs of QScope with another type or issuer, outside their lifetime, or without a client id', async () => {
     const { check } = await guarded()
     const good = await minted({}, registered({ config: JWT }))
     const { forge } = jwtsOn(server())
@@ -228,7 +228,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
     }
   })
 
-  it('takes a bound token only from who holds its certificate', async () => {
+  it('accepts a bound token only over a connection with its certificate', async () => {
     const { check, caller, tokens } = await guarded(MUTUAL)
     const client = await server().registerClient({
       authenticationMethod: AuthenticationMethod.TLS_CLIENT,
@@ -249,7 +249,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
     await check(await minted(), caller(other))
   })
 
-  it('tells the caller that tokens cannot be checked now, and its owner why', async () => {
+  it('fails with UNAVAILABLE when tokens cannot be checked, and reports the cause to onCheckFailure', async () => {
     const nowhere = grpcJsChannel(`127.0.0.1:${await freePort()}`, { credentials: credentials.createInsecure() })
     onTestFinished(() => nowhere.close())
     const stranded =
@@ -265,7 +265,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
     expect(tokens).toEqual([])
   })
 
-  it('opens no method that has no rule, whatever the token permits', async () => {
+  it('refuses a method without a rule, whatever scopes the token has', async () => {
     const running = await start({ verifier: verifier(), access: {} }, PLAIN)
     onTestFinished(() => running.stop())
     const channel = grpcJsChannel(running.address, { credentials: channelOf(ca) })
@@ -278,7 +278,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
 
 describe('revocation', () => {
   it.each(RESOURCE_SERVERS)(
-    'ends a token on a $kind server from the next call on, where it asks QScope',
+    'takes effect with the next call to a $kind server with an online verifier',
     async ({ start }) => {
       const verifier = onlineVerifier(qscope, { caller: warehouse, audience: AUDIENCE })
       const running = await start({ verifier, access: ACCESS }, PLAIN)
@@ -300,7 +300,7 @@ describe('an online verifier', () => {
     const mint = async () => (await grantsOn(server()).mint(client, { audiences: [AUDIENCE] })).accessToken
     return { mint }
   }
-  /** By their ray ids: a call may leave several lines. */
+  /** Counts ray ids, since a call may write several lines. */
   const callsSince = (start: number) =>
     new Set(
       server()
@@ -309,7 +309,7 @@ describe('an online verifier', () => {
         .map(({ rayId }) => rayId),
     ).size
 
-  it('asks once for equal checks of one turn, and anew for the next', async () => {
+  it('asks once for equal checks in one turn of the event loop, and again in the next', async () => {
     const { mint } = await given()
     const [one, two] = [await mint(), await mint()]
     const verifier = onlineVerifier(qscope, { caller: warehouse, audience: AUDIENCE })
@@ -322,7 +322,7 @@ describe('an online verifier', () => {
     expect(callsSince(start)).toBe(3)
   })
 
-  it('may ask with a token that has qscope:tokens.read', async () => {
+  it('can authenticate with a token that has qscope:tokens.read', async () => {
     const { mint } = await given()
     const reader = await server().registerClient({ scopes: ['qscope:tokens.read'] })
     const caller = clientCredentials(qscope, { client: reader })
@@ -331,7 +331,7 @@ describe('an online verifier', () => {
     expect(await verifier.verify({ value: server().unknownToken(), certificate: null })).toBeNull()
   })
 
-  it('does not blame the token when its own credentials are wrong', async () => {
+  it('fails with invalid_client when its own credentials are wrong', async () => {
     const { mint } = await given()
     const caller = { ...warehouse, clientSecret: 'wrong' }
     const verifier = onlineVerifier(qscope, { caller, audience: AUDIENCE })
@@ -361,14 +361,14 @@ describe('a caller of guarded servers', () => {
     expect(running.tokens[0]?.tokenId).toBe((await source.token()).tokenId)
   })
 
-  it('on grpc-js cannot send its token over plaintext by mistake', async () => {
+  it('on grpc-js refuses to send its token over plaintext', async () => {
     const { source } = await given('grpc-js')
     const combine = () =>
       credentials.combineChannelCredentials(credentials.createInsecure(), tokenCallCredentials(source))
     expect(combine).toThrow('insecure')
   })
 
-  it('on Connect sends its token with each call, and gets another when it was refused', async () => {
+  it('on Connect sends its token with each call, and gets another one after a refusal', async () => {
     const { client, source, running } = await given('grpc-js')
     const transport = createGrpcTransport({
       baseUrl: `https://${running.address}`,
@@ -385,7 +385,7 @@ describe('a caller of guarded servers', () => {
     expect(running.tokens).toHaveLength(2)
   })
 
-  it('fails its calls as unavailable while there is no token to be had', async () => {
+  it('fails with UNAVAILABLE when it cannot get a token', async () => {
     const { client, running } = await given('grpc-js')
     const source = clientCredentials(qscope, { client: { ...client, clientSecret: 'wrong' } })
     const secure = credentials.combineChannelCredentials(channelOf(ca), tokenCallCredentials(source))
@@ -404,7 +404,7 @@ describe('a caller of guarded servers', () => {
     expect(running.tokens).toEqual([])
   })
 
-  it('on Connect cannot send its token over plaintext by mistake', async () => {
+  it('on Connect refuses to send its token over plaintext', async () => {
     const { source } = await given('grpc-js')
     const transport = createGrpcTransport({ baseUrl: 'http://127.0.0.1:1', interceptors: [attachToken(source)] })
     const refused = await createClient(Health, transport)

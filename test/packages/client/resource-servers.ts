@@ -23,18 +23,18 @@ import {
 import type { Identity } from '../../setup/certificates.ts'
 import { grpcPortOf } from '../../setup/grpc-servers.ts'
 
-/** A service that any stub knows: one method for readers, one for writers, one for anyone. */
+/** A service with generated stubs: one method for readers, one for writers, one for anyone. */
 export const ACCESS = methodAccess(Health, { check: ['orders.read'], watch: ['orders.write'], list: 'anyone' })
 
 export interface ResourceServer {
   /** `localhost:port`; it speaks TLS. */
   readonly address: string
-  /** Of the calls that reached a handler. */
+  /** The tokens of the calls that reached a handler. */
   readonly tokens: readonly VerifiedToken[]
   stop(): Promise<void>
 }
 
-/** Who serves, and by whose certificates callers are known; `null`: it asks for none. */
+/** The server's identity, and the CA of callers' certificates; `null`: the server requests no certificate. */
 export interface Certificates {
   readonly serving: Identity
   readonly callers: Identity | null

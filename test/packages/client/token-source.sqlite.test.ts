@@ -34,7 +34,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     return { client, source, failures, minted }
   }
 
-  it('mints one token for a hundred callers at once, and for those who come later', async () => {
+  it('mints one token for a hundred concurrent callers, and for later ones', async () => {
     const { source, minted } = await given()
     const tokens = await Promise.all(Array.from({ length: 100 }, () => source.token()))
     expect(new Set(tokens.map(({ value }) => value)).size).toBe(1)
@@ -42,7 +42,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     expect(await minted()).toBe(1)
   })
 
-  it('asks for what it is told to', async () => {
+  it('requests the given scopes, audiences and lifetime', async () => {
     const { source } = await given({ scopes: ['orders.read'], audiences: ['warehouse'], lifetimeMs: 60_000 })
     const token = await source.token()
     expect(token).toMatchObject({ scopes: ['orders.read'], audiences: ['warehouse'] })
@@ -50,7 +50,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     expect(token.remainingMs()).toBeLessThanOrEqual(60_000)
   })
 
-  it('renews a token before it expires, and never hands out one that QScope refuses', async () => {
+  it('renews a token before it expires, and never returns one that QScope refuses', async () => {
     const { source, minted } = await given({ lifetimeMs: 3_000 })
     const seen = new Set<string>()
     while (seen.size < 3) {
@@ -62,7 +62,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     expect(await minted()).toBe(3)
   })
 
-  it('reads the token of its platform for each mint, since the platform replaces it', async () => {
+  it('reads the token of its platform again for each mint, since the platform replaces it', async () => {
     const platform = await jwtPlatform(server(), { singleUse: true })
     const { clientId, assertion } = await workload(server(), platform)
     const path = join(await mkdtemp(join(tmpdir(), 'qscope-assertion-')), 'token')
@@ -74,7 +74,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     expect((await source.token()).value).not.toBe(first.value)
   })
 
-  it('hands out a good token while QScope is away, says that it is, and tells the callers once there is none', async () => {
+  it('returns the current token while QScope is unreachable, reports the failure, and fails after the token expires', async () => {
     const proxy = await startNetworkProxy(server().address)
     const { source, failures } = await given({ address: proxy.address, lifetimeMs: 4_000 })
     const { value, remainingMs } = await source.token()
@@ -83,7 +83,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
       expect((await source.token()).value).toBe(value)
       await sleep(20)
     }
-    // A renewal that waits for a connection says only when it gives up that it failed.
+    // A renewal that waits for a connection reports its failure only after its timeout.
     await expect
       .poll(async () => {
         await source.token().catch(() => null)
@@ -97,7 +97,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     await expect.poll(async () => (await source.token().catch(() => null))?.value, { timeout: 15_000 }).toMatch(/^qat_/)
   })
 
-  it('does not wait for an answer longer than a caller who gives up, and brings the others theirs', async () => {
+  it('rejects for a caller that aborts, and still returns the token to the others', async () => {
     const proxy = await startNetworkProxy(server().address)
     const { source } = await given({ address: proxy.address })
     const gone = new AbortController()
@@ -108,7 +108,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     await expect(source.token({ signal: gone.signal })).rejects.toThrow('enough')
   })
 
-  it('gets another token when one was refused, but not for each call of a server that refuses all', async () => {
+  it('gets another token after a refusal, but only once if the next one is refused, too', async () => {
     const { source, minted } = await given()
     const first = await source.token()
     source.discard(first.value)
@@ -120,7 +120,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     expect(await minted()).toBe(2)
   })
 
-  it('tells by reason why there is no token', async () => {
+  it('fails with the reason of the refusal', async () => {
     const wrong = await errorOf((await given({ scopes: ['orders.delete'] })).source.token())
     expect(wrong).toMatchObject({
       status: 'INVALID_ARGUMENT',
@@ -135,7 +135,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     expect(await errorOf(guessing.token())).toMatchObject({ status: 'UNAUTHENTICATED', reason: 'OAUTH_INVALID_CLIENT' })
   })
 
-  it('reads a secret anew for each request, so that it may rotate', async () => {
+  it('reads the secret again for each request, so that it can be rotated', async () => {
     const { client } = await given()
     const secrets = ['wrong', client.clientSecret]
     const source = clientCredentials(channelTo(server().address), {
@@ -145,7 +145,7 @@ describe.each(CHANNELS)('a token source over $transport', ({ open }) => {
     expect((await source.token()).value).toMatch(/^qat_/)
   })
 
-  it('proves a client by its private key, with an assertion of its own for each request', async () => {
+  it('authenticates by a private key, with a new assertion for each request', async () => {
     const pair = signingPair('ES256')
     const { clientId } = await server().registerClient({
       authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,

@@ -31,7 +31,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     })
     const events = async (type: string) =>
       (await server().auditEvents({ clientId: client.clientId, eventTypes: [type] })).length
-    /** The server has refreshed, and nobody has heard of it. */
+    /** Lets the server refresh, and drops its answer. */
     const loseAnswer = async () => {
       await channel.unary(TokenService.method.getJsonWebKeySet, {})
       proxy.swallowAnswers()
@@ -43,7 +43,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     return { grants, client, secret, refreshToken, proxy, session, saved, events, loseAnswer }
   }
 
-  it('refreshes once for all callers, and saves the successor before anybody gets the token', async () => {
+  it('refreshes once for all concurrent callers, and saves the new refresh token before it returns the access token', async () => {
     const { session, saved, events, refreshToken, grants } = await given()
     const tokens = await Promise.all(Array.from({ length: 20 }, () => session.token()))
     expect(new Set(tokens.map(({ value }) => value)).size).toBe(1)
@@ -53,7 +53,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     expect(await grants.isActive(tokens[0]?.value ?? '')).toBe(true)
   })
 
-  it('narrows the access token to some of the audiences, each time, and leaves the grant whole', async () => {
+  it('narrows each access token to some of the audiences, but not the grant', async () => {
     const grants = grantsOn(server())
     const [stock, billing] = [server().unique('https://stock.internal/'), server().unique('https://billing.internal/')]
     for (const audience of [stock, billing]) await server().registerClient({ resourceAudiences: [audience] })
@@ -77,7 +77,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     expect((await session(narrowed.refreshToken).token()).audiences).toEqual([stock, billing])
   })
 
-  it('repeats a refresh whose answer was lost, and gets the very tokens of the lost answer', async () => {
+  it('repeats a refresh whose answer was lost, and gets the tokens of the lost answer', async () => {
     const { session, saved, events, proxy, loseAnswer, grants } = await given()
     const { asked } = await loseAnswer()
     proxy.cut()
@@ -90,7 +90,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     expect(await grants.isActive((await session.token()).value)).toBe(true)
   })
 
-  it('never presents the token again once the replay window is over, unless it is told to', async () => {
+  it('does not present the token again after the replay window, unless told to by presentAgain()', async () => {
     const { session, events, proxy, loseAnswer } = await given({ replayWindowMs: 2_000 })
     const { asked } = await loseAnswer()
     await expect(asked).rejects.toBeInstanceOf(UncertainRefreshError)
@@ -105,7 +105,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     expect(await events('refresh_token.reused')).toBe(1)
   })
 
-  it('takes no other refusal for an answer to the call whose answer was lost', async () => {
+  it('does not treat another refusal as the answer to the call whose answer was lost', async () => {
     const { session, secret, proxy, loseAnswer } = await given()
     const { asked } = await loseAnswer()
     secret.value = 'wrong'
@@ -117,7 +117,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     await expect(session.token()).rejects.toBeInstanceOf(UncertainRefreshError)
   })
 
-  it('keeps the session when no call got through at all', async () => {
+  it('continues when no call reached the server', async () => {
     const { session, proxy } = await given({ replayWindowMs: 2_000 })
     proxy.down()
     const error = await errorOf(session.token())
@@ -129,7 +129,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
       .toMatch(/^qat_/)
   })
 
-  it('asks no more once the grant is over', async () => {
+  it('does not call again after the grant was revoked', async () => {
     const { session, client, grants, refreshToken, events } = await given()
     await grants.refresh(client, refreshToken)
     server().clock.advance(11_000)
@@ -138,7 +138,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     expect(await events('refresh_token.reused')).toBe(1)
   })
 
-  it('saves what could not be saved before it spends the next token', async () => {
+  it('saves the refresh token whose save failed before it spends the next one', async () => {
     let isDiskFull = true
     const save = () => {
       if (isDiskFull) throw new Error('disk full')

@@ -24,7 +24,7 @@ beforeAll(async () => {
   server().clock.stopAt(CLOCK * 1_000)
 })
 
-/** The verdicts by the names of the cases, so that a difference shows which. */
+/** The verdicts by the names of the cases, so that a failure names the case. */
 async function verdicts(judge: (presented: VerifierCase) => Promise<Verdict>) {
   const judged: [string, Verdict][] = []
   for (const each of cases) judged.push([each.name, await judge(each)])
@@ -32,7 +32,7 @@ async function verdicts(judge: (presented: VerifierCase) => Promise<Verdict>) {
 }
 
 describe('the table of cases', () => {
-  it('is what VerifyToken says of tokens that the server could have issued, and of the others that it did not', async () => {
+  it('gives the results of VerifyToken for tokens that the server issued, and invalid_token for the others', async () => {
     const judged = await verdicts(async ({ token, certificate, required_scopes: requiredScopes }) => {
       const call = server().call(TokenService.method.verifyToken, {
         client: caller.client,
@@ -54,7 +54,7 @@ describe('the table of cases', () => {
     expect(judged).toEqual(expectedOf(({ expected, row }) => (row === null ? { result: 'invalid_token' } : expected)))
   })
 
-  it('is what the offline verifier says', async () => {
+  it('gives the results of the offline verifier', async () => {
     const channel = grpcJsChannel(server().address, { credentials: credentials.createInsecure() })
     onTestFinished(() => channel.close())
     const verifier: TokenVerifier = offlineVerifier({
@@ -66,14 +66,14 @@ describe('the table of cases', () => {
     const judged = await verdicts(async ({ token: value, certificate, required_scopes: required }) => {
       const token = await verifier.verify({ value, certificate })
       if (token === null) return { result: 'invalid_token' }
-      // In the package, scopes are the interceptors' to judge.
+      // In the package, the interceptors check scopes.
       if (required.some((scope) => !token.scopes.includes(scope))) return { result: 'insufficient_scope' }
       return { result: 'accepted', ...ofPackage(token) }
     })
     expect(judged).toEqual(expectedOf(({ expected }) => expected))
   })
 
-  it('has every case once', () => {
+  it('has unique names of cases', () => {
     expect(cases.length).toBeGreaterThan(200)
     expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length)
     expect(new Set(cases.map(({ expected }) => expected.result)).size).toBe(3)

@@ -27,14 +27,14 @@ export interface RecordedStatement extends Statement {
 
 /** What a statement writes that writes one row, found by its primary key. */
 export interface RowWrite {
-  /** Names the row among those of all tables. */
-  readonly row: string
   readonly values: object
   readonly statements: MultiRowStatements
 }
 
 /** Statements of the same text that write one row each, put as fewer statements of many rows. */
 export interface MultiRowStatements {
+  /** Names the row of these values among those of all tables. */
+  nameOf(values: object): string
   /** `values`: those of each row. No row is named twice. */
   together(values: readonly object[]): readonly RecordedStatement[]
 }

@@ -43,8 +43,12 @@ export class KeyedUpdate<Values extends object> implements MultiRowStatements {
   }
 
   with(values: Values): CompiledQuery & Query {
+    return { ...this.#filled([values]), rowWrite: { values, statements: this } }
+  }
+
+  nameOf(values: Values): string {
     const { table, key } = this.#parts
-    return { ...this.#filled([values]), rowWrite: { row: `${table} ${String(values[key])}`, values, statements: this } }
+    return `${table} ${String(values[key])}`
   }
 
   together(rows: readonly Values[]): readonly RecordedStatement[] {

@@ -88,29 +88,12 @@ const LARGEST_INSERT = 256
  * Inserts any number of rows with statements of 1, 2, 4, … rows, each compiled once. One function must make all rows, so that
  * their keys have the same order.
  */
-export class InsertStatements<Row extends object> implements MultiRowStatements {
+export class InsertStatements<Row extends object> {
   readonly #compile: (rows: readonly Row[]) => CompiledQuery
-  readonly #rowName: ((row: Row) => string) | null
   readonly #compiled = new Map<number, CompiledQuery>()
 
-  /** `rowName` names a row among those of all tables: then inserts of different transactions can be put together. */
-  constructor(compile: (rows: readonly Row[]) => CompiledQuery, rowName: ((row: Row) => string) | null = null) {
+  constructor(compile: (rows: readonly Row[]) => CompiledQuery) {
     this.#compile = compile
-    this.#rowName = rowName
-  }
-
-  /** Inserts one row. */
-  one(row: Row): CompiledQuery & Query {
-    const statement = this.#statement([row])
-    if (this.#rowName === null) return statement
-    return { ...statement, rowWrite: { row: this.#rowName(row), values: row, statements: this } }
-  }
-
-  together(rows: readonly Row[]): readonly RecordedStatement[] {
-    return inPowersOfTwo(rows, LARGEST_INSERT).map((slice) => {
-      const { sql, parameters } = this.#statement(slice)
-      return { sql, parameters, affects: slice.length }
-    })
   }
 
   /**
@@ -127,10 +110,10 @@ export class InsertStatements<Row extends object> implements MultiRowStatements 
   }
 
   of(rows: readonly Row[]): readonly CompiledQuery[] {
-    return inPowersOfTwo(rows, LARGEST_INSERT).map((slice) => this.#statement(slice))
+    return inPowersOfTwo(rows, LARGEST_INSERT).map((slice) => this.statement(slice))
   }
 
-  #statement(rows: readonly Row[]): CompiledQuery {
+  protected statement(rows: readonly Row[]): CompiledQuery {
     return { ...this.#compiledFor(rows), parameters: rows.flatMap((row) => Object.values(row)) }
   }
 
@@ -141,5 +124,27 @@ export class InsertStatements<Row extends object> implements MultiRowStatements 
     const fresh = this.#compile(rows)
     this.#compiled.set(rows.length, fresh)
     return fresh
+  }
+}
+
+/** Inserts of rows whose primary key is known, so that those of different transactions can be put together. */
+export class RowInserts<Row extends object> extends InsertStatements<Row> implements MultiRowStatements {
+  readonly nameOf: (row: Row) => string
+
+  /** `nameOf` names a row among those of all tables. */
+  constructor(compile: (rows: readonly Row[]) => CompiledQuery, nameOf: (row: Row) => string) {
+    super(compile)
+    this.nameOf = nameOf
+  }
+
+  one(row: Row): CompiledQuery & Query {
+    return { ...this.statement([row]), rowWrite: { values: row, statements: this } }
+  }
+
+  together(rows: readonly Row[]): readonly RecordedStatement[] {
+    return inPowersOfTwo(rows, LARGEST_INSERT).map((slice) => {
+      const { sql, parameters } = this.statement(slice)
+      return { sql, parameters, affects: slice.length }
+    })
   }
 }

@@ -26,8 +26,9 @@ export class CombinedStatements {
         flush()
         all.push(...transaction)
       } else {
-        if (disjoint.meets(transaction)) flush()
-        disjoint.add(transaction)
+        const rows = transaction.map(({ rowWrite: { values, statements } }) => statements.nameOf(values))
+        if (disjoint.writesAnyOf(rows)) flush()
+        disjoint.add(transaction, rows)
       }
     }
     flush()
@@ -50,12 +51,13 @@ class DisjointTransactions {
   readonly #rows = new Set<string>()
   readonly #transactions: RowTransaction[] = []
 
-  meets(transaction: RowTransaction): boolean {
-    return transaction.some(({ rowWrite: { row } }) => this.#rows.has(row))
+  writesAnyOf(rows: readonly string[]): boolean {
+    return rows.some((row) => this.#rows.has(row))
   }
 
-  add(transaction: RowTransaction): void {
-    for (const { rowWrite } of transaction) this.#rows.add(rowWrite.row)
+  /** `rows`: the names of those that it writes. */
+  add(transaction: RowTransaction, rows: readonly string[]): void {
+    for (const row of rows) this.#rows.add(row)
     this.#transactions.push(transaction)
   }
 

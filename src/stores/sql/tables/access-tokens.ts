@@ -21,7 +21,7 @@ import type {
 import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
 import type { BatchForm, RepeatedStatement } from '../core/dialect.ts'
 import { KeyedUpdate } from '../core/keyed-update.ts'
-import { InsertStatements, isOneRow } from '../core/prepared-statement.ts'
+import { isOneRow, RowInserts } from '../core/prepared-statement.ts'
 import {
   hash32,
   hashKey,
@@ -259,12 +259,12 @@ function statusRows(db: Kysely<Database>) {
 
 /** Few tokens have additional claims. The statements of the others omit the column. */
 export class AccessTokenInserts {
-  readonly #plain: InsertStatements<Insertable<AccessTokenTable>>
-  readonly #withExtra: InsertStatements<Insertable<AccessTokenTable>>
+  readonly #plain: RowInserts<Insertable<AccessTokenTable>>
+  readonly #withExtra: RowInserts<Insertable<AccessTokenTable>>
 
   constructor(db: Kysely<Database>) {
     const inserts = () =>
-      new InsertStatements<Insertable<AccessTokenTable>>(
+      new RowInserts<Insertable<AccessTokenTable>>(
         (rows) => db.insertInto('oauth_access_tokens').values(rows).compile(),
         (row) => `oauth_access_tokens ${row.token_id}`,
       )

@@ -16,7 +16,7 @@ import type { AccessTokenFilter } from '../../contract/access-tokens.ts'
 import type { PageRequest, StoreContext } from '../../contract/context.ts'
 import type { EndingGrant, RefreshTokenReads, RefreshTokenStore, Rotation } from '../../contract/grants.ts'
 import { KeyedUpdate } from '../core/keyed-update.ts'
-import { InsertStatements, isOneRow } from '../core/prepared-statement.ts'
+import { isOneRow, RowInserts } from '../core/prepared-statement.ts'
 import { bytes, hash32, hashKey, moment, momentOrNull } from '../core/rows.ts'
 import type { Database, RefreshTokenTable } from '../core/schema.ts'
 import { GRANT_STATUS, type GrantStatusRow, grantStatusOf } from './grants.ts'
@@ -88,7 +88,7 @@ interface Spending {
 
 export class SqlRefreshTokenStore extends SqlRefreshTokenReads implements RefreshTokenStore {
   readonly #db: Kysely<Database>
-  readonly #inserts: InsertStatements<Insertable<RefreshTokenTable>>
+  readonly #inserts: RowInserts<Insertable<RefreshTokenTable>>
   readonly #spending: KeyedUpdate<Spending>
   readonly #erasing: KeyedUpdate<{ readonly id: TokenId }>
 
@@ -96,7 +96,7 @@ export class SqlRefreshTokenStore extends SqlRefreshTokenReads implements Refres
     super(source)
     const { db } = source
     this.#db = db
-    this.#inserts = new InsertStatements(
+    this.#inserts = new RowInserts(
       (rows) => db.insertInto('oauth_refresh_tokens').values(rows).compile(),
       (row) => `oauth_refresh_tokens ${row.token_id}`,
     )

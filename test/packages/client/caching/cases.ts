@@ -4,7 +4,7 @@ import type { JsonObject } from '@bufbuild/protobuf'
 
 const CONFORMANCE = join(import.meta.dirname, '..', '..', '..', '..', 'clients', 'conformance')
 
-/** What the server says of a token; times are seconds from the table's clock. */
+/** The answer of the server about a token. Times are seconds from the clock of the table. */
 export interface CaseClaims {
   readonly client_id: string
   readonly subject: string
@@ -65,7 +65,7 @@ interface CaseToken {
   readonly token_use?: 'refresh'
 }
 
-/** clients/conformance/caching-verifier-cases.json; the README there says what the members mean. */
+/** clients/conformance/caching-verifier-cases.json; the README there describes its members. */
 export const table = read<{
   readonly clock: number
   readonly issuer: string
@@ -87,7 +87,7 @@ function read<T>(name: string): T {
   return JSON.parse(readFileSync(join(CONFORMANCE, name), 'utf8')) as T
 }
 
-/** The 16 bytes of a revocation key, which the table calls by their text. */
+/** The 16 bytes of a revocation key. The table names the key by its text. */
 export function revocationKey(name: string): Uint8Array {
   const bytes = Buffer.alloc(16)
   bytes.write(name, 'ascii')

@@ -7,7 +7,7 @@ import {
 } from '../../../../packages/client/src/gen/qscope/v1/token_pb.ts'
 import { finished, revocationKey, table } from './cases.ts'
 
-/** What the server answers about a finished token of the table. */
+/** The answer of the server about a finished token of the table. */
 export function claimsOf(
   value: string,
   keys?: readonly string[] | undefined,

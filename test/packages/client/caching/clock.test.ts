@@ -6,7 +6,7 @@ import { runCase } from './run-case.ts'
 const HOUR_MS = 3_600_000
 const began = Date.UTC(2026, 0, 1)
 
-/** Clocks that show what they were set to. */
+/** Clocks that show the time that a test sets. */
 function given() {
   let [monotonicMs, wallMs] = [5_000, began]
   const clock: Clock = { monotonicMs: () => monotonicMs, wallMs: () => wallMs, pause: () => Promise.resolve() }
@@ -19,13 +19,13 @@ function given() {
   return { time, move }
 }
 
-describe('the time of a machine', () => {
-  it('goes on by the monotonic clock where the wall clock is set back', () => {
+describe('the time of a Timekeeper', () => {
+  it('follows the monotonic clock when the wall clock is set back', () => {
     const { move } = given()
     expect(move(1_000, -HOUR_MS).timeMs).toBe(began + 1_000)
   })
 
-  it('is that of a wall clock that was set right, once that was so for longer than the leeway', () => {
+  it('follows a corrected wall clock after setRight(), once the correction is older than the leeway', () => {
     const { time, move } = given()
     move(0, 2 * HOUR_MS)
     move(1_000, -2 * HOUR_MS)
@@ -37,7 +37,7 @@ describe('the time of a machine', () => {
     expect([time.timeMs, time.wasAhead]).toEqual([began + 60_001, false])
   })
 
-  it('waits anew for a wall clock that was ahead once more', () => {
+  it('restarts the leeway when the wall clock jumps ahead again', () => {
     const { move } = given()
     move(0, 2 * HOUR_MS)
     move(1_000, -2 * HOUR_MS)
@@ -47,7 +47,7 @@ describe('the time of a machine', () => {
     expect(move(2_000, 2_000).wasAhead).toBe(true)
   })
 
-  it('is the latest that the wall clock showed since, where that was not steady', () => {
+  it('is the latest time of the wall clock since the correction, if that clock jumped meanwhile', () => {
     const { time, move } = given()
     move(0, 3 * HOUR_MS)
     move(0, -3 * HOUR_MS)
@@ -57,7 +57,7 @@ describe('the time of a machine', () => {
     expect(time.timeMs).toBe(began + HOUR_MS + 61_000)
   })
 
-  it('takes no notice of a wall clock that was set by less than the leeway, nor of a machine that slept', () => {
+  it('ignores a correction by no more than the leeway, and a suspended machine', () => {
     const { move } = given()
     move(0, 60_000)
     move(0, -60_000)
@@ -66,13 +66,13 @@ describe('the time of a machine', () => {
   })
 })
 
-describe('a verifier whose wall clock was ahead and was set right', () => {
+describe('a verifier whose wall clock was ahead and then corrected', () => {
   const whileGood: Step[] = Array.from({ length: 7 }, () => [
     { clock: { monotonic_ms: 9_000, wall_ms: 9_000 } },
     { poll: 'answered' as const, covered_ms: 9_000, next: 'goes-on' },
   ]).flat()
 
-  it.each(['now', 'history'] as const)('begins a new run, of a feed from %s', async (start) => {
+  it.each(['now', 'history'] as const)('restarts its feed, which started from %s', async (start) => {
     await runCase({
       name: 'a new run',
       start,

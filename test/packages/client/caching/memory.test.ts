@@ -23,8 +23,8 @@ function tokenCalled(tokenId: string): VerifiedToken {
   }
 }
 
-describe('the keys that were told', () => {
-  it('are forgotten once their time and the leeway are over, and not before', () => {
+describe('the revoked keys', () => {
+  it('are removed after their expiry and the leeway, and not before', () => {
     const facts = new Facts(10)
     facts.tell('a', now + 1_000)
     facts.sweep(now + 1_000 + LEEWAY_MS - 1)
@@ -33,7 +33,7 @@ describe('the keys that were told', () => {
     expect([facts.isTold('a'), facts.toldKeys]).toEqual([false, 0])
   })
 
-  it('are remembered for as long as the latest telling says', () => {
+  it('are kept until the latest of their expiries', () => {
     const facts = new Facts(10)
     facts.tell('a', now + DAY_MS)
     facts.tell('a', now)
@@ -41,7 +41,7 @@ describe('the keys that were told', () => {
     expect(facts.isTold('a')).toBe(true)
   })
 
-  it('all go where there is no room for one more, and nothing stands that was asked before', () => {
+  it('are all removed when a key exceeds the limit, and answers to earlier requests become invalid', () => {
     const facts = new Facts(3)
     const told = ['a', 'b', 'c', 'a', 'b'].map((key) => facts.tell(key, now))
     expect(told).toEqual([true, true, true, true, true])
@@ -51,7 +51,7 @@ describe('the keys that were told', () => {
     expect(facts.stand(['x'], facts.tellings)).toBe(true)
   })
 
-  it('leave all the room to those of a history that is read again', () => {
+  it('free all their room when the history is read again', () => {
     const facts = new Facts(3)
     for (const key of ['a', 'b', 'c']) facts.tell(key, now + DAY_MS)
     facts.clear()
@@ -60,14 +60,14 @@ describe('the keys that were told', () => {
   })
 })
 
-describe('the answers that are kept', () => {
+describe('the kept answers', () => {
   const given = (most: number) => {
     const facts = new Facts(1_000)
     return { facts, answers: new KeptAnswers(most, facts) }
   }
   const keep = (answers: KeptAnswers, value: string) => answers.keep(value, tokenCalled(value), [value, 'client'], 0)
 
-  it('are never more than there is room for, and those in use stay', () => {
+  it('do not exceed their limit, and those in use are not evicted', () => {
     const { answers } = given(100)
     for (let n = 0; n < 100; n += 1) keep(answers, `old-${n}`)
     for (let n = 0; n < 1_000; n += 1) {
@@ -81,7 +81,7 @@ describe('the answers that are kept', () => {
     expect(answers.find('new-999')).toBeDefined()
   })
 
-  it('leave no facts behind when they go', () => {
+  it('leave no facts behind when they are cleared', () => {
     const { answers, facts } = given(10)
     for (let n = 0; n < 100; n += 1) keep(answers, `token-${n}`)
     facts.tell('token-99', now)
@@ -91,7 +91,7 @@ describe('the answers that are kept', () => {
     expect(facts.toldKeys).toBe(0)
   })
 
-  it('stay as they are where an older answer about the same token comes late', () => {
+  it('are not replaced by an older answer about the same token', () => {
     const { answers, facts } = given(10)
     facts.tell('other', now)
     answers.keep('a', tokenCalled('later'), ['k'], 1)
@@ -99,7 +99,7 @@ describe('the answers that are kept', () => {
     expect(answers.find('a')?.token.tokenId).toBe('later')
   })
 
-  it('are never taken for those of another token that ends alike', () => {
+  it('are not found for another token with the same suffix', () => {
     const { answers, facts } = given(10)
     keep(answers, 'one-that-ends-alike')
     expect(answers.find('two-that-ends-alike')).toBeUndefined()
@@ -112,7 +112,7 @@ describe('the answers that are kept', () => {
     expect(facts.hold(['client'])[0]?.holders).toBe(1)
   })
 
-  it('stand until a key of theirs is told, and the next answer stands again', () => {
+  it('are removed when one of their keys is revoked, and a later answer is kept again', () => {
     const { answers, facts } = given(10)
     keep(answers, 'a')
     facts.tell('nobody', now)

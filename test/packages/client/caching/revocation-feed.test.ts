@@ -9,7 +9,7 @@ import {
 import { type Clock, SYSTEM_CLOCK } from '../../../../packages/client/src/verification/caching/clock.ts'
 import { ScriptedServer } from './scripted-server.ts'
 
-/** Tells how long was waited for, and waits no longer than a turn. */
+/** Records each pause, and waits only for one turn of the event loop. */
 class NotedPauses implements Clock {
   readonly pauses: number[] = []
   monotonicMs = SYSTEM_CLOCK.monotonicMs
@@ -43,7 +43,7 @@ function given(options: Partial<CachingVerifierOptions> = {}) {
 }
 
 describe('the polls for revocations', () => {
-  it('wait for a third of the bound, and not where there is more to read', async () => {
+  it('wait for a third of the bound, or not at all when there is more to read', async () => {
     const { server, poll } = given({ boundMs: 9_000 })
     server.answerPoll(await poll(), { poll: 'answered', more: true })
     const more = await poll()
@@ -53,13 +53,13 @@ describe('the polls for revocations', () => {
     expect(last.request.wait === undefined ? null : durationMs(last.request.wait)).toBe(3_000)
   })
 
-  it('wait for 30 s at most, which is all that QScope allows', async () => {
+  it('wait for at most 30 s, which is the limit of QScope', async () => {
     const { poll } = given({ boundMs: 3_600_000 })
     const { wait } = (await poll()).request
     expect(wait === undefined ? null : durationMs(wait)).toBe(30_000)
   })
 
-  it('come again after a pause that doubles, up to 2 s', async () => {
+  it('are repeated after a failure with a pause that doubles, up to 2 s', async () => {
     const { server, clock, failures, poll } = given()
     for (let n = 0; n < 8; n += 1) server.answerPoll(await poll(), { poll: 'fails' })
     await poll()
@@ -71,7 +71,7 @@ describe('the polls for revocations', () => {
     }
   })
 
-  it('leave QScope alone for as long as it asks', async () => {
+  it('pause for the retry delay of the refusal', async () => {
     const { clock, poll } = given()
     const value = { retryDelay: { seconds: 7n } }
     const held = await poll()
@@ -80,7 +80,7 @@ describe('the polls for revocations', () => {
     expect(clock.pauses.map((ms) => ms >= 7_000)).toEqual([true])
   })
 
-  it('come seldom to a server that does not know them', async () => {
+  it('pause for at least 15 s when the server does not implement them', async () => {
     const { clock, poll } = given()
     const held = await poll()
     held.fail(new ConnectError('unknown', Code.Unimplemented))
@@ -88,7 +88,7 @@ describe('the polls for revocations', () => {
     expect(clock.pauses.map((ms) => ms >= 15_000)).toEqual([true])
   })
 
-  it('do not come without a pause to a server that answers at once with nothing', async () => {
+  it('pause for 100 ms when the server returns at once without revocations', async () => {
     const { server, clock, poll } = given()
     for (let n = 0; n < 3; n += 1) server.answerPoll(await poll(), { poll: 'answered' })
     await poll()
@@ -117,7 +117,7 @@ describe('a caching verifier', () => {
     expect(() => given(options)).toThrow(RangeError)
   })
 
-  it('tells what it knows', async () => {
+  it('reports its state', async () => {
     const { server, verifier, poll } = given({ issuer: 'https://qscope.internal' })
     const nothing = { isCurrent: false, ageMs: null, acceptsOffline: false, answers: 0, revocations: 0 }
     expect(verifier.state).toEqual(nothing)

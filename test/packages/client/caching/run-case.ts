@@ -11,7 +11,7 @@ import { originOf, ScriptedServer } from './scripted-server.ts'
 
 const PATIENCE_MS = 400
 
-/** Clocks that stand still until they are moved; waiting takes no time. */
+/** Clocks that only advance when a step moves them. Waiting takes no time. */
 class VirtualClock implements Clock {
   #monotonicMs = 7_000_000
   #wallMs = table.clock * 1_000
@@ -34,7 +34,7 @@ class VirtualClock implements Clock {
   }
 }
 
-/** Plays one case, and throws at the first step that comes out otherwise. */
+/** Runs one case, and throws at the first step with another result. */
 export async function runCase(script: CachingVerifierCase): Promise<void> {
   const run = new CaseRun(script)
   try {
@@ -54,7 +54,7 @@ class CaseRun {
   readonly #clock = new VirtualClock()
   readonly #verifier: CachingVerifier
   #isClosed = false
-  /** The questions that are on their way, with the uses that wait for them. */
+  /** The running verifications, with the uses that wait for them. */
   readonly #asked = new Map<string, { question: ScriptedServer['questions'][number]; waiting: Promise<string>[] }>()
 
   constructor({
@@ -84,7 +84,7 @@ class CaseRun {
     await this.settle()
   }
 
-  /** Waits until a poll is at the server, and sees that no question came that no step has named. */
+  /** Waits until the server has a poll, and checks that there was no verification without a step. */
   async settle(): Promise<void> {
     if (!this.#isClosed) await until(() => this.#server.polls.length > 0)
     expect(this.#server.questions.map(({ request }) => request.token)).toEqual([])
@@ -106,7 +106,7 @@ class CaseRun {
       this.#asked.set(step.asks, { question, waiting: [outcome] })
       return
     }
-    // Long enough for a signature to be checked and a question to be sent.
+    // Long enough to check a signature and to send a call.
     await new Promise((resolve) => setTimeout(resolve, 20))
     this.#asked.get(step.joins ?? '')?.waiting.push(outcome)
   }
@@ -140,7 +140,7 @@ class CaseRun {
   }
 }
 
-/** In the package, scopes are the interceptors' to judge. */
+/** In the package, the interceptors check scopes. */
 async function outcomeOf(verifier: CachingVerifier, step: UseStep): Promise<string> {
   const presented: PresentedTokenFor = {
     value: finished.tokens[step.use] ?? '',

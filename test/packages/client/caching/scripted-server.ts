@@ -27,10 +27,10 @@ interface Held<Request, Response> {
 type HeldQuestion = Held<VerifyTokenRequest, MessageInitShape<typeof VerifyTokenResponseSchema>>
 type HeldPoll = Held<PollRevocationsRequest, MessageInitShape<typeof PollRevocationsResponseSchema>>
 
-/** QScope as a script plays it: calls are held until the script answers them. */
+/** A server that a script controls: each call waits until the script answers it. */
 export class ScriptedServer {
   readonly channel: Channel
-  /** Questions that the script has not taken notice of, the first to come first. */
+  /** Verifications that the script has not handled yet, oldest first. */
   readonly questions: HeldQuestion[] = []
   readonly polls: HeldPoll[] = []
   #cursors = 0
@@ -78,7 +78,7 @@ export class ScriptedServer {
   }
 }
 
-/** Where a poll begins, as the table calls it. */
+/** The start of a poll, as the table names it. */
 export function originOf({ request: { from } }: HeldPoll): string | undefined {
   if (from.case !== 'start') return from.value
   return from.value === RevocationStart.NOW ? 'now' : 'history'
