@@ -1,8 +1,9 @@
 import { useMemo, useState } from 'preact/hooks'
 import { Api } from './api/api.ts'
 import { type Revocation, type Session, signOut } from './api/session.ts'
+import { NewSecretDialog } from './components/new-secret.tsx'
 import type { ArrivedCode } from './hooks/arrived-code.ts'
-import { SessionContext } from './hooks/session.ts'
+import { type NewSecret, SessionContext } from './hooks/session.ts'
 import { SignIn } from './pages/sign-in.tsx'
 import { Shell } from './shell.tsx'
 
@@ -21,30 +22,62 @@ interface State {
   readonly session: Session | null
   /** Why the last session ended. */
   readonly notice: string | null
+  /** The last session that ended other than by a sign-out. */
+  readonly ended: Session | null
+  /** New secrets that nobody has dismissed yet. The server does not show them again. */
+  readonly secrets: readonly NewSecret[]
 }
 
-/** The console: a sign-in, then the pages, until the session ends. Whatever was shown goes with it. */
+const START: State = Object.freeze({ session: null, notice: null, ended: null, secrets: [] })
+
+/**
+ * The console: a sign-in, then the pages, until the session ends. Whatever was shown goes with it, but for new secrets:
+ * each stays until somebody dismisses it, and is shown also when its call is answered after the end. A sign-out drops them.
+ */
 export function App({ arrivedCode }: { readonly arrivedCode: ArrivedCode }) {
-  const [{ session, notice }, setState] = useState<State>({ session: null, notice: null })
+  const [{ session, notice, secrets }, setState] = useState<State>(START)
   const signedIn = useMemo(() => {
     if (session === null) return null
     // A late answer to one session says nothing about the next.
     const end = (reason: string) =>
-      setState((current) => (current.session === session ? { session: null, notice: reason } : current))
-    return { session, end, arrivedCode, api: new Api(session.token, () => end(REJECTED)) }
+      setState((current) =>
+        current.session === session ? { ...current, session: null, notice: reason, ended: session } : current,
+      )
+    const showSecret = (secret: NewSecret) =>
+      setState((current) =>
+        current.session === session || current.ended === session
+          ? { ...current, secrets: [...current.secrets, secret] }
+          : current,
+      )
+    return { session, end, arrivedCode, showSecret, api: new Api(session.token, () => end(REJECTED)) }
   }, [session, arrivedCode])
-  if (signedIn === null) {
-    return <SignIn notice={notice} onSignedIn={(next) => setState({ session: next, notice: null })} />
+  const leave = async (left: Session) => {
+    const leaving: State = { ...START, notice: SIGNING_OUT }
+    setState(leaving)
+    const notice = SIGNED_OUT[await signOut(left)]
+    setState((current) => (current === leaving ? { ...START, notice } : current))
   }
-  const leave = async () => {
-    const left: State = { session: null, notice: SIGNING_OUT }
-    setState(left)
-    const notice = SIGNED_OUT[await signOut(signedIn.session)]
-    setState((current) => (current === left ? { session: null, notice } : current))
-  }
+  const [secret] = secrets
   return (
-    <SessionContext.Provider value={signedIn}>
-      <Shell onEnd={() => signedIn.end(ENDED)} onSignOut={() => void leave()} />
-    </SessionContext.Provider>
+    <>
+      {signedIn === null ? (
+        <SignIn
+          notice={notice}
+          onSignedIn={(next) => setState((current) => ({ ...current, session: next, notice: null }))}
+        />
+      ) : (
+        <SessionContext.Provider value={signedIn}>
+          <Shell onEnd={() => signedIn.end(ENDED)} onSignOut={() => void leave(signedIn.session)} />
+        </SessionContext.Provider>
+      )}
+      {secret !== undefined && (
+        <NewSecretDialog
+          key={secret.value}
+          secret={secret}
+          notice={session === null ? notice : null}
+          onClose={() => setState((current) => ({ ...current, secrets: current.secrets.slice(1) }))}
+        />
+      )}
+    </>
   )
 }

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { Lock } from './components/permitted.tsx'
 import { useSession } from './hooks/session.ts'
 import { useRoute } from './hooks/use-route.ts'
 import { NotFound } from './pages/not-found.tsx'
@@ -39,21 +40,14 @@ export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readon
       </header>
       <nav aria-label="Pages">
         <ul>
-          {PAGES.map(({ path, title: name, permission }) => {
-            const isPermitted = session.permissions === null || session.permissions.has(permission)
-            return (
-              <li key={path}>
-                <a href={linkTo(path)} aria-current={path === current?.path ? 'page' : undefined}>
-                  {name}
-                  {!isPermitted && (
-                    <span class="locked" title={`Your token lacks ${permission}`}>
-                      <span class="visually-hidden"> (not permitted)</span>
-                    </span>
-                  )}
-                </a>
-              </li>
-            )
-          })}
+          {PAGES.map(({ path, title: name, permission }) => (
+            <li key={path}>
+              <a href={linkTo(path)} aria-current={path === current?.path ? 'page' : undefined}>
+                {name}
+                <Lock permission={permission} />
+              </a>
+            </li>
+          ))}
         </ul>
       </nav>
       <main id="main" ref={main} tabIndex={-1} aria-label={title}>

@@ -2,3 +2,24 @@
 export function wordsOf(text: string): string[] {
   return text.split(/\s+/).filter((line) => line !== '')
 }
+
+/** The lines of a text that hold something. */
+export function linesIn(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+}
+
+/** An object of JSON, as names and texts. What is none becomes a text without a name, which the server refuses. */
+export function textsOf(json: string): Record<string, string> {
+  try {
+    const value: unknown = JSON.parse(json)
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
+      return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]))
+    }
+  } catch {
+    // As any other value that is no object.
+  }
+  return { '': json }
+}

@@ -28,6 +28,7 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     await page.getByLabel('Scopes').fill('stock.read\nstock.write')
     await page.getByText('The server accepts this registration.').waitFor()
     await page.getByRole('button', { name: 'Register' }).click()
+    await page.getByRole('dialog', { name: 'The new secret of invoices' }).waitFor()
     const secret = await page.locator('.secret').innerText()
     await page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed'))")
     await page.getByRole('button', { name: 'Copy' }).click()

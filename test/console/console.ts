@@ -128,6 +128,19 @@ export async function visit({ page }: Tab, title: string): Promise<void> {
   await page.getByRole('heading', { level: 1, name: title }).waitFor()
 }
 
+/** Keeps the answers to a method from the page until they are let go. */
+export async function holdAnswers(page: Page, method: RegExp) {
+  const answered = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<void>()
+  await page.route(method, async (route) => {
+    const response = await route.fetch()
+    answered.resolve()
+    await held.promise
+    await route.fulfill({ response })
+  })
+  return { answered: answered.promise, release: () => held.resolve() }
+}
+
 /** Keeps calls of a method on their way to the server until they are let go. */
 export async function holdCalls(page: Page, method: RegExp): Promise<() => void> {
   const held = Promise.withResolvers<void>()

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { CHROMIUM, consoleOfSuite, holdCalls, signIn, TITLES, visit } from './console.ts'
+import { axeFindings } from './axe.ts'
+import { CHROMIUM, consoleOfSuite, holdAnswers, holdCalls, signIn, type Tab, TITLES, visit } from './console.ts'
 
 /** What the first load may take over the network, in bytes. */
 const FIRST_LOAD = 150 * 1_024
@@ -10,6 +11,12 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
   beforeAll(async () => {
     await suite.server.registerClient({ clientId: 'orders', scopes: ['stock.read'] })
   })
+  /** Ends all sessions of the administrator: their calls are refused from then on. */
+  const revokeSessions = async () => {
+    const target = { case: 'clientId', value: 'admin' } as const
+    await suite.server.call(TokenService.method.revokeTokens, { target }, suite.asAdmin)
+    suite.server.admin.token = await suite.mint()
+  }
 
   it('loads little, signs in, and shows how the server is; only calls of the contract go over the network', async () => {
     const tab = await suite.openTab()
@@ -71,12 +78,7 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
     await page.clock.fastForward('15:01')
     await page.getByText('Your session has expired.').waitFor()
     await signIn(tab, suite.server)
-    await suite.server.call(
-      TokenService.method.revokeTokens,
-      { target: { case: 'clientId', value: 'admin' } },
-      suite.asAdmin,
-    )
-    suite.server.admin.token = await suite.mint()
+    await revokeSessions()
     // The overview asks by itself, and may have been told so already.
     await page.evaluate("location.hash = '#/clients'")
     await page.getByText('The server no longer accepts your token').waitFor()
@@ -93,6 +95,81 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
     await page.getByText('You are signed out, and your token is revoked.').waitFor()
     const [last] = await suite.server.auditEvents({ eventTypes: ['token.revoked'] })
     expect([last?.actor, last?.metadata['reason']]).toEqual(['admin', 'signed out of the console'])
+  })
+
+  describe('with a new secret', () => {
+    const mintsWith = async (clientId: string, value: string) => {
+      const client = { clientId, method: { case: 'clientSecret' as const, value } }
+      const { token } = await suite.server.call(TokenService.method.mintToken, { client })
+      return token !== undefined
+    }
+    const startRotation = async (tab: Tab, clientId: string) => {
+      await signIn(tab, suite.server, ['clients.write'])
+      await visit(tab, 'Clients')
+      await tab.page.getByRole('link', { name: clientId, exact: true }).click()
+      await tab.page.getByRole('button', { name: 'Rotate the secret' }).click()
+      await tab.page.getByRole('button', { name: 'Create a new secret' }).click()
+    }
+    const dismiss = async ({ page }: Tab) => {
+      await page.getByRole('button', { name: 'I have stored it' }).click()
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      expect(await page.locator('.secret').count()).toBe(0)
+      expect(await page.getByRole('button', { name: 'Sign in', exact: true }).isEnabled()).toBe(true)
+    }
+
+    it('keeps it when the time is over, until it is dismissed', async () => {
+      const { clientId } = await suite.server.registerClient({ clientId: 'rotated', scopes: ['a'] })
+      const tab = await suite.openTab()
+      const { page } = tab
+      await page.clock.install()
+      await startRotation(tab, clientId)
+      const dialog = page.getByRole('dialog', { name: `The new secret of ${clientId}` })
+      const value = await dialog.locator('.secret').innerText()
+      await page.clock.fastForward('15:01')
+      await dialog.getByText('Your session has expired.').waitFor()
+      expect(await page.getByRole('button', { name: 'Sign out' }).count()).toBe(0)
+      for (let times = 0; times < 3; times++) await page.keyboard.press('Escape')
+      expect(await dialog.locator('.secret').innerText()).toBe(value)
+      expect(await axeFindings(page)).toEqual([])
+      expect(await mintsWith(clientId, value)).toBe(true)
+      await dismiss(tab)
+      await page.getByText('Your session has expired.').waitFor()
+      expect(tab.complaints).toEqual([])
+    })
+
+    it('keeps it when the token is refused, until it is dismissed', async () => {
+      const tab = await suite.openTab()
+      const { page } = tab
+      await signIn(tab, suite.server, ['clients.write'])
+      await visit(tab, 'Clients')
+      await page.getByRole('link', { name: 'Register a client' }).click()
+      await page.getByLabel('Client id').fill('registered')
+      await page.getByRole('button', { name: 'Register' }).click()
+      const dialog = page.getByRole('dialog', { name: 'The new secret of registered' })
+      const value = await dialog.locator('.secret').innerText()
+      await revokeSessions()
+      await page.evaluate("location.hash = '#/clients'")
+      await dialog.getByText('The server no longer accepts your token').waitFor()
+      expect(await dialog.locator('.secret').innerText()).toBe(value)
+      expect(await mintsWith('registered', value)).toBe(true)
+      await dismiss(tab)
+    })
+
+    it('shows it although its call is answered after the end', async () => {
+      const { clientId } = await suite.server.registerClient({ clientId: 'late', scopes: ['a'] })
+      const tab = await suite.openTab()
+      const { page } = tab
+      const { answered, release } = await holdAnswers(page, /RotateClientSecret$/)
+      await startRotation(tab, clientId)
+      await answered
+      await revokeSessions()
+      await page.evaluate("location.hash = '#/users'")
+      await page.getByRole('heading', { name: 'QScope console' }).waitFor()
+      release()
+      const value = await page.getByRole('dialog').locator('.secret').innerText()
+      expect(await mintsWith(clientId, value)).toBe(true)
+      await dismiss(tab)
+    })
   })
 
   it('signs out at once, however slow the server is, and late answers leave the next session alone', async () => {

@@ -39,6 +39,31 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
   const getUser = (externalId: string) =>
     suite.server.call(UserService.method.getUser, { id: { case: 'externalId', value: externalId } }, suite.asAdmin)
 
+  it('registers a user, whom the server has judged while the id was written', async () => {
+    await suite.server.call(UserService.method.registerUser, { externalId: 'known' }, suite.asAdmin)
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server, ['users.write'])
+    await visit(tab, 'Users')
+    await page.getByRole('link', { name: 'Register a user', exact: true }).click()
+    const id = page.getByLabel('External id')
+    await id.fill('x'.repeat(256))
+    await page.locator('.field .problem').waitFor()
+    await id.fill('known')
+    await page.getByText('A user with this external id is registered already').waitFor()
+    await id.fill('gina')
+    await page.getByText('The server accepts this registration.').waitFor()
+    await expect(getUser('gina')).rejects.toThrow()
+    expect(await axeFindings(page)).toEqual([])
+    await page.keyboard.press('Enter')
+    await page.getByText('gina is registered.').waitFor()
+    const { user } = await getUser('gina')
+    expect([user?.active, user?.createdBy]).toEqual([true, 'admin'])
+    await page.getByRole('link', { name: 'Show the user' }).click()
+    await page.getByText(user?.userId ?? 'no id', { exact: true }).waitFor()
+    expect(tab.complaints).toEqual([])
+  })
+
   it('lists the tokens and grants of a client, and revokes one, a grant, or all after saying what ends', async () => {
     const [first, second] = [await consentOf('ada'), await consentOf('bob')]
     const tab = await suite.openTab()
@@ -208,6 +233,10 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     await signIn(tab, suite.server)
     await visit(tab, 'Device approvals')
     await page.getByText('Your token does not permit this. You need qscope:consent.').waitFor()
+    await visit(tab, 'Users')
+    await page.getByRole('link', { name: 'Register a user (not permitted)' }).click()
+    await page.getByText('Your token does not permit this. You need qscope:users.write.').waitFor()
+    expect(await page.getByLabel('External id').count()).toBe(0)
     await visit(tab, 'Users')
     await page.getByRole('link', { name: 'erin' }).click()
     await page.getByRole('button', { name: /Deactivate .*lacks qscope:users\.write/ }).click({ force: true })

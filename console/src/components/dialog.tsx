@@ -38,13 +38,11 @@ interface ConfirmationProps {
   readonly onClose: () => void
   /** Does it. The dialog says why where it was refused. */
   readonly onConfirm: () => Promise<void>
-  /** What was done has something to show, and closes the dialog itself. */
-  readonly staysOpen?: boolean
   readonly children: ComponentChildren
 }
 
 /** Asks before something is done. While it is done the dialog stays, so that the answer finds it. */
-export function Confirmation({ title, action, danger = false, staysOpen = false, ...props }: ConfirmationProps) {
+export function Confirmation({ title, action, danger = false, ...props }: ConfirmationProps) {
   const { onClose, onConfirm, children } = props
   const [isBusy, setBusy] = useState(false)
   const [refusal, setRefusal] = useState<Refusal | null>(null)
@@ -53,7 +51,7 @@ export function Confirmation({ title, action, danger = false, staysOpen = false,
     setRefusal(null)
     try {
       await onConfirm()
-      if (!staysOpen) onClose()
+      onClose()
     } catch (error) {
       setRefusal(refusalOf(error))
       setBusy(false)

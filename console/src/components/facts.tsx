@@ -12,6 +12,15 @@ export function Time({ of, none = '–' }: { readonly of: Timestamp | undefined;
   )
 }
 
+/** When something was done, and who did it. */
+export function Moment({ time, by }: { readonly time: Timestamp | undefined; readonly by: string }) {
+  return (
+    <>
+      <Time of={time} /> by <code>{by}</code>
+    </>
+  )
+}
+
 /** `2026-12-02 14:05:09`, by the clock on the reader's wall. */
 export function momentOf(date: Date): string {
   const pad = (part: number) => String(part).padStart(2, '0')

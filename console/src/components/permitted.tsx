@@ -14,6 +14,16 @@ export function Permitted({
   return usePermission(permission) ? children : <NotPermitted permissions={[permission]} />
 }
 
+/** Marks a link to what takes a permission that the token lacks. */
+export function Lock({ permission }: { readonly permission: Permission }) {
+  if (usePermission(permission)) return null
+  return (
+    <span class="locked" title={`Your token lacks ${permission}`}>
+      <span class="visually-hidden"> (not permitted)</span>
+    </span>
+  )
+}
+
 /** A button for what takes a permission. Without it, it says so and does nothing. */
 export function PermittedButton({
   permission,

@@ -5,11 +5,19 @@ import type { Permission } from '../api/permissions.ts'
 import type { Session } from '../api/session.ts'
 import type { ArrivedCode } from './arrived-code.ts'
 
+/** The secret that a client has just been given. */
+export interface NewSecret {
+  readonly clientId: string
+  readonly value: string
+}
+
 export interface SignedIn {
   readonly session: Session
   readonly api: Api
   /** The code of a device that the console was opened with. */
   readonly arrivedCode: ArrivedCode
+  /** Shows a new secret until it is dismissed, even if the session ends before. */
+  readonly showSecret: (secret: NewSecret) => void
 }
 
 export const SessionContext = createContext<SignedIn | null>(null)

@@ -30,7 +30,7 @@ export const PAGES: readonly PageEntry[] = [
     page: ClientPage,
     others: ['register-client'],
   },
-  { path: 'users', title: 'Users', permission: 'qscope:users.read', page: UserPage },
+  { path: 'users', title: 'Users', permission: 'qscope:users.read', page: UserPage, others: ['register-user'] },
   { path: 'tokens', title: 'Tokens and grants', permission: 'qscope:tokens.read', page: TokenPage },
   { path: 'inspect', title: 'Token inspector', permission: 'qscope:tokens.read', page: Inspector },
   { path: 'devices', title: 'Device approvals', permission: 'qscope:consent', page: DevicePage },

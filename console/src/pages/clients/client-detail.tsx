@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { Client } from '../../../../src/gen/qscope/v1/client_pb.ts'
-import { Badge, Facts, Time, Values } from '../../components/facts.tsx'
+import { Badge, Facts, Moment, Values } from '../../components/facts.tsx'
 import { PermittedButton } from '../../components/permitted.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
@@ -87,13 +87,5 @@ function ClientFacts({ client }: { readonly client: Client }) {
         ['Changed', <Moment time={client.updateTime} by={client.updatedBy} />],
       ]}
     />
-  )
-}
-
-function Moment({ time, by }: { readonly time: Client['createTime']; readonly by: string }) {
-  return (
-    <>
-      <Time of={time} /> by <code>{by}</code>
-    </>
   )
 }

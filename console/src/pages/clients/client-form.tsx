@@ -1,8 +1,10 @@
 import { AuthenticationMethod, ClientType, GrantType } from '../../../../src/gen/qscope/v1/client_pb.ts'
 import type { Refusal } from '../../api/refusal.ts'
+import { problemsOf } from '../../components/changes.ts'
 import { Choices, SelectField, TextField } from '../../components/field.tsx'
-import { type ClientDraft, fieldOfViolation } from './draft.ts'
-import { AUTHENTICATION_METHODS, CLIENT_TYPES, GRANT_TYPES, optionsOf, TOKEN_FORMATS } from './labels.ts'
+import { optionsOf } from '../../components/options.ts'
+import { CLIENT_FIELDS, type ClientDraft } from './draft.ts'
+import { AUTHENTICATION_METHODS, CLIENT_TYPES, GRANT_TYPES, TOKEN_FORMATS } from './labels.ts'
 
 interface ClientFormProps {
   readonly draft: ClientDraft
@@ -19,9 +21,7 @@ const AS_RESOURCE = 'The client verifies tokens for these. One per line.'
 
 /** The fields of a client. What the server finds wrong stands beside the field. */
 export function ClientForm({ draft, onChange, isRegistered, refusal }: ClientFormProps) {
-  const problems = new Map(
-    refusal?.violations.map(({ field, description }) => [fieldOfViolation(field), description] as const),
-  )
+  const problems = problemsOf(CLIENT_FIELDS, refusal)
   const text = (key: TextKey) => ({
     value: draft[key],
     problem: problems.get(key),

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import { type Client, ClientType } from '../../../../src/gen/qscope/v1/client_pb.ts'
 import { Badge, Time } from '../../components/facts.tsx'
 import { SelectField, TextField } from '../../components/field.tsx'
+import { Lock } from '../../components/permitted.tsx'
 import { type Column, VirtualTable } from '../../components/virtual-table.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { useDebounced } from '../../hooks/use-debounced.ts'
@@ -64,6 +65,7 @@ export function ClientList() {
         <SelectField label="Type" value={type} onChange={setType} options={TYPES} />
         <a class="button" href={linkTo('register-client')}>
           Register a client
+          <Lock permission="qscope:clients.write" />
         </a>
       </div>
       <VirtualTable

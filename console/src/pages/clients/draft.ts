@@ -10,9 +10,10 @@ import type {
   RegisterClientRequestSchema,
   UpdateClientRequestSchema,
 } from '../../../../src/gen/qscope/v1/client_service_pb.ts'
-import { wordsOf } from '../../text.ts'
-import { durationOf, plain, secondsOf } from './duration.ts'
-import { identitiesOf, identityLines, linesIn } from './federated-identities.ts'
+import { changesOf, type FieldTable, lineOf } from '../../components/changes.ts'
+import { durationOf, plain, secondsOf } from '../../components/duration.ts'
+import { linesIn, wordsOf } from '../../text.ts'
+import { identitiesOf, identityLines } from './federated-identities.ts'
 import { AUTHENTICATION_METHODS, GRANT_TYPES, TOKEN_FORMATS } from './labels.ts'
 
 /** A client as a form holds it. Lists are words in a text; choices are the numbers of the contract. */
@@ -57,19 +58,10 @@ export const NEW_CLIENT: ClientDraft = Object.freeze({
   refreshTokenTtl: '',
 })
 
-/** How each field that can be changed is called: by people, and in an update mask. */
-interface Field {
-  readonly label: string
-  readonly path: string
-  /** Its value, a line for each part. */
-  readonly linesOf: (draft: ClientDraft) => readonly string[]
-}
-
-const line = (text: string): readonly string[] => (text.trim() === '' ? [] : [text.trim()])
 const list = (text: string): readonly string[] => wordsOf(text).toSorted()
 
-export const FIELDS: Readonly<Partial<Record<keyof ClientDraft, Field>>> = {
-  displayName: { label: 'Name', path: 'display_name', linesOf: (draft) => line(draft.displayName) },
+const CHANGEABLE: FieldTable<ClientDraft>['changeable'] = {
+  displayName: { label: 'Name', path: 'display_name', linesOf: (draft) => lineOf(draft.displayName) },
   grantTypes: {
     label: 'Grant types',
     path: 'grant_types',
@@ -84,8 +76,8 @@ export const FIELDS: Readonly<Partial<Record<keyof ClientDraft, Field>>> = {
     path: 'resource_audiences',
     linesOf: (draft) => list(draft.resourceAudiences),
   },
-  jwks: { label: 'Public keys', path: 'jwks', linesOf: (draft) => line(draft.jwks) },
-  jwksUri: { label: 'URL of public keys', path: 'jwks_uri', linesOf: (draft) => line(draft.jwksUri) },
+  jwks: { label: 'Public keys', path: 'jwks', linesOf: (draft) => lineOf(draft.jwks) },
+  jwksUri: { label: 'URL of public keys', path: 'jwks_uri', linesOf: (draft) => lineOf(draft.jwksUri) },
   federatedIdentities: {
     label: 'Federated identities',
     path: 'federated_identities',
@@ -94,70 +86,30 @@ export const FIELDS: Readonly<Partial<Record<keyof ClientDraft, Field>>> = {
   tlsClientSubject: {
     label: 'Certificate subject',
     path: 'tls_client_subject',
-    linesOf: (draft) => line(draft.tlsClientSubject),
+    linesOf: (draft) => lineOf(draft.tlsClientSubject),
   },
   accessTokenFormat: {
     label: 'Access token format',
     path: 'config.access_token_format',
     linesOf: ({ accessTokenFormat }) =>
-      line(TOKEN_FORMATS[Number(accessTokenFormat) as AccessTokenFormat] ?? accessTokenFormat),
+      lineOf(TOKEN_FORMATS[Number(accessTokenFormat) as AccessTokenFormat] ?? accessTokenFormat),
   },
   accessTokenTtl: {
     label: 'Access token lifetime (seconds)',
     path: 'config.access_token_ttl',
-    linesOf: (draft) => line(plain(draft.accessTokenTtl)),
+    linesOf: (draft) => lineOf(plain(draft.accessTokenTtl)),
   },
   refreshTokenTtl: {
     label: 'Refresh token lifetime (seconds)',
     path: 'config.refresh_token_ttl',
-    linesOf: (draft) => line(plain(draft.refreshTokenTtl)),
+    linesOf: (draft) => lineOf(plain(draft.refreshTokenTtl)),
   },
 }
 
-/** What differs in one field. */
-export interface Change {
-  readonly key: keyof ClientDraft
-  readonly label: string
-  readonly path: string
-  readonly removed: readonly string[]
-  readonly added: readonly string[]
-}
-
-/** What an update from one to the other would change. The order of a list, and white space, do not count. */
-export function changesOf(before: ClientDraft, after: ClientDraft): readonly Change[] {
-  return fieldEntries().flatMap(([key, { label, path, linesOf }]) => {
-    const [old, now] = [linesOf(before), linesOf(after)]
-    const removed = old.filter((each) => !now.includes(each))
-    const added = now.filter((each) => !old.includes(each))
-    return removed.length + added.length === 0 ? [] : [{ key, label, path, removed, added }]
-  })
-}
-
-/** The current client with what was changed from `base` to `mine`. Fields that were left alone follow the current one. */
-export function rebased(base: ClientDraft, mine: ClientDraft, current: ClientDraft): ClientDraft {
-  const own = changesOf(base, mine).map(({ key }) => [key, mine[key]])
-  // Each key with its own value of the same type.
-  return { ...current, ...(Object.fromEntries(own) as Partial<ClientDraft>) }
-}
-
-/**
- * The field of the form that a violation of the contract's rules is about, in a registration or under `client` of an
- * update; `undefined`: none of them.
- */
-export function fieldOfViolation(path: string): keyof ClientDraft | undefined {
-  const [start = ''] = path.replace(/^client\./, '').split('[', 1)
-  return fieldEntries().find(([, field]) => field.path === start)?.[0] ?? UNCHANGEABLE[start]
-}
-
-const UNCHANGEABLE: Readonly<Record<string, keyof ClientDraft>> = Object.freeze({
-  client_id: 'clientId',
-  type: 'type',
-  authentication_method: 'authenticationMethod',
-})
-
-function fieldEntries(): readonly [keyof ClientDraft, Field][] {
-  // The keys of the table are keys of a draft.
-  return Object.entries(FIELDS) as [keyof ClientDraft, Field][]
+export const CLIENT_FIELDS: FieldTable<ClientDraft> = {
+  prefix: 'client.',
+  changeable: CHANGEABLE,
+  others: { client_id: 'clientId', type: 'type', authentication_method: 'authenticationMethod' },
 }
 
 export function draftOf(client: Client): ClientDraft {
@@ -229,7 +181,7 @@ export function updateOf(
       ...listsOf(after),
       config: configOf(after),
     },
-    updateMask: { paths: changesOf(before, after).map(({ path }) => path) },
+    updateMask: { paths: changesOf(CLIENT_FIELDS, before, after).map(({ path }) => path) },
     etag,
   }
 }

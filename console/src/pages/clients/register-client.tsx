@@ -1,66 +1,39 @@
 import { useState } from 'preact/hooks'
-import type { RegisterClientResponse } from '../../../../src/gen/qscope/v1/client_service_pb.ts'
-import { type Refusal, refusalOf } from '../../api/refusal.ts'
-import { Form } from '../../components/form.tsx'
-import { RefusalNotice } from '../../components/refusal-notice.tsx'
-import { Secret } from '../../components/secret.tsx'
+import { Created, CreationForm } from '../../components/creation-form.tsx'
 import { useSession } from '../../hooks/session.ts'
-import { useDebounced } from '../../hooks/use-debounced.ts'
-import { useQuery } from '../../hooks/use-query.ts'
 import { linkTo } from '../../route.ts'
 import { ClientForm } from './client-form.tsx'
 import { NEW_CLIENT, registrationOf } from './draft.ts'
 
-/** Registers a client. The server judges the draft while it is written: `validate_only` writes nothing. */
 export function RegisterClient() {
-  const { api } = useSession()
+  const { api, showSecret } = useSession()
   const [draft, setDraft] = useState(NEW_CLIENT)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  const [isBusy, setBusy] = useState(false)
-  const [answer, setAnswer] = useState<RegisterClientResponse | null>(null)
-  const settled = useDebounced(draft)
-  const check = useQuery(
-    (signal) => api.clients.registerClient({ ...registrationOf(settled), validateOnly: true }, { signal }),
-    [api, settled],
-  )
+  const [registered, setRegistered] = useState<string | null>(null)
   const register = async () => {
-    setBusy(true)
-    setRefusal(null)
-    try {
-      setAnswer(await api.clients.registerClient(registrationOf(draft)))
-    } catch (error) {
-      setRefusal(refusalOf(error))
-    }
-    setBusy(false)
+    const { client, clientSecret } = await api.clients.registerClient(registrationOf(draft))
+    const clientId = client?.clientId ?? ''
+    if (clientSecret !== '') showSecret({ clientId, value: clientSecret })
+    setRegistered(clientId)
   }
-  if (answer !== null) return <Registered answer={answer} />
+  if (registered !== null) {
+    return (
+      <Created name={registered} done="registered" href={linkTo('clients', registered)}>
+        Show the client
+      </Created>
+    )
+  }
   return (
-    <Form onSubmit={register}>
-      <ClientForm draft={draft} onChange={setDraft} isRegistered={false} refusal={check.refusal} />
-      <p role="status">
-        {check.isLoading && 'Checking…'}
-        {!check.isLoading && check.refusal === null && 'The server accepts this registration.'}
-        {!check.isLoading && check.refusal !== null && <span class="problem">{check.refusal.message}</span>}
-      </p>
-      <RefusalNotice refusal={refusal} />
-      <button type="submit" class="primary" disabled={isBusy}>
-        {isBusy ? 'Registering…' : 'Register'}
-      </button>
-    </Form>
-  )
-}
-
-function Registered({ answer: { client, clientSecret } }: { readonly answer: RegisterClientResponse }) {
-  const clientId = client?.clientId ?? ''
-  return (
-    <section aria-label="Registered">
-      <p role="status">
-        <code>{clientId}</code> is registered.
-      </p>
-      {clientSecret !== '' && <Secret value={clientSecret} />}
-      <p>
-        <a href={linkTo('clients', clientId)}>Show the client</a>
-      </p>
-    </section>
+    <CreationForm
+      draft={draft}
+      validate={(wanted, signal) =>
+        api.clients.registerClient({ ...registrationOf(wanted), validateOnly: true }, { signal })
+      }
+      create={register}
+      action="Register"
+      busy="Registering…"
+      accepted={() => 'The server accepts this registration.'}
+    >
+      {(refusal) => <ClientForm draft={draft} onChange={setDraft} isRegistered={false} refusal={refusal} />}
+    </CreationForm>
   )
 }

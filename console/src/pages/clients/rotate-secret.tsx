@@ -1,8 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { Client } from '../../../../src/gen/qscope/v1/client_pb.ts'
-import { Confirmation, Dialog } from '../../components/dialog.tsx'
+import { Confirmation } from '../../components/dialog.tsx'
 import { SelectField } from '../../components/field.tsx'
-import { Secret } from '../../components/secret.tsx'
 import { useSession } from '../../hooks/session.ts'
 
 const HOUR_S = 3_600
@@ -16,25 +15,12 @@ const OVERLAPS = [
 
 /** Creates a new secret. The old ones work on until the client's programs have the new one. */
 export function RotateSecret({ client, onClose }: { readonly client: Client; readonly onClose: () => void }) {
-  const { api } = useSession()
+  const { api, showSecret } = useSession()
   const [overlap, setOverlap] = useState(String(24 * HOUR_S))
-  const [secret, setSecret] = useState<string | null>(null)
-  if (secret !== null) {
-    return (
-      <Dialog title={`The new secret of ${client.clientId}`} onClose={onClose} isLocked>
-        <Secret value={secret} />
-        <div class="actions">
-          <button type="button" onClick={onClose}>
-            I have stored it
-          </button>
-        </div>
-      </Dialog>
-    )
-  }
   const rotate = async () => {
     const { clientId, etag } = client
     const answer = await api.clients.rotateClientSecret({ clientId, etag, overlap: { seconds: BigInt(overlap) } })
-    setSecret(answer.clientSecret)
+    showSecret({ clientId, value: answer.clientSecret })
   }
   return (
     <Confirmation
@@ -43,7 +29,6 @@ export function RotateSecret({ client, onClose }: { readonly client: Client; rea
       danger={overlap === '0'}
       onClose={onClose}
       onConfirm={rotate}
-      staysOpen
     >
       <SelectField label="Older secrets keep working for" value={overlap} onChange={setOverlap} options={OVERLAPS} />
     </Confirmation>

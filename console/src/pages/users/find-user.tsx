@@ -38,7 +38,8 @@ export function FindUser() {
       </Form>
       {refusal?.reason === 'RESOURCE_NOT_FOUND' ? (
         <p class="notice" role="status">
-          No user has this id. A user is registered when a front end reports the first decision.
+          No user has this id. A user is registered with the first decision that a front end reports, or by “Register a
+          user”.
         </p>
       ) : (
         <RefusalNotice refusal={refusal} />

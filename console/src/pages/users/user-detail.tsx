@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { User } from '../../../../src/gen/qscope/v1/user_pb.ts'
-import { Facts, Time } from '../../components/facts.tsx'
+import { Facts, Moment } from '../../components/facts.tsx'
 import { PermittedButton } from '../../components/permitted.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
@@ -71,13 +71,5 @@ function UserFacts({ user }: { readonly user: User }) {
         ['Changed', <Moment time={user.updateTime} by={user.updatedBy} />],
       ]}
     />
-  )
-}
-
-function Moment({ time, by }: { readonly time: User['createTime']; readonly by: string }) {
-  return (
-    <>
-      <Time of={time} /> by <code>{by}</code>
-    </>
   )
 }

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import type { User } from '../../../../src/gen/qscope/v1/user_pb.ts'
 import { Time } from '../../components/facts.tsx'
 import { SelectField } from '../../components/field.tsx'
+import { Lock } from '../../components/permitted.tsx'
 import { type Column, VirtualTable } from '../../components/virtual-table.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { usePages } from '../../hooks/use-pages.ts'
@@ -49,6 +50,10 @@ export function UserList() {
       <FindUser />
       <div class="filters">
         <SelectField label="State" value={state} onChange={setState} options={STATES} />
+        <a class="button" href={linkTo('register-user')}>
+          Register a user
+          <Lock permission="qscope:users.write" />
+        </a>
       </div>
       <VirtualTable
         label="Users"

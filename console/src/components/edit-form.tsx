@@ -1,0 +1,167 @@
+import type { Timestamp } from '@bufbuild/protobuf/wkt'
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+import { type Refusal, refusalOf } from '../api/refusal.ts'
+import { useDebounced } from '../hooks/use-debounced.ts'
+import { useQuery } from '../hooks/use-query.ts'
+import { type Change, changesOf, type FieldTable, rebased } from './changes.ts'
+import { Time } from './facts.tsx'
+import { Form } from './form.tsx'
+import { RefusalNotice } from './refusal-notice.tsx'
+
+/** What an update needs to know of the version that was read. */
+interface Version {
+  readonly etag: string
+  readonly updatedBy: string
+  readonly updateTime?: Timestamp | undefined
+}
+
+interface EditFormProps<Draft, Read extends Version> {
+  /** As it was read. */
+  readonly read: Read
+  readonly draftOf: (read: Read) => Draft
+  readonly fields: FieldTable<Draft>
+  /** Changes one to the other, if its etag is still the one that is given; an empty one stands for any version. */
+  readonly update: (before: Draft, after: Draft, etag: string) => Promise<unknown>
+  /** Asks whether the server would accept that, which writes nothing. */
+  readonly validate: (before: Draft, after: Draft, signal: AbortSignal) => Promise<unknown>
+  /** Reads the current version. */
+  readonly readAgain: () => Promise<Read | undefined>
+  readonly onDone: () => void
+  readonly onCancel: () => void
+  /** The fields, with what the server says of them. */
+  readonly children: (draft: Draft, onChange: (draft: Draft) => void, refusal: Refusal | null) => ComponentChildren
+}
+
+/** Changes something, as a difference to the version that was read. A version that somebody else made is shown, not overwritten. */
+export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, ...props }: EditFormProps<Draft, Read>) {
+  const { update, validate, readAgain, onDone, onCancel, children } = props
+  const [base, setBase] = useState(read)
+  const [draft, setDraft] = useState(() => draftOf(read))
+  const [refusal, setRefusal] = useState<Refusal | null>(null)
+  const [current, setCurrent] = useState<Read | null>(null)
+  const [isBusy, setBusy] = useState(false)
+  const before = draftOf(base)
+  const changes = changesOf(fields, before, draft)
+  const settled = useDebounced(draft)
+  const check = useQuery(
+    async (signal) => {
+      if (changesOf(fields, before, settled).length === 0) return null
+      return await validate(before, settled, signal)
+    },
+    [settled, base],
+  )
+  const save = async () => {
+    setBusy(true)
+    setRefusal(null)
+    try {
+      await update(before, draft, base.etag)
+      onDone()
+    } catch (error) {
+      const refused = refusalOf(error)
+      if (refused.reason === 'RESOURCE_CONFLICT') await compare(refused)
+      else setRefusal(refused)
+    }
+    setBusy(false)
+  }
+  /** Reads the version that is in the way. Until that succeeds, the conflict itself is shown. */
+  const compare = async (conflict: Refusal) => {
+    setRefusal(conflict)
+    try {
+      setCurrent((await readAgain()) ?? null)
+    } catch (error) {
+      setRefusal(refusalOf(error))
+    }
+  }
+  const goOn = (newer: Read) => {
+    setDraft(rebased(fields, before, draft, draftOf(newer)))
+    setBase(newer)
+    setCurrent(null)
+    setRefusal(null)
+  }
+  return (
+    <Form onSubmit={save}>
+      {children(draft, setDraft, check.refusal)}
+      <section aria-labelledby="changes">
+        <h2 id="changes">Changes</h2>
+        <ChangeTable changes={changes} none="No changes yet." />
+      </section>
+      {current === null ? (
+        <RefusalNotice refusal={refusal ?? check.refusal} />
+      ) : (
+        <Conflict
+          current={current}
+          changes={changesOf(fields, before, draftOf(current))}
+          onGoOn={() => goOn(current)}
+        />
+      )}
+      <div class="actions">
+        <button type="button" onClick={onCancel}>
+          Cancel
+        </button>
+        <button type="submit" class="primary" disabled={isBusy || changes.length === 0 || current !== null}>
+          {isBusy ? 'Saving…' : 'Save these changes'}
+        </button>
+      </div>
+    </Form>
+  )
+}
+
+interface ConflictProps<Draft> {
+  readonly current: Version
+  /** What somebody else changed. */
+  readonly changes: readonly Change<Draft>[]
+  readonly onGoOn: () => void
+}
+
+function Conflict<Draft>({ current, changes, onGoOn }: ConflictProps<Draft>) {
+  return (
+    <div class="notice warning" role="alert">
+      <p>
+        <code>{current.updatedBy}</code> made another version at <Time of={current.updateTime} />. Your changes are not
+        saved.
+      </p>
+      <ChangeTable changes={changes} none="No field of this form differs." />
+      <button type="button" onClick={onGoOn}>
+        Apply my changes to that version
+      </button>
+    </div>
+  )
+}
+
+interface ChangeTableProps<Draft> {
+  readonly changes: readonly Change<Draft>[]
+  readonly none: string
+}
+
+function ChangeTable<Draft>({ changes, none }: ChangeTableProps<Draft>) {
+  if (changes.length === 0) return <p class="quiet">{none}</p>
+  return (
+    <table class="changes">
+      <thead>
+        <tr>
+          <th scope="col">Field</th>
+          <th scope="col">Before</th>
+          <th scope="col">After</th>
+        </tr>
+      </thead>
+      <tbody>
+        {changes.map(({ label, path, removed, added }) => (
+          <tr key={path}>
+            <th scope="row">{label}</th>
+            <td>
+              {removed.map((value) => (
+                <del key={value}>{value}</del>
+              ))}
+            </td>
+            <td>
+              {added.map((value) => (
+                <ins key={value}>{value}</ins>
+              ))}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
