@@ -5,6 +5,7 @@ import type { SchemaState } from '../stores/contract/schema-state.ts'
 import { openApp } from './app.ts'
 import { openConfiguredMigrations } from './database.ts'
 import { examine } from './doctor/doctor.ts'
+import { clientKeyFindings } from './doctor/examine-clients.ts'
 import {
   contentFindings,
   emptyDatabaseFindings,
@@ -12,7 +13,7 @@ import {
   reachedFindings,
   schemaFinding,
 } from './doctor/examine-database.ts'
-import type { Finding } from './doctor/finding.ts'
+import { type Finding, guarded } from './doctor/finding.ts'
 import { openKeyring } from './keyring.ts'
 
 /** Examines what a server with this configuration would find. Changes nothing. */
@@ -30,7 +31,13 @@ async function examineConfiguredDatabase(config: Config, log: Logger): Promise<r
   if (state.problem !== null) return [...reached, schemaFinding(state)]
   const app = await openApp(config, log, await openKeyring(config, log, 'provisional'))
   try {
-    return [...reached, schemaFinding(state), ...(await contentFindings(app, state, config, log))]
+    return [
+      ...reached,
+      schemaFinding(state),
+      ...(await contentFindings(app, state, config, log)),
+      // Not in the status of a server: who may read it could otherwise make the server call the hosts of all clients.
+      ...(await guarded('client keys', () => clientKeyFindings(app.backend, config, log))),
+    ]
   } finally {
     await app.close()
   }

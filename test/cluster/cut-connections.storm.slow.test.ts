@@ -10,15 +10,15 @@ import { expectKept, expectSound } from './what-holds.ts'
 
 const CUTS = scaled(400)
 const SEED = testSeed()
-/** Messages that a transaction takes, and more. */
+/** More messages than a transaction takes. */
 const WITHIN_MESSAGES = 40
-/** Every so many, all connections at once. */
+/** Every nth cut is of all connections. */
 const ALL_EVERY = 5
 const PATIENCE_MS = 300_000
 
 for (const kind of [mysqlDatabases, postgresDatabases]) {
-  describe.skipIf(!kind.available)(`connections cut in the midst of transactions, on ${kind.name}`, () => {
-    it(`lose no answered write, decide nothing twice, and recover by themselves (${CUTS} of 400 cuts)`, async () => {
+  describe.skipIf(!kind.available)(`connections cut during transactions, on ${kind.name}`, () => {
+    it(`lose no answered write, decide nothing twice, and recover (${CUTS} of 400 cuts)`, async () => {
       console.info(`cut at messages of QSCOPE_TEST_SEED=${SEED}`)
       const random = seededRandom(SEED)
       const database = await kind.createMigrated()
@@ -36,7 +36,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
           }
         }
         const record = await load.stop()
-        // A transaction that is to be undone may still hold its locks.
+        // A transaction that is rolled back may still hold its locks.
         await expectKept(server, load.client, record)
         await expectSound(database.query)
         const said = Object.groupBy(record.refusals, ({ status, reason }) => `${status} ${reason}`)

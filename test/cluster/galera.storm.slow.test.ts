@@ -7,11 +7,11 @@ import { startServer } from '../setup/server.ts'
 import { startMixedLoad } from './mixed-load.ts'
 import { expectKept, expectOnlyRetryable, expectSound } from './what-holds.ts'
 
-/** Of load before, between and after the two kills. */
+/** Seconds of load before, between and after the two kills. */
 const SECONDS = scaled(20, 2)
 
 describe.skipIf(!galeraIsInstalled)('a Galera cluster of three nodes', () => {
-  it(`loses nothing that was answered while a node dies and comes back, twice (${3 * SECONDS} s of load)`, async () => {
+  it(`loses no answered write when a node is killed and restarted, twice (${3 * SECONDS} s of load)`, async () => {
     const cluster = await startGalera()
     const hosts = cluster.nodes.map(({ url }) => new URL(url).host)
     const database = await mariadbDatabasesOn(cluster.nodes[0]?.url ?? null).create()
@@ -21,7 +21,7 @@ describe.skipIf(!galeraIsInstalled)('a Galera cluster of three nodes', () => {
     const two = await startServer(over(1, 2, 0), one.keyring, one.first)
     try {
       const load = await startMixedLoad([one, two])
-      // The node that the first instance writes to, then the one of the second.
+      // The node of the first instance, then that of the second.
       for (const victim of [0, 1]) {
         await sleep(SECONDS * 1_000)
         await cluster.nodes[victim]?.kill()

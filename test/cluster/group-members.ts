@@ -14,7 +14,7 @@ export function memberOf<T>(members: readonly T[], n: number): T {
   return found
 }
 
-/** The index of the member that takes writes, among those that may; waits until there is one. */
+/** The index of the member that accepts writes, among the candidates; waits until there is one. */
 export async function primaryAmong(members: Members, candidates: readonly number[]): Promise<number> {
   return await vi.waitFor(
     async () => {
@@ -28,13 +28,13 @@ export async function primaryAmong(members: Members, candidates: readonly number
   )
 }
 
-/** The database's URL by way of these members, in this order. */
+/** The URL of the database on these members, in this order. */
 export function urlThrough(databaseUrl: string, members: Members, order: readonly number[]): string {
   const hosts = order.map((n) => new URL(memberOf(members, n).url).host).join(',')
   return databaseUrl.replace(new URL(databaseUrl).host, hosts)
 }
 
-/** All members come to hold the same rows, in every table. */
+/** Waits until all members have the same rows in every table. */
 export async function expectSameRows(databaseUrl: string, members: Members): Promise<void> {
   const tables = await runSql(
     databaseUrl,

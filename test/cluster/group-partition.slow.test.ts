@@ -22,16 +22,16 @@ import { startMixedLoad } from './mixed-load.ts'
 import { HEALTH_INTERVAL_MS, startWatchedServer } from './watched-server.ts'
 import { expectKept, expectOnlyRetryable, expectSound, told } from './what-holds.ts'
 
-/** Of load before the cut, and after the majority went on. */
+/** Seconds of load before the cut, and after the majority continued. */
 const SECONDS = scaled(20, 2)
-/** How long the old primary does not know, once the network is back, that it was expelled; three seconds were seen. */
+/** The most time that the reconnected old primary does not know that it was expelled; 3 s were measured. */
 const UNAWARE_MS = 6_000
-/** Of the group: the harder one for those who must notice in time, and MySQL's default. */
+/** Settings of the group: the more difficult one for the instances, and the default of MySQL. */
 const EXPEL_AFTER_SECONDS = scaled(1, 0) === 0 ? [0] : [0, 5]
 
-/** Asks without a pause whether a token is active, and remembers when that was answered last. */
+/** Introspects a token repeatedly, and records the time of the last active answer. */
 class ActiveWatch {
-  /** When the last call was sent that was answered so. */
+  /** When the last call with an active answer was sent. */
   lastActive = 0
   lastAnswer = 0
   #stopped = false
@@ -61,7 +61,7 @@ class ActiveWatch {
   }
 }
 
-/** Reads a token as an instance that starts. */
+/** Reads a token like a new instance. */
 async function readAsNewcomer(url: string, id: string) {
   const newcomer = await openBackend(url, options)
   try {
@@ -78,7 +78,7 @@ function unlessUnavailable(error: unknown): 'unavailable' {
 
 describe.skipIf(!groupReplicationIsInstalled || !networksCanBeMade)('a primary that is cut off from its group', () => {
   it.each(EXPEL_AFTER_SECONDS)(
-    'is left before the others take over, without losing answered writes, and not used when it is back (expelled after %i s)',
+    'is no longer used before the others take over and after it is back, without loss of answered writes (expelled after %i s)',
     async (expelAfterSeconds) => {
       const network = makeNodeNetwork(3)
       onTestFinished(() => network.remove())
@@ -122,9 +122,9 @@ describe.skipIf(!groupReplicationIsInstalled || !networksCanBeMade)('a primary t
 
       memberOf(network.nodes, 0).cutOff()
       const cut = Date.now()
-      // Of somebody who does not look where they write.
+      // A write by a client that does not check the member.
       const lost = runSql(through(0), 'insert into elsewhere values (1)').catch((error: unknown) => error)
-      // As soon as one of the others takes writes.
+      // As soon as one of the others accepts writes.
       const revoked = await vi.waitFor(() => revokeThrough(through(1, 2)), { timeout: 60_000, interval: 20 })
       const acknowledged = Date.now()
       expect(revoked).toBe(true)
@@ -140,14 +140,14 @@ describe.skipIf(!groupReplicationIsInstalled || !networksCanBeMade)('a primary t
       )
       await sleep(SECONDS * 1_000)
       const lasts = watches.map(({ lastActive }) => lastActive - acknowledged)
-      // Reads wait for the majority: whoever asked after its answer was told.
+      // Reads wait for the majority, so later calls see the revocation.
       for (const last of lasts) expect(last).toBeLessThanOrEqual(0)
 
-      // Whoever starts now tries it first, and it calls itself a primary with all of the others there.
+      // New instances try it first, and it still reports that it is a primary with all members online.
       memberOf(network.nodes, 0).reconnect()
       let newcomers = 0
       for (const until = Date.now() + UNAWARE_MS; Date.now() < until || newcomers === 0; ) {
-        // The group stops for a moment when a member comes or goes: whoever is refused has read nothing.
+        // The group blocks for a moment when its members change; a refused instance has read nothing.
         const found = await readAsNewcomer(through(0, 1, 2), minted.tokenId).catch(unlessUnavailable)
         if (found === 'unavailable') continue
         expect(found?.token.revokedAt).not.toBeNull()

@@ -34,14 +34,14 @@ import { startWatchedServer } from './watched-server.ts'
 import { expectKept, expectOnlyRetryable, expectSound, told } from './what-holds.ts'
 
 const DATABASES_PAGE = readFileSync(resolve(import.meta.dirname, '..', '..', 'docs', 'databases.md'), 'utf8')
-/** Of load before, between and after what happens. */
+/** Seconds of load before, between and after the events. */
 const SECONDS = scaled(20, 2)
 const KILLS = scaled(2, 1)
-/** In full, as by default; at 0 the group goes on 15 seconds earlier. */
+/** The default in a full run; with 0 the group continues 15 s earlier. */
 const EXPEL_AFTER_SECONDS = 5 * scaled(1, 0)
-/** A member that comes back must apply faster than the others write. */
+/** The pause of clients while a member catches up, which must apply faster than the others write. */
 const EASED_REST_MS = 250
-/** Of a call that retries could not end, among all. */
+/** The highest share of calls whose retries are used up. */
 const MOST_REFUSED = 0.01
 const CHAINS = 4
 
@@ -53,7 +53,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers with one
   afterAll(() => group?.stop())
   const newDatabase = () => mysqlDatabasesOn(memberOf(group.members, 0).url).create()
 
-  it('is used by a user who may not read its members, and the doctor names the grant', async () => {
+  it('is used without the privilege to read its members, and the doctor names the missing grant', async () => {
     const database = await newDatabase()
     const straight = await openMigrated(database)
     await register(straight, aClient('someone'))
@@ -69,7 +69,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers with one
     const findings = async () => new Map((await backend.diagnostics()).map((one) => [one.name, one]))
     const grant = /grant select on performance_schema\.replication_group_members to [^;]+/
     const [statement = ''] = grant.exec((await findings()).get('group members')?.warning ?? '') ?? []
-    // As databases.md has it for the server's user.
+    // databases.md has the same statement for the user of the server.
     expect(DATABASES_PAGE).toContain(statement.replace("'app'", "'qscope_server'"))
     await database.query(statement)
     const found = await findings()
@@ -83,7 +83,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers with one
     expect((await findings()).get(majority)).toMatchObject({ value: '30 s', warning: null })
   })
 
-  it(`loses nothing that was answered when its primary is killed under load (${KILLS} times)`, async () => {
+  it(`loses no answered write when its primary is killed under load (${KILLS} times)`, async () => {
     const { members } = group
     const database = await newDatabase()
     const all = [0, 1, 2]
@@ -133,7 +133,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are
   afterAll(() => group?.stop())
   const on = (n: number) => urlThrough(database.url, group.members, [n])
 
-  it(`takes reads and writes on all members at once, without stale reads (${SECONDS} s of load)`, async () => {
+  it(`accepts reads and writes on all members, without stale reads (${SECONDS} s of load)`, async () => {
     const one = await startWatchedServer(on(0))
     onTestFinished(() => one.stop())
     const two = await startWatchedServer(on(1), one.keyring, one.first)
@@ -148,7 +148,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are
       const [seen] = await server.introspectAll(load.client, [token])
       if (seen !== active) stale.push(what)
     }
-    /** What one answered, the other knows in the next call. */
+    /** Each answered write is visible at the other member in the next call. */
     const chain = async (writer: TestServer, reader: TestServer) => {
       while (Date.now() < until) {
         try {
@@ -158,7 +158,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are
           await writer.call(TokenService.method.revokeToken, { client: load.client, token: accessToken })
           await readThere(reader, accessToken, false, 'a token that was revoked')
         } catch (error) {
-          // The load judges what is refused.
+          // The load checks refusals.
           if (!(error instanceof Refused)) throw error
         }
       }
@@ -175,7 +175,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are
     expect(record.refusals.length).toBeLessThanOrEqual(MOST_REFUSED * record.answers)
   }, 600_000)
 
-  it('decides a race between two members once, and is left without the majority', async () => {
+  it('decides a race between two members once, and is not used without a majority', async () => {
     const { members } = group
     const one = await openMigrated(database)
     onTestFinished(() => one.close())
@@ -190,7 +190,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are
     for (let n = 0; n < 40; n += 1) {
       const token = aToken('someone')
       await mint(one, token)
-      // Of both, one is told that it was the one.
+      // Exactly one of both wins.
       const ended = await Promise.all([revoke(one, token), revoke(two, token)])
       expect(ended.filter(Boolean)).toHaveLength(1)
       for (const backend of [one, two]) {
@@ -198,11 +198,11 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are
         expect(found?.token.revokedAt).not.toBeNull()
       }
     }
-    // One that was taken out of the group, and made writable by somebody.
+    // A member that left the group, and was made writable.
     for (const sql of ['stop group_replication', 'set global super_read_only = 0', 'set global read_only = 0'])
       await runSql(memberOf(members, 2).url, sql)
     await expect(openBackend(on(2), options)).rejects.toThrow('is OFFLINE')
-    // Reads of tables wait there for members that are not there; the look at the group does not wait for long.
+    // Reads of tables wait for missing members there; the check of the group has a short time limit.
     memberOf(members, 1).pause()
     onTestFinished(() => memberOf(members, 1).resume())
     const problem = expect.stringMatching(/has no majority/)

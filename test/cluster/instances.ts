@@ -11,9 +11,9 @@ import { freePort } from '../setup/free-port.ts'
 import type { CalledServer } from '../setup/grants.ts'
 
 export const ISSUER = 'https://qscope.test'
-/** Longer than any storm: what an administrator does is done with one token. */
+/** Longer than any test, so that one token is enough for the administrator. */
 const DAY = { seconds: 86_400n }
-/** On a machine with much to do: what nobody answers is ended by the death of its server. */
+/** High, for a busy machine: unanswered calls end when their server is killed. */
 const DEADLINE_MS = 90_000
 
 const secretOf = (clientId: string, value: string) => ({
@@ -21,7 +21,7 @@ const secretOf = (clientId: string, value: string) => ({
   method: { case: 'clientSecret' as const, value },
 })
 
-/** `qscope serve` as a process of its own, which can be killed, and started again on the same port. */
+/** A process of `qscope serve` that can be killed, and restarted on the same port. */
 export class Instance implements CalledServer {
   readonly address: string
   /** Shared by all instances on one database. */
@@ -37,16 +37,16 @@ export class Instance implements CalledServer {
     this.#connection = connect(address, { ownSocket: true })
   }
 
-  /** Resolves when it listens; calls go to this process from now on. */
+  /** Starts the process; resolves when it listens. Later calls go to it. */
   async start(): Promise<void> {
     this.#running = this.#launch()
     await this.#running.until(/listens on/)
-    // One that lost its server waits before it tries again.
+    // A connection that lost its server would wait before it reconnects.
     this.#connection.close()
     this.#connection = connect(this.address, { ownSocket: true })
   }
 
-  /** Ends it as a power cut would, in the middle of whatever it does. */
+  /** Kills it, as a power cut would. */
   async kill(): Promise<void> {
     if (this.#running === null) return
     this.#running.child.kill('SIGKILL')
@@ -54,7 +54,7 @@ export class Instance implements CalledServer {
     this.#running = null
   }
 
-  /** Ends it in good order. */
+  /** Stops it gracefully. */
   async stop(): Promise<void> {
     if (this.#running === null) return
     this.#running.child.kill('SIGTERM')
@@ -83,12 +83,12 @@ export class Instance implements CalledServer {
     return this.#connection.stream(method, request, sent)
   }
 
-  /** A name no other test uses. */
+  /** A name that no other test uses. */
   unique(prefix: string): string {
     return prefix + randomBytes(6).toString('hex')
   }
 
-  /** Registers a confidential client for client credentials, unless told otherwise. */
+  /** Registers a client, by default a confidential one for client credentials. */
   async registerClient(wanted: MessageInitShape<typeof RegisterClientRequestSchema>) {
     const request = { type: ClientType.CONFIDENTIAL, grantTypes: [GrantType.CLIENT_CREDENTIALS], ...wanted }
     const answer = await this.call(ClientService.method.registerClient, request, { bearer: this.admin.token })
@@ -97,7 +97,7 @@ export class Instance implements CalledServer {
   }
 }
 
-/** Instances on one database, each by a URL of its own, with the schema migrated and an administrator made. */
+/** Migrates the database, creates an administrator, and starts an instance for each URL. */
 export async function startInstances(databaseUrls: readonly string[]): Promise<readonly Instance[]> {
   const directory = await temporaryDirectory()
   const environment = (databaseUrl: string, address: string) => ({
@@ -106,7 +106,7 @@ export async function startInstances(databaseUrls: readonly string[]): Promise<r
     QSCOPE_GRPC_LISTEN: address,
     QSCOPE_ISSUER: ISSUER,
     QSCOPE_LOG_LEVEL: 'warn',
-    // All tokens of a storm are of a few clients.
+    // A few clients mint all tokens.
     QSCOPE_MINT_RATE: 'off',
   })
   const [first = ''] = databaseUrls

@@ -8,13 +8,13 @@ import { startInstances } from './instances.ts'
 import { WatchedStorm } from './watched-storm.ts'
 
 const KILLS = scaled(2, 1)
-/** Revocations that are answered before a kill, and after it. */
+/** The number of answered revocations before and after a kill. */
 const BETWEEN = scaled(500, 50)
-/** Of each worker, so that a member that comes back can apply faster than the others write. */
+/** The pause of each worker while a member catches up, which must apply faster than the others write. */
 const EASED_REST_MS = 4_000
 const TIMEOUT_MS = 1_800_000
 
-/** Kills members under the storm, one after the other; each is back before the next goes. */
+/** Kills members under load, one after the other; each is restarted before the next kill. */
 async function killSome(
   watched: WatchedStorm,
   next: (kill: number) => Promise<Pick<GroupMember, 'kill' | 'start'>>,
@@ -32,9 +32,9 @@ async function killSome(
   }
 }
 
-describe.skipIf(!groupReplicationIsInstalled)('verifiers that keep what they verified, on a group', () => {
+describe.skipIf(!groupReplicationIsInstalled)('caching verifiers on a group', () => {
   it(
-    `refuse what was revoked within their bound, and nothing that is good, when the primary is killed (${KILLS} times)`,
+    `refuse revoked tokens within their bound, and no valid one, when the primary is killed (${KILLS} times)`,
     async () => {
       const group = await startGroupReplication({ multiPrimary: false, expelAfterSeconds: 0 })
       onTestFinished(() => group.stop())
@@ -53,16 +53,16 @@ describe.skipIf(!groupReplicationIsInstalled)('verifiers that keep what they ver
   )
 })
 
-describe.skipIf(!galeraIsInstalled)('verifiers that keep what they verified, on a Galera cluster', () => {
+describe.skipIf(!galeraIsInstalled)('caching verifiers on a Galera cluster', () => {
   it(
-    `refuse what was revoked within their bound, and nothing that is good, when of two nodes that are written to one is killed (${KILLS} times)`,
+    `refuse revoked tokens within their bound, and no valid one, when one of two written nodes is killed (${KILLS} times)`,
     async () => {
       const cluster = await startGalera()
       onTestFinished(() => cluster.stop())
       const { nodes } = cluster
       const database = await mariadbDatabasesOn(memberOf(nodes, 0).url).create()
       const through = (...order: readonly number[]) => urlThrough(database.url, nodes, order)
-      // Each goes on with the third node, which nobody uses until then.
+      // Each continues with the third node, which is unused until then.
       const instances = await startInstances([through(0, 2), through(1, 2)])
       const watched = await WatchedStorm.start(instances)
       await watched.during(() => killSome(watched, async (kill) => memberOf(nodes, kill % 2)))

@@ -6,9 +6,9 @@ import { scaled } from '../setup/scale.ts'
 import { type Instance, startInstances } from './instances.ts'
 import { WatchedStorm } from './watched-storm.ts'
 
-/** Three kills each. */
+/** Each round has three kills. */
 const ROUNDS = scaled(10)
-/** Revocations that are answered before each kill, and while what was killed is away, if somebody is left to answer. */
+/** The number of answered revocations before each kill, and during an outage of one instance. */
 const BETWEEN = scaled(300, 30)
 
 const KINDS = [
@@ -17,9 +17,9 @@ const KINDS = [
 ]
 
 for (const { shared, start, on } of KINDS) {
-  describe.skipIf(!shared.available)(`verifiers that keep what they verified, on ${shared.name} under kills`, () => {
+  describe.skipIf(!shared.available)(`caching verifiers on ${shared.name} under kills`, () => {
     it(
-      `refuse what was revoked within their bound, and nothing that is good (${3 * ROUNDS} kills)`,
+      `refuse revoked tokens within their bound, and no valid one (${3 * ROUNDS} kills)`,
       async () => {
         const server = await start()
         if (server === null) throw new Error('there is no server to kill')

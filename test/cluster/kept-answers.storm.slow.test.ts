@@ -4,14 +4,14 @@ import { inFull, scaled } from '../setup/scale.ts'
 import { startInstances } from './instances.ts'
 import { WatchedStorm } from './watched-storm.ts'
 
-/** Fewer than their share where not in full: each takes a dozen calls. */
+/** Reduced further outside a full run, since each takes a dozen calls. */
 const REVOCATIONS = inFull ? 100_000 : scaled(2_500, 60)
-/** Against waiting for ever. */
+/** For the time limit of the test. */
 const MS_PER_REVOCATION = 100
 
-onEveryKind('verifiers that keep what they verified, on $name', (kind) => {
+onEveryKind('caching verifiers on $name', (kind) => {
   it(
-    `refuse what was revoked within their bound, and nothing that is good (${REVOCATIONS} revocations)`,
+    `refuse revoked tokens within their bound, and no valid one (${REVOCATIONS} revocations)`,
     async () => {
       const database = await kind.createMigrated()
       onTestFinished(() => database.drop())

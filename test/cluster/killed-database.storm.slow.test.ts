@@ -17,7 +17,7 @@ const KINDS = [
 
 for (const { shared, start, on } of KINDS) {
   describe.skipIf(!shared.available)(`a database killed under load, on ${shared.name}`, () => {
-    it(`loses nothing that was answered, and is used again without a restart (${ROUNDS} kills)`, async () => {
+    it(`loses no answered write, and is used again without a restart of the instances (${ROUNDS} kills)`, async () => {
       const server = await start()
       if (server === null) throw new Error('there is no server to kill')
       const database = await on(server.url).create()

@@ -8,20 +8,20 @@ import { type CalledServer, grantsOn, REDIRECT_URI, tokensOf } from '../setup/gr
 const MINTERS = 8
 const REFRESHERS = 8
 const REVOKERS = 4
-/** Longer than any outage: whoever lost a response gets the same successor. */
+/** Longer than any outage, so that a lost response can be repeated. */
 const REPLAY_WINDOW = { seconds: 60n }
 const PATIENCE_MS = 60_000
 
-/** What was answered, and what was not. */
+/** The answered writes, and the refusals. */
 export interface LoadRecord {
-  /** Access tokens that were issued, by value; those that were revoked since are left out. */
+  /** Issued access tokens, by value, except revoked ones. */
   readonly active: ReadonlySet<string>
   /** Access tokens whose revocation was answered. */
   readonly revoked: ReadonlySet<string>
   /** The newest refresh token of each family. */
   readonly refreshTokens: readonly string[]
   readonly refusals: readonly Refusal[]
-  /** The longest time in which no call was answered. */
+  /** The longest time without an answered call. */
   readonly longestSilenceMs: number
   readonly answers: number
 }
@@ -29,11 +29,11 @@ export interface LoadRecord {
 export interface Refusal {
   readonly status: string
   readonly reason: string
-  /** Whether it said when to come back. */
+  /** Whether it has a delay before a retry. */
   readonly hasRetryInfo: boolean
 }
 
-/** Clients that mint, refresh and revoke at once, each on one of the instances and on another after a refusal. */
+/** Clients that mint, refresh and revoke concurrently, each on one instance, and on another after a refusal. */
 export async function startMixedLoad(servers: readonly [CalledServer, ...CalledServer[]]) {
   const [first] = servers
   const { client } = await first.registerClient({
@@ -60,7 +60,7 @@ export async function startMixedLoad(servers: readonly [CalledServer, ...CalledS
     longestSilenceMs = Math.max(longestSilenceMs, Date.now() - lastAnswer)
     lastAnswer = Date.now()
   }
-  /** Goes on until it is answered, as a client with a retry policy does; `null`: the load is over. */
+  /** Retries until it is answered, like a client with a retry policy; `null`: the load has ended. */
   async function insist<T>(turn: number, call: (server: CalledServer) => Promise<T>): Promise<T | null> {
     for (let at = turn; ; at += 1) {
       const server = servers[at % servers.length] ?? first
@@ -107,7 +107,7 @@ export async function startMixedLoad(servers: readonly [CalledServer, ...CalledS
         await sleep(10)
         continue
       }
-      // Out of the set before the call: until it is answered, nobody knows.
+      // Removed before the call, since its state is unknown until the answer.
       active.delete(token)
       const answer = await insist(turn, (server) =>
         server.call(TokenService.method.revokeToken, { client, token }, sent),
@@ -125,7 +125,7 @@ export async function startMixedLoad(servers: readonly [CalledServer, ...CalledS
   return {
     client,
     answered: () => answers,
-    /** How long each client rests after an answer: not at all until this is called. */
+    /** Sets the pause of each client after an answer, which is 0 at first. */
     rest(ms: number): void {
       restMs = ms
     },

@@ -5,19 +5,19 @@ import { refusalOf } from '../setup/client.ts'
 import { type CalledServer, grantsOn } from '../setup/grants.ts'
 import { JWT } from '../setup/jwt.ts'
 
-/** Tokens that end together. */
+/** Tokens that are revoked together. */
 export interface Subject {
   readonly tokens: readonly string[]
-  /** Ends them, by a call to this server. */
+  /** Revokes them, by a call to this server. */
   readonly end: (on: CalledServer) => Promise<unknown>
-  /** Brings them back; absent where nothing does. */
+  /** Makes them valid again; absent if that is impossible. */
   readonly restore?: (on: CalledServer) => Promise<unknown>
 }
 
 const DAY = { seconds: 86_400n }
 const { revokeToken, revokeTokens, listTokens } = TokenService.method
 
-/** Every way in which tokens end before they expire, but for the key that signed them. */
+/** Every way to revoke tokens, except the revocation of their signing key. */
 export const KINDS = [
   'token',
   'refresh token',
@@ -34,7 +34,7 @@ export const KINDS = [
 ] as const
 export type Kind = (typeof KINDS)[number]
 
-/** Clients of one format of tokens, shared by the subjects that do not end with their client. */
+/** Clients of one token format, shared by the subjects that are revoked without their client. */
 export class SubjectMaker {
   readonly #config: object
   readonly #shared: {

@@ -5,23 +5,23 @@ import type { Refusal } from './mixed-load.ts'
 import { KINDS, type Kind, SubjectMaker } from './revocation-kinds.ts'
 import type { TokenBook, TokenRecord } from './token-book.ts'
 
-/** So many are made and ended at once. */
+/** The number of workers that mint and revoke concurrently. */
 const AT_ONCE = 64
-/** A token is left alone for so long at the most before it is ended or brought back. */
+/** The longest pause before a token is revoked or restored. */
 const MOST_PAUSE_MS = 1_500
-/** After a call that nobody answered. */
+/** The pause after an unanswered call. */
 const RETRY_MS = 200
 const FORMATS = ['opaque', 'jwt'] as const
-/** How calls end on a server that dies, or has no database: whether they were done nobody knows. */
+/** The statuses of calls with an unknown outcome, from a server that is killed or has no database. */
 const UNANSWERED: ReadonlySet<string> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'ABORTED'])
 
 type Target = Pick<TokenBook, 'add' | 'isChanging' | 'isNow'>
 
-/** Makes tokens and ends them, in every way and on any server, and writes down what is known of each. */
+/** Mints and revokes tokens, in every way and on any server, and records the known state of each. */
 export class RevocationStorm {
-  /** How often tokens were ended in each way. */
+  /** The number of revocations of each kind. */
   readonly ended = new Map<Kind, number>()
-  /** Calls that were not answered. */
+  /** The unanswered calls. */
   readonly refusals: Refusal[] = []
   readonly #servers: readonly CalledServer[]
   readonly #book: Target
@@ -36,17 +36,17 @@ export class RevocationStorm {
     this.#makers = FORMATS.map((format) => new SubjectMaker(servers[0], format))
   }
 
-  /** How many revocations were answered. */
+  /** The number of answered revocations. */
   get answered(): number {
     return [...this.ended.values()].reduce((sum, count) => sum + count, 0)
   }
 
-  /** How long each worker rests after a subject: not at all until this is called. */
+  /** Sets the pause of each worker after a subject, which is 0 at first. */
   rest(ms: number): void {
     this.#restMs = ms
   }
 
-  /** Goes on as long as it is told to before each subject. */
+  /** Continues while `goesOn` returns true, which is asked before each subject. */
   async run(goesOn: () => boolean): Promise<void> {
     let made = 0
     const worker = async () => {
@@ -69,13 +69,13 @@ export class RevocationStorm {
       this.ended.set(kind, (this.ended.get(kind) ?? 0) + 1)
       return wasLost
     }
-    // What was lost may be done later than what is answered next: then nobody could say what the token is.
+    // An unanswered call may take effect after the next answered one, so the state of the token would be unknown.
     if ((await end()) || subject.restore === undefined || this.#random() < 0.5) return
     if (await this.#insist(records, 'good', subject.restore)) return
     await end()
   }
 
-  /** Calls until it is answered. Returns whether any call was not; what it brings back stays unknown then. */
+  /** Retries until it is answered. Returns whether a call was unanswered; then a restored token stays unknown. */
   async #insist(
     records: readonly TokenRecord[],
     state: 'good' | 'ended',
@@ -88,7 +88,7 @@ export class RevocationStorm {
       try {
         await call(this.#pick(this.#servers))
       } catch (error) {
-        // What was done by a call that nobody answered is gone for the next.
+        // After an unanswered call that took effect, a retry finds nothing.
         if (!(wasLost && error instanceof Refused && error.status === 'NOT_FOUND')) throw error
       }
       return true
@@ -101,7 +101,7 @@ export class RevocationStorm {
     return wasLost
   }
 
-  /** `null`: it was not answered. */
+  /** `null`: the call was not answered. */
   async #unlessUnanswered<T>(call: () => Promise<T>): Promise<T | null> {
     try {
       return await call()

@@ -18,7 +18,7 @@ import { aClient, aToken, context, inTransaction, mint, options, quiet, register
 const NAME = 'qscope_switched'
 
 interface Site {
-  /** Of a user that a server in read-only mode binds. */
+  /** The URL of a user for whom the read-only mode applies. */
   readonly url: string
   readonly query: FreshDatabase['query']
 }
@@ -46,14 +46,14 @@ async function postgresSite(server: DatabaseServer): Promise<Site & { setReadOnl
     setReadOnly: async (on) => {
       await asOwner(`alter system set default_transaction_read_only = ${on ? 'on' : 'off'}`)
       await asOwner('select pg_reload_conf()')
-      // Each session hears of it by a signal of its own.
+      // Each session is signalled separately.
       await sleep(1_000)
     },
   }
 }
 
 const KINDS = [
-  // With a binary log, an owner without more rights makes triggers only where the server lets it.
+  // With a binary log, an owner without more privileges can create triggers only with this option.
   {
     shared: mysqlDatabases,
     start: () => startMysql(['--log-bin-trust-function-creators=ON']),
@@ -85,7 +85,7 @@ for (const { shared, start, site } of KINDS) {
       return made
     }
 
-    it('is left for a host that takes writes, and used again when it takes writes', async () => {
+    it('is replaced by a host that accepts writes, and used again when it accepts writes', async () => {
       const [first, second] = await Promise.all([newSite(), newSite()])
       const url = first.url.replace(/@([^/]+)/, `@$1,${new URL(second.url).host}`)
       const backend = await openBackend(url, options)
@@ -94,7 +94,7 @@ for (const { shared, start, site } of KINDS) {
         const token = aToken('someone')
         await mint(backend, token)
         await inTransaction(backend, (stores) => stores.clients.lock(clientId('someone')))
-        // Where it was written it is read: what the other one says may be stale.
+        // Reads go to the host of the writes, since the other one may be stale.
         expect(await backend.reads.accessTokens.findById(context(), token.tokenId)).not.toBeNull()
         expect(await backend.check()).toEqual({ serving: true })
       }
@@ -103,7 +103,7 @@ for (const { shared, start, site } of KINDS) {
       await use()
       await use()
       await second.setReadOnly(true)
-      // Sessions hear of it when their server gets round to telling them.
+      // The server tells its sessions after some time.
       const noHost = { serving: false, problem: expect.stringContaining('read-only') }
       await vi.waitFor(async () => expect(await backend.check()).toMatchObject(noHost), { timeout: 60_000 })
       await expect(mint(backend, aToken('someone'))).rejects.toMatchObject({ fault: 'unavailable' })

@@ -1,32 +1,32 @@
-/** What is known of a token by those who end it, by the monotonic clock of the tests. */
+/** The known state of a token, with times of the monotonic clock of the tests. */
 export interface TokenRecord {
   readonly value: string
-  /** What it is; between a call that changes that and its answer nobody can say. */
+  /** Its state; `changing` between a call that changes it and the answer. */
   state: 'good' | 'changing' | 'ended'
-  /** When that was answered. */
+  /** When that state was answered. */
   since: number
 }
 
-/** Who looks at tokens. */
+/** An observer of the book. */
 export interface BookReader {
-  /** It is good from now on: it is new, or was brought back. */
+  /** The token is valid from now on: it is new, or was restored. */
   isGood(record: TokenRecord): void
   hasEnded(record: TokenRecord): void
 }
 
-/** Of the newest tokens, whatever became of them. */
+/** The number of newest tokens to keep, in any state. */
 const LATEST = 300
-/** Of those that ended: the last ones, and as many of all, each as likely as any other. */
+/** The number of revoked tokens to keep: the latest ones, and a uniform sample of all. */
 const SAMPLE = 200
 
-/** The tokens that a storm makes and ends. It holds few of those that ended, so that a storm may be as long as it likes. */
+/** The tokens of a test. It keeps only some of the revoked ones, so that a test can have any length. */
 export class TokenBook {
   readonly #readers: BookReader[] = []
   readonly #latest: TokenRecord[] = []
   readonly #lastEnded: TokenRecord[] = []
   readonly #anyEnded: TokenRecord[] = []
   readonly #random: () => number
-  /** How many tokens ended, each as often as it did. */
+  /** The number of revocations of tokens. */
   ended = 0
 
   constructor(random: () => number) {
@@ -37,7 +37,7 @@ export class TokenBook {
     this.#readers.push(reader)
   }
 
-  /** Tokens that were answered just now. */
+  /** Adds tokens that were just issued. */
   add(values: readonly string[]): readonly TokenRecord[] {
     const records = values.map((value): TokenRecord => ({ value, state: 'good', since: performance.now() }))
     for (const record of records) {
@@ -48,12 +48,12 @@ export class TokenBook {
     return records
   }
 
-  /** Something changes these tokens from now on, until `isNow`. */
+  /** Marks these tokens as changing, until `isNow`. */
   isChanging(records: readonly TokenRecord[]): void {
     for (const record of records) record.state = 'changing'
   }
 
-  /** It was answered just now that they are so. */
+  /** Records the answered state of these tokens. */
   isNow(state: 'good' | 'ended', records: readonly TokenRecord[]): void {
     for (const record of records) {
       Object.assign(record, { state, since: performance.now() })
@@ -62,12 +62,12 @@ export class TokenBook {
     }
   }
 
-  /** One of the latest; `undefined`: there is none yet. */
+  /** One of the latest tokens; `undefined` if there is none yet. */
   pickLatest(): TokenRecord | undefined {
     return this.#latest[Math.floor(this.#random() * this.#latest.length)]
   }
 
-  /** Some of those that ended, and did not come back. */
+  /** Some revoked tokens that were not restored. */
   someEnded(): readonly TokenRecord[] {
     return [...new Set([...this.#anyEnded, ...this.#lastEnded])].filter(({ state }) => state === 'ended')
   }

@@ -43,7 +43,7 @@ for (const kind of databaseKinds) {
         for (let round = 0; round < ROUNDS; round += 1) await work()
       }
 
-      it('a token revoked on one is refused by the other in the very next call', async () => {
+      it('a token revoked on one is refused by the other in the next call', async () => {
         const service = await onOne.serviceClient()
         await inRounds(async () => {
           const { accessToken } = await onOne.mint(service)
@@ -53,7 +53,7 @@ for (const kind of databaseKinds) {
         })
       })
 
-      it('a client disabled on one can do nothing on the other in the very next call', async () => {
+      it('a client disabled on one is refused by the other in the next call', async () => {
         const service = await onOne.serviceClient()
         const { clientId } = service
         await inRounds(async () => {
@@ -66,7 +66,7 @@ for (const kind of databaseKinds) {
         })
       })
 
-      it('a user deactivated on one has no tokens on the other in the very next call', async () => {
+      it('the tokens of a user deactivated on one are refused by the other in the next call', async () => {
         const web = await onOne.webClient()
         await inRounds(async () => {
           const user = onOne.newUser()
@@ -79,7 +79,7 @@ for (const kind of databaseKinds) {
         })
       })
 
-      it('a device approved on one is told to the watcher on the other', async () => {
+      it('the approval of a device on one ends a watch on the other', async () => {
         const device = await onOne.deviceClient()
         await inRounds(async () => {
           const started = await onTwo.startDevice(device)
@@ -92,7 +92,7 @@ for (const kind of databaseKinds) {
         })
       })
 
-      it('the load at the same time was served, and its answers hold', async () => {
+      it('the concurrent load is served, and its answered writes are kept', async () => {
         const record = await load.stop()
         expect(record.answers).toBeGreaterThan(100)
         expectOnlyRetryable(record)

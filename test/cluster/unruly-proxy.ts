@@ -1,17 +1,17 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** How much of its mischief a proxy does, in milliseconds and in parts of all connections. */
+/** The faults of a proxy, in milliseconds and in fractions of all connections. */
 export interface Mischief {
-  /** Until a connection reaches its server: others may overtake it. */
+  /** The longest delay before a connection reaches its server, so that others may overtake it. */
   readonly mostBeforeMs: number
-  /** Of each piece, on top of the way. */
+  /** The longest delay of each piece of data. */
   readonly mostDelayMs: number
-  /** How long a connection lives. */
+  /** The longest life of a connection. */
   readonly mostLifeMs: number
-  /** How many connections are played to another server as well, whose answers nobody hears. */
+  /** The fraction of connections that are also sent to another server, whose answers are dropped. */
   readonly duplicated: number
-  /** How many fall silent before they are cut. */
+  /** The fraction of connections that stop passing data before they are cut. */
   readonly silenced: number
 }
 
@@ -23,7 +23,7 @@ export const UNRULY: Mischief = Object.freeze({
   silenced: 0.2,
 })
 
-/** Stands between a caller and several servers, and delays, cuts, duplicates and reorders its connections. */
+/** A proxy between a caller and several servers that delays, cuts, duplicates and reorders connections. */
 export class UnrulyProxy {
   readonly #server: Server
   readonly #random: () => number
@@ -31,7 +31,7 @@ export class UnrulyProxy {
   readonly #sockets = new Set<Socket>()
   #targets: readonly string[]
   #isCalm = false
-  /** How many connections came. */
+  /** The number of accepted connections. */
   connections = 0
 
   private constructor(targets: readonly string[], random: () => number, mischief: Mischief) {
@@ -54,12 +54,12 @@ export class UnrulyProxy {
     return `127.0.0.1:${bound.port}`
   }
 
-  /** Where new connections lead. */
+  /** Sets the servers of new connections. */
   leadTo(targets: readonly string[]): void {
     this.#targets = targets
   }
 
-  /** Passes on what comes from now on as it comes, and cuts nothing that is new. */
+  /** Stops delays, and does not cut new connections. */
   calm(): void {
     this.#isCalm = true
     for (const socket of this.#sockets) socket.destroy()
@@ -116,7 +116,7 @@ export class UnrulyProxy {
   }
 }
 
-/** Hands pieces on in their order, each a moment late. */
+/** Forwards data in order, with a delay of each piece. */
 function passOn(from: Socket, to: Socket, delayMs: () => number, passes: () => boolean): void {
   let before = Promise.resolve()
   from.on('data', (piece) => {

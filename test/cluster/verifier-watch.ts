@@ -9,7 +9,7 @@ import {
 import type { Caller } from '../../packages/client/src/verification/token-question.ts'
 import type { BookReader, TokenBook, TokenRecord } from './token-book.ts'
 
-/** What a verifier said that it must not say. */
+/** A wrong answer of a verifier. */
 export interface Fault {
   readonly verifier: string
   readonly what: 'accepted too late' | 'refused a good token' | 'failed otherwise'
@@ -20,54 +20,54 @@ export interface WatchOptions {
   readonly name: string
   readonly address: string
   readonly caller: Caller
-  /** `null`: it asks about each token first. */
+  /** `null`: it asks about each token once before it keeps it. */
   readonly issuer: string | null
   readonly boundMs: number
-  /** How far its clocks are off. */
+  /** The error of its wall clock. */
   readonly wallOffsetMs: number
   readonly monotonicOffsetMs: number
-  /** Tokens that stay good all the time. */
+  /** Tokens that stay valid. */
   readonly standing: readonly TokenRecord[]
   /** The other tokens to verify. */
   readonly book: TokenBook
   readonly random: () => number
 }
 
-/** A token of which it was answered that it ended. */
+/** A token whose revocation was answered. */
 interface EndedToken {
   readonly record: TokenRecord
-  /** Whether it was accepted while it was good. */
+  /** Whether it was accepted while it was valid. */
   readonly isHeld: boolean
-  /** Whether it may be accepted still. */
+  /** Whether it may still be accepted. */
   isFading: boolean
 }
 
-/** Keys of tokens that it remembers: more than the longest storm tells. */
+/** The limit of kept revocation keys: more than in the longest test. */
 const MOST_REVOCATIONS = 1_000_000
-/** So many tokens are looked at at once, on top of those in memory. */
+/** The number of concurrent verifications besides those from memory. */
 const LANES = 4
-/** Good tokens that wait to be looked at. Those that came first have ended, where there are more. */
+/** The limit of valid tokens that wait to be verified. The oldest are dropped, since they are revoked by then. */
 const MOST_GOOD = 200
-/** Of the tokens that must be refused from memory, those that are asked about, too. */
+/** The fraction of revoked tokens that are also verified by a call. */
 const ASKED_PART = 0.1
-/** How long it takes until somebody looks who found nothing to look at. */
+/** The pause when there is nothing to verify. */
 const IDLE_MS = 20
 
 /**
- * A verifier that keeps what it verified, as resource servers have it. It looks at each token as soon as there is one,
- * while it is good if that can be, so that it keeps it; again as soon as it must be refused; and all the time at some.
+ * A caching verifier of a resource server. It verifies each token soon after it was issued, if possible while it is
+ * valid, so that it is kept; again as soon as it must be refused; and some tokens all the time.
  */
 export class VerifierWatch implements BookReader {
   readonly faults: Fault[] = []
-  /** How long after its end was answered each token was accepted from memory no more, milliseconds. */
+  /** Milliseconds from the answered revocation of each token until it was no longer accepted from memory. */
   readonly delays: number[] = []
-  /** `heldToBound`: tokens that it had accepted, and was seen to accept from memory no more once it had to know of their end. */
+  /** `heldToBound`: tokens that it had accepted, and no longer accepted from memory after the bound. */
   readonly counts = { accepted: 0, fromMemory: 0, refused: 0, unavailable: 0, heldToBound: 0 }
   readonly #options: WatchOptions
   readonly #channel: GrpcJsChannel
   readonly #verifier: CachingVerifier
   readonly #good: TokenRecord[] = []
-  /** Those that must be refused, to be asked about. */
+  /** Revoked tokens to verify by a call. */
   readonly #due: TokenRecord[] = []
   readonly #accepted = new WeakSet<TokenRecord>()
   #ended: EndedToken[] = []
@@ -116,7 +116,7 @@ export class VerifierWatch implements BookReader {
     this.#channel.close()
   }
 
-  /** Verifies each of these, once the server can be asked; answers how many were accepted. */
+  /** Verifies each of these when the server is available; returns how many were accepted. */
   async countAccepted(records: readonly TokenRecord[]): Promise<number> {
     let accepted = 0
     for (const { value } of records) if (await this.#isAccepted(value)) accepted += 1
@@ -128,7 +128,7 @@ export class VerifierWatch implements BookReader {
       try {
         return (await this.#verifier.verify({ value, certificate: null })) !== null
       } catch (error) {
-        // A connection that was cut before is noticed now.
+        // A call detects a connection that was cut before.
         if (!(error instanceof QScopeError && UNAVAILABLE.has(error.status))) throw error
         await sleep(100)
       }
@@ -144,7 +144,7 @@ export class VerifierWatch implements BookReader {
     }
   }
 
-  /** Looks at those that ended until they must be refused. */
+  /** Verifies revoked tokens until they must be refused. */
   async #lookAtEnded(): Promise<void> {
     while (!this.#isStopped) {
       await sleep(IDLE_MS)
@@ -174,12 +174,12 @@ export class VerifierWatch implements BookReader {
       const record = random() < 0.3 ? standing[Math.floor(random() * standing.length)] : book.pickLatest()
       if (record === undefined) await sleep(IDLE_MS)
       else await this.#look(record)
-      // Memory answers at once: whatever else there is to do must be done as well.
+      // Yields to other work, since verification from memory does not wait.
       await sleep(random() < 0.2 ? 1 : 0)
     }
   }
 
-  /** Whether it is accepted from memory. */
+  /** Whether the token is accepted from memory. */
   #recall(record: TokenRecord): boolean {
     const before = { ...record, at: performance.now() }
     const isAccepted = (this.#verifier.recall({ value: record.value, certificate: null }) ?? null) !== null
@@ -219,5 +219,5 @@ export class VerifierWatch implements BookReader {
   }
 }
 
-/** What a network that is cut, or a server that is, lets calls end with. */
+/** The statuses of calls that fail because of a cut network or a killed server. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED'])

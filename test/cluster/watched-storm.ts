@@ -12,12 +12,12 @@ import { VerifierWatch } from './verifier-watch.ts'
 /** The bound of the verifiers. */
 const BOUND_MS = 3_000
 const HOUR_MS = 3_600_000
-/** No server was away for so long, nor did it take so long to answer. */
+/** Longer than any outage, and than any call. */
 const STALLED_MS = 180_000
 const STANDING = 5
 const SIGNED = 10
 
-/** Two that keep answers and two that verify JWTs by themselves, with clocks that are an hour ahead or behind. */
+/** Two that ask about each token once and two that verify JWTs offline, with clocks that are an hour ahead or behind. */
 const VERIFIERS = [
   { name: 'keeps answers, an hour ahead', offline: false, wallOffsetMs: HOUR_MS },
   { name: 'keeps answers, an hour behind', offline: false, wallOffsetMs: -HOUR_MS },
@@ -27,7 +27,7 @@ const VERIFIERS = [
 
 type Instances = readonly [Instance, ...Instance[]]
 
-/** Revocations at random, and verifiers that keep answers, each over an unruly network to all instances. */
+/** Random revocations, and caching verifiers, each over a faulty network to all instances. */
 export class WatchedStorm {
   readonly storm: RevocationStorm
   readonly #instances: Instances
@@ -90,12 +90,12 @@ export class WatchedStorm {
     return new WatchedStorm([one, ...others], seed, book, standing, verifiers, storm)
   }
 
-  /** Revokes as long as the work takes. */
+  /** Revokes tokens while the work runs. */
   async during(work: () => Promise<void>): Promise<void> {
     let isOver = false
     const running = this.storm.run(() => !isOver)
     try {
-      // A storm that fails ends the wait for what it was to do.
+      // A failure of the revocations ends the wait for the work.
       await Promise.race([work(), running])
     } finally {
       isOver = true
@@ -103,7 +103,7 @@ export class WatchedStorm {
     await running
   }
 
-  /** Resolves when so many more revocations were answered, however slowly; throws once no more are. */
+  /** Resolves after a number of further answered revocations; throws when there are no more. */
   async untilAnswered(more: number): Promise<void> {
     const wanted = this.storm.answered + more
     let last = { answered: this.storm.answered, at: performance.now() }
@@ -116,7 +116,7 @@ export class WatchedStorm {
     }
   }
 
-  /** Revokes the signing keys, lets the network come to rest, and expects the promise to have held all the time. */
+  /** Revokes the signing keys, stops the faults of the network, and checks the answers of all verifiers. */
   async expectKept(what: string): Promise<void> {
     await this.#revokeSigningKeys()
     await sleep(2 * BOUND_MS)
@@ -136,7 +136,7 @@ export class WatchedStorm {
     }
   }
 
-  /** All JWTs end with the key that signed them. */
+  /** Revokes all JWTs by revoking their signing keys. */
   async #revokeSigningKeys(): Promise<void> {
     const [one] = this.#instances
     const bearer = { bearer: one.admin.token }
@@ -162,7 +162,7 @@ export class WatchedStorm {
   }
 }
 
-/** Tokens that are good until somebody ends them. */
+/** Tokens that are valid until they are revoked. */
 async function goodTokens(on: Instance, format: 'opaque' | 'jwt', count: number): Promise<readonly TokenRecord[]> {
   const maker = new SubjectMaker(on, format)
   const subjects = await Promise.all(Array.from({ length: count }, () => maker.make('token', on)))

@@ -5,13 +5,13 @@ import type { LoadRecord, startMixedLoad } from './mixed-load.ts'
 
 type Callable = Pick<TestServer, 'call'>
 type Client = Awaited<ReturnType<typeof startMixedLoad>>['client']
-/** Runs SQL on a database, past the servers. */
+/** Runs SQL directly on a database. */
 type Query = (sql: string) => Promise<Record<string, unknown>[]>
 
-/** The most that a batch of introspections takes. */
+/** The limit of a batch of introspections. */
 const BATCH = 1_000
 
-/** What was answered must hold, on this server. */
+/** Expects that the answered writes are visible on this server. */
 export async function expectKept(server: Callable, client: Client, record: LoadRecord): Promise<void> {
   expect(await count(server, client, [...record.active])).toEqual({ active: record.active.size, inactive: 0 })
   expect(await count(server, client, [...record.revoked])).toEqual({ active: 0, inactive: record.revoked.size })
@@ -31,7 +31,7 @@ async function count(server: Callable, client: Client, tokens: readonly string[]
   return counts
 }
 
-/** Nothing was decided twice, and no audit event is missing from its chain, in this database. */
+/** Expects that nothing was decided twice, and that no audit event is missing, in this database. */
 export async function expectSound(query: Query): Promise<void> {
   const twice = await query(
     'select predecessor_id from oauth_refresh_tokens where predecessor_id is not null group by predecessor_id having count(*) > 1',
@@ -51,7 +51,7 @@ export async function expectSound(query: Query): Promise<void> {
   expect(orphans).toEqual([])
 }
 
-/** Callers were told to come back, and nothing else. */
+/** Expects that all refusals can be retried. */
 export function expectOnlyRetryable({ refusals }: LoadRecord): void {
   const others = refusals.filter(
     ({ status, hasRetryInfo }) => !(hasRetryInfo && (status === 'UNAVAILABLE' || status === 'ABORTED')),
@@ -59,7 +59,7 @@ export function expectOnlyRetryable({ refusals }: LoadRecord): void {
   expect(others).toEqual([])
 }
 
-/** In words: how many calls were answered, and how others ended. */
+/** A text with the numbers of answered calls and of refusals. */
 export function told({ answers, refusals, longestSilenceMs }: LoadRecord): string {
   const kinds = Object.entries(Object.groupBy(refusals, ({ status, reason }) => `${status} ${reason}`))
   const list = kinds.map(([kind, all = []]) => `${all.length} ${kind}`).join(', ') || 'none'

@@ -29,20 +29,20 @@ const BUILD_MS = 900_000
 vi.setConfig({ testTimeout: 180_000 })
 
 const ca = certificateAuthority(suiteFolder(), 'ca')
-/** For the name by which services call, which is not the one by which the health check asks. */
+/** A certificate for the name that services call. The health check calls another name. */
 const serving = ca.issue('server', [...LOCAL_NAMES, 'DNS:qscope.tokens.svc'])
 
-/** What the build was told and must have forgotten: where the CA lay, and a registry that is not everybody's. */
+/** Texts of the build that must not be in the image: the path of the CA, and a private registry. */
 function textsOfTheBuild(): readonly string[] {
   const registryBy = (...settings: readonly string[]) =>
     execFileSync('npm', ['config', 'get', 'registry', ...settings], { encoding: 'utf8', cwd: tmpdir() }).trim()
   const registry = registryBy()
-  // Packages name npm's own registry themselves.
+  // Packages contain the name of the public registry.
   const isEverybodys = registry === registryBy('--userconfig=/dev/null', '--globalconfig=/dev/null')
   return ['cafile=/run/secrets/ca', ...(isEverybodys ? [] : [new URL(registry).host])]
 }
 
-/** Makes the first client from inside, as an operator does, and a connection to call with. */
+/** Creates the first client inside the container, as an operator does, and opens a connection. */
 async function administered(container: Container, address: string) {
   const made = await container.exec('qscope', 'client', 'create', '--admin', '--id', 'admin', '--json')
   const { client, clientSecret } = JSON.parse(made.stdout)
@@ -53,7 +53,7 @@ async function administered(container: Container, address: string) {
 describe.skipIf(!canBuild)('the image', () => {
   beforeAll(buildImage, BUILD_MS)
 
-  it('is small, runs as nobody, says what it is, and holds no development package and no secret of the build', async () => {
+  it('is small, has an unprivileged user and labels, and contains no development package and no secret of the build', async () => {
     const { bytes, config, paths, layers } = await savedImage()
     expect(bytes).toBeLessThan(MOST_BYTES)
     expect(config.User).toBe('65532:65532')
@@ -83,13 +83,13 @@ describe.skipIf(!canBuild)('the image', () => {
     }
   })
 
-  it('does not serve plaintext to the network unless told so, and says what to do', async () => {
+  it('refuses to serve plaintext to the network, and names the variables to set', async () => {
     const { code, stdout, stderr } = await runOnce([], {}, [`${testVolume()}:/data`])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/QSCOPE_GRPC_LISTEN: .*QSCOPE_TLS_CERT_FILE.*QSCOPE_INSECURE=1/)
   })
 
-  it('serves on a read-only file system without any privilege; what it issued outlives a restart', async () => {
+  it('serves on a read-only file system without privileges, and its tokens are valid after a restart', async () => {
     const data = testVolume()
     const { env, address } = await plaintext()
     const http = `127.0.0.1:${await freePort()}`
@@ -120,7 +120,7 @@ describe.skipIf(!canBuild)('the image', () => {
     again.close()
   })
 
-  it('answers the call in flight when it is told to stop, and ends with 0', async () => {
+  it('answers a running call when it is asked to stop, and ends with exit code 0', async () => {
     const data = testVolume()
     const { env, address } = await plaintext()
     const server = await startContainer('qscope-draining', env, [`${data}:/data`])
@@ -128,7 +128,7 @@ describe.skipIf(!canBuild)('the image', () => {
     const { connection, asAdmin } = await administered(server, address)
     await connection.call(TokenService.method.mintToken, { client: asAdmin })
 
-    // While another process holds the lock, a mint waits to be written.
+    // While another process holds the lock, a mint waits.
     const holder = new Database(join(data, 'qscope.db'))
     holder.exec('begin immediate')
     const mint = connection.call(TokenService.method.mintToken, { client: asAdmin })
@@ -154,12 +154,12 @@ describe.skipIf(!canBuild)('the image', () => {
     expect(await server.exec('qscope', 'health', '--alive')).toMatchObject({ code: 0, stdout: 'NOT_SERVING\n' })
   })
 
-  it('ends a command that does not listen for signals, although it is the first process', async () => {
+  it('ends a command without a signal handler on SIGTERM, although it is process 1', async () => {
     const { env } = await plaintext()
     const volume = [`${testVolume()}:/data`]
     expect((await runOnce(['keyring', 'create'], env, volume)).code).toBe(0)
     const rotating = await startContainer('qscope-rotating', env, volume, ['keyring', 'rotate'])
-    // It has added its keys and waits until all servers have read them.
+    // It has added its keys, and waits until all servers have read them.
     await expect
       .poll(async () => (await rotating.exec('qscope', 'keyring', 'status')).stdout, { timeout: 60_000 })
       .toContain('prepared')
@@ -167,7 +167,7 @@ describe.skipIf(!canBuild)('the image', () => {
     expect(await rotating.ended).toBe(143)
   })
   it.skipIf(!mysqlDatabases.available)(
-    'works as compose has it: MariaDB, a job that migrates, secrets in files, TLS',
+    'works with the configuration of compose: a MySQL database, a migration job, secrets in files, TLS',
     async () => {
       const database = await mysqlDatabases.create()
       onTestFinished(database.drop)

@@ -13,14 +13,14 @@ const TOOLS = Object.freeze(['buildah', 'podman', 'runc', 'debootstrap', 'npm'])
 const START_TIMEOUT_MS = 60_000
 
 export const IMAGE = 'localhost/qscope:test'
-/** Whom the image runs as. */
+/** The user id of the image. */
 export const USER_ID = 65_532
 
-/** As docs/container.md runs it: no capability, no gain of one, nothing to write to but /data. */
+/** The options of docs/container.md: no capabilities, no new privileges, only /data is writable. */
 const CONFINED = Object.freeze([
   ...['--network', 'host', '--read-only', '--read-only-tmpfs=false'],
   ...['--cap-drop', 'all', '--security-opt', 'no-new-privileges'],
-  // Not above those of the machine, which may itself be a container.
+  // Not above the limits of the machine, which may be a container.
   ...['--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=4096:4096'],
 ])
 
@@ -34,7 +34,7 @@ export const canBuild = (() => {
   return false
 })()
 
-/** Builds the image on stand-ins for the bases that the Dockerfile names. */
+/** Builds the image on local replacements of the base images of the Dockerfile. */
 export async function buildImage(): Promise<void> {
   const env = { ...process.env, QSCOPE_STAND_IN: '1' }
   await execute(join(SCRIPTS, 'stand-in-base.sh'), { env })
@@ -46,7 +46,7 @@ export async function podman(...args: readonly string[]): Promise<string> {
   return (await execute(join(SCRIPTS, 'podman.sh'), args, { maxBuffer: 64 * 1024 * 1024 })).stdout
 }
 
-/** Like `podman`, but answers the exit code, too. */
+/** Like `podman`, but also returns the exit code. */
 export async function attempt(...args: readonly string[]) {
   try {
     return { code: 0, stdout: await podman(...args), stderr: '' }
@@ -56,14 +56,14 @@ export async function attempt(...args: readonly string[]) {
   }
 }
 
-/** A folder of the test's own, removed when it ends. */
+/** A folder that is removed when the test ends. */
 export function testFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'qscope-container-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** What stands for a volume: a folder that belongs to the image's user. */
+/** A folder that replaces a volume, owned by the user of the image. */
 export function testVolume(): string {
   const volume = join(testFolder(), 'data')
   mkdirSync(volume, { mode: 0o700 })
@@ -71,7 +71,7 @@ export function testVolume(): string {
   return volume
 }
 
-/** The options of `podman run` for variables and for what is mounted, `from:to[:ro]`. */
+/** The options of `podman run` for variables and for mounts, `from:to[:ro]`. */
 export function options(env: Readonly<Record<string, string>>, mounts: readonly string[]): readonly string[] {
   const variables = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`])
   return [...CONFINED, ...variables, ...mounts.flatMap((mount) => ['--volume', mount])]
@@ -130,7 +130,7 @@ async function matched(text: () => string, pattern: RegExp, isOver: () => boolea
   throw new Error(`the container never printed ${pattern}:\n${text()}`)
 }
 
-/** The variables of a server in plaintext on a port of its own: containers share the network of the machine. */
+/** The variables of a plaintext server on a free port: containers share the network of the machine. */
 export async function plaintext() {
   const port = await freePort()
   const env = {

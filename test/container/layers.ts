@@ -15,16 +15,16 @@ export interface ImageConfig {
 }
 
 export interface SavedImage {
-  /** As an engine adds it up. */
+  /** The size that an engine reports. */
   readonly bytes: number
   readonly config: ImageConfig
-  /** The paths of all layers, what later layers hide included. */
+  /** The paths of all layers, including those that later layers hide. */
   readonly paths: readonly string[]
   /** Each layer's archive. */
   readonly layers: readonly string[]
 }
 
-/** Takes the image apart. */
+/** Exports the image, and reads its configuration and its layers. */
 export async function savedImage(): Promise<SavedImage> {
   const [inspected] = JSON.parse(await podman('image', 'inspect', IMAGE))
   const folder = testFolder()
@@ -43,14 +43,14 @@ async function listOf(layer: string): Promise<readonly string[]> {
   return stdout.split('\n').map((path) => path.replace(/^\.?\//, ''))
 }
 
-/** Whether a layer holds a text anywhere. */
+/** Whether a layer contains a text. */
 export async function layerHolds(layer: string, text: string): Promise<boolean> {
   const script = 'tar -xOf "$1" | grep -aqF -- "$2"'
   try {
     await execute('bash', ['-o', 'pipefail', '-c', script, 'bash', layer, text])
     return true
   } catch (error) {
-    // grep: 1 says no; 141: grep has seen enough, and tar was told so.
+    // 1: grep found nothing; 141: grep found the text, and tar ended with SIGPIPE.
     if (error instanceof Error && 'code' in error && error.code === 1) return false
     if (error instanceof Error && 'code' in error && error.code === 141) return true
     throw error

@@ -18,7 +18,7 @@ describe.each(FILES)('%s', (file) => {
     expect(names.filter((name) => !isKnownVariable(name))).toEqual([])
   })
 
-  it('hands over each secret file that a variable names, and has the secret', () => {
+  it('mounts each secret that a variable names, and defines its file', () => {
     for (const [, service] of services) {
       const handed = at(service, 'secrets')
       const named = Object.values(nodeOf(at(service, 'environment')))
@@ -31,7 +31,7 @@ describe.each(FILES)('%s', (file) => {
 })
 
 describe('compose.yaml', () => {
-  it.each(ownServices(base))('gives %s no more than it needs', (_name, service) => {
+  it.each(ownServices(base))('runs %s read-only, without capabilities, and with one volume', (_name, service) => {
     expect(service).toMatchObject({
       read_only: true,
       cap_drop: ['ALL'],
@@ -41,23 +41,23 @@ describe('compose.yaml', () => {
     expect(isNode(service) && 'privileged' in service).toBe(false)
   })
 
-  it('serves once the job has migrated, and the job waits for the database', () => {
+  it('starts the server after the migration, and the migration after the database', () => {
     expect(at(base, 'services', 'qscope', 'depends_on', 'migrate', 'condition')).toBe('service_completed_successfully')
     expect(at(base, 'services', 'migrate', 'depends_on', 'mysql', 'condition')).toBe('service_healthy')
     expect(at(base, 'services', 'migrate', 'command')).toEqual(['migrate', 'up'])
   })
 
-  it('waits longer for the end than QScope does for its calls', () => {
+  it('has a grace period longer than QSCOPE_SHUTDOWN_GRACE', () => {
     const patience = parseDuration(String(at(base, 'services', 'qscope', 'stop_grace_period'))) ?? 0
     const grace = at(base, 'services', 'qscope', 'environment', 'QSCOPE_SHUTDOWN_GRACE')
     expect(patience).toBeGreaterThan(parseDuration(String(grace)) ?? Number.POSITIVE_INFINITY)
   })
 
-  it('opens its plaintext port to this machine alone', () => {
+  it('publishes its plaintext port only on the loopback interface', () => {
     expect(at(base, 'services', 'qscope', 'ports')).toEqual(['127.0.0.1:50051:50051'])
   })
 
-  it('gives the database every password in a file, so that its log prints none', () => {
+  it('passes each password to the database in a file, so that its log prints none', () => {
     const environment = nodeOf(at(base, 'services', 'mysql', 'environment'))
     const passwords = Object.entries(environment).filter(([name]) => name.includes('PASSWORD'))
     expect(passwords).toEqual([
@@ -71,13 +71,13 @@ describe('compose.yaml', () => {
     for (const name of handed) expect(page).toContain(`secrets/${name}`)
   })
 
-  it('lets no secret be committed', () => {
+  it('keeps its secrets in a folder that git ignores', () => {
     expect(readFileSync(join(ROOT, '.gitignore'), 'utf8').split('\n')).toContain('/secrets/')
   })
 })
 
 describe('compose.tls.yaml', () => {
-  it('takes back what allowed plaintext', () => {
+  it('sets QSCOPE_INSECURE to 0', () => {
     expect(at(tls, 'services', 'qscope', 'environment', 'QSCOPE_INSECURE')).toBe('0')
   })
 })

@@ -6,7 +6,7 @@ import { CLIENT_VARIABLES, VARIABLES } from '../../src/config/variables.ts'
 
 export const ROOT = resolve(import.meta.dirname, '..', '..')
 
-/** A node of parsed YAML, whose shape a schema vouches for or a test looks into. */
+/** A node of parsed YAML. A schema or a test checks its shape. */
 export type Node = Readonly<Record<string, unknown>>
 
 /** Parses YAML; throws at the first error. Kubernetes reads 1.1, with its octal modes, Compose 1.2 with merge keys. */
@@ -25,7 +25,7 @@ export function documentsIn(folder: string): readonly Node[] {
   return files.flatMap((file) => documentsOf(readFileSync(join(ROOT, folder, file), 'utf8')))
 }
 
-/** A tag of Compose's own, by which a list replaces the one before it, is no YAML that others know. */
+/** A Compose file, parsed without `!override`, which is a tag of Compose only. */
 export function composeFile(file: string): Node {
   return nodeOf(documentsOf(readFileSync(join(ROOT, file), 'utf8').replace('!override', ''), '1.2')[0])
 }
@@ -34,7 +34,7 @@ export function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The member at a path; throws where there is none. */
+/** The member at a path; throws if there is none. */
 export function at(node: unknown, ...path: readonly (string | number)[]): unknown {
   return path.reduce((value, name) => {
     const inner = Array.isArray(value) ? value[Number(name)] : isNode(value) ? value[name] : undefined
@@ -48,12 +48,12 @@ export function nodeOf(value: unknown): Node {
   return value
 }
 
-/** The mappings of a list; none where there is no list. */
+/** The mappings of a list; empty if there is no list. */
 export function nodesOf(value: unknown): readonly Node[] {
   return Array.isArray(value) ? value.map(nodeOf) : []
 }
 
-/** Whether QScope reads the variable, or the file that it names in place of a secret. */
+/** Whether QScope reads the variable, or a secret from the file that the variable names. */
 export function isKnownVariable(name: string): boolean {
   const known: Readonly<Record<string, Variable>> = { ...VARIABLES, ...CLIENT_VARIABLES }
   return name in known || known[name.replace(/_FILE$/, '')]?.secret === true

@@ -8,7 +8,7 @@ import { nameOf, ofKind, podOf, validate } from './manifests.ts'
 
 const CHART = join(ROOT, 'deploy', 'helm')
 const KUBERNETES = join(ROOT, 'deploy', 'kubernetes')
-/** Everything that is off by default. */
+/** Options that turn on everything that is off by default. */
 const ALL_ON = [
   ...['--set', 'autoscaling.enabled=true,serviceMonitor.enabled=true,serviceMonitor.tlsConfig.serverName=qscope'],
   ...['--set-json', 'networkPolicy.httpFrom=[{"namespaceSelector":{}}]'],
@@ -22,13 +22,13 @@ const ALL_ON = [
   ...['--set', 'serviceAccount.annotations.note=x,migrate.annotations.note=x,serviceMonitor.labels.release=x'],
 ]
 
-/** Labels and annotations that Helm's conventions add, and kustomize has not. */
+/** Labels and annotations of Helm's conventions, which kustomize does not set. */
 const OF_HELM = new Set([
   ...['app.kubernetes.io/instance', 'app.kubernetes.io/version', 'app.kubernetes.io/managed-by', 'helm.sh/chart'],
   'checksum/config',
 ])
 
-/** A document without what Helm adds; maps that held nothing else go with it. */
+/** A document without what Helm adds, and without annotations that are empty then. */
 function withoutHelm(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutHelm)
   if (!isNode(value)) return value
@@ -39,7 +39,7 @@ function withoutHelm(value: unknown): unknown {
 
 const isEmpty = (value: unknown) => isNode(value) && Object.keys(value).length === 0
 
-/** Documents by kind and name; hashes in names, of which both tools have one, are left out. */
+/** Documents by kind and name, without the hashes that both tools append to names. */
 function byName(manifests: string): ReadonlyMap<string, unknown> {
   const plain = manifests
     .replaceAll(/(name: qscope)-[a-z0-9]{10}$/gm, '$1')
@@ -50,7 +50,7 @@ function byName(manifests: string): ReadonlyMap<string, unknown> {
 const sorted = (names: Iterable<string>) => [...names].sort()
 
 describe.skipIf(!hasKubernetesTools)('the Helm chart', () => {
-  it('gives what kustomize makes of the base', () => {
+  it('renders the same manifests as kustomize from the base', () => {
     const base = byName(kustomizeBuild(join(KUBERNETES, 'base')))
     const chart = byName(helmTemplate(CHART, 'qscope'))
     expect(base.size).toBeGreaterThan(7)
@@ -58,13 +58,13 @@ describe.skipIf(!hasKubernetesTools)('the Helm chart', () => {
     for (const [name, document] of base) expect(chart.get(name), name).toEqual(document)
   })
 
-  it('gives what kustomize makes of the example overlay, for the values that say the same', () => {
+  it('renders the same manifests as kustomize from the example overlay, with equal values', () => {
     const overlay = byName(kustomizeBuild(join(KUBERNETES, 'overlays', 'example')))
     const values = 'image.repository=images.example.com/qscope,replicas=3'
     const issuer = 'config.QSCOPE_ISSUER=https://tokens.example.com'
     const chart = byName(helmTemplate(CHART, 'qscope', '--set', values, '--set', issuer))
     for (const [name, document] of overlay) {
-      // Helm makes the namespace, and puts objects into it, by itself.
+      // Helm creates the namespace itself, and sets it in other objects.
       if (name === 'Namespace/tokens') continue
       expect(chart.get(name), name).toEqual(inNoNamespace(nodeOf(document)))
     }
@@ -78,30 +78,33 @@ describe.skipIf(!hasKubernetesTools)('the Helm chart', () => {
       'everything off',
       ['--set', 'migrate.enabled=false,podDisruptionBudget.enabled=false,networkPolicy.enabled=false'],
     ],
-  ])('gives with %s what the decoders of Kubernetes and of the Prometheus operator know', (_what, options) => {
-    const manifests = helmTemplate(CHART, 'tokens', ...options)
-    decodeStrictly(manifests)
-    for (const document of documentsOf(manifests)) {
-      if (document['kind'] !== 'ServiceMonitor') validate(document)
-    }
-  })
+  ])(
+    'renders manifests with %s that the decoders of Kubernetes and of the Prometheus operator accept',
+    (_what, options) => {
+      const manifests = helmTemplate(CHART, 'tokens', ...options)
+      decodeStrictly(manifests)
+      for (const document of documentsOf(manifests)) {
+        if (document['kind'] !== 'ServiceMonitor') validate(document)
+      }
+    },
+  )
 
-  it('has the decoder of the Prometheus operator refuse a field that it does not know', () => {
+  it('is checked by a decoder that refuses an unknown field of a ServiceMonitor', () => {
     const manifests = helmTemplate(CHART, 'tokens', ...ALL_ON, '--set', 'serviceMonitor.tlsConfig.caFyle=x')
     expect(() => decodeStrictly(manifests)).toThrow(/unknown field "spec.endpoints\[0\].tlsConfig.caFyle"/)
   })
 
-  it('leaves nothing for helm lint to say', () => {
+  it('passes helm lint without warnings', () => {
     for (const options of [[], ALL_ON]) expect(helmLint(CHART, ...options)).not.toMatch(/WARNING|ERROR/)
   })
 
-  it('names all that belongs to a release after it, so that two stand beside each other', () => {
+  it('names all objects after the release, so that two releases can coexist', () => {
     const names = (release: string) => documentsOf(helmTemplate(CHART, release)).map(nameOf)
     const [first, second] = [new Set(names('orders')), names('reports')]
     expect(second.filter((name) => first.has(name))).toEqual([])
   })
 
-  it('has another job for another version, and the same for the same', () => {
+  it('renames the migration job when the version or the configuration changes, and only then', () => {
     const job = (...options: string[]) =>
       ofKind(documentsOf(helmTemplate(CHART, 'qscope', ...options)), 'Job').map((document) =>
         at(document, 'metadata', 'name'),
@@ -111,7 +114,7 @@ describe.skipIf(!hasKubernetesTools)('the Helm chart', () => {
     expect(job('--set', 'config.QSCOPE_LOG_LEVEL=debug')).not.toEqual(job())
   })
 
-  it('opens the HTTP port where metrics are scraped, to those who are named', () => {
+  it('opens the HTTP port only to the named peers when metrics are scraped', () => {
     const documents = documentsOf(helmTemplate(CHART, 'qscope', ...ALL_ON))
     const [deployment = {}] = ofKind(documents, 'Deployment')
     const ports = nodesOf(at(podOf(deployment), 'spec', 'containers', 0, 'ports'))
@@ -129,7 +132,7 @@ describe.skipIf(!hasKubernetesTools)('the Helm chart', () => {
     ).not.toContain('"port":"http"')
   })
 
-  it('hands over numbers with all their digits', async () => {
+  it('writes large numbers into variables with all digits', async () => {
     const file = join(await temporaryDirectory(), 'values.yaml')
     writeFileSync(file, 'config: { QSCOPE_SQLITE_WAL_LIMIT: 67108864, QSCOPE_WORKERS: 4, QSCOPE_INSECURE: true }')
     const [configMap = {}] = ofKind(documentsOf(helmTemplate(CHART, 'qscope', '--values', file)), 'ConfigMap')
@@ -140,14 +143,14 @@ describe.skipIf(!hasKubernetesTools)('the Helm chart', () => {
     })
   })
 
-  it('leaves the number of pods to the autoscaler where there is one', () => {
+  it('sets no number of replicas when there is an autoscaler', () => {
     const documents = documentsOf(helmTemplate(CHART, 'qscope', ...ALL_ON))
     expect(nodeOf(at(ofKind(documents, 'Deployment')[0], 'spec'))).not.toHaveProperty('replicas')
     expect(at(ofKind(documents, 'HorizontalPodAutoscaler')[0], 'spec', 'scaleTargetRef', 'name')).toBe('qscope')
   })
 
   it.each([
-    ['a value that there is not', 'replica=3', /additional properties 'replica' not allowed/],
+    ['an unknown value', 'replica=3', /additional properties 'replica' not allowed/],
     ['a variable that the chart sets', 'config.QSCOPE_GRPC_LISTEN=0.0.0.0:1', /QSCOPE_GRPC_LISTEN/],
     ['a secret in a variable', 'config.QSCOPE_DATABASE_URL=mysql://u:p@h/d', /QSCOPE_DATABASE_URL/],
     ['no list of database ports, which would open all', 'networkPolicy.databasePorts=null', /databasePorts/],
@@ -164,7 +167,7 @@ describe('the values of the Helm chart', () => {
   const values = nodeOf(documentsOf(readFileSync(join(CHART, 'values.yaml'), 'utf8'), '1.2')[0])
   const schema = nodeOf(JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')))
 
-  it('are each described in the schema, and nothing is described that they have not', () => {
+  it('are all described in the schema, which describes no others', () => {
     const check = (value: Node, described: Node, path: string) => {
       const properties = nodeOf(described['properties'])
       const names = path === '' ? [...Object.keys(value), 'global'] : Object.keys(value)
@@ -184,7 +187,7 @@ describe('the values of the Helm chart', () => {
     expect(Object.keys(nodeOf(values['config'])).filter((name) => !isKnownVariable(name))).toEqual([])
   })
 
-  it('are of the version of the release', () => {
+  it('have the version of the release', () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     const [chart] = documentsOf(readFileSync(join(CHART, 'Chart.yaml'), 'utf8'), '1.2')
     expect(chart).toMatchObject({ version, appVersion: version })

@@ -25,7 +25,7 @@ describe('the manifests', () => {
     (_name, document) => validate(document),
   )
 
-  it('the kustomization names each of them', () => {
+  it('the kustomization names existing files with manifests', () => {
     const [kustomization] = documentsOf(read('base/kustomization.yaml'))
     const resources = at(kustomization, 'resources')
     expect(documentsIn(`${KUBERNETES}/base`).length).toBeGreaterThanOrEqual(8)
@@ -37,7 +37,7 @@ describe('the manifests', () => {
     expect(env.size).toBeGreaterThan(5)
   })
 
-  it('mount each file that a variable names, from a secret that is described', () => {
+  it('mount each file that a variable names from a secret of the examples', () => {
     const [deployment = {}] = ofKind(base, 'Deployment')
     const spec = nodeOf(at(podOf(deployment), 'spec'))
     const mounts = nodesOf(at(spec, 'containers', 0, 'volumeMounts'))
@@ -51,10 +51,10 @@ describe('the manifests', () => {
     }
   })
 
-  it('leaves clients the time to find a new pod before the next old one goes', () => {
+  it('give clients enough time to find a new pod before the next old one stops', () => {
     const [deployment = {}] = ofKind(base, 'Deployment')
     const minReadySeconds = Number(at(deployment, 'spec', 'minReadySeconds'))
-    // gRPC looks up a name every 30 s at the most.
+    // gRPC resolves a name at most every 30 s.
     expect(minReadySeconds).toBeGreaterThan(30 + CHANNEL_SETTINGS.maxReconnectBackoffMs / 1_000)
     expect(at(deployment, 'spec', 'strategy', 'rollingUpdate', 'maxUnavailable')).toBe(0)
     const written = JSON.parse(readFileSync(join(ROOT, 'clients/channel-settings.json'), 'utf8'))
@@ -62,7 +62,7 @@ describe('the manifests', () => {
   })
 
   it.each(workloadsOf(base).map((workload) => [nameOf(workload), workload] as const))(
-    '%s mounts volumes that it has, runs as the service account, and is restricted',
+    '%s mounts its volumes, runs as the service account, and has a restricted security context',
     (_name, workload) => {
       const spec = nodeOf(at(podOf(workload), 'spec'))
       const volumes = nodesOf(spec['volumes']).map(({ name }) => name)
@@ -84,7 +84,7 @@ describe('the manifests', () => {
     },
   )
 
-  it('select pods by labels that they carry, and ports by names that they have', () => {
+  it('select pods by existing labels, and ports by existing names', () => {
     const pods = workloadsOf(base).map((workload) => nodeOf(at(podOf(workload), 'metadata', 'labels')))
     const selectors = [
       ...ofKind(base, 'Service').map((service) => at(service, 'spec', 'selector')),
@@ -95,7 +95,7 @@ describe('the manifests', () => {
     expect(selectors.length).toBe(6)
     for (const selector of selectors) {
       const chosen = pods.filter((labels) => Object.entries(selector).every(([name, value]) => labels[name] === value))
-      // The job's pods are nobody's endpoints.
+      // No service selects the pods of the job.
       expect(chosen.length).toBe(1)
     }
     const [deployment = {}] = ofKind(base, 'Deployment')
@@ -106,7 +106,7 @@ describe('the manifests', () => {
     expect(env.get('QSCOPE_GRPC_LISTEN')).toBe(`0.0.0.0:${String(ports[0]?.['containerPort'])}`)
   })
 
-  it('give QScope the time that it takes to end', () => {
+  it('have a grace period longer than the preStop hook and QSCOPE_SHUTDOWN_GRACE', () => {
     const [deployment = {}] = ofKind(base, 'Deployment')
     const spec = nodeOf(at(podOf(deployment), 'spec'))
     const preStop = Number(at(spec, 'containers', 0, 'lifecycle', 'preStop', 'sleep', 'seconds')) * 1_000
@@ -114,7 +114,7 @@ describe('the manifests', () => {
     expect(Number(spec['terminationGracePeriodSeconds']) * 1_000).toBeGreaterThan(preStop + grace)
   })
 
-  it('probe with the command that the image has', () => {
+  it('probe with qscope health', () => {
     const [deployment = {}] = ofKind(base, 'Deployment')
     const container = nodeOf(at(podOf(deployment), 'spec', 'containers', 0))
     const commands = ['startupProbe', 'readinessProbe', 'livenessProbe'].map((probe) =>
@@ -127,7 +127,7 @@ describe('the manifests', () => {
     ])
   })
 
-  it('hold no secret', () => {
+  it('contain no secret', () => {
     expect(ofKind(base, 'Secret')).toEqual([])
     const values = secrets.flatMap((document) => Object.values(nodeOf(at(document, 'stringData'))))
     for (const value of values) expect(value).toMatch(/PASSWORD|CONTENT|PEM/)

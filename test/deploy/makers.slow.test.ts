@@ -21,13 +21,13 @@ describe.skipIf(go === null)('the schema of Compose', () => {
     expect(validate.errors).toBeNull()
   })
 
-  it('knows no other key', () => {
+  it('refuses an unknown key', () => {
     expect(validatorOf()({ services: { qscope: { image: 'qscope', cap_dropp: ['ALL'] } } })).toBe(false)
   })
 })
 
 describe.skipIf(!hasKubernetesTools)('kustomize', () => {
-  it.each(['base', 'overlays/example'])('builds %s, each field of which the decoder of Kubernetes knows', (folder) => {
+  it.each(['base', 'overlays/example'])('builds manifests from %s that the decoder of Kubernetes accepts', (folder) => {
     const built = kustomizeBuild(join(KUBERNETES, folder))
     decodeStrictly(built)
     const documents = documentsOf(built)
@@ -42,10 +42,10 @@ describe.skipIf(!hasKubernetesTools)('kustomize', () => {
 })
 
 describe.skipIf(!hasKubernetesTools)('the decoder of Kubernetes', () => {
-  it('knows each field of the secrets', () =>
+  it('accepts the example secrets', () =>
     decodeStrictly(readFileSync(join(KUBERNETES, 'secrets.example.yaml'), 'utf8')))
 
-  it('refuses a field that is misspelt', () => {
+  it('refuses a misspelt field', () => {
     const service = readFileSync(join(KUBERNETES, 'base', 'service.yaml'), 'utf8').replaceAll(
       '  selector:',
       '  selektor:',

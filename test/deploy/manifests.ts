@@ -23,11 +23,11 @@ const MODELS = Object.freeze({
   ServiceAccount,
 })
 
-/** By the schemas of Kubernetes: what is required, and of which type. They let fields pass that they do not know. */
+/** Validates required fields and types by the schemas of Kubernetes, which ignore unknown fields. */
 export function validate(document: Node): void {
   const Model = Object.entries(MODELS).find(([kind]) => kind === document['kind'])?.[1]
   if (Model === undefined) throw new Error(`no schema at hand for ${String(document['kind'])}`)
-  // The schema vouches for the shape.
+  // The schema checks the shape.
   new Model(document as never).validate()
 }
 
@@ -39,7 +39,7 @@ export function ofKind(documents: readonly Node[], kind: string): readonly Node[
   return documents.filter((document) => document['kind'] === kind)
 }
 
-/** What makes pods. */
+/** The documents that create pods. */
 export function workloadsOf(documents: readonly Node[]): readonly Node[] {
   return [...ofKind(documents, 'Deployment'), ...ofKind(documents, 'Job')]
 }

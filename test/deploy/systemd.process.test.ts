@@ -11,14 +11,14 @@ import { unit, variableLines } from './unit-file.ts'
 
 const PAGE = readFileSync(join(ROOT, 'docs', 'systemd.md'), 'utf8')
 const TIMEOUT_MS = 300_000
-/** Of 10; what the page says, rounded up. */
+/** The highest exposure, of 10, as the page says, rounded up. */
 const MOST_EXPOSURE = 1.2
 
 const analyze = installed('systemd-analyze')
 if (analyze === null) missing('systemd-analyze', 'what systemd says of the unit', 'install Debian\'s "systemd"')
 const canIsolate = isolates()
 
-/** Whether folders, users and ports can be had that the machine does not see. */
+/** Whether mount and network namespaces can be created. */
 function isolates(): boolean {
   try {
     execFileSync('unshare', ['--mount', '--net', 'ip', 'link', 'set', 'lo', 'up'], { stdio: 'pipe' })
@@ -30,8 +30,8 @@ function isolates(): boolean {
 }
 
 /**
- * Folders, users and ports of its own, in which QScope is what `npm install --prefix /opt/qscope` leaves there: the
- * command line beside a Node.js.
+ * Namespaces with separate folders, users and ports, and with QScope as `npm install --prefix /opt/qscope` installs it:
+ * the command line and a Node.js.
  */
 const MACHINE = String.raw`
 set -eu
@@ -46,7 +46,7 @@ chmod 755 /opt/qscope/node_modules/.bin/qscope
 cd /opt/checkout
 `
 
-/** Runs lines in a shell on such a machine; fails with what they said. */
+/** Runs lines in a shell in these namespaces; throws their errors. */
 async function onMachine(...lines: readonly string[]): Promise<string> {
   const env = { PATH: process.env['PATH'] ?? '', CHECKOUT: ROOT, NODE: process.execPath }
   const script = [MACHINE, ...lines].join('\n')
@@ -62,7 +62,7 @@ function blocksUnder(heading: string): readonly string[] {
   return shell.map(({ text }) => text)
 }
 
-/** What systemd does of the unit, as far as a shell can: user, folder, variables, no privileges, a bare `/proc`. */
+/** Starts the unit as systemd would, as far as a shell can: user, folder, variables, no privileges, a restricted `/proc`. */
 const START = [
   `umask ${unit.the('UMask')}`,
   `unshare --mount bash -c 'mount -t proc -o subset=pid,hidepid=invisible proc /proc && exec "$@"' - \\`,
@@ -70,20 +70,20 @@ const START = [
   `  env -i -C ${unit.the('WorkingDirectory')} ${[...unit.all('Environment'), ...variableLines].join(' ')} \\`,
   `  ${unit.the('ExecStart')} > /mnt/out 2> /mnt/log &`,
   'server=$!',
-  // However the script ends.
+  // Also when the script fails.
   'trap "kill -KILL $server 2> /dev/null || true" EXIT',
 ].join('\n')
 
 describe.skipIf(!canIsolate)('docs/systemd.md', () => {
   it(
-    'brings a machine to a server that serves, reloads and ends, as a user without privileges',
+    'installs a server that serves, reloads and stops as a user without privileges',
     async () => {
       const printed = await onMachine(
         ...blocksUnder('Install'),
         ...blocksUnder('Create the schema and the first client'),
         START,
         'ready() { health=$(qscope health 2>&1); }',
-        // A server that has ended is not waited for.
+        // Fails if the server has ended.
         'until ready; do kill -0 $server; sleep 0.2; done',
         'echo "health $health"',
         'stat -c "file %n %U %a" /var/lib/qscope /var/lib/qscope/qscope.db /var/lib/qscope/qscope.keyring.json',
@@ -104,7 +104,7 @@ describe.skipIf(!canIsolate)('docs/systemd.md', () => {
       expect(printed).toMatch(/CapBnd:\s+0+\n/)
       expect(printed).toMatch(/NoNewPrivs:\s+1\n/)
       expect(printed).toContain('ended 0')
-      // What the server prints goes to the journal: by then there is a client, and no secret is printed again.
+      // The output of the server goes to the journal. It contains no secret, since there is a client already.
       const [, output = ''] = printed.split('ended 0')
       expect(output).toContain('QScope listens on')
       expect(output).not.toContain('qcs_')
@@ -113,7 +113,7 @@ describe.skipIf(!canIsolate)('docs/systemd.md', () => {
   )
 
   it.skipIf(analyze === null)(
-    'has a unit that systemd finds no fault with, as exposed as the page says',
+    'has a unit that passes systemd-analyze verify, with the exposure of the page',
     async () => {
       await onMachine(
         ...blocksUnder('Install'),
@@ -127,7 +127,7 @@ describe.skipIf(!canIsolate)('docs/systemd.md', () => {
   )
 
   it.skipIf(analyze === null)(
-    'is judged by a systemd that finds a setting that it does not know',
+    'is checked by a systemd-analyze that finds an unknown setting',
     async () => {
       const judged = onMachine(
         ...blocksUnder('Install'),

@@ -11,16 +11,16 @@ describe('the unit of systemd', () => {
     expect([...variables.keys()].filter((name) => !isKnownVariable(name))).toEqual([])
   })
 
-  it('has values that a shell and systemd read alike', () => {
+  it('has values that a shell and systemd read the same way', () => {
     for (const value of variables.values()) expect(value).toMatch(/^[\w:/.-]+$/)
   })
 
-  it('gives QScope the time that it takes to end', () => {
+  it('has a stop timeout longer than QSCOPE_SHUTDOWN_GRACE', () => {
     const grace = parseDuration(variables.get('QSCOPE_SHUTDOWN_GRACE') ?? '') ?? Number.POSITIVE_INFINITY
     expect(Number(unit.the('TimeoutStopSec')) * 1_000).toBeGreaterThan(grace + 2_000)
   })
 
-  it('keeps what is written in the one folder that can be', () => {
+  it('writes only into the state directory', () => {
     const folder = `/var/lib/${unit.the('StateDirectory')}`
     expect(unit.the('WorkingDirectory')).toBe(folder)
     expect(unit.the('StateDirectoryMode')).toBe('0700')

@@ -4,7 +4,7 @@ import { ROOT } from './documents.ts'
 
 const SYSTEMD = join(ROOT, 'deploy', 'systemd')
 
-/** What a unit of systemd sets, by name; a name that stands several times has its values in their order. */
+/** The settings of a systemd unit, by name; a repeated name has its values in order. */
 export class UnitFile {
   readonly #settings = new Map<string, string[]>()
 
@@ -20,7 +20,7 @@ export class UnitFile {
     return this.#settings.get(name) ?? []
   }
 
-  /** Of a name that stands once. */
+  /** The value of a name that occurs once. */
   the(name: string): string {
     const [value, ...more] = this.all(name)
     if (value === undefined || more.length > 0) throw new Error(`${name} stands ${this.all(name).length} times`)
@@ -30,7 +30,7 @@ export class UnitFile {
 
 export const unit = new UnitFile(readFileSync(join(SYSTEMD, 'qscope.service'), 'utf8'))
 
-/** Lines `NAME=value` of the file that the unit takes its variables from. */
+/** The lines `NAME=value` of the environment file of the unit. */
 export const variableLines = linesOf(readFileSync(join(SYSTEMD, 'qscope.env'), 'utf8'))
 
 function linesOf(text: string): readonly string[] {

@@ -12,21 +12,21 @@ import { temporaryDirectory } from './process.ts'
 import { type RestartableServer, restartableServer } from './restartable-server.ts'
 
 const { mintToken, batchMintTokens } = TokenService.method
-/** Of a loaded machine. */
+/** For a loaded machine. */
 const PATIENCE = { timeout: 120_000, interval: 20 }
 const MINTS = 60
 
-/** A server that delivers audit events so. */
+/** A server that delivers audit events with these variables. */
 const deliveringServer = (variables: Readonly<Record<string, string>>) => restartableServer(sqliteFiles, variables)
 
-/** Resolves when these have their place: what is committed from then on is delivered. */
+/** Resolves when these followers have their position: later commits are delivered. */
 async function followed({ database }: RestartableServer, ...followers: readonly string[]): Promise<void> {
   const names = async () => (await database.query('select name from oauth_audit_followers')).map(({ name }) => name)
   await expect.poll(names, PATIENCE).toEqual(expect.arrayContaining([...followers]))
 }
 
 describe('a server that is killed while audit events are delivered', () => {
-  it('delivers each of them at least once, and counts each once, when it is started again', async () => {
+  it('delivers each event at least once, and counts each once, after a restart', async () => {
     const file = join(await temporaryDirectory(), 'audit.jsonl')
     let isSilent = false
     const receiver = await startLogReceiver(() => (isSilent ? 'say nothing' : 'take'))
@@ -40,7 +40,7 @@ describe('a server that is killed while audit events are delivered', () => {
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
     const mintMany = () => Promise.allSettled(Array.from({ length: MINTS }, () => server.call(mintToken, { client })))
 
-    // It dies before the receiver has answered, then after that.
+    // It is killed before the receiver has answered, then after that.
     for (isSilent of [true, false]) {
       const before = receiver.requests()
       const minted = mintMany()
@@ -49,7 +49,7 @@ describe('a server that is killed while audit events are delivered', () => {
       expect(await running.ended).toMatchObject({ signal: 'SIGKILL' })
       await minted
       isSilent = false
-      // As if the 30 seconds were over that are the dead process's own.
+      // Ends the 30-second lease of the killed process.
       await server.database.query('delete from oauth_leases')
       running = await server.start()
     }
@@ -81,7 +81,7 @@ describe('a server that is killed while audit events are delivered', () => {
   })
 })
 
-describe('a server that stops while nobody takes its audit events', () => {
+describe('a server that stops while its audit events are not received', () => {
   const stopsWith = async ({ child }: Awaited<ReturnType<RestartableServer['start']>>) => {
     const exited = once(child, 'exit')
     child.kill('SIGTERM')
@@ -98,7 +98,7 @@ describe('a server that stops while nobody takes its audit events', () => {
     const before = receiver.requests()
     await expect.poll(receiver.requests, PATIENCE).toBeGreaterThan(before)
     expect(await stopsWith(running)).toBe(0)
-    // Had the sender given up before, this would not be said.
+    // The sender still waited for its answer, or it would not log this.
     await running.ended
     expect(running.stderr).toContain('audit-otlp: the server stops during the delivery of audit events')
   })
@@ -108,7 +108,7 @@ describe('a server that stops while nobody takes its audit events', () => {
     const running = await server.start()
     await followed(server, 'audit-stdout')
     running.child.stdout.pause()
-    // More than pipes and buffers hold.
+    // More than fits into pipes and buffers.
     const requests = Array.from({ length: 100 }, () => ({}))
     const BATCHES = 15
     for (let batch = 0; batch < BATCHES; batch += 1)

@@ -16,27 +16,27 @@ const PAGE = resolve(import.meta.dirname, '..', '..', 'docs', 'operations.md')
 const { introspectToken, mintToken } = TokenService.method
 const TIMEOUT_MS = 300_000
 
-/** What is backed up, for its two users, and where it is put back. */
+/** The variables of a database for its two users, and of the database to restore into. */
 interface Databases {
   readonly owner: Readonly<Record<string, string>>
   readonly server: Readonly<Record<string, string>>
   readonly restored: Readonly<Record<string, string>>
-  /** What databases.md has done after a migration, and after a restore. */
+  /** Runs the grants of databases.md, after a migration and after a restore. */
   grantServer(): Promise<void>
   grantServerOfRestored(): Promise<void>
-  /** What the variables of the blocks stand for; files are written into the folder that is the user's home. */
+  /** The values of the variables in the blocks; files are written into the home folder of the user. */
   variables(home: string): Record<string, string>
 }
 
-/** A backup as docs/operations.md has it: the section, and the program it takes. */
+/** A backup of docs/operations.md: its section, and the program that it needs. */
 interface Backup {
   readonly name: string
   readonly available: boolean
   readonly section: string
-  /** What dumps, and where it is; `null`: nowhere. */
+  /** The program that dumps, and its path; `null` if it is not installed. */
   readonly tool: string
   readonly program: string | null
-  /** What `qscope migrate up` is told beside. */
+  /** Further options of `qscope migrate up`. */
   readonly migrate?: readonly string[]
   readonly create: () => Promise<Databases>
 }
@@ -63,7 +63,7 @@ const BACKUPS: readonly Backup[] = [
     section: '### MySQL',
     tool: 'mysqldump',
     program: mysqlProgram('mysqldump'),
-    // With its binary log, which is on by default, the documented owner makes no triggers.
+    // With its binary log, which is on by default, the documented owner cannot create triggers.
     migrate: ['--audit=grants'],
     create: () => ofDocumentedUsers(inject('mysqlUrl'), connectionOfMysql),
   },
@@ -94,7 +94,7 @@ function connectionOfMysql(from: URL, to: URL, home: string): Record<string, str
   }
 }
 
-/** Users, grants and databases as docs/databases.md makes them; whoever dumps and restores is the owner. */
+/** Users, grants and databases as in docs/databases.md; the owner dumps and restores. */
 async function ofDocumentedUsers(
   administrator: string | null,
   variables: (from: URL, to: URL, home: string) => Record<string, string>,
@@ -116,8 +116,8 @@ for (const { name, available, section, tool, program, migrate = [], create } of 
   const found = program !== null
   if (!found) missing(tool, `backup and restore on ${name}`, `${tool} is not installed`)
 
-  describe.skipIf(!available || !found)(`a backup of ${name}, as operations.md takes it`, () => {
-    it('restores the state of the backup, and nothing later, for the documented users', {
+  describe.skipIf(!available || !found)(`a backup of ${name} with the commands of operations.md`, () => {
+    it('restores the state of the backup without later changes, for the documented users', {
       timeout: TIMEOUT_MS,
     }, async () => {
       const directory = await temporaryDirectory()

@@ -1,17 +1,17 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type GoAway, GoAwayReader } from './goaway-reader.ts'
 
-/** How a connection of a caller went. */
+/** The record of a connection of a caller. */
 export interface BalancedConnection {
   readonly backend: number
-  /** What the server has said of its end, in order. */
+  /** The GOAWAY frames of the server, in order. */
   readonly goAways: readonly GoAway[]
   readonly isClosed: boolean
 }
 
 /**
- * Hands connections out to servers in turn, as what stands in front of several instances does, and reads in what the
- * servers send when they say that a connection is to end.
+ * Distributes connections to servers in turn, as a load balancer does, and reads the GOAWAY frames in the output of
+ * the servers.
  */
 export class ConnectionBalancer {
   readonly connections: BalancedConnection[] = []
@@ -33,7 +33,7 @@ export class ConnectionBalancer {
     return `127.0.0.1:${address.port}`
   }
 
-  /** New connections go elsewhere; those that are open stay. */
+  /** Sends new connections to other servers; open ones stay. */
   withdraw(backend: number): void {
     this.#withdrawn.add(backend)
   }
@@ -68,7 +68,7 @@ export class ConnectionBalancer {
     for (const socket of [caller, server]) {
       this.#sockets.add(socket)
       socket.setNoDelay(true)
-      // What is lost with it, the callers say.
+      // The callers report what is lost with it.
       socket.on('error', () => socket.destroy())
       socket.on('close', () => this.#sockets.delete(socket))
     }

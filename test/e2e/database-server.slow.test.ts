@@ -57,7 +57,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       end(proxy: DatabaseProxy): void
     }[] = [
       {
-        what: 'is gone',
+        what: 'refuses connections',
         begin: (proxy) => {
           proxy.refuse(true)
           proxy.cut()

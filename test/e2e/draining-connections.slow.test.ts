@@ -10,15 +10,15 @@ import { redemptionLoad } from './every-redemption.ts'
 import { restartableServer } from './restartable-server.ts'
 
 const MINUTES_MS = 300_000
-/** The least that can be configured: pings are due while a connection drains. */
+/** The lowest settings, so that pings are due while a connection drains. */
 const LEAST = { QSCOPE_MAX_CONNECTION_AGE: '10s', QSCOPE_KEEPALIVE_TIME: '10s', QSCOPE_SHUTDOWN_GRACE: '1m' }
 const AGE_MS = 10_000
 const SETTINGS = [
-  ['the least', LEAST],
-  ['the greatest', { ...LEAST, QSCOPE_KEEPALIVE_TIME: '1d' }],
+  ['the shortest time', LEAST],
+  ['the longest time', { ...LEAST, QSCOPE_KEEPALIVE_TIME: '1d' }],
 ] as const
 
-/** Has every write wait until the returned function is called. */
+/** Makes every write wait until the returned function is called. */
 function holdWriteLock(url: string): () => void {
   const database = new Sqlite(url.replace(/^sqlite:/, ''), { timeout: 30_000 })
   onTestFinished(() => void database.close())
@@ -38,7 +38,7 @@ async function exchangeOverHttp(
 ) {
   const response = await fetch(`${url}/${TokenService.typeName}/ExchangeAuthorizationCode`, {
     method: 'POST',
-    // Without a deadline it would be refused when it has waited for the lock for long.
+    // Without a deadline, it would be refused after a long wait for the lock.
     headers: { 'content-type': 'application/json', 'connect-timeout-ms': '60000' },
     body: JSON.stringify({ client: { clientId, clientSecret }, code, codeVerifier: verifier, redirectUri }),
   })
@@ -54,7 +54,7 @@ async function started(variables: Readonly<Record<string, string>>) {
 }
 
 it.each(SETTINGS)(
-  'with %s between pings, a connection that has grown old while a code waits to be spent is answered, and its watch told',
+  'with %s between pings, an old connection answers the waiting exchange of a code, and ends its watch with a status',
   async (_what, variables) => {
     const { server, client } = await started(variables)
     const { createCode, startDevice } = grantsOn(server)
@@ -77,7 +77,7 @@ it.each(SETTINGS)(
 )
 
 it.each(SETTINGS)(
-  'with %s between pings, a server asked to stop while codes wait to be spent answers on both ports',
+  'with %s between pings, a server asked to stop answers waiting exchanges of codes on both ports',
   async (_what, variables) => {
     const { server, running, client, url } = await started(variables)
     const { createCode, exchangeCode, startDevice, watchDevice } = grantsOn(server)
@@ -101,7 +101,7 @@ it.each(SETTINGS)(
 )
 
 it(
-  'a code that outlasts the grace period ends with an unknown outcome, on both ports',
+  'an exchange of a code that outlasts the grace period has an unknown outcome on both ports',
   async () => {
     const { server, running, client, url } = await started({ ...LEAST, QSCOPE_SHUTDOWN_GRACE: '1s' })
     const { createCode, exchangeCode } = grantsOn(server)

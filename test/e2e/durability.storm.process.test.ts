@@ -25,7 +25,7 @@ describe('a server killed in the middle of 2,000 concurrent mints', () => {
     const answered = new Map<string, string>()
     for (let round = 0; round < ROUNDS; round += 1) {
       const { server, connection } = await start()
-      // Half of the calls have been answered, at the most, when the process dies.
+      // At most half of the calls have been answered when the process is killed.
       const killAt = answered.size + 100 + Math.floor((CALLS / 2) * ((round + 1) / ROUNDS))
       const calls = Array.from({ length: CALLS }, async () => {
         const { token } = await connection.call(mintToken, { client, scopes: ['qscope:tokens.read'] })
@@ -72,7 +72,7 @@ describe('a server killed in the middle of 2,000 concurrent mints', () => {
     ))
       audited.add(id)
     for (const id of answered.keys()) expect(stored.has(id) && audited.has(id)).toBe(true)
-    // What was not answered is there with its event, or not at all.
+    // Each unanswered token is stored with its event, or not at all.
     expect(audited).toEqual(stored)
     expect((await connection.call(introspectToken, { client, token: bearer })).active).toBe(true)
     connection.close()

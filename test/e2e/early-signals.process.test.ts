@@ -9,7 +9,7 @@ import { temporaryDirectory, watched } from './process.ts'
 const MAIN = resolve(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const { SIGHUP, SIGUSR1, SIGUSR2 } = constants.signals
 
-/** The signals that a process has a handler for, as the kernel knows. */
+/** The signals that a process has a handler for, from /proc. */
 function caught(pid: number): bigint {
   const [, mask = '0'] =
     /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(join('/proc', String(pid), 'status'), 'utf8')) ?? []
@@ -20,7 +20,7 @@ const holds = (mask: bigint, signal: number) => (mask & (1n << BigInt(signal - 1
 
 it('a server survives SIGHUP and SIGUSR2 while it is still loading', async () => {
   const directory = await temporaryDirectory()
-  // As it is started: its first line turns the debugger’s handler of SIGUSR1 off, so that ours is the first.
+  // Runs the file itself: its first line disables the debugger’s handler of SIGUSR1, so that ours is the first.
   const child = spawn(MAIN, ['serve'], {
     cwd: directory,
     env: {
@@ -32,7 +32,7 @@ it('a server survives SIGHUP and SIGUSR2 while it is still loading', async () =>
   onTestFinished(() => void child.kill('SIGKILL'))
   const server = watched(child)
   const pid = child.pid ?? 0
-  // `main.ts` takes over SIGUSR1 before it loads the rest.
+  // `main.ts` handles SIGUSR1 before it loads the rest.
   while (!holds(caught(pid), SIGUSR1)) await sleep(1)
   const mask = caught(pid)
   expect([SIGHUP, SIGUSR2].map((signal) => holds(mask, signal))).toEqual([true, true])

@@ -4,18 +4,18 @@ import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { Refused } from '../setup/client.ts'
 import { type CalledServer, type Code, grantsOn, REDIRECT_URI, type Tokens } from '../setup/grants.ts'
 
-/** Of each kind. */
+/** The number of loops of each kind of call. */
 const LOOPS = 2
-/** A lost answer is given again after the restart. */
+/** Long enough to repeat a lost answer after the restart. */
 const REPLAY_WINDOW = { seconds: 60n }
 
-/** Something that is spent once: `null` where the answer never came. */
+/** A code that can be redeemed once; `null` if there was no answer. */
 export interface Spent<T> {
   readonly what: T
   readonly tokens: Tokens | null
 }
 
-/** A refresh token and those it came from, oldest first. */
+/** A refresh token and its predecessors, oldest first. */
 interface Family {
   readonly refreshTokens: string[]
 }
@@ -24,7 +24,7 @@ export type RedemptionLoad = Awaited<ReturnType<typeof redemptionLoad>>
 
 /**
  * Mints, refreshes, revokes, exchanges codes and redeems device codes, in rounds
- * that end when the server does. What was answered is kept.
+ * that end when the server does, and records the answers.
  */
 export async function redemptionLoad(server: CalledServer) {
   const grants = grantsOn(server)
@@ -41,7 +41,7 @@ export async function redemptionLoad(server: CalledServer) {
   })
   const active = new Set<string>()
   const revoked = new Set<string>()
-  /** Issued to be revoked, answered or not. */
+  /** Tokens to revoke, whether or not the revocation was answered. */
   const toRevoke = new Set<string>()
   const families: Family[] = []
   for (let n = 0; n < LOOPS; n += 1) {
@@ -51,15 +51,15 @@ export async function redemptionLoad(server: CalledServer) {
   }
   let codes: Spent<Code>[] = []
   let devices: Spent<{ readonly deviceCode: string }>[] = []
-  /** Refusals the server made itself, which none of these calls deserves. */
+  /** Unexpected refusals by the server. */
   const undeserved: string[] = []
-  /** Refusals with a reason to come back. */
+  /** The number of refusals that can be retried. */
   let told = 0
-  /** Calls that the transport gave up. */
+  /** The number of calls that failed in the transport. */
   let lost = 0
   let answered = 0
 
-  /** `null`: the server is gone, or going. */
+  /** `null`: the server has stopped, or is stopping. */
   async function answerOf<T>(call: Promise<T>): Promise<T | null> {
     try {
       const answer = await call
@@ -120,7 +120,7 @@ export async function redemptionLoad(server: CalledServer) {
     families,
     undeserved,
     counts: () => ({ answered, told, lost }),
-    /** Goes on until the server is gone; answers what was spent meanwhile. */
+    /** Continues until the server has stopped; returns the codes that were redeemed. */
     async untilItEnds() {
       codes = []
       devices = []

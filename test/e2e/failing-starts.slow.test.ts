@@ -15,7 +15,7 @@ async function startIn(folder: string, variables: Readonly<Record<string, string
   return { code, stdout, lines }
 }
 
-/** What each start is told, and the one line that says why it fails. */
+/** The variables of each start, and the line with the reason of its failure. */
 const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Record<string, string>>, RegExp]>> = {
   'an address of another machine': [
     () => ({ QSCOPE_GRPC_LISTEN: '192.0.2.1:50051', QSCOPE_INSECURE: '1' }),
@@ -25,7 +25,7 @@ const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Rec
     () => ({ QSCOPE_TLS_CERT_FILE: './none.pem', QSCOPE_TLS_KEY_FILE: './none.key' }),
     /^qscope: QSCOPE_TLS_CERT_FILE: \.\/none\.pem/,
   ],
-  'a keyring file that is none': [
+  'an invalid keyring file': [
     (folder) => {
       writeFileSync(join(folder, 'keyring.json'), 'nonsense', { mode: 0o600 })
       return { QSCOPE_KEYRING_FILE: './keyring.json' }
@@ -39,25 +39,25 @@ const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Rec
     },
     /^qscope: QSCOPE_KEYRING_FILE: .*keyring/,
   ],
-  'a database file that is none': [
+  'a file that is not a database': [
     (folder) => {
       writeFileSync(join(folder, 'qscope.db'), 'nonsense '.repeat(1_000))
       return { QSCOPE_DATABASE_URL: 'sqlite:./qscope.db' }
     },
     /^qscope: QSCOPE_DATABASE_URL: .*not an SQLite database/,
   ],
-  'a database file below what is no folder': [
+  'a database file below a regular file': [
     (folder) => {
       writeFileSync(join(folder, 'file'), '')
       return { QSCOPE_DATABASE_URL: 'sqlite:./file/qscope.db', QSCOPE_KEYRING_FILE: './keyring.json' }
     },
     /^qscope: QSCOPE_DATABASE_URL: /,
   ],
-  'a database file where no folder can be made': [
+  'a database file whose folder cannot be created': [
     () => ({ QSCOPE_DATABASE_URL: 'sqlite:/proc/none/deep/qscope.db', QSCOPE_KEYRING_FILE: './keyring.json' }),
     /^qscope: QSCOPE_DATABASE_URL: .*\/proc\/none/,
   ],
-  'a keyring file where no folder can be made': [
+  'a keyring file whose folder cannot be created': [
     () => ({ QSCOPE_KEYRING_FILE: '/proc/none/deep/keyring.json' }),
     /^qscope: QSCOPE_KEYRING_FILE: .*\/proc\/none/,
   ],
@@ -68,18 +68,18 @@ const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Rec
     },
     /^qscope: QSCOPE_DATABASE_URL: .*pipe.*not a regular file/,
   ],
-  'a keyring file below what is no folder': [
+  'a keyring file below a regular file': [
     (folder) => {
       writeFileSync(join(folder, 'file'), '')
       return { QSCOPE_KEYRING_FILE: './file/keyring.json' }
     },
     /^qscope: QSCOPE_KEYRING_FILE: /,
   ],
-  'a database server that is not there': [
+  'an unreachable database server': [
     () => ({ QSCOPE_DATABASE_URL: 'mysql://u:hunter2@127.0.0.1:1/q', QSCOPE_KEYRING_FILE: './keyring.json' }),
     /^qscope: the database cannot be reached: .*127\.0\.0\.1:1; .*QSCOPE_DATABASE_URL/,
   ],
-  'an issuer without its keys': [
+  'a trusted issuer whose key file is missing': [
     (folder) => {
       const rules = [{ claims: { sub: 'a' }, client_id: 'orders', scopes: ['read'] }]
       const issuers = [{ issuer: 'https://i.example', jwks_file: 'none.json', rules }]
@@ -92,7 +92,7 @@ const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Rec
     () => ({ QSCOPE_ISSUER: 'https://h.example\n' }),
     /^qscope: QSCOPE_ISSUER: should be an https URL.*not "https:\/\/h\.example\\n": it contains white space/,
   ],
-  'an address of which no issuer can be made': [
+  'an address that cannot be an issuer': [
     () => ({ QSCOPE_GRPC_LISTEN: '[fe80::1%eth0]:50051', QSCOPE_INSECURE: '1' }),
     /^qscope: QSCOPE_ISSUER: should be set/,
   ],

@@ -15,7 +15,7 @@ const NO_DEADLINE = Number.POSITIVE_INFINITY
 const PAGE_BYTES = 4_096
 
 interface Start {
-  /** Of a server that was started before on the same directory. */
+  /** The admin's secret, if a server was started before in the same directory. */
   readonly secret?: string
 }
 
@@ -36,7 +36,7 @@ async function started(directory: string, { secret }: Start = {}) {
     mint: async (sent?: Sent) => (await call(mintToken, { client }, sent)).token?.accessToken ?? '',
     isActive: async (token: string) => (await call(introspectToken, { client, token })).active,
     health: () => healthOf(connection),
-    /** The lines of the log that say this. */
+    /** The lines of the log that contain the text. */
     logged: (text: string) => linesOf(server.stderr).filter((line) => line.includes(text)),
     stop: async () => {
       server.child.kill('SIGTERM')
@@ -49,7 +49,7 @@ async function healthOf(connection: Connection): Promise<Serving> {
   return (await connection.call(Health.method.check, {})).status
 }
 
-/** Waits for what the server finds out in its own time. */
+/** Waits until the server has the expected state. */
 async function eventually<T>(look: () => Promise<T> | T, wanted: T): Promise<void> {
   for (const until = Date.now() + 15_000; ; await sleep(50)) {
     const seen = await look()
@@ -58,7 +58,7 @@ async function eventually<T>(look: () => Promise<T> | T, wanted: T): Promise<voi
   }
 }
 
-/** Another process's lock. */
+/** Locks the database like another process; returns the release. */
 function lock(file: string): () => void {
   const database = new Sqlite(file)
   onTestFinished(() => void database.close())
@@ -66,7 +66,7 @@ function lock(file: string): () => void {
   return () => void database.exec('rollback')
 }
 
-/** Past the server: every token has its event, and every event its token. */
+/** Counts the tokens in the file; each has an event, and each event a token. */
 function issued(file: string): number {
   const database = new Sqlite(file, { readonly: true })
   try {
@@ -82,7 +82,7 @@ function issued(file: string): number {
   }
 }
 
-/** Overwrites pages, as a bad disk would: the roots of a table and its indexes, or all but the first. */
+/** Corrupts pages: the roots of a table and its indexes, or all but the first. */
 function ruin(file: string, what: 'everything' | { readonly table: string }): void {
   const database = new Sqlite(file)
   database.pragma('wal_checkpoint(TRUNCATE)')
@@ -118,7 +118,7 @@ describe('a database that another process has locked', () => {
     const waiting = mint().finally(() => {
       minted = true
     })
-    // Longer than SQLite itself waits for a lock.
+    // Longer than SQLite waits for a lock.
     for (let looks = 0; looks < 10; looks += 1) {
       expect(await isActive(token)).toBe(true)
       expect([Serving.SERVING, Serving.NOT_SERVING]).toContain(await health())
@@ -173,7 +173,7 @@ describe.runIf(canMount)('a disk that is full', () => {
     const { mint, isActive, health, logged, file, stop } = await started(directory)
     const token = await mint()
     const free = fill(directory)
-    // What the write-ahead log has left over from before may still take a few.
+    // Free space in the write-ahead log may still take a few writes.
     let written = 1
     const refusal = await (async () => {
       for (; written < 1_000; written += 1) {
@@ -210,7 +210,7 @@ describe('a database that is corrupt', () => {
   it('answers with server_error and NOT_SERVING while it is served, and the process continues', async () => {
     const { server, mint, health, logged, client, call, file } = await started(await temporaryDirectory())
     const token = await mint()
-    // What the look of the health monitor itself reads and writes stays sound.
+    // The tables that the health check uses stay intact.
     ruin(file, { table: 'oauth_access_tokens' })
     const refusal = await refusalOf(call(introspectToken, { client, token }))
     expect(refusal).toMatchObject({ status: 'INTERNAL', reason: 'OAUTH_SERVER_ERROR' })
@@ -296,7 +296,7 @@ describe('a server asked to stop', () => {
     await Promise.all(callers)
     expect(await server.ended).toEqual({ code: 0, signal: null })
     expect(new Set(refusals)).toEqual(new Set(['UNAVAILABLE']))
-    // A token that nobody was told of would be a call accepted and dropped.
+    // An unanswered token would be an accepted and dropped call.
     expect(issued(file)).toBe(answered)
   })
 
@@ -308,7 +308,7 @@ describe('a server asked to stop', () => {
     server.child.kill('SIGTERM')
     await eventually(() => logged('stopping').length, 1)
     server.child.kill('SIGTERM')
-    // Not 0, as it would be after the grace.
+    // Exit code 0 would mean that it waited for the grace period.
     expect(await server.ended).toEqual({ code: 143, signal: null })
     expect((await refusal).status).toBe('UNAVAILABLE')
   })

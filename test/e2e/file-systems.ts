@@ -7,9 +7,9 @@ import { missing } from '../setup/requirement.ts'
 import { temporaryDirectory } from './process.ts'
 
 /**
- * Permissions do not bind root, and nothing binds those who have a file open
- * already, but a file system that is read-only or full and the attribute
- * `immutable` do. Both need privileges that a plain container lacks.
+ * Permissions do not restrict root, or a process that has a file open
+ * already, but a read-only or full file system and the attribute
+ * `immutable` do. Both need privileges that an ordinary container lacks.
  */
 export const canMount = works('mount', (directory) => {
   mount(directory, '1m')
@@ -21,7 +21,7 @@ export const canFreeze = works('immutable', (directory) => {
   freeze([file])()
 })
 
-/** A file system of its own, so small that it can be filled; gone when the test ends. */
+/** A new file system that is small enough to fill; removed when the test ends. */
 export async function smallFileSystem(size: string): Promise<string> {
   const directory = join(await temporaryDirectory(), 'small')
   mkdirSync(directory)
@@ -30,14 +30,14 @@ export async function smallFileSystem(size: string): Promise<string> {
   return directory
 }
 
-/** Needs that nothing on it is open for writing. */
+/** Requires that no file on it is open for writing. */
 export function makeReadOnly(directory: string): void {
   quietly('mount', ['-o', 'remount,ro', directory])
 }
 
 let fillers = 0
 
-/** Writes so many bytes, or until no byte more fits; the answer gives the space back. */
+/** Writes a number of bytes, or until the disk is full; the returned function frees the space. */
 export function fill(directory: string, bytes: number | null = null): () => void {
   fillers += 1
   const file = join(directory, `filler-${fillers}`)
@@ -58,7 +58,7 @@ export function fill(directory: string, bytes: number | null = null): () => void
   return () => rmSync(file)
 }
 
-/** Makes files read-only even for root and for whoever has them open; the answer undoes it, once. */
+/** Makes files read-only, also for root and for processes that have them open; returns a function that undoes it once. */
 export function freeze(files: readonly string[]): () => void {
   let frozen = true
   const thaw = () => {
@@ -73,7 +73,7 @@ function mount(directory: string, size: string): void {
   quietly('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'qscope-test', directory])
 }
 
-/** Lazily: a process that was just killed may still hold a file. */
+/** Unmounts lazily, since a process that was just killed may still have a file open. */
 function unmount(directory: string): void {
   quietly('umount', ['-l', directory])
 }
@@ -82,7 +82,7 @@ function quietly(command: string, args: readonly string[]): void {
   execFileSync(command, args, { stdio: 'pipe' })
 }
 
-/** Whether this machine lets us; if not, says by name what is missing. */
+/** Whether this machine allows it; if not, reports what is missing. */
 function works(name: string, attempt: (directory: string) => void): boolean {
   const directory = mkdtempSync(join(tmpdir(), 'qscope-e2e-'))
   try {

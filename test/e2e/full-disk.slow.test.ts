@@ -20,15 +20,15 @@ describe.runIf(canMount).each([
   ['8m', 'sqlite'],
   ['24m', 'sqlite'],
   ['8m', 'libsql'],
-])('a volume of %s that a database of %s itself fills', (size, scheme) => {
+])('a volume of %s filled by a database of %s', (size, scheme) => {
   const environment = environmentOf(scheme)
 
   it(
-    'has a bounded log, can be read when it is full, and written again when there is space',
+    'keeps its write-ahead log small, answers reads when it is full, and accepts writes when there is space again',
     async () => {
       const directory = await smallFileSystem(size)
       const file = join(directory, 'qscope.db')
-      // So that there is something to give back.
+      // Space to free later.
       const spare = fill(directory, 1_048_576)
       const server = qscope(directory, ['serve'], { ...environment, QSCOPE_MINT_RATE: 'off' })
       onTestFinished(() => void server.child.kill('SIGKILL'))
@@ -47,7 +47,7 @@ describe.runIf(canMount).each([
       }
       expect(refusal).toBeInstanceOf(Refused)
       expect(refusal).toMatchObject({ status: 'UNAVAILABLE', reason: 'OAUTH_TEMPORARILY_UNAVAILABLE' })
-      // The space is the rows', not the log's.
+      // The rows take the space, not the write-ahead log.
       expect(statSync(`${file}-wal`).size).toBeLessThan(statSync(file).size / 4)
       expect((await connection.call(introspectToken, { client, token })).active).toBe(true)
 

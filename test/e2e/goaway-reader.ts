@@ -6,11 +6,11 @@ export interface GoAway {
   readonly errorCode: number
 }
 
-/** Reads in what a server sends on a connection of HTTP/2 when it says that this is to end (RFC 9113 §6.8). */
+/** Reads GOAWAY frames (RFC 9113 §6.8) in the bytes that a server sends on an HTTP/2 connection. */
 export class GoAwayReader {
   readonly goAways: GoAway[] = []
   #rest = Buffer.alloc(0)
-  /** Of a payload that is not looked at. */
+  /** The remaining bytes of a payload to skip. */
   #skip = 0
 
   read(bytes: Buffer): void {

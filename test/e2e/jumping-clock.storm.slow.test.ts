@@ -45,7 +45,7 @@ it(`a machine whose clock jumps by an hour, forwards and backwards, answers ever
   running.child.kill('SIGTERM')
   expect(await running.ended).toEqual({ code: 0, signal: null })
 
-  // These see the real clock, and events that lie ahead of it.
+  // These commands use the real clock, and find events in its future.
   expect((await server.command('audit', 'verify')).code).toBe(0)
   const { findings } = JSON.parse((await server.command('doctor', '--json')).stdout)
   expect(findings).toContainEqual({

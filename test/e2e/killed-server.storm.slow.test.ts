@@ -11,7 +11,7 @@ import { restartableServer } from './restartable-server.ts'
 
 const ROUNDS = scaled(20)
 const SEED = testSeed()
-/** After the start of the load. */
+/** Milliseconds after the start of the load. */
 const EARLIEST_MS = 400
 const LATEST_MS = 1_600
 
@@ -30,7 +30,7 @@ async function successes(attempts: readonly Promise<Tokens>[]): Promise<number> 
   return ended.filter(({ status }) => status === 'fulfilled').length
 }
 
-/** What was answered is spent; what was not is spent once more at the most, by however many at once. */
+/** Of concurrent attempts, an answered code can be redeemed by none, and an unanswered one by at most one. */
 async function expectSpentOnce<T>(spent: readonly Spent<T>[], spend: (what: T) => Promise<Tokens>): Promise<void> {
   for (const { what, tokens } of spent) {
     const again = await successes([spend(what), spend(what)])
@@ -53,7 +53,7 @@ async function expectAnswersKept({ grants, active, revoked }: RedemptionLoad): P
 
 onEveryKind('a server on $name killed under mixed load', (kind) => {
   it(
-    `loses no answered write, and spends nothing twice (${ROUNDS} of 20 kills)`,
+    `loses no answered write, and accepts no code or token twice (${ROUNDS} of 20 kills)`,
     async () => {
       console.info(`killed at moments of QSCOPE_TEST_SEED=${SEED}`)
       const random = seededRandom(SEED)
@@ -69,7 +69,7 @@ onEveryKind('a server on $name killed under mixed load', (kind) => {
         expect((await running.ended).signal).toBe('SIGKILL')
         const { codes, devices } = await ending
         running = await server.start()
-        // Before what tries to spend again: that takes the tokens of a code with it.
+        // Before the attempts to redeem again, since these revoke the tokens of a code.
         await expectAnswersKept(load)
         for (const { tokens } of [...codes, ...devices]) {
           if (tokens !== null) expect(await grants.isActive(tokens.accessToken)).toBe(true)
@@ -80,7 +80,7 @@ onEveryKind('a server on $name killed under mixed load', (kind) => {
       }
       for (const { refreshTokens } of load.families) {
         const newest = refreshTokens.at(-1) ?? ''
-        // Inside its window a lost answer is given again, whoever was killed meanwhile.
+        // Within the replay window a lost answer is repeated, also after a kill.
         const next = await grants.refresh(client, newest)
         expect((await grants.refresh(client, newest)).refreshToken).toBe(next.refreshToken)
         const last = await grants.refresh(client, next.refreshToken)

@@ -7,17 +7,17 @@ import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 import { transportVariables } from '../setup/transport-names.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
-/** Against waiting for ever; how long a start takes on a machine with much to do says nothing. */
+/** The limit of a wait. It is high, since a start on a busy machine is slow. */
 const START_TIMEOUT_MS = 120_000
 
-/** A directory of the test's own, removed when it ends. */
+/** A directory that is removed when the test ends. */
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'qscope-e2e-'))
   onTestFinished(() => rm(directory, { recursive: true, force: true }))
   return directory
 }
 
-/** The command line as a process of its own. */
+/** Starts the command line as a process. */
 export function qscope(directory: string, args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), ...args], {
     cwd: directory,
@@ -27,7 +27,7 @@ export function qscope(directory: string, args: readonly string[], env: Record<s
   return watched(child)
 }
 
-/** What a process prints, and how it ends. */
+/** The output of a process, and its end. */
 export function watched(child: ChildProcessWithoutNullStreams) {
   let stdout = ''
   let stderr = ''
@@ -63,7 +63,7 @@ export function watched(child: ChildProcessWithoutNullStreams) {
   }
 }
 
-/** Runs to the end. */
+/** Runs the command line to its end. */
 export async function run(directory: string, args: readonly string[], env: Record<string, string> = {}) {
   const process_ = qscope(directory, args, env)
   process_.child.stdin.end()

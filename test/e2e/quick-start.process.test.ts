@@ -18,7 +18,7 @@ async function started(directory: string, env: Record<string, string> = {}) {
   return { server, address, secret, client: { clientId: 'admin', clientSecret: secret } }
 }
 
-/** `buf curl` as a person would type it; answers its exit code and what it printed. */
+/** Runs `buf curl`; returns its exit code and its output. */
 async function bufCurl(...args: string[]) {
   try {
     const { stdout } = await promisify(execFile)(BUF, [
@@ -96,7 +96,7 @@ describe('the first start', () => {
   })
 })
 
-describe('a person with buf curl', () => {
+describe('a user of buf curl', () => {
   it('reads the details of a refusal, in text and by exit code', async () => {
     const { address } = await started(await temporaryDirectory())
     const request = JSON.stringify({ client: { client_id: 'admin', client_secret: 'wrong' } })

@@ -12,7 +12,7 @@ import { qscope, run, temporaryDirectory } from './process.ts'
 
 export type RestartableServer = Awaited<ReturnType<typeof restartableServer>>
 
-/** A server as a process of its own, which starts again on the same port, database and keyring. */
+/** A server process that can be restarted on the same port, database and keyring. */
 export async function restartableServer(kind: DatabaseKind, variables: Readonly<Record<string, string>> = {}) {
   const directory = await temporaryDirectory()
   const database = await kind.create()
@@ -45,7 +45,7 @@ export async function restartableServer(kind: DatabaseKind, variables: Readonly<
     call: ((method, request, sent) => connection.call(method, request, sent)) as typeof connection.call,
     stream: ((method, request, sent) => connection.stream(method, request, sent)) as typeof connection.stream,
     unique: (prefix: string) => prefix + randomBytes(6).toString('hex'),
-    /** Resolves when it listens; calls go to this one from now on. */
+    /** Starts a process; resolves when it listens. Later calls go to it. */
     async start() {
       const server = qscope(directory, ['serve'], env)
       onTestFinished(async () => {
@@ -53,21 +53,21 @@ export async function restartableServer(kind: DatabaseKind, variables: Readonly<
         await server.ended
       })
       await server.until(/listens on/)
-      // One that lost its server waits before it tries again.
+      // A connection that lost its server would wait before it reconnects.
       connection.close()
       connection = connect(address, { ownSocket: true })
       const minted = await connection.call(TokenService.method.mintToken, { client: admin.client })
       admin.token = minted.token?.accessToken ?? ''
       return server
     },
-    /** Registers a confidential client for client credentials, unless told otherwise. */
+    /** Registers a client, by default a confidential one for client credentials. */
     async registerClient(wanted: MessageInitShape<typeof RegisterClientRequestSchema>) {
       const request = { type: ClientType.CONFIDENTIAL, grantTypes: [GrantType.CLIENT_CREDENTIALS], ...wanted }
       const answer = await connection.call(ClientService.method.registerClient, request, { bearer: admin.token })
       const clientId = answer.client?.clientId ?? ''
       return { clientId, clientSecret: answer.clientSecret, client: secretOf(clientId, answer.clientSecret) }
     },
-    /** The command line on the same database. */
+    /** Runs the command line on the same database. */
     command: (...args: readonly string[]) => run(directory, args, env),
   }
 }

@@ -16,7 +16,7 @@ const GO_CALLER = goProgram('grpc-go-caller', 'what callers with grpc-go see of 
 const hasJava = hasGrpcJava('what callers with grpc-java see of restarts')
 const ROUNDS = scaled(30, 1)
 const KILLS = scaled(10, 1)
-/** How long callers call between two restarts. */
+/** The time of calls between two restarts. */
 const BETWEEN_MS = 300
 const CONNECTIONS = 4
 const MAX_STREAM_ID = 0x7fffffff
@@ -28,7 +28,7 @@ const CALLERS: readonly (readonly [name: string, isPossible: boolean, start: Sta
   ['grpc-js', true, callWithGrpcJs],
 ]
 
-/** Two servers on one database behind a balancer, and what to call them with. */
+/** Two servers on one database behind a balancer, and credentials to call them. */
 async function twoServers() {
   const directory = await temporaryDirectory()
   const database = await sqliteFiles.create()
@@ -40,7 +40,7 @@ async function twoServers() {
     QSCOPE_GRPC_LISTEN: `127.0.0.1:${port}`,
     QSCOPE_LOG_LEVEL: 'warn',
     QSCOPE_MINT_RATE: 'off',
-    // So low that connections end of age in between as well.
+    // So low that connections also end because of their age.
     QSCOPE_MAX_CONNECTION_AGE: '10s',
   })
   expect(await run(directory, ['migrate', 'up'], env(ports[0] ?? 0))).toMatchObject({ code: 0 })
@@ -62,7 +62,7 @@ async function twoServers() {
   }
 }
 
-/** All callers whose library is there, four connections of four calls at a time each. */
+/** A caller with each installed library, with four connections of four concurrent calls. */
 function startCallers(address: string, path: string, request: Uint8Array): ReadonlyMap<string, UnaryCaller> {
   const what = { address, path: `/qscope.v1.TokenService/${path}`, request, connections: CONNECTIONS, inFlight: 4 }
   const possible = CALLERS.filter(([, isPossible]) => isPossible)
@@ -88,13 +88,13 @@ describe('callers with grpc-go, grpc-java and grpc-js', () => {
         await sleep(BETWEEN_MS)
         const server = running.get(port)
         const open = balancer.connections.filter((each) => each.backend === port && !each.isClosed)
-        // As whoever stops a server does first.
+        // Stops new connections first, as an operator would.
         balancer.withdraw(port)
         server?.child.kill('SIGTERM')
         expect(await server?.ended).toEqual({ code: 0, signal: null })
-        // Nor was it the end of the grace that ended them.
+        // The calls ended before the grace period.
         expect(server?.stderr).not.toContain('the grace period is over')
-        // RFC 9113 §6.8: first that no more calls are to come, and without an error.
+        // RFC 9113 §6.8: the first GOAWAY has the highest stream id, and no error.
         for (const { goAways } of open) {
           expect(goAways.map(({ errorCode }) => errorCode)).toEqual(goAways.map(() => 0))
           expect(goAways.at(0)?.lastStreamId).toBe(MAX_STREAM_ID)
@@ -104,7 +104,7 @@ describe('callers with grpc-go, grpc-java and grpc-js', () => {
       }
     }
     const ended = [...(await stopAll(minting)), ...(await stopAll(introspecting))]
-    // A caller with no call on its way leaves at the first; the others were told which of theirs was the last.
+    // A caller without a running call closes after the first GOAWAY; the others get the last stream id.
     const lastNamed = balancer.connections.flatMap(({ goAways }) => goAways.slice(1))
     expect(lastNamed.length).toBeGreaterThan(0)
     for (const { lastStreamId } of lastNamed) expect(lastStreamId).toBeLessThan(MAX_STREAM_ID)

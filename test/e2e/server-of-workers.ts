@@ -8,7 +8,7 @@ import { restartableServer } from './restartable-server.ts'
 
 const PATIENCE_MS = 180_000
 
-/** A worker that a connection of the test's own leads to. */
+/** A worker, and a connection to it. */
 export interface ReachedWorker extends Pick<Connection, 'call' | 'stream'> {
   readonly number: number
   readonly pid: number
@@ -16,7 +16,7 @@ export interface ReachedWorker extends Pick<Connection, 'call' | 'stream'> {
 
 type LogLine = Readonly<Record<string, unknown>>
 
-/** A server of several workers as processes of their own, and connections to each of them. */
+/** A server with several worker processes, and connections to each of them. */
 export async function serverOfWorkers(
   kind: DatabaseKind,
   workers: number,
@@ -30,7 +30,7 @@ export async function serverOfWorkers(
   let running = await server.start()
   const lines = () => linesOf(running.stderr)
 
-  /** Who answers on a connection, as the line of a call on it says. */
+  /** The worker that answers on a connection, from the log line of a call. */
   async function answererOn(connection: Connection): Promise<Pick<ReachedWorker, 'number' | 'pid'>> {
     const rayId = randomBytes(8).toString('hex')
     await connection.call(TokenService.method.getJsonWebKeySet, {}, { metadata: { 'x-ray-id': rayId } })
@@ -50,7 +50,7 @@ export async function serverOfWorkers(
     },
     /** Waits for a line of the log. */
     line: (matches: (line: LogLine) => boolean) => until(() => lines().find(matches)),
-    /** Opens connections until there is one to each worker, in the order of their numbers: one that is replaced takes a while. */
+    /** Opens connections until there is one to each worker, in the order of their numbers. A replacement takes a while. */
     async reach(): Promise<readonly ReachedWorker[]> {
       const reached = new Map<number, ReachedWorker>()
       for (const end = Date.now() + PATIENCE_MS; reached.size < workers; await sleep(20)) {

@@ -18,7 +18,7 @@ import { qscope, run, temporaryDirectory, watched } from './process.ts'
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const MINUTES_MS = 300_000
 const PATIENCE = { timeout: 60_000 }
-/** Of a socket in the tables of /proc/net. */
+/** The state of a listening socket in the tables of /proc/net. */
 const LISTENING = '0A'
 const folder = suiteFolder()
 
@@ -41,7 +41,7 @@ async function hangUp(server: Server) {
   return reloads(server).at(-1)
 }
 
-/** Where these processes listen. */
+/** The ports that these processes listen on. */
 function portsOf(pids: readonly number[]): number[] {
   const sockets = new Set(pids.flatMap(socketsOf))
   return ['tcp', 'tcp6']
@@ -57,7 +57,7 @@ function socketsOf(pid: number): string[] {
     try {
       return /^socket:\[(\d+)\]$/.exec(readlinkSync(join(folder, fd)))?.[1] ?? []
     } catch {
-      // Closed since it was listed.
+      // It was closed after it was listed.
       return []
     }
   })
@@ -74,7 +74,7 @@ async function reached(address: string, call: (connection: Connection) => Promis
 
 const keySetAt = (address: string) => reached(address, ({ call }) => call(TokenService.method.getJsonWebKeySet, {}))
 
-/** As many workers as there are; one process serves alone. */
+/** The numbers of workers; with 1, one process serves. */
 describe.each([1, 2])('a server of %d process(es)', (workers) => {
   const served = async (variables: Readonly<Record<string, string>> = {}) => {
     const directory = await temporaryDirectory()
@@ -112,7 +112,7 @@ describe.each([1, 2])('a server of %d process(es)', (workers) => {
   )
 
   it(
-    'reads certificates, keyring and trusted issuers again at SIGHUP; what cannot be used is told in one line and left alone',
+    'reloads certificates, keyring and trusted issuers at SIGHUP, and logs an invalid one in one line and keeps the old one',
     async () => {
       const [before, renewed] = ['before', 'renewed'].map((name) =>
         selfSigned(folder, `${name}-${workers}`, LOCAL_NAMES),
@@ -133,7 +133,7 @@ describe.each([1, 2])('a server of %d process(es)', (workers) => {
       const { directory, server, address } = await served({
         QSCOPE_TLS_CERT_FILE: at('server.pem'),
         QSCOPE_TLS_KEY_FILE: at('server.key'),
-        // Longer than the test: what is taken up was taken up for the signal.
+        // Longer than the test, so that only the signal causes a reload.
         QSCOPE_TLS_RELOAD_INTERVAL: '1d',
         QSCOPE_TRUSTED_ISSUERS_FILE: issuersFile,
         QSCOPE_KEYRING_FILE: keyringFile,
@@ -167,7 +167,7 @@ describe.each([1, 2])('a server of %d process(es)', (workers) => {
       install(renewed)
       writeFileSync(issuersFile, trusted)
       expect(await hangUp(server)).toMatchObject({ parts: ['TLS files', 'keyring', 'trusted issuers'] })
-      // Workers take it up one after the other.
+      // Workers reload one after the other.
       await expect.poll(() => certificatesAt(address), PATIENCE).toEqual([renewed.thumbprint])
       for (let n = 0; n < 2 * workers; n += 1) await expect.poll(exchange, PATIENCE).toMatch(/^qat_/)
 
@@ -183,7 +183,7 @@ describe.each([1, 2])('a server of %d process(es)', (workers) => {
       expect(await certificatesAt(address)).toEqual([renewed.thumbprint])
       for (let n = 0; n < 2 * workers; n += 1) expect(await exchange()).toMatch(/^qat_/)
 
-      // Keys that cannot be used are found when they are read, not by the caller whom they fail.
+      // Invalid keys are found when they are read, not when a call needs them.
       writeFileSync(issuersFile, trusted)
       install(renewed)
       writeFileSync(at('cluster.jwks.json'), '{"keys": 5}')
@@ -195,13 +195,13 @@ describe.each([1, 2])('a server of %d process(es)', (workers) => {
   )
 })
 
-/** The different certificates that some connections are shown. */
+/** The distinct certificates of several new connections. */
 async function certificatesAt(address: string): Promise<string[]> {
   const shown = await Promise.all(Array.from({ length: 6 }, () => certificateAt(address)))
   return [...new Set(shown)]
 }
 
-/** `x5t#S256` of the one that a new connection is shown. */
+/** `x5t#S256` of the server certificate of a new connection. */
 async function certificateAt(address: string): Promise<string> {
   const port = Number(address.split(':').at(-1))
   const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
@@ -211,15 +211,15 @@ async function certificateAt(address: string): Promise<string> {
   return createHash('sha256').update(raw).digest('base64url')
 }
 
-describe('however it is started', () => {
+describe('with each way to start it', () => {
   const WAYS = [
     ['npm start', 'npm', ['start']],
     ['npm run qscope', 'npm', ['run', 'qscope', '--', 'serve']],
-    ['the file itself', join(ROOT, 'src', 'main.ts'), ['serve']],
+    ['src/main.ts', join(ROOT, 'src', 'main.ts'), ['serve']],
   ] as const
 
   it.each(WAYS)(
-    '%s, SIGTERM drains the server and leaves nothing behind, and SIGUSR1 opens no debugger',
+    '%s, SIGTERM drains the server and ends all processes, and SIGUSR1 opens no debugger',
     async (_way, command, args) => {
       const directory = await temporaryDirectory()
       const child = spawn(command, args, {

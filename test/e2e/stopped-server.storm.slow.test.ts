@@ -11,7 +11,7 @@ import { restartableServer } from './restartable-server.ts'
 const WATCHES = scaled(200, 16)
 const LOAD_MS = 500
 
-/** How a call ended that may have been refused by a server that stops. */
+/** The result of a call, or that a stopping server refused it. */
 async function unlessStopping<T>(call: Promise<T>): Promise<T | 'refused'> {
   try {
     return await call
@@ -35,7 +35,7 @@ onEveryKind('a server on $name asked to stop under load', (kind) => {
     expect(await running.ended).toEqual({ code: 0, signal: null })
     expect(load.undeserved).toEqual([])
 
-    // Had a call been taken and dropped, its effect would be here without an answer.
+    // An accepted and dropped call would have an effect without an answer.
     const [row] = await server.database.query(
       `select count(*) as n from oauth_access_tokens where client_id = '${client.clientId}'`,
     )
@@ -76,7 +76,7 @@ onEveryKind('a server on $name asked to stop under load', (kind) => {
     }
     const stopping = Promise.withResolvers<void>()
     const approvals = devices.map(async (device, n) => {
-      // One after the other, so that the stop comes in their midst; the second half begins with it.
+      // One after the other, so that the stop comes between them; the second half starts with it.
       if (n >= WATCHES / 2) await stopping.promise
       await sleep((800 * n) / WATCHES)
       return await unlessStopping(grants.approveDevice(device).then(() => 'approved' as const))

@@ -85,7 +85,7 @@ describe('beyond loopback', () => {
       QSCOPE_GRPC_LISTEN: '0.0.0.0:0',
     })
     const local = ['--server', address.replace('0.0.0.0', '127.0.0.1'), ...asAdmin.slice(2)]
-    // Without an admin client, for others may be listening: the handshake is what counts.
+    // Without an admin client, since others may listen: only the handshake is tested.
     const refused = await run(directory, ['client', 'list', '--ca-file', ca.certFile, ...local])
     expect(refused.stderr).not.toContain('no server answers')
   })
@@ -94,7 +94,7 @@ describe('beyond loopback', () => {
 describe('TLS files that cannot be used', () => {
   it.each([
     ['a key of another certificate', { QSCOPE_TLS_KEY_FILE: orders.keyFile }, /not the key of the certificate/],
-    ['a file that is not there', { QSCOPE_TLS_CERT_FILE: '/nowhere.pem' }, /QSCOPE_TLS_CERT_FILE: \/nowhere.pem/],
+    ['a missing file', { QSCOPE_TLS_CERT_FILE: '/nowhere.pem' }, /QSCOPE_TLS_CERT_FILE: \/nowhere.pem/],
     ['a key instead of a certificate', { QSCOPE_TLS_CLIENT_CA_FILE: orders.keyFile }, /not a certificate in PEM/],
   ])('(%s) prevent the start with one line, before a secret is generated', async (_what, wrong, message) => {
     const directory = await temporaryDirectory()

@@ -4,25 +4,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, credentials, status } from '@grpc/grpc-js'
 import { watched } from './process.ts'
 
-/** How many calls ended with which status and text: `OK`, or `UNAVAILABLE: …`. */
+/** The number of calls by status and text: `OK`, or `UNAVAILABLE: …`. */
 export type Ends = Readonly<Record<string, number>>
 
-/** Calls one after the other, on connections of its own, until it is told to stop. */
+/** Calls repeatedly on several connections until it is stopped. */
 export interface UnaryCaller {
   stop(): Promise<Ends>
 }
 
 export interface WhatToCall {
   readonly address: string
-  /** Such as `/qscope.v1.TokenService/IntrospectToken`. */
+  /** The path of the method, such as `/qscope.v1.TokenService/IntrospectToken`. */
   readonly path: string
   readonly request: Uint8Array
   readonly connections: number
-  /** On each connection. */
+  /** The number of concurrent calls on each connection. */
   readonly inFlight: number
 }
 
-/** A program that calls until its standard input ends, and then prints how the calls ended. */
+/** A program that calls until its standard input ends, and then prints the results. */
 function asProgram(program: string, args: readonly string[]): UnaryCaller {
   const running = watched(spawn(program, args))
   return {
@@ -40,7 +40,7 @@ export function callWithGo(program: string, { address, path, request, connection
   return asProgram(program, [...what, '-connections', `${connections}`, '-in-flight', `${inFlight}`])
 }
 
-/** `libraries`: the folder of grpc-java's. */
+/** `libraries`: the folder of the libraries of grpc-java. */
 export function callWithJava(libraries: string, { address, path, request, connections, inFlight }: WhatToCall) {
   const source = join(import.meta.dirname, 'callers', 'Caller.java')
   const what = [address, path.slice(1), Buffer.from(request).toString('hex')]
@@ -75,7 +75,7 @@ export function callWithGrpcJs({ address, path, request, connections, inFlight }
       while (!stopping) {
         const end = await once(client)
         ends[end] = (ends[end] ?? 0) + 1
-        // While nobody can be reached, calls fail at once.
+        // While no server is reachable, calls fail at once.
         if (end !== 'OK') await sleep(10)
       }
     }),

@@ -14,7 +14,7 @@ const { getServerMetadata } = ServerService.method
 const LISTENS = /listens on (\S+)/
 const SOME_MINUTES = 180_000
 
-/** A server with both sockets in a directory of its own, on a database in memory unless told otherwise. */
+/** A server with both sockets in a new directory, by default on a database in memory. */
 async function place(more: Readonly<Record<string, string>> = {}) {
   const directory = await temporaryDirectory()
   const [grpc, http] = [join(directory, 'grpc.sock'), join(directory, 'http.sock')]
@@ -49,7 +49,7 @@ function get(socketPath: string, path: string): Promise<string> {
 const modeOf = (path: string) => statSync(path).mode & 0o777
 
 describe('a server with Unix domain sockets', { timeout: SOME_MINUTES }, () => {
-  it('says where they are, answers there, and removes them when it stops', async () => {
+  it('prints their paths, answers on them, and removes them when it stops', async () => {
     const { grpc, http, start } = await place({ QSCOPE_SOCKET_MODE: '0600' })
     const server = start()
     await server.until(new RegExp(`gRPC in plaintext at unix:${grpc}\\nHTTP in plaintext at unix:${http}\\n`))
@@ -73,7 +73,7 @@ describe('a server with Unix domain sockets', { timeout: SOME_MINUTES }, () => {
     expect(await get(http, '/readyz')).toBe('ok\n')
   })
 
-  it('does not start where another answers, and leaves it alone', async () => {
+  it('does not start if another server answers on a socket, and does not affect it', async () => {
     const { grpc, start } = await place()
     await start().until(LISTENS)
     const second = start()
@@ -82,7 +82,7 @@ describe('a server with Unix domain sockets', { timeout: SOME_MINUTES }, () => {
     expect(await issuerAt(grpc)).toMatch(/^http:/)
   })
 
-  it('deletes no file, and makes no directory', async () => {
+  it('refuses to replace a file, and to create a directory', async () => {
     const { directory, grpc, variables } = await place()
     writeFileSync(grpc, 'precious')
     const refusalWith = async (more: Readonly<Record<string, string>>) => {
@@ -101,7 +101,7 @@ describe('a server with Unix domain sockets', { timeout: SOME_MINUTES }, () => {
     expect(await refusalWith({ QSCOPE_GRPC_SOCKET: join(grpc, 'a') })).toContain(`${grpc} is not a directory`)
   })
 
-  it('shares them among its workers, who may be replaced', async () => {
+  it('shares them among its workers, also after one is replaced', async () => {
     const { directory, grpc, http, start } = await place({
       QSCOPE_DATABASE_URL: 'sqlite:qscope.db',
       QSCOPE_WORKERS: '2',
@@ -121,11 +121,11 @@ describe('a server with Unix domain sockets', { timeout: SOME_MINUTES }, () => {
     server.child.kill('SIGTERM')
     expect(await server.ended).toEqual({ code: 0, signal: null })
     expect([existsSync(grpc), existsSync(http)]).toEqual([false, false])
-    // Directories and files that the server makes are as they would be without sockets.
+    // The modes of other files are the same as without sockets.
     expect(modeOf(join(directory, 'qscope.db'))).toBe(0o600)
   })
 
-  it('lets qscope doctor say what a start would meet', async () => {
+  it('is found by qscope doctor, which also finds sockets of a killed server', async () => {
     const { directory, grpc, http, variables, start } = await place({ QSCOPE_DATABASE_URL: 'sqlite:qscope.db' })
     const diagnosis = async () => (await run(directory, ['doctor'], variables)).stdout.replaceAll(/\s+/g, ' ')
     const server = start()
@@ -136,7 +136,7 @@ describe('a server with Unix domain sockets', { timeout: SOME_MINUTES }, () => {
     const left = await diagnosis()
     expect(left).toContain(`${grpc} is left over, nobody answers there; the next start replaces it`)
     expect(left).toContain(`${http} is left over`)
-    // It changes nothing.
+    // The doctor changes nothing.
     expect(existsSync(grpc)).toBe(true)
   })
 })

@@ -26,7 +26,7 @@ const MINUTES_MS = 300_000
 
 type ServerOfWorkers = Awaited<ReturnType<typeof serverOfWorkers>>
 
-/** The server as it is called through one worker. */
+/** The server, called through one worker. */
 function through(server: ServerOfWorkers, { call, stream }: ReachedWorker): CalledServer {
   return { ...server, call, stream }
 }
@@ -64,7 +64,7 @@ async function untilGone(pid: number): Promise<void> {
 
 onEveryKind('workers on $name', (kind) => {
   it(
-    'share the connections, and what one revokes the other refuses in the next call',
+    'share the connections, and refuse a token that another one revoked in the next call',
     async () => {
       const server = await serverOfWorkers(kind, 2)
       const reached = await server.reach()
@@ -98,7 +98,7 @@ onEveryKind('workers on $name', (kind) => {
         if (victim === undefined) throw new Error('no worker was reached')
         await sleep(LOAD_MS)
         process.kill(victim.pid, 'SIGKILL')
-        // Of no consequence to whoever is served by the others.
+        // The calls to the other workers succeed.
         for (const until = Date.now() + LOAD_MS; Date.now() < until; ) {
           for (const survivor of survivors) await survivor.call(mintToken, { client })
         }
@@ -110,7 +110,7 @@ onEveryKind('workers on $name', (kind) => {
         expect(pids).not.toContain(victim.pid)
         const record = await load.stop()
         expect(record.answers).toBeGreaterThan(10)
-        // What the dead one had not answered, its callers heard of by the connection's end.
+        // Unanswered calls to the killed worker fail with the end of the connection.
         expect(record.refusals.filter(({ status }) => status !== 'UNAVAILABLE')).toEqual([])
         for (const worker of reached) await expectKept(worker, load.client, record)
       }
@@ -134,7 +134,7 @@ onEveryKind('workers on $name', (kind) => {
       expect(await ended).toEqual({ code: 0, signal: null })
       expect(load.undeserved).toEqual([])
       expect(load.counts().answered).toBeGreaterThan(10)
-      // Had a call been taken and dropped, its effect would be here without an answer.
+      // An accepted and dropped call would have an effect without an answer.
       const [row] = await server.database.query(
         `select count(*) as n from oauth_access_tokens where client_id = '${client.clientId}'`,
       )
@@ -187,7 +187,7 @@ describe('workers on one SQLite file', () => {
 
 describe('limits of a server with workers', () => {
   it(
-    'apply to guesses that are spread over them',
+    'apply to guesses spread over all workers',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 3, { QSCOPE_AUTHENTICATION_FAILURES_PER_CLIENT: '1/h:9' })
       const reached = await server.reach()
@@ -202,18 +202,18 @@ describe('limits of a server with workers', () => {
         const { reason } = await refusalOf(worker.call(mintToken, { client: guess }))
         if (reason === 'OAUTH_INVALID_CLIENT') judged += 1
         else expect(reason).toBe('LIMIT_EXCEEDED')
-        // Longer than they take to tell each other.
+        // Longer than the workers need to share their counts.
         await sleep(200)
       }
       expect(judged).toBe(9)
-      // Who proved itself to one is let through by all.
+      // A client that authenticated at one worker is admitted by all.
       for (const worker of [other, third]) await worker.call(mintToken, { client: honest.client })
     },
     MINUTES_MS,
   )
 
   it(
-    'apply to the tokens of a client',
+    'apply to mints of a client at all workers',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2, { QSCOPE_MINT_RATE: '1/h:10' })
       const [one, other] = await server.reach()
@@ -274,7 +274,7 @@ describe('the workers of a server', () => {
   )
 
   it(
-    'all announce the stop at once, and end within the grace period although callers stay',
+    'announce the stop at once, and end within the grace period although callers stay connected',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2, { QSCOPE_SHUTDOWN_GRACE: '1s' })
       const reached = await server.reach()
@@ -291,19 +291,19 @@ describe('the workers of a server', () => {
   )
 
   it(
-    'lose no new connection to one that dies',
+    'close new connections to a killed one at once',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2)
       const [one] = await server.reach()
       const { client } = await server.registerClient({ scopes: ['orders.read'] })
-      // It takes nothing any more: one of the next connections is handed to it and stays on its way.
+      // It accepts nothing now: one of the next connections is assigned to it and waits.
       process.kill(one?.pid ?? 0, 'SIGSTOP')
       const connections = Array.from({ length: 4 }, () => connect(server.address, { ownSocket: true }))
       const calls = connections.map((connection) => connection.call(mintToken, { client }, { deadlineMs: 15_000 }))
       await Promise.race(calls)
       process.kill(one?.pid ?? 0, 'SIGKILL')
       const ended = await Promise.allSettled(calls)
-      // Its caller learns of it at once, and may call again: not by having waited in vain.
+      // Its caller gets UNAVAILABLE at once, and not after the deadline.
       const refused = ended.filter((each) => each.status === 'rejected')
       expect(refused.map(({ reason }) => reason.status)).toEqual(['UNAVAILABLE'])
       for (const connection of connections) connection.close()
@@ -319,7 +319,7 @@ describe('the workers of a server', () => {
       const [one, other] = await server.reach()
       if (one === undefined || other === undefined) throw new Error('two were to be reached')
       const { client } = await server.registerClient({ scopes: ['orders.read'] })
-      // Nothing of it runs any more, as in a loop without end.
+      // The worker hangs, as in an endless loop.
       process.kill(one.pid, 'SIGSTOP')
       const waiting = one.call(mintToken, { client }, { deadlineMs: MINUTES_MS }).catch((error: unknown) => error)
       const killed = server.line(({ msg, pid }) => msg === 'a worker does not respond and is killed' && pid === one.pid)
@@ -388,7 +388,7 @@ describe('the workers of a server', () => {
       process.kill(server.running.child.pid ?? 0, 'SIGKILL')
       for (const result of await Promise.allSettled(calls)) {
         if (result.status === 'fulfilled') continue
-        // Refused as a stopping server refuses: nothing was begun.
+        // Refused as by a stopping server: no call had started.
         expect(result.reason).toBeInstanceOf(Refused)
         expect(result.reason).toMatchObject({ status: 'UNAVAILABLE' })
       }
@@ -400,7 +400,7 @@ describe('the workers of a server', () => {
   )
 
   it(
-    'are replaced when one of them alone is asked to stop',
+    'are replaced when only one of them is asked to stop',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2)
       const [one, other] = await server.reach()
@@ -415,7 +415,7 @@ describe('the workers of a server', () => {
   )
 
   it(
-    'end with the server, in one line, when they end as fast as they are replaced',
+    'stop the server with one line when they end as fast as they are replaced',
     async () => {
       const server = await serverOfWorkers(sqliteFiles, 2)
       const { running } = server
@@ -424,7 +424,7 @@ describe('the workers of a server', () => {
         for (const { pid, msg } of server.lines()) {
           if (msg !== 'worker started' || killed.has(Number(pid))) continue
           killed.add(Number(pid))
-          // The server, which gives up, may have ended it already.
+          // The stopping server may have ended it already.
           signalProcess(Number(pid), 'SIGKILL')
         }
       }, 20)

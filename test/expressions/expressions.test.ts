@@ -15,13 +15,13 @@ const RULE: AssertionRule = {
   tokenClaims: {},
 }
 
-/** What is wrong with an expression; empty: nothing. */
+/** The problem of an expression; empty if there is none. */
 function problemWith(text: string, kind: ResultKind = 'claim'): string {
   const compiled = compiler.compile(text, kind)
   return compiled instanceof Expression ? '' : String(compiled)
 }
 
-/** What a rule with one claim makes of claims. */
+/** The value or the problem of a rule with one claim. */
 function made(text: string, claims: Readonly<Record<string, unknown>> = {}): unknown {
   const outcome = evaluator.evaluate([{ ...RULE, tokenClaims: { made: text } }], claims)
   return outcome.ok ? outcome.extra?.['made'] : outcome.problem
@@ -29,7 +29,7 @@ function made(text: string, claims: Readonly<Record<string, unknown>> = {}): unk
 
 const nested = (depth: number, text: string) => '['.repeat(depth) + text + ']'.repeat(depth)
 
-describe('an expression is refused when it is written', () => {
+describe('an expression is refused when it is compiled', () => {
   it.each<[string, ResultKind, RegExp]>([
     ['', 'condition', /^at line 1, column 1: is not valid CEL/],
     ['claims.a ==', 'condition', /is not valid CEL/],
@@ -65,7 +65,7 @@ describe('an expression is refused when it is written', () => {
     'claims.a.getHours()',
     '@bounded(claims.a, 1)',
     'claims.a.replace("a", "b")',
-  ])('for what it may not use: %s', (text) => {
+  ])('for a function or a type that is not allowed: %s', (text) => {
     expect(problemWith(text)).not.toBe('')
   })
 
@@ -102,7 +102,7 @@ describe('an expression is refused when it is written', () => {
   })
 })
 
-describe('an expression gives JSON', () => {
+describe('an expression returns JSON', () => {
   const claims = { sub: 'a:b:c', n: 1.5, list: [1, 'x', null], 'kubernetes.io': { namespace: 'shop' }, yes: true }
 
   it.each<[string, unknown]>([
@@ -132,12 +132,12 @@ describe('an expression gives JSON', () => {
     ['claims.list[7]', /index/],
     ['int("x")', /./],
     [`[${'claims,'.repeat(40)}claims]`, /returns too much/],
-  ])('or nothing: %s', (text, problem) => {
+  ])('or a problem: %s', (text, problem) => {
     expect(problemWith(text)).toBe('')
     expect(made(text, claims)).toMatch(problem)
   })
 
-  it('nothing that readers of tokens would stumble over', () => {
+  it('without surrogates, deep nesting or changes of prototypes', () => {
     expect(made('claims.x', { x: '\ud800' })).toMatch(/surrogate/)
     expect(made('claims.x', { x: JSON.parse(nested(20, '1')) })).toMatch(/more than 16 deep/)
     expect(made('claims.x', JSON.parse(`{"x": 1, "y": ${nested(100, '1')}}`))).toMatch(/more than 32 deep/)
@@ -147,7 +147,7 @@ describe('an expression gives JSON', () => {
   })
 })
 
-describe('what passes when it is written still ends soon', () => {
+describe('an expression that compiles has a bounded evaluation', () => {
   const bombs = {
     ones: Array.from({ length: 256 }, () => 1),
     many: Array.from({ length: 5_000 }, () => 1),
@@ -164,7 +164,7 @@ describe('what passes when it is written still ends soon', () => {
     'claims.ones.all(x, claims.long.contains(claims.long + "y") || true)',
     'claims.ones.all(x, size(claims.long) > 0)',
     '[claims, claims, claims, claims] == [claims, claims, claims, claims]',
-    // An error that is overlooked in each round costs as much as what is in it.
+    // An ignored error in each round costs as much as its expression.
     `claims.ones.all(x, ${'x.y || '.repeat(20)} true)`,
     'claims.ones.exists(x, claims.ones.exists(y, y + "a" == x + "b"))',
   ])('%s', (text) => {
@@ -174,24 +174,24 @@ describe('what passes when it is written still ends soon', () => {
     )
   })
 
-  it('lists that are too long to go through, and texts that are too long to make', () => {
+  it('without iterating over long lists, or creating long strings', () => {
     expect(made('claims.many.all(x, true)', bombs)).toMatch(/more than 256 elements/)
     expect(made('size(claims.long + claims.long)', bombs)).toMatch(/more than 16384 characters/)
     expect(made(`int(claims.long)`, bombs)).toMatch(/to a number/)
   })
 
-  it('with one bound for all expressions of an assertion', () => {
+  it('with one step limit for all expressions of an assertion', () => {
     const costly = { ...RULE, condition: 'claims.names.exists(x, x == "none")' }
     expect(evaluator.evaluate([costly], bombs)).toMatchObject({ ok: true, rule: null })
     expect(evaluator.evaluate(new Array<AssertionRule>(100).fill(costly), bombs)).toMatchObject({ ok: false })
-    // The next assertion has the whole bound again.
+    // The next assertion has the full limit again.
     expect(evaluator.evaluate([costly], { names: ['none'] })).toMatchObject({
       ok: true,
       rule: { clientId: 'deployer' },
     })
   })
 
-  it('without leaving a trace in how errors are made', () => {
+  it('that does not change Error.stackTraceLimit', () => {
     const { stackTraceLimit } = Error
     made('claims.none', {})
     expect(Error.stackTraceLimit).toBe(stackTraceLimit)
@@ -202,7 +202,7 @@ describe('rules', () => {
   const choose = (rule: Partial<AssertionRule>, claims: Readonly<Record<string, unknown>>) =>
     evaluator.evaluate([{ ...RULE, ...rule }], claims)
 
-  it('map what Kubernetes and GitHub say of their workloads', () => {
+  it('map claims of Kubernetes and GitHub workloads', () => {
     const kubernetes = {
       sub: 'system:serviceaccount:shop:orders',
       'kubernetes.io': { namespace: 'shop', serviceaccount: { name: 'orders' }, pod: { name: 'orders-7d9' } },
@@ -241,14 +241,14 @@ describe('rules', () => {
     expect(choose(job, { ...github, repository_owner: 'evil' })).toEqual({ ok: true, rule: null, extra: null })
   })
 
-  it('choose among their scopes alone', () => {
+  it('choose only among their scopes', () => {
     const chosen = choose({ scopesExpression: 'claims.scopes' }, { scopes: ['c', 'qscope:clients.write', 'a', 'a'] })
     expect(chosen).toMatchObject({ ok: true, rule: { scopes: ['a', 'c'] } })
     expect(choose({ scopesExpression: 'claims.scopes' }, { scopes: 'a' })).toMatchObject({ ok: false })
     expect(choose({ scopesExpression: 'claims.scopes' }, { scopes: [1] })).toMatchObject({ ok: false })
   })
 
-  it('stand for nobody where one that comes first cannot be evaluated', () => {
+  it('fail when an earlier one cannot be evaluated', () => {
     const rules = [
       { ...RULE, condition: 'claims.team == "x"' },
       { ...RULE, condition: 'true' },
@@ -258,7 +258,7 @@ describe('rules', () => {
     expect(evaluator.evaluate([{ ...RULE, condition: 'claims.team' }], { team: 'y' })).toMatchObject({ ok: false })
   })
 
-  it('give 2 KiB of claims at most, all together', () => {
+  it('add at most 2 KiB of claims in total', () => {
     const text = (length: number) => ({ a: `"${'é'.repeat(length)}"`, b: '1' })
     expect(choose({ tokenClaims: text(1_000) }, {})).toMatchObject({ ok: true })
     expect(choose({ tokenClaims: text(1_020) }, {})).toEqual({

@@ -19,13 +19,13 @@ import { introspectTokens } from '../../src/flows/tokens/introspect-tokens.ts'
 import { verifyToken } from '../../src/flows/tokens/verify-token.ts'
 import { errorToldBy, REASONS, toldOf } from '../setup/explained-refusals.ts'
 
-/** Who calls is judged before the flow; an explanation asks of a client by name. */
+/** The caller is authenticated before the flow; an explanation names a client instead. */
 const PROOF = 'client_can_authenticate'
-/** It depends on the code, token or assertion that is shown, which `ExplainMint` is not shown; `ExplainToken` explains tokens. */
+/** The condition depends on a code, token or assertion, which `ExplainMint` does not receive. `ExplainToken` explains tokens. */
 const SHOWN = null
-/** It decides a race, which nothing can tell before. */
+/** The condition decides a race, so its result cannot be predicted. */
 const RACE = null
-/** It depends on the address of who calls. */
+/** The condition depends on the address of the caller. */
 const ADDRESS = null
 
 const OWN = {
@@ -56,7 +56,7 @@ const REDEEMING = {
   signerIsReady: 'signer_is_ready',
 }
 
-/** What a flow is made of, as far as it can refuse. */
+/** The parts of a flow that can refuse. */
 interface Refusing {
   readonly name: string
   readonly issues?: object
@@ -65,7 +65,7 @@ interface Refusing {
   readonly postconditions: readonly { readonly name: string }[]
 }
 
-/** For each flow on the way to a token, by which check of its grant each of its claims is told. */
+/** For each flow that leads to a token: the check that explains each of its conditions. */
 const FLOWS: readonly (readonly [Refusing, GrantType, Readonly<Record<string, string | null>>])[] = [
   [clientCredentials, 'client_credentials', { ...ISSUING, ...OWN, ...LIMITS, tokenIsAppended: RACE }],
   [
@@ -75,7 +75,7 @@ const FLOWS: readonly (readonly [Refusing, GrantType, Readonly<Record<string, st
       ...ISSUING,
       grantIsAllowed: 'grant_is_allowed',
       signerIsReady: 'signer_is_ready',
-      // Each request of a batch is judged by the conditions of MintToken, and answered by itself.
+      // Each request of a batch is checked by the conditions of MintToken, and has its own result.
       requestsAreEvaluated: 'scopes_are_allowed',
       ...LIMITS,
       issuedTokensAreStored: RACE,
@@ -177,13 +177,13 @@ const FLOWS: readonly (readonly [Refusing, GrantType, Readonly<Record<string, st
       clockIsRight: 'clock_is_right',
       someIssuerIsTrusted: 'some_issuer_is_trusted',
       assertionIsGood: SHOWN,
-      // What a rule makes of the claims hangs on the assertion.
+      // The result of a rule depends on the claims of the assertion.
       rulesAreEvaluated: SHOWN,
       assertionStandsForClient: 'some_rule_names_client',
       grantIsAllowed: 'grant_is_allowed',
       scopesAreOfRule: 'scopes_are_allowed',
       audiencesAreAllowed: 'audiences_are_allowed',
-      // No lifetime is asked for with an assertion.
+      // An assertion is exchanged without a requested lifetime.
       lifetimeIsAllowed: SHOWN,
       identityHasOneAudience: 'identity_has_audience',
       signerIsReady: 'signer_is_ready',
@@ -211,9 +211,9 @@ const checksOf = (grant: GrantType): readonly string[] => [
 
 const GRANTS = Object.keys(MINT_CONDITIONS) as GrantType[]
 
-describe('what refuses on the way to a token', () => {
+describe('a condition of a flow that leads to a token', () => {
   it.each(FLOWS.map(([flow, grant, told]) => [flow.name, flow, grant, told] as const))(
-    'is told by a check of its grant, or known not to be: %s',
+    'is explained by a check of its grant, or listed as unexplained: %s',
     (_name, flow, grant, told) => {
       expect([...new Set(claimsOf(flow))].sort()).toEqual(Object.keys(told).sort())
       const named = Object.values(told).filter((check) => check !== null)
@@ -221,18 +221,18 @@ describe('what refuses on the way to a token', () => {
     },
   )
 
-  it.each(GRANTS)('is told for grant %s by checks with texts alone', (grant) => {
+  it.each(GRANTS)('is explained for grant %s only by checks with texts', (grant) => {
     expect(checksOf(grant).filter((name) => name.includes(' '))).toEqual([])
   })
 
-  it('has a check for every error by which MintToken refuses', () => {
+  it('has a check for every error of MintToken', () => {
     const told = checksOf('client_credentials').filter((name) => name !== 'signer_is_ready')
     expect([...toldOf('mint')].sort()).toEqual([...told].sort())
   })
 })
 
-describe('what refuses a token', () => {
-  it('is told by a check with a text, or for who calls', () => {
+describe('a condition that refuses a token', () => {
+  it('is explained by a check with a text, or is about the caller', () => {
     const ofCaller = introspectTokens.preconditions.names
     expect(ofCaller).toEqual(['callerMayCheckTokens'])
     const own = verifyToken.preconditions.names.filter((name) => !ofCaller.includes(name) && name !== 'tokenIsInForce')
@@ -242,7 +242,7 @@ describe('what refuses a token', () => {
     for (const reason of reasons) expect(END_CHECKS[reason].name).toBe(REASONS[reason])
   })
 
-  it('has a check for every error by which VerifyToken refuses, and for each reason in the log', () => {
+  it('has a check for every error of VerifyToken, and for each reason in the log', () => {
     const checks = [...Object.values(TOKEN_CHECKS), ...Object.values(END_CHECKS)].map(({ name }) => name)
     expect([...toldOf('verify')].sort()).toEqual([...checks].sort())
     expect([...new Set(Object.values(REASONS))].sort()).toEqual([...checks].sort())
@@ -257,7 +257,7 @@ describe('docs/explanations.md', () => {
       ?.split('\n')
       .filter((line) => line.startsWith('| `')) ?? []
 
-  it('has a row for every check of a token, with the error that it stands for', () => {
+  it('has a row for every check of a token, with its error', () => {
     const rows = rowsBelow('Why a token is refused')
     for (const check of toldOf('verify')) {
       expect(
@@ -266,7 +266,7 @@ describe('docs/explanations.md', () => {
     }
   })
 
-  it('has a row for every check of a mint, with the error that it stands for', () => {
+  it('has a row for every check of a mint, with its error', () => {
     const rows = rowsBelow('Why a client is issued no token')
     const names = new Set(GRANTS.flatMap(checksOf))
     for (const check of names) expect(rows.filter((row) => row.startsWith(`| \`${check}\``))).toHaveLength(1)

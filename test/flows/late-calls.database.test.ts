@@ -12,8 +12,8 @@ import { refusalOf } from '../setup/client.ts'
 const { exchangeAuthorizationCode, introspectToken, listTokens, mintToken } = TokenService.method
 const { getClient, registerClient } = ClientService.method
 
-onEveryBackend('a call whose deadline is over before it writes', (server) => {
-  /** What it is answered, were anybody there to hear it. */
+onEveryBackend('a call whose deadline expires before it writes', (server) => {
+  /** The result of a call whose deadline has expired. */
   const late = <I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
@@ -40,7 +40,7 @@ onEveryBackend('a call whose deadline is over before it writes', (server) => {
     expect(refused.reason).toBe('RESOURCE_NOT_FOUND')
   })
 
-  it('revokes what a spent code has issued all the same', async () => {
+  it('still revokes the tokens of a reused code', async () => {
     const given = givenGrants(server)
     const owner = await given.client()
     const redemption = await given.code(owner)

@@ -29,18 +29,18 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** Ends a token, which tells one key. */
+/** Revokes a token, which adds one revocation key. */
 async function revokeOne(): Promise<void> {
   const token = aToken('someone')
   await mint(backend, token)
   await inTransaction(backend, (stores) => stores.accessTokens.revoke(token, 'test', change))
 }
 
-/** The real reads; what they answer can be held back, or be an error instead. */
+/** The real reads. Their answers can be delayed, or replaced by an error. */
 class HeldReads implements RevocationReads {
   snapshots = 0
   pages = 0
-  /** What the next snapshot waits for once it was taken. */
+  /** The promise that the next snapshot waits for after it was read. */
   held: Promise<unknown> = Promise.resolve()
   failure: Error | null = null
 
@@ -73,7 +73,7 @@ function feedOn(reads: RevocationReads) {
     monotonic: () => performance.now(),
     stopping: stopping.signal,
   })
-  /** Waits a minute for what was revoked since. */
+  /** Waits up to a minute for later revocations. */
   const waitAt = async (place: Awaited<ReturnType<typeof placeNow>>, over: { readonly leaving?: AbortSignal } = {}) => {
     const until = performance.now() + 60_000
     return await feed.wait(place, { until, signal: context().signal, leaving: over.leaving })
@@ -86,7 +86,7 @@ async function placeNow() {
   return { database: name, position: positionAt(heads) }
 }
 
-it('answers nobody by a query that was under way when they came', async () => {
+it('does not answer a call with a query that started before the call', async () => {
   const reads = new HeldReads()
   const { feed } = feedOn(reads)
   const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
@@ -94,7 +94,7 @@ it('answers nobody by a query that was under way when they came', async () => {
   const next = () => feed.wait(null, { until: 0, signal: context().signal, leaving: undefined })
   const first = next()
   await expect.poll(() => reads.snapshots).toBe(1)
-  // Answered between the two: whoever comes now must be told of it.
+  // This revocation comes between the two calls, so the second one must return it.
   await revokeOne()
   const cameAt = performance.now()
   const second = next()
@@ -107,7 +107,7 @@ it('answers nobody by a query that was under way when they came', async () => {
   expect(revocations).toHaveLength(1)
 })
 
-it('reads once for all who come from one place, and gives them the same page', async () => {
+it('reads once for all calls at one position, and returns the same page to them', async () => {
   const reads = new HeldReads()
   const { waitAt } = feedOn(reads)
   const place = await placeNow()
@@ -120,7 +120,7 @@ it('reads once for all who come from one place, and gives them the same page', a
   expect(reads.pages).toBe(1)
 })
 
-it('tells nothing that lies behind the heads it read, and leaves out nothing before them', async () => {
+it('returns all revocations up to the heads that it read, and none after them', async () => {
   const { waitAt } = feedOn(new HeldReads())
   const place = await placeNow()
   const waiting = waitAt(place)
@@ -137,7 +137,7 @@ it('tells nothing that lies behind the heads it read, and leaves out nothing bef
   expect(cut).toMatchObject({ more: all.revocations.length > 1, revocations: all.revocations.slice(0, 1) })
 })
 
-it('tells a failure to those whom the query was for, and goes on for those who came meanwhile', async () => {
+it('rejects the calls that a failed query was for, and continues for later calls', async () => {
   const reads = new HeldReads()
   const { feed, waitAt } = feedOn(reads)
   const place = await placeNow()
@@ -154,7 +154,7 @@ it('tells a failure to those whom the query was for, and goes on for those who c
   expect(feed.queries).toBeGreaterThan(1)
 })
 
-it('answers at once who has to leave, and all when the server stops', async () => {
+it('answers a call at once when it must end, and all calls when the server stops', async () => {
   const { waitAt, stop } = feedOn(new HeldReads())
   const place = await placeNow()
   const ends = new AbortController()
@@ -169,11 +169,11 @@ it('answers at once who has to leave, and all when the server stops', async () =
   expect(isOver).toBe(false)
   stop()
   await staying
-  // Nobody waits on a server that is stopping.
+  // A stopping server answers without waiting.
   await waitAt(place)
 })
 
-it('forgets who has gone', async () => {
+it('stops querying when its only call is cancelled', async () => {
   const reads = new HeldReads()
   const { feed } = feedOn(reads)
   const gone = new AbortController()

@@ -13,7 +13,7 @@ import { StoreError } from '../../src/stores/contract/errors.ts'
 
 type Ending = 'commits' | typeof LOST_RACE | FailedResult | Error
 
-/** A backend without a database: its commits end as a test says, and everything notes when it happens. */
+/** A backend without a database, with the given results of commits. It records each step. */
 function stage(...endings: Ending[]) {
   const steps: string[] = []
   const step = (name: string) => {
@@ -42,7 +42,7 @@ function stage(...endings: Ending[]) {
     { clock: { isRight: () => true } } as FlowServices,
     { tokensIssued: () => step('counted'), raceLost: () => step('raceLost') },
   )
-  /** Something of which a call takes one, and gives it back. */
+  /** A reservation that records when it is taken and released. */
   const spends = (name: string, take: () => FailedResult | typeof HOLDS | Promise<FailedResult> = () => HOLDS) =>
     reservation<object>({
       name,
@@ -87,21 +87,21 @@ const refusal = fail('limit.exceeded', {
 })
 
 describe('a flow', () => {
-  it('checks, reserves in order, runs, commits, and only then does what follows a commit', async () => {
+  it('checks, reserves in order, runs and commits before it calls afterCommit', async () => {
     const { ctx, runner, steps, spends, flow } = stage()
     const result = await runner.execute(flow({ reserve: [spends('a'), spends('b')] }), ctx, {})
     expect(result).toEqual({ ok: true, value: 'issued' })
     expect(steps).toEqual(['check', 'take a', 'take b', 'run', 'commit', 'afterCommit', 'counted'])
   })
 
-  it('gives back what it took when a later reservation refuses, the last one first, and names the claim', async () => {
+  it('releases reservations in reverse order when a later one refuses, and names the condition', async () => {
     const { ctx, runner, steps, spends, flow } = stage()
     const reserve = [spends('a'), spends('b'), spends('c', async () => refusal)]
     expect(await runner.execute(flow({ reserve }), ctx, {})).toEqual({ ...refusal, condition: 'c' })
     expect(steps).toEqual(['check', 'take a', 'take b', 'take c', 'release b', 'release a'])
   })
 
-  it('gives back what it took when a reservation fails', async () => {
+  it('releases its reservations when a later one throws', async () => {
     const { ctx, runner, steps, spends, flow } = stage()
     const unsettled = new StoreError('outcome_unknown', 'another commit was not confirmed')
     const reserve = [spends('a'), spends('b', () => Promise.reject(unsettled))]
@@ -109,7 +109,7 @@ describe('a flow', () => {
     expect(steps).toEqual(['check', 'take a', 'take b', 'release a'])
   })
 
-  it('takes anew after a lost race, so that it is charged once', async () => {
+  it('reserves again after a lost race, so that it is charged once', async () => {
     const { ctx, runner, steps, spends, flow } = stage(LOST_RACE, LOST_RACE)
     let level = 0
     const counted: Reservation<object> = {
@@ -128,7 +128,7 @@ describe('a flow', () => {
     expect(level).toBe(1)
   })
 
-  it('takes what cannot be given back once, however often it loses', async () => {
+  it('takes a reservation without release only once, also after lost races', async () => {
     const { ctx, runner, steps, spends, flow } = stage(LOST_RACE, LOST_RACE)
     const reserve = [spends('a'), { ...spends('spent'), release: null }]
     await runner.execute(flow({ reserve }), ctx, {})
@@ -137,7 +137,7 @@ describe('a flow', () => {
     expect(steps.filter((each) => each === 'release a')).toHaveLength(2)
   })
 
-  it('has taken nothing yet when a refusal supplies what it lacked', async () => {
+  it('has reserved nothing yet when the effect of a refusal makes it run again', async () => {
     const { ctx, runner, steps, spends, flow } = stage()
     let lacks = true
     const supplied = condition<object>('supplied', () => {
@@ -157,11 +157,11 @@ describe('a flow', () => {
 
   it.each<[string, Ending, boolean]>([
     ['a postcondition refuses', refusal, true],
-    ['nothing was written', new StoreError('unavailable', 'gone'), true],
-    ['it lost to others', new StoreError('contended', 'lost'), true],
+    ['the database is unavailable', new StoreError('unavailable', 'gone'), true],
+    ['retries of a contended write are used up', new StoreError('contended', 'lost'), true],
     ['the database is broken', new StoreError('broken', 'corrupt'), true],
-    ['it may be committed', new StoreError('outcome_unknown', 'not confirmed'), false],
-  ])('gives back what it took unless it is used, when %s', async (_name, ending, isReleased) => {
+    ['the outcome of the commit is unknown', new StoreError('outcome_unknown', 'not confirmed'), false],
+  ])('releases its reservations unless the commit may have succeeded, when %s', async (_name, ending, isReleased) => {
     const { ctx, runner, steps, spends, flow } = stage(ending)
     expect(await runner.execute(flow({ reserve: [spends('a')] }), ctx, {})).toMatchObject({ ok: false })
     expect(steps.includes('release a')).toBe(isReleased)
@@ -169,20 +169,20 @@ describe('a flow', () => {
     expect(steps).not.toContain('counted')
   })
 
-  it('gives back what it took when it fails', async () => {
+  it('releases its reservations when it throws', async () => {
     const { ctx, runner, steps, spends, flow } = stage(new Error('a defect'))
     await expect(runner.execute(flow({ reserve: [spends('a')] }), ctx, {})).rejects.toThrow('a defect')
     expect(steps).toContain('release a')
   })
 
-  it('gives back what it took when its deadline is over before it writes', async () => {
+  it('releases its reservations when its deadline expires before it writes', async () => {
     const { ctx, runner, steps, spends, flow } = stage()
     const late = Object.assign(Object.create(ctx) as typeof ctx, { deadline: epochMs(Date.now() - 1) })
     await expect(runner.execute(flow({ reserve: [spends('a')] }), late, {})).rejects.toThrow(DeadlineExceededError)
     expect(steps).toEqual(['check', 'take a', 'run', 'release a'])
   })
 
-  it('keeps what it took when what follows the commit fails', async () => {
+  it('keeps its reservations when afterCommit throws', async () => {
     const { ctx, runner, steps, spends, flow } = stage()
     const afterCommit = () => {
       throw new Error('a defect')
@@ -191,7 +191,7 @@ describe('a flow', () => {
     expect(steps).not.toContain('release a')
   })
 
-  it('spends nothing when there is nothing to write', async () => {
+  it('reserves nothing when the write is skipped', async () => {
     const { ctx, runner, steps, spends, flow } = stage()
     await runner.execute(flow({ reserve: [spends('a')], skipWrite: () => true }), ctx, {})
     expect(steps).toEqual(['check', 'run'])
@@ -202,7 +202,7 @@ describe('a query', () => {
   const askedFor = (answer: () => FailedResult | typeof HOLDS) =>
     query({ name: 'test', preconditions: given<object>().and(condition('asked', answer)), answer: () => 'answer' })
 
-  it('answers, or says which claim did not hold', async () => {
+  it('answers, or names the condition that refused', async () => {
     const { ctx, runner, steps } = stage()
     expect(
       await runner.query(
@@ -221,7 +221,7 @@ describe('a query', () => {
     expect(steps).toEqual([])
   })
 
-  it('writes nothing, not even what a refusal wants written', async () => {
+  it('writes nothing, and throws for a refusal with an effect', async () => {
     const { ctx, runner, steps } = stage()
     const writing = askedFor(() => Object.assign({ effect: async () => undefined }, refusal))
     await expect(runner.query(writing, ctx, {})).rejects.toThrow('asked wants to write')

@@ -6,14 +6,14 @@ import manifest from '../../package.json' with { type: 'json' }
 
 const MODULE = join(import.meta.dirname, '../../src/log/create-log.ts')
 
-/** The lines that a process logs whose program calls a `log` as a server has it. */
+/** The lines that a process logs with the logger of a server. */
 async function linesOf(program: string, options = '{ level: "debug", format: "json" }, { worker: 2 }') {
   const source = `import { createLog } from ${JSON.stringify(MODULE)}; const log = createLog(${options}); ${program}`
   const { stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', source])
   return stderr.trimEnd().split('\n')
 }
 
-it('a line of JSON begins with level, time, service, version and message, whatever follows', async () => {
+it('a JSON line begins with level, time, service, version and message', async () => {
   const lines = await linesOf(`
     log.debug({}, 'one')
     log.info({ rayId: 'abc', nested: { msg: 'not this' } }, 'two "quoted"\\n')
@@ -37,17 +37,17 @@ it('a line of JSON begins with level, time, service, version and message, whatev
   for (const line of lines) expect(line.split('"msg":').length - 1).toBe(line.includes('not this') ? 2 : 1)
 })
 
-it('a level that is switched off leaves nothing', async () => {
+it('a disabled level writes nothing', async () => {
   const lines = await linesOf("log.info({}, 'no'); log.warn({}, 'yes')", '{ level: "warn", format: "json" }')
   expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['yes'])
 })
 
-it('a line for people leaves out what is the same in all of them', async () => {
+it('a pretty line omits the constant fields', async () => {
   const [line] = await linesOf("log.info({ a: 1 }, 'hello')", '{ level: "info", format: "pretty" }')
   expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}hello a=1$/)
 })
 
-it('what has no JSON is named, and the line is written all the same', async () => {
+it('a line whose fields cannot be written as JSON is written with their names', async () => {
   const [line] = await linesOf(
     "const loop = {}; loop.self = loop; log.info({ rayId: 'abc', loop, amount: 1n }, 'odd')",
     '{ level: "info", format: "json" }',
@@ -55,7 +55,7 @@ it('what has no JSON is named, and the line is written all the same', async () =
   expect(JSON.parse(line ?? '')).toMatchObject({ msg: 'odd', notWritten: ['rayId', 'loop', 'amount'] })
 })
 
-it('lines that are more than a piece come in their order, none of them lost or mixed', async () => {
+it('many lines are written in order, without loss or interleaving', async () => {
   for (const fields of ['null', '{ worker: 1 }']) {
     const lines = await linesOf(
       "for (let at = 0; at < 3_000; at += 1) log.info({ at, text: 'ä'.repeat(at % 50) }, 'x')",

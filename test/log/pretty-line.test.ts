@@ -4,11 +4,11 @@ import { prettyLine } from '../../src/log/create-log.ts'
 const TIME = '2026-01-02T03:04:05.678Z'
 const lineOf = (fields: object) => prettyLine(JSON.stringify({ time: TIME, level: 'warn', ...fields }), false)
 
-it('a line for people has time, level, message and fields', () => {
+it('a pretty line has time, level, message and fields', () => {
   expect(lineOf({ msg: 'refused', rayId: 'abc', count: 3 })).toBe('03:04:05.678 warn  refused rayId=abc count=3\n')
 })
 
-it('what others chose neither steers the terminal nor looks like a line of its own', () => {
+it('control characters and line breaks in messages and fields are escaped', () => {
   const chosen = 'x\u001b[2J\u009b2J\n03:04:05.678 info  forged'
   const line = lineOf({ msg: chosen, name: chosen, nested: { chosen }, err: { stack: `Error: \u001b[2J\n    at x` } })
   const [first, ...others] = line.trimEnd().split('\n')

@@ -4,7 +4,7 @@ import { type Actor, SubjectType, type TokenClaims, TokenUse } from '../../src/g
 import type { MToken } from './entities.ts'
 import { ISSUER } from './system.ts'
 
-/** RFC 7662 §2.2: what the system says of a token is what the model says. */
+/** RFC 7662 §2.2: the claims of a token are equal in the system and the model. */
 export function expectClaims(claims: TokenClaims | undefined, token: MToken): void {
   expect(claims, 'the model says active, the system does not').toBeDefined()
   if (claims === undefined) return

@@ -1,5 +1,5 @@
 /**
- * What the model remembers: the nouns of the rules, without hashes, rows or
+ * The state of the model: the entities of the rules, without hashes, rows or
  * transactions. All times are milliseconds of the system's clock.
  */
 
@@ -11,7 +11,7 @@ export interface Caps {
   accessTokens: number | null
 }
 
-/** What a client is registered as; scopes and caps may change. */
+/** The registration of a client; scopes and caps may change. */
 export interface Profile {
   readonly name: string
   readonly isPublic: boolean
@@ -21,7 +21,7 @@ export interface Profile {
   readonly resourceAudiences: readonly string[]
   readonly requirePkce: boolean
   readonly impersonates: boolean
-  /** Gets JWTs: nothing else about them differs. */
+  /** Whether its access tokens are JWTs. */
   readonly jwt: boolean
   readonly accessTtl: number
   readonly refreshTtl: number
@@ -33,9 +33,9 @@ export interface Profile {
   caps: Caps
 }
 
-/** What can be shut out, and whose tokens end all at once. */
+/** A client or a user, which can be disabled, and whose tokens can be revoked together. */
 export interface Party {
-  /** Enabled, or active. */
+  /** Whether the client is enabled, or the user active. */
   admitted: boolean
   deleted: boolean
   generation: number
@@ -52,7 +52,7 @@ export interface MUser extends Party {
   readonly externalId: string
 }
 
-/** A consent and the family of what is issued on it. */
+/** A consent and the family of its tokens. */
 export interface MGrant {
   readonly client: MClient
   readonly user: MUser
@@ -61,10 +61,10 @@ export interface MGrant {
   readonly clientGeneration: number
   readonly userGeneration: number
   readonly expiresAt: number
-  /** When the last of its codes and tokens ends. */
+  /** The expiry of the last of its codes and tokens. */
   tokensUntil: number
   revoked: boolean
-  /** Purged, with all that was issued on it. */
+  /** Whether it was purged, with all its codes and tokens. */
   gone: boolean
 }
 
@@ -89,9 +89,9 @@ export interface MAccess {
   readonly subject: string
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
-  /** Who acts, the latest first. */
+  /** The actors, the latest first. */
   readonly actors: readonly string[]
-  /** What it was exchanged from. */
+  /** The subject token of its exchange. */
   readonly parent: MAccess | null
   readonly issuedAt: number
   readonly expiresAt: number
@@ -99,7 +99,7 @@ export interface MAccess {
   gone: boolean
 }
 
-/** What a spent refresh token was exchanged for. */
+/** The tokens that a spent refresh token was exchanged for. */
 export interface Spending {
   readonly successor: MRefresh
   readonly access: MAccess
@@ -116,7 +116,7 @@ export interface MRefresh {
   readonly issuedAt: number
   readonly expiresAt: number
   spent: boolean
-  /** Set once it is spent. */
+  /** `null` until it is spent. */
   spending: Spending | null
 }
 

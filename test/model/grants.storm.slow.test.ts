@@ -18,11 +18,11 @@ import { World } from './world.ts'
 const SECOND = 1_000
 const HOUR = 3_600 * SECOND
 const DAY = 24 * HOUR
-/** A run has half as many steps on the average. */
+/** A run has half as many steps on average. */
 const MOST_STEPS = 100
 const MS_PER_RUN = 2_000
 
-/** To see a failure again: the seed and path that it was printed with. */
+/** To reproduce a failure: the printed seed and path. */
 const replay = {
   ...(process.env['QSCOPE_MODEL_SEED'] && { seed: Number(process.env['QSCOPE_MODEL_SEED']) }),
   ...(process.env['QSCOPE_MODEL_PATH'] && { path: process.env['QSCOPE_MODEL_PATH'] }),
@@ -39,13 +39,13 @@ const waitLong = step(
   async (_world, system, ms) => system.advance(ms),
 )
 
-/** What the server does by itself. Nobody may be able to tell. */
+/** The background work of the server. It must have no visible effect. */
 const purge = step('purge', constantFrom(null), async (world, system) => {
   await system.purge()
   world.forgetExpired()
 })
 
-/** Everything that can happen; what is named twice happens more often. */
+/** All steps; a repeated one is more frequent. */
 const STEPS = [
   ...clientSteps,
   ...userSteps,
@@ -87,7 +87,7 @@ function compareWithModel(kind: MigratedKind, runs: number) {
         await asyncModelRun(() => ({ model: world, real }), chosen)
         await compareAll(world, real)
         steps += world.steps
-        // The limits on wrong user codes forget the run.
+        // Resets the limits on wrong user codes.
         real.advance(DAY)
       })
       await assert(property, { numRuns: runs, ...replay })

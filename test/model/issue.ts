@@ -18,7 +18,7 @@ export interface Issue {
   readonly isNewFamily?: boolean
 }
 
-/** Holds a token response against what the rules say is issued, and remembers it. */
+/** Compares a token response with the rules, and adds its tokens to the model. */
 export async function remember(world: World, system: System, issue: Issue, token: IssuedToken | undefined) {
   if (token === undefined) throw new Error('an answer without a token')
   const { client, grant, parent = null } = issue
@@ -50,7 +50,7 @@ export async function remember(world: World, system: System, issue: Issue, token
   return { access, refresh }
 }
 
-/** RFC 6749 §5.1: what a token response says of its access token; given again, it says the same. */
+/** RFC 6749 §5.1: the fields of a token response about its access token, also of a replayed one. */
 export function expectAnswer(token: IssuedToken, access: MAccess, now: number): void {
   expect(token.accessToken).toBe(access.value)
   expect(token.tokenId).toBe(access.tokenId)
@@ -58,11 +58,11 @@ export function expectAnswer(token: IssuedToken, access: MAccess, now: number): 
   expect(new Set(token.audiences)).toEqual(new Set(access.audiences))
   expect(Number(token.expireTime?.seconds) * 1_000 + (token.expireTime?.nanos ?? 0) / 1e6).toBe(access.expiresAt)
   const left = Number(token.expiresIn?.seconds) * 1_000 + (token.expiresIn?.nanos ?? 0) / 1e6
-  // It may be said in whole seconds.
+  // The response may round to whole seconds.
   expect(Math.abs(left - Math.max(0, access.expiresAt - now))).toBeLessThan(1_000)
 }
 
-/** A refresh token comes with a family's tokens, to clients that are registered for it. */
+/** Clients that are registered for it get a refresh token with the tokens of a family. */
 async function rememberRefresh(
   world: World,
   system: System,
@@ -91,7 +91,7 @@ async function rememberRefresh(
   return refresh
 }
 
-/** What was issued is active from the next call on. */
+/** An issued token is active from the next call on. */
 async function expectSeen(system: System, token: MAccess | MRefresh): Promise<void> {
   const seen = await system.call(TokenService.method.introspectToken, { token: token.value })
   if (!seen.ok) throw new Error(`introspection was refused: ${seen.code}`)

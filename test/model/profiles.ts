@@ -40,7 +40,7 @@ const ORDINARY: Profile = Object.freeze({
   caps: NO_CAPS,
 })
 
-/** The clients of one run: `name` makes them different from those of other runs. */
+/** The clients of one run, whose name makes them different from those of other runs. */
 export function profilesOf(run: string): readonly Profile[] {
   const [orders, billing] = [`${run}.orders`, `${run}.billing`]
   const withUsers: Grant[] = ['authorization_code', 'device_code', 'refresh_token']

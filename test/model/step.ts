@@ -8,7 +8,7 @@ import type { World } from './world.ts'
 
 export type Step = AsyncCommand<World, System>
 
-/** One kind of call: what it may be called with, and what the model says of it. */
+/** One kind of call: its arguments, and its comparison with the model. */
 export function step<Args>(
   name: string,
   args: Arbitrary<Args>,
@@ -24,7 +24,7 @@ export function step<Args>(
   }))
 }
 
-/** Which one of a list is meant; the latest are the likeliest. */
+/** An index into a list, from the latest; low ones are more likely. */
 export const which = oneof({ arbitrary: constant(0), weight: 2 }, { arbitrary: nat(3), weight: 3 }, nat(40))
 
 /** `null` for an empty list. */
@@ -32,13 +32,13 @@ export function pick<T>(list: readonly T[], index: number): T | null {
   return list.at(-1 - (index % Math.max(1, list.length))) ?? null
 }
 
-/** As `pick`, but mostly among those for which something can come of it. */
+/** Like `pick`, but mostly among those for which the call can succeed. */
 export function pickLikely<T>(list: readonly T[], index: number, isLikely: (each: T) => boolean): T | null {
   const likely = index % 8 === 7 ? [] : list.filter(isLikely)
   return pick(likely.length === 0 ? list : likely, index)
 }
 
-/** The client that is meant: mostly one that is let in and may use the grant. */
+/** The client of a call: mostly an enabled one that may use the grant. */
 export function pickClient(world: World, index: number, grant: Grant): MClient | null {
   return pickLikely(
     world.clients,
@@ -47,17 +47,17 @@ export function pickClient(world: World, index: number, grant: Grant): MClient |
   )
 }
 
-/** True now and then. */
+/** True with a low probability. */
 export const rarely = oneof({ arbitrary: constant(false), weight: 24 }, constant(true))
 
-/** Scopes that are asked: none, some, and `d`, which nobody may have. */
+/** Requested scopes: none, some, and `d`, which is not allowed for any client. */
 export const someScopes = oneof(
   { arbitrary: constant<string[]>([]), weight: 6 },
   { arbitrary: subarray(['a', 'b'], { minLength: 1 }), weight: 3 },
   subarray(['a', 'b', 'c', 'd']),
 )
 
-/** Which of the world's audiences are asked: by the index in `audiencesOf`. */
+/** Requested audiences, by their index in `audiencesOf`. */
 export const someAudiences = oneof(
   { arbitrary: constant<number[]>([]), weight: 5 },
   { arbitrary: subarray([0, 1], { minLength: 1 }), weight: 2 },
@@ -70,21 +70,21 @@ export function audiencesOf(world: World, indexes: readonly number[]): string[] 
   return indexes.map((index) => known[index] ?? 'nobody')
 }
 
-/** How a client proves itself. */
+/** The credentials of a client. */
 export function proofOf({ clientId, secret, profile }: MClient, isWrong = false) {
   const value = isWrong ? 'wrong' : secret
   if (profile.isPublic && !isWrong) return { clientId }
   return { clientId, method: { case: 'clientSecret' as const, value } }
 }
 
-/** RFC 6749 §2.3: who is let in. */
+/** RFC 6749 §2.3: the errors of client authentication. */
 export function authentication(client: MClient, isWrong: boolean): ErrorCode[] {
   return isWrong || client.deleted || !client.admitted ? ['oauth.invalid_client'] : []
 }
 
 /**
- * Holds the answer against the model's: refused for one of the reasons if there
- * are any, else answered. `mayRefuse`: where the rules leave it open.
+ * Compares the answer with the model: refused for one of the reasons if there
+ * are any, else answered. `mayRefuse`: refusals that the rules allow but do not require.
  */
 export function compare<T>(result: Result<T>, refusals: readonly ErrorCode[], mayRefuse: readonly ErrorCode[] = []) {
   if (result.ok) {
@@ -98,12 +98,12 @@ export function compare<T>(result: Result<T>, refusals: readonly ErrorCode[], ma
   return null
 }
 
-/** The first kind of trouble there is: later ones are not looked at. */
+/** The errors of the first stage that has any; later stages are not checked. */
 export function firstOf(...stages: readonly (readonly ErrorCode[])[]): readonly ErrorCode[] {
   return stages.find((stage) => stage.length > 0) ?? []
 }
 
-/** A reason, if it applies. */
+/** The errors, if the condition applies. */
 export function when(applies: boolean, ...codes: ErrorCode[]): ErrorCode[] {
   return applies ? codes : []
 }

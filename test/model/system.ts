@@ -67,7 +67,7 @@ export async function openSystem(databaseUrl: string): Promise<System> {
   }
 }
 
-/** Each moment has its address, so that limits by address see strangers. */
+/** Each moment has another address, so that limits by address do not apply. */
 function origin(time: EpochMs): CallInfo {
   return { ...operatorCallInfo(uuidV7()), peer: `at-${time}` }
 }

@@ -1,17 +1,17 @@
 import type { MAccess, MClient, MCode, MDevice, MGrant, MRefresh, MToken, MUser, Party } from './entities.ts'
 
-/** RFC 8693, rules: at most so many exchanges lie between a token and the first. */
+/** RFC 8693, rules: the most exchanges between a token and the first. */
 export const MAX_EXCHANGES = 5
-/** So many actors stand in a token. */
+/** The most actors in a token. */
 export const MAX_ACTORS = 5
 
 /**
- * The rules' own account of what has happened: who exists, what was issued, and
- * what of it counts now. It is written from `rules.md`, and knows nothing of how
- * the server does it.
+ * The state by the rules: which parties exist, which tokens were issued, and
+ * which of them are active. It follows `rules.md`, and does not depend on the
+ * implementation of the server.
  */
 export class World {
-  /** Begins the names of the run's clients, users and audiences. */
+  /** The prefix of the names of the clients, users and audiences of the run. */
   readonly name: string
   readonly clients: MClient[] = []
   readonly users: MUser[] = []
@@ -22,7 +22,7 @@ export class World {
   readonly accessTokens: MAccess[] = []
   /** How often each type of event must have been recorded for a client. */
   readonly events = new Map<MClient, Map<string, number>>()
-  /** How many steps were taken. */
+  /** The number of steps. */
   steps = 0
   readonly #now: () => number
 
@@ -35,12 +35,12 @@ export class World {
     return this.#now()
   }
 
-  /** When something ends that lives for so long: with the last whole second that it reaches. */
+  /** The expiry after a lifetime, rounded down to whole seconds. */
   endAfter(ms: number, latest = Number.POSITIVE_INFINITY): number {
     return Math.floor(Math.min(this.now + ms, latest) / 1_000) * 1_000
   }
 
-  /** Whether the client that answers for an audience is shut out; one that nobody ever answered for is open. */
+  /** Whether the client of an audience is disabled; an audience without a client is open. */
   isClosed(audience: string): boolean {
     const owners = this.clients.filter(
       ({ clientId, profile }) => clientId === audience || profile.resourceAudiences.includes(audience),
@@ -54,7 +54,7 @@ export class World {
     this.events.set(client, counts)
   }
 
-  /** Whether a grant stands: not revoked, not at its absolute end, its parties not shut out. */
+  /** Whether a grant is active: not revoked, not expired, and with active parties. */
   grantStands(grant: MGrant): boolean {
     const { client, user, clientGeneration, userGeneration } = grant
     return (
@@ -84,7 +84,7 @@ export class World {
     return true
   }
 
-  /** A family's refresh token, and the limits that a new one of them runs into. */
+  /** Adds a refresh token of a family, and applies the limits. */
   addRefresh(token: MRefresh, isNewFamily: boolean): void {
     this.refreshTokens.push(token)
     token.grant.tokensUntil = Math.max(token.grant.tokensUntil, token.expiresAt)
@@ -96,7 +96,7 @@ export class World {
     for (const { grant } of surplus(ofClient, caps.refreshTokens)) this.revokeFamily(grant, 'tokens.revoked')
   }
 
-  /** An access token and, in a family, the limit that it runs into. */
+  /** Adds an access token and, in a family, applies the limit. */
   addAccess(token: MAccess): void {
     this.accessTokens.push(token)
     const { grant, parent, client } = token
@@ -111,7 +111,7 @@ export class World {
     }
   }
 
-  /** What has ended for good is forgotten: nobody can tell. */
+  /** Removes what has expired for good, which has no visible effect. */
   forgetExpired(): void {
     for (const token of this.accessTokens) if (token.expiresAt < this.now) token.gone = true
     for (const grant of this.grants) if (grant.tokensUntil < this.now) grant.gone = true
@@ -119,8 +119,8 @@ export class World {
   }
 
   /**
-   * The refresh tokens that a limit counts: those that are active, and those of
-   * users who may come back, or else their return would exceed it. Oldest first.
+   * The refresh tokens that a limit counts: active ones, and those of deactivated
+   * users, whose reactivation would otherwise exceed it. Oldest first.
    */
   #heldRefreshTokens(client: MClient): readonly MRefresh[] {
     return this.refreshTokens.filter(
@@ -136,7 +136,7 @@ export class World {
   }
 }
 
-/** A party counts while it is let in, and nothing of it was ended since the generation. */
+/** Whether a party is active, and its tokens were not revoked since the generation. */
 export function stands(party: Party, generation: number): boolean {
   return party.admitted && !party.deleted && party.generation === generation
 }
@@ -146,7 +146,7 @@ export function isGone(token: MToken): boolean {
   return token.use === 'refresh' ? token.grant.gone : token.gone
 }
 
-/** Whether a client answers for one of a token's audiences, or the token is for anyone. */
+/** Whether one of a token's audiences is the client's, or the token has no audience. */
 export function isMeantFor({ audiences }: MAccess, { clientId, profile }: MClient): boolean {
   return (
     audiences.length === 0 ||
@@ -154,12 +154,12 @@ export function isMeantFor({ audiences }: MAccess, { clientId, profile }: MClien
   )
 }
 
-/** How many exchanges lie between a token and the first. */
+/** The number of exchanges between a token and the first. */
 export function depthOf({ parent }: MAccess): number {
   return parent === null ? 0 : 1 + depthOf(parent)
 }
 
-/** Nothing of `wanted` lies beyond `allowed`. */
+/** Whether `allowed` includes all of `wanted`. */
 export function isWithin(wanted: readonly string[], allowed: readonly string[]): boolean {
   return wanted.every((each) => allowed.includes(each))
 }

@@ -10,7 +10,7 @@ import { RateLimiter } from '../../src/rate-limits/rate-limiter.ts'
 const KEY = 'drawn once'
 const LONGER_THAN_A_REST_MS = 60
 
-/** Two workers, and what each told the other. */
+/** Two workers, and the counts that they sent to each other. */
 function twoWorkers() {
   const told: Counts[] = []
   const one: WorkerCounterSync = new WorkerCounterSync(KEY, (counts) => tell(two, counts))
@@ -26,7 +26,7 @@ describe('a rate limiter of two workers', () => {
   const limit = { burst: 10, perMinute: 60 }
   const bucketsOf = (sharing: WorkerCounterSync) => new RateLimiter(limit, { counterSync: sharing, name: 'mints' })
 
-  it('is emptied by both, and filled for both', async () => {
+  it('counts the takes and returns of both', async () => {
     const { one, two } = twoWorkers()
     const [ones, twos] = [bucketsOf(one), bucketsOf(two)]
     const now = epochMs(Date.now())
@@ -43,11 +43,11 @@ describe('a rate limiter of two workers', () => {
     expect(twos.take('orders', epochMs(Date.now()))).toBe(true)
   })
 
-  it('is owed what both took at once, so that the rate holds over time', async () => {
+  it('has a debt after both take at once, so that the rate is kept over time', async () => {
     const { one, two } = twoWorkers()
     const [ones, twos] = [bucketsOf(one), bucketsOf(two)]
     const now = epochMs(Date.now())
-    // The first of each is told at once, the others together a moment later.
+    // The first take of each is sent at once, the others together a moment later.
     for (let n = 0; n < 9; n += 1) expect([ones.take('orders', now), twos.take('orders', now)]).toEqual([true, true])
     await sleep(LONGER_THAN_A_REST_MS)
     for (const buckets of [ones, twos]) {
@@ -56,7 +56,7 @@ describe('a rate limiter of two workers', () => {
     }
   })
 
-  it('tells at once what is rare, and a flood in few messages', async () => {
+  it('sends a rare take at once, and many takes in few messages', async () => {
     const { one, two, told } = twoWorkers()
     bucketsOf(two)
     const buckets = new RateLimiter({ burst: 100_000, perMinute: 60 }, { counterSync: one, name: 'mints' })
@@ -75,7 +75,7 @@ describe('the brute-force guard of two workers', () => {
   const guardOf = (sharing: WorkerCounterSync) =>
     new BruteForceGuard({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } }, sharing)
 
-  it('refuses at one who guessed at the other, and lets through at one who proved itself at the other', async () => {
+  it('shares failed and successful authentications, so that one limits guesses made at the other', async () => {
     const { one, two } = twoWorkers()
     const [ones, twos] = [guardOf(one), guardOf(two)]
     ones.succeeded(at('192.0.2.1'), showing('right'))
@@ -89,7 +89,7 @@ describe('the brute-force guard of two workers', () => {
     expect(ones.admit(at('192.0.2.1'), showing('right')).ok).toBe(false)
   })
 
-  it('tells nobody the secrets', async () => {
+  it('does not send secrets', async () => {
     const { one, told } = twoWorkers()
     const guard = guardOf(one)
     guard.succeeded(at('192.0.2.1'), showing('the-right-secret'))
@@ -103,7 +103,7 @@ describe('the brute-force guard of two workers', () => {
 })
 
 describe('pending devices of two workers', () => {
-  it('fill one share, which empties when they expire', async () => {
+  it('count towards one limit, until they expire', async () => {
     const { one, two } = twoWorkers()
     const limits = { perClient: 100, perPeer: 2 }
     const [ones, twos] = [new PendingDeviceQuota(limits, one), new PendingDeviceQuota(limits, two)]

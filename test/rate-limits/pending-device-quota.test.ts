@@ -8,7 +8,7 @@ const now = epochMs(1_800_000_000_000)
 const expiresAt = epochMs(now + 600_000)
 const hash = (byte: number) => Buffer.alloc(32, byte) as TokenHash
 
-/** A share of two, as one address sees it. */
+/** A limit of two for one address. */
 function share(decisionOf: (hash: TokenHash) => 'pending' | 'denied' | null = () => null) {
   const quota = new PendingDeviceQuota({ perClient: 100, perPeer: 2 }, new UnsharedCounters())
   const at = (moment: EpochMs) => ({ peer: '192.0.2.1', now: moment })
@@ -24,12 +24,12 @@ function share(decisionOf: (hash: TokenHash) => 'pending' | 'denied' | null = ()
 }
 
 describe('the pending device authorizations of an address', () => {
-  it('count from before they are stored, also those that are started at once', async () => {
+  it('count before they are stored, also when they are started concurrently', async () => {
     const { hold } = share()
     expect(await Promise.all(Array.from({ length: 5 }, () => hold()))).toEqual([true, true, false, false, false])
   })
 
-  it('make room when they are not stored after all', async () => {
+  it('are released when they are not stored', async () => {
     const { hold, release } = share()
     await Promise.all([hold(), hold()])
     release()
@@ -37,7 +37,7 @@ describe('the pending device authorizations of an address', () => {
     expect(await hold()).toBe(false)
   })
 
-  it('take one place each once they are stored, which nobody else gives up', async () => {
+  it('stay counted when another one is released after they were stored', async () => {
     const { hold, release, settle } = share()
     await Promise.all([hold(), hold()])
     settle(1)
@@ -46,7 +46,7 @@ describe('the pending device authorizations of an address', () => {
     expect(await hold()).toBe(false)
   })
 
-  it('make room when they are decided, or expire', async () => {
+  it('no longer count after they are decided or expired', async () => {
     const { hold, settle } = share((each) => (each.equals(hash(1)) ? 'denied' : 'pending'))
     await Promise.all([hold(), hold()])
     settle(1)
@@ -56,7 +56,7 @@ describe('the pending device authorizations of an address', () => {
     expect(await hold(expiresAt)).toBe(true)
   })
 
-  it('count until they expire when they cannot be found', async () => {
+  it('count until their expiry when they cannot be found', async () => {
     const { hold, settle } = share()
     await Promise.all([hold(), hold()])
     settle(1)

@@ -5,7 +5,7 @@ const ctx = { peer: '192.0.2.1' }
 const code = 'qdc_a-device-code'
 
 describe('WatchQuota', () => {
-  it('names the address when it refuses, and never the device code', () => {
+  it('names the address in a refusal, but not the device code', () => {
     const quota = new WatchQuota(5)
     for (let watch = 1; watch <= 4; watch += 1) expect(quota.enter(ctx, code)).toMatchObject({ ok: true })
     const ofCode = quota.enter(ctx, code)
@@ -20,7 +20,7 @@ describe('WatchQuota', () => {
     })
   })
 
-  it('gives back the place of a watch that ends', () => {
+  it('admits another watch after one ends', () => {
     const quota = new WatchQuota(1)
     expect(quota.enter(ctx, code)).toMatchObject({ ok: true })
     expect(quota.enter(ctx, code)).toMatchObject({ ok: false })

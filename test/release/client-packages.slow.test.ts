@@ -32,7 +32,7 @@ const canInstall = registryAnswers()
 if (!canInstall) missing('registry', SUITE, 'the package registry does not answer')
 const canRelease = hasGo && hasPython && hasJava && hasHelm && canInstall
 
-/** Takes out of the caches of Maven and Go what an earlier release of the same version left there. */
+/** Removes an earlier release of the same version from the caches of Maven and Go. */
 const FORGET = `
 modules="$(go env GOMODCACHE)"
 for kept in "$modules/qscope.internal" "$modules/cache/download/qscope.internal" ~/.m2/repository/internal/qscope; do
@@ -53,7 +53,7 @@ function blocksUnder(page: string, heading: string): readonly Block[] {
 
 const QUICK_START = blocksUnder('docs/quick-start.md', '## 7. Call it from a program')
 const VERIFY = blocksUnder('docs/clients.md', '## Verify a token')
-/** What the programs of the quick start print, a line each: TypeScript, Python, Go. */
+/** The output of the programs of the quick start, a line each: TypeScript, Python, Go. */
 const PRINTED = QUICK_START.at(-1)?.text.trim().split('\n') ?? []
 
 function program(blocks: readonly Block[], language: string): string {
@@ -62,7 +62,7 @@ function program(blocks: readonly Block[], language: string): string {
   return found[0]?.text ?? ''
 }
 
-/** The line of the page that installs; the quick start has it too, to the letter. */
+/** The install command of the page, which the quick start repeats exactly. */
 function installLine(language: string): string {
   const line = program(blocksUnder('docs/client-packages.md', `### ${language}`), 'bash').trim()
   if (language !== 'Rust') expect(QUICK_START.map(({ text }) => text).join('')).toContain(line)
@@ -90,25 +90,25 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** An empty folder of a service, with the checkout beside it. */
+/** An empty folder for a service, next to the checkout. */
 function emptyProject(name: string): string {
   const project = join(folder, name)
   mkdirSync(project)
   return project
 }
 
-/** Types lines in a project; answers what they print. */
+/** Runs lines in a project; returns their output. */
 async function type(project: string, lines: string, bin?: string): Promise<string> {
   const shell = shellEnvironment()
   const PATH = [bin, shell['PATH']].filter((path) => path !== undefined).join(delimiter)
-  // Go's index of a module, too, is kept for each version.
+  // Go also caches the index of a module by version.
   const ofGo = { GOFLAGS: '-buildvcs=false', GODEBUG: 'goindex=0' }
   const env = { ...shell, ...ofGo, ...variables, PATH }
   const { stdout } = await execute('bash', ['-ec', lines], { cwd: project, env, maxBuffer: 64 * 1024 * 1024 })
   return stdout.trim()
 }
 
-/** A program of a page, which calls the server of the test. */
+/** Writes a program of a page, with the address of the test's server. */
 function write(project: string, file: string, text: string): void {
   expect(text).toContain(DOCUMENTED_ADDRESS)
   writeFileSync(join(project, file), text.replaceAll(DOCUMENTED_ADDRESS, server.address))
@@ -118,7 +118,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
   let release: string
   beforeAll(async () => {
     const checkout = copyCheckout(join(folder, 'qscope'))
-    // The Go module is made of what is committed.
+    // The Go module contains the files known to git.
     const git = (...args: string[]) => execFileSync('git', args, { cwd: checkout, stdio: 'pipe' })
     git('init', '--quiet')
     git('add', '--all')
@@ -126,11 +126,11 @@ describe.skipIf(!canRelease)('npm run release', () => {
     symlinkSync(join(ROOT, '.cache', 'bin'), join(checkout, '.cache', 'bin'))
     await type(checkout, 'npm run release')
     release = join(checkout, 'release')
-    // Maven and Go keep what they have had once, under this version.
+    // Maven and Go cache earlier artefacts of this version.
     await type(checkout, FORGET)
   }, BUILD_MS)
 
-  it('makes all parts, with checksums that hold', async () => {
+  it('creates all artefacts, with correct checksums', async () => {
     const checked = await type(release, 'sha256sum --check --strict SHA256SUMS')
     const files = checked.split('\n').map((line) => line.replace(/: OK$/, ''))
     expect(files).toEqual(
@@ -159,7 +159,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
     await expect(type(release, 'sha256sum --check --strict SHA256SUMS')).rejects.toThrow()
   })
 
-  it('lists each package that is installed with the server, with its hash', () => {
+  it('lists each installed package of the server with its hash', () => {
     const bom = JSON.parse(readFileSync(join(release, 'sbom', 'qscope.cdx.json'), 'utf8'))
     expect(bom).toMatchObject({
       bomFormat: 'CycloneDX',
@@ -186,7 +186,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
   })
 
   it(
-    'has a package for TypeScript that an empty project installs in a line',
+    'has a TypeScript package that an empty project installs with one command',
     async () => {
       const project = emptyProject('typescript')
       writeFileSync(join(project, 'package.json'), '{"private":true,"type":"module"}')
@@ -200,7 +200,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
   )
 
   it(
-    'has a wheel that an empty project installs in a line',
+    'has a wheel that an empty project installs with one command',
     async () => {
       const project = emptyProject('python')
       await type(project, 'python3 -m venv environment')
@@ -215,7 +215,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
   )
 
   it(
-    'has a Go module that an empty project gets in a line',
+    'has a Go module that an empty project installs with one command',
     async () => {
       const project = emptyProject('go')
       write(project, 'mint.go', program(QUICK_START, 'go'))
@@ -228,7 +228,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
   )
 
   it(
-    'has a Maven artefact that an empty project depends on',
+    'has a Maven artefact that an empty project can depend on',
     async () => {
       const project = emptyProject('java')
       const blocks = blocksUnder('docs/client-packages.md', '### Java')
@@ -244,11 +244,11 @@ describe.skipIf(!canRelease)('npm run release', () => {
   )
 
   it.skipIf(!hasRust)(
-    'stands beside a template for Rust that an empty project depends on',
+    'comes with a Rust template that an empty project can depend on',
     async () => {
       const project = emptyProject('rust')
       const blocks = blocksUnder('docs/client-packages.md', '### Rust')
-      // What others built stays built.
+      // Reuses earlier builds.
       const target = `export CARGO_TARGET_DIR=${cacheFolder('rust')}`
       const lock = 'cp ../qscope/clients/rust/Cargo.lock .'
       await type(project, `cargo init --quiet --vcs none --name orders\n${lock}\n${target}\n${program(blocks, 'bash')}`)
@@ -269,7 +269,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
   )
 })
 
-/** The smallest project that depends on what the page says, with the plugins that build the client. */
+/** The smallest project with the dependencies of the page, and with the plugins that build the client. */
 function pomWith(dependencies: string): string {
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>

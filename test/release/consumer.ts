@@ -1,4 +1,4 @@
-/** A service as somebody else would write it, with what is published and nothing else: `node consumer.js <address> <secret>`. */
+/** A service that uses only the published package: `node consumer.js <address> <secret>`. */
 export const CONSUMER = `
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import { credentials } from '@grpc/grpc-js'

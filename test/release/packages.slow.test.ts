@@ -38,7 +38,7 @@ const filesIn = (tarball: string) =>
     .map((file) => file.replace(/^package\//, ''))
 
 describe.each(PACKAGES)('the package $name', ({ tarball, holds }) => {
-  it('has what it needs and nothing else', () => {
+  it('contains its build and its documents, and no other files', () => {
     const files = filesIn(tarball())
     expect(files.filter((file) => !holds.test(file) && !DOCUMENTS.test(file))).toEqual([])
     expect(files).toContain('README.md')
@@ -46,7 +46,7 @@ describe.each(PACKAGES)('the package $name', ({ tarball, holds }) => {
     expect(files.length).toBeGreaterThan(50)
   })
 
-  it('is what publint expects of a package', async () => {
+  it('passes publint without messages', async () => {
     const bytes = readFileSync(tarball())
     const contents = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
     const { messages, pkg } = await publint({ pack: { tarball: contents }, level: 'suggestion', strict: true })
@@ -65,7 +65,7 @@ describe.skipIf(!canInstall)('in empty folders', () => {
   }
 
   it(
-    'the server is installed and serves; the client is installed, compiles in strict mode, mints and verifies',
+    'the installed server serves, and the installed client compiles in strict mode, mints and verifies',
     async () => {
       const site = emptyFolder('site', {})
       npm(site, 'install', packed.server)
@@ -82,7 +82,7 @@ describe.skipIf(!canInstall)('in empty folders', () => {
 
       const service = emptyFolder('service', { allowScripts: { node: true, protobufjs: false } })
       const beside = ['@grpc/grpc-js@1.14.7', '@connectrpc/connect@2.3.0', '@connectrpc/connect-node@2.3.0']
-      // The oldest Node that the package is for.
+      // Runs the client on an older Node than the server.
       npm(service, 'install', packed.client, ...beside, 'typescript@7.0.2', '@types/node@24.19.2', 'node@22')
       writeFileSync(join(service, 'consumer.ts'), CONSUMER)
       const compile = [
@@ -95,7 +95,7 @@ describe.skipIf(!canInstall)('in empty folders', () => {
       ]
       const options = { cwd: service, encoding: 'utf8', stdio: 'pipe' } as const
       const inShell = { ...options, env: shellEnvironment() }
-      // Libraries are checked too: the types of the package have to hold by themselves, however they are resolved.
+      // Checks libraries, too: the types of the package must be complete with each kind of module resolution.
       const bundled = ['--module', 'preserve', '--moduleResolution', 'bundler', '--noEmit']
       execFileSync('npx', [...compile, ...bundled, '--target', 'es2023', 'consumer.ts'], inShell)
       execFileSync('npx', [...compile, '--module', 'nodenext', '--target', 'es2023', 'consumer.ts'], inShell)

@@ -6,7 +6,7 @@ const ROOT = resolve(import.meta.dirname, '..', '..')
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 const { version } = JSON.parse(read('package.json'))
 
-/** Where else the version stands, each with what holds it. */
+/** The other places of the version, each with a pattern that finds it. */
 const PLACES: readonly [file: string, pattern: RegExp][] = [
   ['package-lock.json', /^ {2}"version": "(.*)",$/m],
   ['packages/client/package.json', /^ {2}"version": "(.*)",$/m],
@@ -22,12 +22,12 @@ const PLACES: readonly [file: string, pattern: RegExp][] = [
 /** Pages that name files of a release. */
 const PAGES = ['docs/client-packages.md', 'docs/quick-start.md', 'docs/systemd.md']
 
-describe('the version of a release', () => {
-  it.each(PLACES)('stands in %s (%s)', (file, pattern) => {
+describe('the version of the release', () => {
+  it.each(PLACES)('is in %s (%s)', (file, pattern) => {
     expect(pattern.exec(read(file))?.[1]).toBe(version)
   })
 
-  it.each(PAGES)('is that of the files that %s names', (page) => {
+  it.each(PAGES)('is in the file names on %s', (page) => {
     const named = [...read(page).matchAll(/qscope(?:[-_]client)?[-@:]v?(\d+\.\d+\.\d+)/g)].map(([, found]) => found)
     expect(new Set(named)).toEqual(new Set([version]))
   })

@@ -7,12 +7,13 @@ import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
 import { KeyService } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
-import { jwksOf } from '../setup/assertions.ts'
+import { inSeconds, jwksOf, signed } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
 import { errorToldBy, toldOf } from '../setup/explained-refusals.ts'
 import { jwtPlatform, workload } from '../setup/federated.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
 
 const {
   disableClient,
@@ -23,8 +24,8 @@ const {
   rotateClientSecret,
   updateClient,
 } = ClientService.method
-const { mintToken, revokeTokens } = TokenService.method
-const { createTrustedIssuer, deleteTrustedIssuer } = TrustService.method
+const { exchangeAssertion, mintToken, revokeTokens } = TokenService.method
+const { createTrustedIssuer, deleteTrustedIssuer, updateTrustedIssuer } = TrustService.method
 type Wish = Omit<Exclude<MessageInitShape<typeof ExplainMintRequestSchema>, { $typeName: string }>, 'clientId'>
 type Asked = { readonly clientId: string; readonly client: object; readonly wish?: Wish }
 
@@ -356,3 +357,53 @@ onEveryBackend(
   },
   { variables: { QSCOPE_MINT_RATE: '1/m:2' } },
 )
+
+onEveryBackend('ExplainMint by a server that got the name of a trusted issuer', (server, database) => {
+  it('refuses as calls do: the own issuer proves no client, although it is trusted and a rule names the client', async () => {
+    const platform = await jwtPlatform(server)
+    const { issuer, pair } = platform
+    const { clientId, subject, proof } = await workload(server, platform, {
+      grantTypes: [GrantType.CLIENT_CREDENTIALS, GrantType.JWT_BEARER],
+    })
+    const rules = [{ claims: { sub: subject }, clientId, scopes: ['orders.read'] }]
+    await server.call(
+      updateTrustedIssuer,
+      { trustedIssuer: { issuer, rules, audience: 'qscope' }, updateMask: { paths: ['rules', 'audience'] } },
+      { bearer: server.admin.token },
+    )
+    const asked = async (of: TestServer, grantType: GrantType) => {
+      const { checks, errorReason } = await of.call(explainMint, { clientId, grantType }, { bearer: of.admin.token })
+      const failed = checks.find(({ passed }) => !passed)
+      return [ErrorReasonSchema.value[errorReason]?.localName, failed?.name, failed?.fix]
+    }
+    const claims = { iss: issuer, sub: subject, iat: inSeconds(0), exp: inSeconds(300) }
+    const minted = async (of: TestServer) =>
+      await of.call(mintToken, { client: proof(await signed(pair, { ...claims, aud: of.issuer })) })
+    const exchanged = async (of: TestServer) =>
+      await of.call(exchangeAssertion, { assertion: await signed(pair, { ...claims, aud: 'qscope' }) })
+    const accepted = ['UNSPECIFIED', undefined, undefined]
+
+    expect(await asked(server, GrantType.CLIENT_CREDENTIALS)).toEqual(accepted)
+    expect(await asked(server, GrantType.JWT_BEARER)).toEqual(accepted)
+    expect((await minted(server)).token?.scopes).toEqual(['orders.read'])
+    expect((await exchanged(server)).token?.scopes).toEqual(['orders.read'])
+
+    const { keyring, first } = server
+    const renamed = await startServer(database.url, keyring, first, { QSCOPE_ISSUER: issuer })
+    try {
+      const said = expect.stringContaining('own tokens of this server prove no client')
+      expect(await asked(renamed, GrantType.CLIENT_CREDENTIALS)).toEqual([
+        (await refusalOf(minted(renamed))).reason,
+        'client_can_authenticate',
+        said,
+      ])
+      expect(await asked(renamed, GrantType.JWT_BEARER)).toEqual([
+        (await refusalOf(exchanged(renamed))).reason,
+        'some_rule_names_client',
+        said,
+      ])
+    } finally {
+      await renamed.stop()
+    }
+  })
+})

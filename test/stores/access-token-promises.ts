@@ -23,7 +23,7 @@ export function accessTokenPromises(subject: () => Subject): void {
   const reads = () => subject().backend.reads.accessTokens
   beforeAll(() => register(subject().backend, aClient('t-one'), aClient('t-two'), aClient('t-gone')))
 
-  test('are found by hash and by handle as they were stored, with the standing of whom they depend on', async () => {
+  test('are found unchanged by hash and by handle, with the state of their client, user and grant', async () => {
     const { backend } = subject()
     const user = await enroll(backend, aUser())
     const grant = aGrant('t-one', user)
@@ -55,7 +55,7 @@ export function accessTokenPromises(subject: () => Subject): void {
     expect(Object.isFrozen(await reads().findById(context(), token.tokenId))).toBe(true)
   })
 
-  test('that do not exist are null, and a hash that ends in zeros is its own', async () => {
+  test('that do not exist are null, and hashes that differ only in the last byte are distinct', async () => {
     const hash = Buffer.alloc(32, 7)
     hash.fill(0, 30)
     const other = Buffer.from(hash)
@@ -66,7 +66,7 @@ export function accessTokenPromises(subject: () => Subject): void {
     expect(await reads().findById(context(), tokenId('none'))).toBeNull()
   })
 
-  test('show in the next look what was committed before it', async () => {
+  test('are visible in the first look-up after their commit', async () => {
     for (let n = 0; n < 50; n += 1) {
       const token = aToken('t-one')
       const early = reads().findByHash(context(), token.hash)
@@ -76,7 +76,7 @@ export function accessTokenPromises(subject: () => Subject): void {
     }
   })
 
-  test('are revoked once, of 50 concurrent attempts', async () => {
+  test('are revoked once in 50 concurrent attempts', async () => {
     const token = aToken('t-one')
     await mint(subject().backend, token)
     const at = epochMs(NOW + 5)
@@ -89,7 +89,7 @@ export function accessTokenPromises(subject: () => Subject): void {
     ).toBe(false)
   })
 
-  test('are counted while they are unexpired, unrevoked and of their client’s generation, up to a number', async () => {
+  test('are counted up to a limit if they are unexpired, unrevoked and of the current generation of their client', async () => {
     const { backend } = subject()
     await register(backend, aClient('t-count'))
     const client = clientId('t-count')
@@ -108,7 +108,7 @@ export function accessTokenPromises(subject: () => Subject): void {
     expect(await reads().countLive(context(), clientId('t-nobody'), 100)).toBe(0)
   })
 
-  test('are listed newest first, page by page, by client and by user, without those of deleted clients', async () => {
+  test('are listed in pages, newest first, by client and by user, without those of deleted clients', async () => {
     const { backend } = subject()
     const even = await enroll(backend, aUser())
     const odd = await enroll(backend, aUser())
@@ -131,7 +131,7 @@ export function accessTokenPromises(subject: () => Subject): void {
     expect(await list({}, null, 1_000)).not.toContain(orphan.tokenId)
   })
 
-  test('are listed as active exactly where isActive says so', async () => {
+  test('are listed as active if and only if isActive returns true', async () => {
     const { backend } = subject()
     await register(backend, aClient('t-live'), aClient('t-off'))
     const at = epochMs(NOW + 1_000)
@@ -178,7 +178,7 @@ export function accessTokenPromises(subject: () => Subject): void {
     )
   })
 
-  test("of a grant are listed oldest first: its own client's that live, without exchanged ones", async () => {
+  test('of a grant are listed oldest first, without those that are expired, revoked, exchanged or of another client', async () => {
     const { backend } = subject()
     const user = await enroll(backend, aUser())
     const [grant, other] = [aGrant('t-one', user), aGrant('t-one', user)]
@@ -202,7 +202,7 @@ export function accessTokenPromises(subject: () => Subject): void {
     expect(found).toEqual(mine.map(({ tokenId, expiresAt }) => ({ tokenId, expiresAt })))
   })
 
-  test('under one hash share an answer, asked 2,000 times at once for 600 tokens', async () => {
+  test('are found by 2,000 concurrent look-ups of 600 tokens', async () => {
     const tokens = Array.from({ length: 600 }, () => aToken('t-one'))
     await mint(subject().backend, ...tokens)
     const asked = Array.from({ length: 2_000 }, (_, n) => tokens[n % 600] ?? aToken('t-one'))

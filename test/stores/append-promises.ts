@@ -41,7 +41,7 @@ export function appendPromises(subject: () => Subject): void {
     expect(found).not.toContain(null)
   })
 
-  test('fails the unit that the database refuses, whole, and none of its neighbours', async () => {
+  test('fails all writes of a unit that the database refuses, and no other unit', async () => {
     const { backend } = subject()
     const taken = aToken('appender')
     await mint(backend, taken)
@@ -62,7 +62,7 @@ export function appendPromises(subject: () => Subject): void {
     expect(await backend.reads.auditLog.find(context(), event.eventId)).toBeNull()
   })
 
-  test('fails an offender among calls of many turns, and none of those before or behind it', async () => {
+  test('fails only the refused calls among calls of many turns of the event loop', async () => {
     const { backend } = subject()
     const taken = aToken('appender')
     await mintAudited(backend, taken)
@@ -85,7 +85,7 @@ export function appendPromises(subject: () => Subject): void {
     expect(await eventsInIntactChains(backend)).toBe(events + 36)
   })
 
-  test('fills a unit at once, and what throws there writes nothing', async () => {
+  test('fills a unit synchronously, and writes nothing if that throws', async () => {
     const { backend } = subject()
     let filled = false
     const token = aToken('appender')
@@ -99,14 +99,14 @@ export function appendPromises(subject: () => Subject): void {
     expect(await stored(token)).toBe(false)
   })
 
-  test('takes a cancelled call out of the queue, with its own reason', async () => {
+  test('removes a cancelled call from the queue, and rejects it with its reason', async () => {
     const { backend } = subject()
     const cancel = new AbortController()
     const waiting = aToken('appender')
     let cancelled: Promise<void> = Promise.resolve()
     let first: Promise<void> = Promise.resolve()
     await inTransaction(backend, async () => {
-      // A first batch is sent; where there is one writer, it waits for this transaction.
+      // A first batch is sent; with a single writer, it waits for this transaction.
       first = mint(backend, aToken('appender'))
       await new Promise((resolve) => setImmediate(resolve))
       cancelled = backend.append(
@@ -122,11 +122,11 @@ export function appendPromises(subject: () => Subject): void {
     expect(await stored(waiting)).toBe(false)
   })
 
-  test('does not look at the signal of a call that need not wait', async () => {
+  test('does not read the signal of a call that does not wait', async () => {
     await subject().backend.append(contextWithoutSignal(), (stores) => void stores.auditLog.append(anEvent()))
   })
 
-  test('refuses more calls than may wait', async () => {
+  test('refuses calls beyond the limit of the queue', async () => {
     const backend = await openBackend(subject().database.url, { ...options, maxQueuedCalls: 10 })
     const outcome = await Promise.allSettled(
       Array.from({ length: 40 }, () =>
@@ -139,7 +139,7 @@ export function appendPromises(subject: () => Subject): void {
     await backend.close()
   })
 
-  test('writes out what waits before it closes, and refuses calls after that', async () => {
+  test('writes the queued calls before it closes, and refuses later calls', async () => {
     const backend = await openBackend(subject().database.url, options)
     const tokens = Array.from({ length: 30 }, () => aToken('appender'))
     const minted = mint(backend, ...tokens)

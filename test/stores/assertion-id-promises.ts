@@ -25,7 +25,7 @@ export function assertionIdPromises(subject: () => Subject): void {
       ),
     )
 
-  test('are found by their hash as they were stored, the unused left out', async () => {
+  test('are found unchanged by their hash if they were used', async () => {
     const uses = [aUse(), aUse(), aUse()]
     await inTransaction(subject().backend, (stores) => stores.assertionIds.insert(uses.slice(0, 2)))
     const found = await find(...uses)
@@ -35,13 +35,13 @@ export function assertionIdPromises(subject: () => Subject): void {
     expect(await find()).toEqual([])
   })
 
-  test('are used by one of 20 concurrent attempts', async () => {
+  test('are used once in 20 concurrent attempts', async () => {
     const hash = randomBytes(32)
     expect(await winners(subject().backend, 20, (stores) => stores.assertionIds.insert([aUse({ hash })]))).toBe(1)
     expect(await find(aUse({ hash }))).toHaveLength(1)
   })
 
-  test('are stored all or none', async () => {
+  test('are stored together or not at all', async () => {
     const [taken, fresh] = [aUse(), aUse()]
     const insert = (...uses: readonly AssertionUse[]) =>
       inTransaction(subject().backend, (stores) => stores.assertionIds.insert(uses))

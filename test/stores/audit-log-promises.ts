@@ -8,7 +8,7 @@ import { anEvent, context, inTransaction, NOW, seal } from './given.ts'
 
 const anyEvent: AuditFilter = { types: [], clientId: null, userId: null, rayId: null, from: null, until: null }
 
-/** Statements that change or delete rows by another name; `again` inserts a row once more, changed. */
+/** Statements that change or delete rows in other ways; `again` inserts a changed copy of a row. */
 const roundabout: Record<DialectName, (again: string) => readonly string[]> = {
   sqlite: (again) => [`replace ${again}`],
   mysql: (again) => [`replace ${again}`, `insert ${again} on duplicate key update actor = 'x'`],
@@ -22,7 +22,7 @@ export function auditLogPromises(subject: () => Subject): void {
       for (const event of events) void stores.auditLog.append(event)
     })
 
-  test('gives events back as they were appended', async () => {
+  test('returns events unchanged', async () => {
     const event = anEvent({ userId: userId('ü'), metadata: { b: '2', a: '"' }, rayId: 'ray-back' })
     await append(event)
     expect(await reads().find(context(), event.eventId)).toEqual(event)
@@ -30,7 +30,7 @@ export function auditLogPromises(subject: () => Subject): void {
     expect(await reads().keyIds(context())).toEqual([seal.keyId])
   })
 
-  test('is listed newest first, page by page, with filters', async () => {
+  test('is listed in pages, newest first, with filters', async () => {
     const events = [
       anEvent({ rayId: 'list', type: 'client.registered', createdAt: NOW }),
       anEvent({ rayId: 'list', type: 'token.issued', createdAt: epochMs(NOW + 1), clientId: clientId('Svc') }),
@@ -55,7 +55,7 @@ export function auditLogPromises(subject: () => Subject): void {
 
   const heads = async () => (await subject().backend.reads.auditFeed.heads(context(), [], 0, 10_000)).heads
 
-  test('is followed by heads, up to which each chain can be read', async () => {
+  test('is followed by its heads, and each chain can be read up to its head', async () => {
     await append(anEvent({ rayId: 'followed' }))
     const known = await heads()
     const feed = subject().backend.reads.auditFeed
@@ -77,7 +77,7 @@ export function auditLogPromises(subject: () => Subject): void {
     expect((await feed.heads(context(), [], after, 10)).heads).toEqual(moved.filter(({ ordinal }) => ordinal > after))
   })
 
-  test('goes on in a new chain where one has not grown for long', async () => {
+  test('continues in a new chain when the last append was long ago', async () => {
     await append(anEvent({ rayId: 'renewed' }))
     const before = await heads()
     await append(anEvent({ rayId: 'renewed' }))
@@ -95,7 +95,7 @@ export function auditLogPromises(subject: () => Subject): void {
     expect(await heads()).toHaveLength(before.length + 1)
   })
 
-  test('refuses to change or delete what is in it, whoever asks', async () => {
+  test('refuses to change or delete events', async () => {
     const { database } = subject()
     const event = anEvent({ rayId: 'kept' })
     await append(event)
@@ -110,14 +110,14 @@ export function auditLogPromises(subject: () => Subject): void {
     expect(await reads().find(context(), event.eventId)).toEqual(event)
   })
 
-  test('is a chain for each writer: without gaps, each hash over the one before, the end in its head', async () => {
+  test('is a chain for each writer without gaps, in which each hash covers the previous one, with its end in the head', async () => {
     const { backend, database } = subject()
     await Promise.all(
       Array.from({ length: 60 }, (_, n) => {
         const event = anEvent({ rayId: `chain-${n}` })
         if (n % 3 === 0) return inTransaction(backend, async (stores) => void stores.auditLog.append(event))
         if (n % 3 === 1) return append(event, anEvent())
-        // Rolled back: leaves no gap.
+        // A rollback leaves no gap.
         return inTransaction(backend, async (stores) => {
           void stores.auditLog.append(event)
           return false

@@ -32,7 +32,7 @@ export function authorizationCodePromises(subject: () => Subject): void {
     return { backend, user, grant, codes, first: codes[0] ?? aCode(grant) }
   }
 
-  test('are found by hash as they were stored, with their grant and its parties', async () => {
+  test('are found unchanged by hash, with their grant and its parties', async () => {
     const { backend, grant, first, codes, user } = await given({}, { codeChallenge: null })
     const party = { active: true, tokenGeneration: 1 }
     for (const code of codes) expect(await find(code.hash)).toEqual({ code, grant, client: party, user: party })
@@ -49,7 +49,7 @@ export function authorizationCodePromises(subject: () => Subject): void {
     expect(await find(first.hash)).toMatchObject({ user: { active: false }, grant: { revokedAt: change.at } })
   })
 
-  test('are spent once, of 50 concurrent attempts', async () => {
+  test('are redeemed once in 50 concurrent attempts', async () => {
     const { backend, first } = await given({})
     const at = epochMs(NOW + 7)
     expect(await winners(backend, 50, (stores) => stores.authorizationCodes.consume(first.codeId, at))).toBe(1)

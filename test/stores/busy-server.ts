@@ -4,7 +4,7 @@ import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { grantsOn } from '../setup/grants.ts'
 import type { TestServer } from '../setup/server.ts'
 
-/** Many callers of everything that reads or writes a table, over and over. */
+/** Many callers that repeat calls to all methods that read or write a table. */
 export function keepWorking(server: TestServer, callerCount: number) {
   const grants = grantsOn(server)
   const bearer = grants.bearer()
@@ -36,13 +36,13 @@ export function keepWorking(server: TestServer, callerCount: number) {
   }
   const callers = Array.from({ length: callerCount }, caller)
   return {
-    /** Waits for so many more. */
+    /** Waits for a number of further answers. */
     rounds: async (count: number) => {
       const wanted = done + count
       await expect.poll(() => failures.length > 0 || done >= wanted, { timeout: 20_000 }).toBe(true)
       expect(failures).toEqual([])
     },
-    /** What went wrong since the start. */
+    /** The errors since the start. */
     stop: async () => {
       stopped = true
       await Promise.all(callers)

@@ -7,7 +7,7 @@ import type { FreshDatabase } from '../setup/fresh-database.ts'
 
 type Row = Record<string, unknown>
 
-/** Everything that a database says of its tables, by what is asked. */
+/** The catalog of the tables of a database, by query. */
 export type Catalog = Readonly<Record<string, readonly Row[]>>
 
 const QUESTIONS: Readonly<Record<DialectName, Readonly<Record<string, string>>>> = {
@@ -33,7 +33,7 @@ const QUESTIONS: Readonly<Record<DialectName, Readonly<Record<string, string>>>>
       from information_schema.triggers where trigger_schema = database() order by 1`,
   },
   postgres: {
-    // PostgreSQL does not give the number of a column that is gone to another one.
+    // PostgreSQL does not reuse the number of a dropped column.
     columns: `select table_name, row_number() over (partition by table_name order by ordinal_position)::int as place, column_name, data_type, character_maximum_length, is_nullable,
       column_default, collation_name from information_schema.columns where table_schema = 'public' order by 1, 2`,
     indexes: `select tablename, indexname, indexdef from pg_indexes where schemaname = 'public' order by 1, 2`,
@@ -56,7 +56,7 @@ export async function catalogOf(database: FreshDatabase): Promise<Catalog> {
   return catalog
 }
 
-/** SQLite keeps the text of a statement; how it is laid out and quoted means nothing. */
+/** SQLite keeps the text of a statement; this removes differences of layout and quotes. */
 function plain(key: string, value: unknown): unknown {
   if (key !== 'sql' || typeof value !== 'string') return value
   return value
@@ -67,7 +67,7 @@ function plain(key: string, value: unknown): unknown {
     .toLowerCase()
 }
 
-/** Runs a file of statements as it is. */
+/** Runs a file of statements unchanged. */
 export async function runScript(database: FreshDatabase, script: string): Promise<void> {
   switch (database.kind.dialect) {
     case 'sqlite':

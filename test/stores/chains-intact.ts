@@ -3,7 +3,7 @@ import { context, seal } from './given.ts'
 
 const MANY = 100_000
 
-/** How many events the chains of a log hold; throws unless each row follows the one before it, up to its head. */
+/** The number of events in the chains of a log; throws unless each row follows the previous one, up to the head. */
 export async function eventsInIntactChains({ reads }: Pick<Backend, 'reads'>): Promise<number> {
   let events = 0
   for (const head of await reads.auditChains.heads(context(), 0, MANY)) {

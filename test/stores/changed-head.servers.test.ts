@@ -4,7 +4,7 @@ import { type FreshDatabase, mariadbDatabases, mysqlDatabases, postgresDatabases
 import { aClient, aToken, mintAudited, openMigrated, register } from './given.ts'
 
 for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
-  describe.skipIf(!kind.available)(`a head of the audit log that somebody else changed on ${kind.name}`, () => {
+  describe.skipIf(!kind.available)(`a head of the audit log that was changed from outside on ${kind.name}`, () => {
     let database: FreshDatabase
     let backend: Backend
     beforeEach(async () => {
@@ -21,7 +21,7 @@ for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
     const heads = async (where = '1 = 1') =>
       (await database.query(`select writer_id from oauth_audit_heads where ${where}`)).length
 
-    test('is not written over: the calls that meet it are committed once, in another chain', async () => {
+    test('is not overwritten: the calls that find it are committed once, in another chain', async () => {
       const before = await heads()
       const events = async () => (await database.query('select event_id from oauth_audit_log')).length
       const written = await events()

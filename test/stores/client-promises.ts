@@ -10,7 +10,7 @@ const anyClient: ClientFilter = { enabled: null, type: null, idPrefix: null, own
 export function clientPromises(subject: () => Subject): void {
   const find = (id: string) => subject().backend.reads.clients.find(context(), clientId(id))
 
-  test('are read as they were registered, enabled, at version 1 and generation 1', async () => {
+  test('are read unchanged after registration: enabled, at version 1 and generation 1', async () => {
     const client = aClient('as-registered', {
       jwks: '{"keys":[{"kid":"ü"}]}',
       tlsClientSubject: 'uri:spiffe://shop/Orders',
@@ -41,7 +41,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(Object.isFrozen(found?.config)).toBe(true)
   })
 
-  test('have an owner, by which they are listed, and which an update changes', async () => {
+  test('have an owner that an update can change, and by which they are listed', async () => {
     const { backend } = subject()
     const owned = aClient('owned-1', { owner: 'team-a' })
     await register(backend, owned, aClient('owned-2', { owner: 'team-b' }), aClient('owned-3'))
@@ -58,13 +58,13 @@ export function clientPromises(subject: () => Subject): void {
     expect(await listed('team-A')).toEqual([])
   })
 
-  test('that do not exist are null, among others that do', async () => {
+  test('that do not exist are null, also in a batch with existing ones', async () => {
     await register(subject().backend, aClient('exists'))
     const found = await Promise.all([find('exists'), find('absent'), find('exists')])
     expect(found.map((client) => client?.clientId ?? null)).toEqual(['exists', null, 'exists'])
   })
 
-  test('differ when a byte of their ids does', async () => {
+  test('are distinct when their ids differ in one byte', async () => {
     await register(subject().backend, aClient('Foo'), aClient('foo'), aClient('foo '))
     expect((await find('Foo'))?.displayName).toBe('Client Foo')
     expect((await find('foo'))?.displayName).toBe('Client foo')
@@ -73,7 +73,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(await find('foo  ')).toBeNull()
   })
 
-  test('are registered once, of 20 concurrent attempts', async () => {
+  test('are registered once in 20 concurrent attempts', async () => {
     const attempts = Array.from({ length: 20 }, (_, n) =>
       inTransaction(subject().backend, (stores) =>
         stores.clients.insert(aClient('contested', { displayName: String(n) }), change),
@@ -83,7 +83,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(await find('contested')).not.toBeNull()
   })
 
-  test('get an audience once, of 20 concurrent attempts, and a loser leaves nothing', async () => {
+  test('get an audience once in 20 concurrent attempts, and the others leave nothing', async () => {
     const attempts = Array.from({ length: 20 }, (_, n) =>
       inTransaction(subject().backend, (stores) =>
         stores.clients.insert(aClient(`wants-${n}`, { resourceAudiences: ['wanted'] }), change),
@@ -105,7 +105,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(await insert('Owned', 'Owner')).toBe(true)
   })
 
-  test('say who answers for audiences', async () => {
+  test('are found as the owners of audiences', async () => {
     const { backend } = subject()
     await register(backend, aClient('answers', { resourceAudiences: ['api'] }))
     const owners = await backend.reads.clients.audienceOwners(context(), ['api', 'answers', 'nobody'])
@@ -116,7 +116,7 @@ export function clientPromises(subject: () => Subject): void {
     expect((await backend.reads.clients.audienceOwners(context(), [])).size).toBe(0)
   })
 
-  test('that are disabled close their audiences, until they are enabled', async () => {
+  test('close their audiences while they are disabled', async () => {
     const { backend } = subject()
     await register(backend, aClient('closing', { resourceAudiences: ['closing-api'] }))
     const areClosed = () =>
@@ -130,7 +130,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(await areClosed()).toEqual([false, false])
   })
 
-  test('of any number that take the audience of a deleted one, one has it', async () => {
+  test('take the audience of a deleted one once in 10 concurrent attempts', async () => {
     const { backend } = subject()
     await register(backend, aClient('left', { resourceAudiences: ['left-api'] }))
     await inTransaction(backend, (stores) => stores.clients.delete(clientId('left'), 1, change))
@@ -142,7 +142,7 @@ export function clientPromises(subject: () => Subject): void {
     expect((await Promise.all(takers)).filter(Boolean)).toHaveLength(1)
   })
 
-  test('are updated under their version only, audiences included', async () => {
+  test('are updated only under their current version, including audiences', async () => {
     const { backend } = subject()
     await register(backend, aClient('updated', { resourceAudiences: ['one', 'two'] }))
     const later = { at: epochMs(NOW + 5), by: 'someone' }
@@ -157,7 +157,7 @@ export function clientPromises(subject: () => Subject): void {
     expect((await backend.reads.clients.audienceOwners(context(), ['one'])).size).toBe(0)
   })
 
-  test("are not updated when an audience is another's", async () => {
+  test('are not updated when an audience belongs to another client', async () => {
     const { backend } = subject()
     await register(backend, aClient('holder', { resourceAudiences: ['held'] }), aClient('greedy'))
     const greedy = aClient('greedy', { displayName: 'Changed', resourceAudiences: ['held'] })
@@ -165,7 +165,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(await find('greedy')).toMatchObject({ displayName: 'Client greedy', version: 1, resourceAudiences: [] })
   })
 
-  test('are changed once, of 20 concurrent changes of one version', async () => {
+  test('are changed once in 20 concurrent changes of one version', async () => {
     const { backend } = subject()
     await register(backend, aClient('raced'))
     const attempts = Array.from({ length: 20 }, () =>
@@ -175,7 +175,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(await find('raced')).toMatchObject({ enabled: false, version: 2 })
   })
 
-  test('start token generations, each counted, of 20 concurrent ones', async () => {
+  test('count each of 20 concurrent starts of a token generation', async () => {
     const { backend } = subject()
     await register(backend, aClient('generations'))
     const start = (id: string) =>
@@ -185,7 +185,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(await start('no-such-client')).toBe(false)
   })
 
-  test('that are deleted are gone but for their ids, and their tokens stand on nothing', async () => {
+  test('that are deleted leave only their reserved ids, and their tokens are inactive', async () => {
     const { backend, database } = subject()
     await register(backend, aClient('deleted', { resourceAudiences: ['freed'] }))
     await inTransaction(backend, (stores) => stores.clientSecrets.insert(aSecret('deleted')))
@@ -216,7 +216,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(JSON.stringify(rows)).not.toContain('app.example')
   })
 
-  test('that are locked make others wait, and look unchanged', async () => {
+  test('are locked by one transaction at a time, and not changed by the lock', async () => {
     const { backend } = subject()
     await register(backend, aClient('locked'))
     let inside = 0
@@ -237,7 +237,7 @@ export function clientPromises(subject: () => Subject): void {
     expect(await inTransaction(backend, (stores) => stores.clients.lock(clientId('nobody')))).toBe(false)
   })
 
-  test('are listed in byte order of their ids, page by page, with filters', async () => {
+  test('are listed in pages, in byte order of their ids, with filters', async () => {
     const { backend } = subject()
     const ids = ['page-B', 'page-a', 'page-b', 'page_c', 'pageX', 'page-A']
     for (const id of ids) {
@@ -254,13 +254,13 @@ export function clientPromises(subject: () => Subject): void {
     expect(await list({ idPrefix: 'page-' }, 'page-B', 2)).toEqual(['page-a', 'page-b'])
     expect(await list({ idPrefix: 'page-', enabled: false })).toEqual(['page-b'])
     expect(await list({ idPrefix: 'page', type: 'public' })).toEqual([])
-    // What a pattern would take for a wildcard.
+    // A wildcard of a LIKE pattern.
     expect(await list({ idPrefix: 'page_' })).toEqual(['page_c'])
     expect(await list({ idPrefix: '%' })).toEqual([])
     expect(await list({}, null, 1_000)).not.toContain('deleted')
   })
 
-  test('are found by 1,000 look-ups at once', async () => {
+  test('are found by 1,000 concurrent look-ups', async () => {
     await register(subject().backend, aClient('popular'))
     const found = await Promise.all(Array.from({ length: 1_000 }, (_, n) => find(n % 2 === 0 ? 'popular' : `no-${n}`)))
     expect(found.filter((client) => client !== null)).toHaveLength(500)

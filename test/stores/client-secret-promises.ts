@@ -23,7 +23,7 @@ export function clientSecretPromises(subject: () => Subject): void {
     ),
   )
 
-  test('are listed newest first, each client its own, expired ones too', async () => {
+  test('are listed by client, newest first, including expired ones', async () => {
     const old = aSecret('s-one', { expiresAt: epochMs(NOW - 1) })
     const young = aSecret('s-one', { createdAt: epochMs(NOW + 10), keyId: keyId('pepper-2') })
     const other = aSecret('s-two')
@@ -35,7 +35,7 @@ export function clientSecretPromises(subject: () => Subject): void {
     expect(await subject().backend.reads.clientSecrets.keyIds(context())).toEqual(['pepper-1', 'pepper-2'])
   })
 
-  test('end early, never later, when all of a client are to expire', async () => {
+  test('expire earlier, but never later, when all secrets of a client are expired', async () => {
     const at = epochMs(NOW + 100)
     const [a, b, c] = [
       aSecret('s-use', { expiresAt: epochMs(NOW + 50) }),
@@ -48,7 +48,7 @@ export function clientSecretPromises(subject: () => Subject): void {
     expect([a, b, c].map((secret) => ends.get(secret.secretId))).toEqual([NOW + 50, at, at])
   })
 
-  test('are deleted once, of 20 concurrent attempts, and by their own client only', async () => {
+  test('are deleted once in 20 concurrent attempts, and only by their own client', async () => {
     const secret = aSecret('s-race')
     await insert(secret)
     const remove = (client: string) =>
@@ -59,7 +59,7 @@ export function clientSecretPromises(subject: () => Subject): void {
     expect(await ofClient('s-race')).toEqual([])
   })
 
-  test('remember their latest use, in whatever order uses are noted', async () => {
+  test('keep their latest use, in whatever order uses are recorded', async () => {
     const secret = aSecret('s-race')
     await insert(secret)
     for (const at of [NOW + 60_000, NOW, NOW + 30_000]) {
@@ -68,7 +68,7 @@ export function clientSecretPromises(subject: () => Subject): void {
     expect((await ofClient('s-race'))[0]?.lastUsedAt).toBe(NOW + 60_000)
   })
 
-  test('that another server hashed are hashed anew once, of 10 concurrent attempts', async () => {
+  test('with a hash of another server are rehashed once in 10 concurrent attempts', async () => {
     const { backend } = subject()
     await register(backend, aClient('importer'))
     const importedHash = '$2b$04$abcdefghijklmnopqrstuuYf0hRrFqRuQq8VQ0xUnWlZkYd3Q5b3i'
@@ -82,7 +82,7 @@ export function clientSecretPromises(subject: () => Subject): void {
     expect(await backend.reads.clientSecrets.ofClient(context(), clientId('importer'))).toEqual([rehashed])
   })
 
-  test('keep by which secret they were made, and go over to another one together', async () => {
+  test('keep the secret that they were made with, and can be moved to another one together', async () => {
     const maker = aSecret('s-made')
     const made = aSecret('s-made', { madeBy: maker.secretId })
     const grandchild = aSecret('s-made', { madeBy: made.secretId })
@@ -107,7 +107,7 @@ export function clientSecretPromises(subject: () => Subject): void {
     expect((await makers('s-made')).get(made.secretId)).toBe(maker.secretId)
   })
 
-  test('are none any more without the one that made them, which a server that knows nothing of makers deletes alone', async () => {
+  test('are no longer listed without the secret that made them, which an older server deletes alone', async () => {
     const [first, second] = [aSecret('s-orphan'), aSecret('s-orphan')]
     const made = aSecret('s-orphan', { madeBy: first.secretId })
     const grandchild = aSecret('s-orphan', { madeBy: made.secretId })

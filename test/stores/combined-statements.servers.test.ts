@@ -23,7 +23,7 @@ describe.skipIf(!mysqlDatabases.available)('transactions of one kind on mysql', 
     await database.drop()
   })
 
-  test('change their rows by fewer statements than there are rows', async () => {
+  test('change their rows with fewer statements than there are rows', async () => {
     const tokens = Array.from({ length: 64 }, () => aToken('someone'))
     await mint(backend, ...tokens)
     const before = await writes()

@@ -16,7 +16,7 @@ interface Thing {
 
 const db = kyselyOver<{ things: Thing }>(sqliteKysely, { execute: async () => ({ rows: [], affected: 0 }) })
 
-/** The statements as one call records them; each call has compiled them by itself. */
+/** The statements that one call records. Each call compiles them separately. */
 class Recorder {
   readonly #inserts = new RowInserts<Thing>(
     (rows) => db.insertInto('things').values(rows).compile(),
@@ -46,7 +46,7 @@ class Recorder {
   insert = (thing: Thing) => recorded(this.#inserts.one(thing))
   fill = (thing: Thing) => recorded(this.#fills.with(thing))
   double = ({ id }: Thing) => recorded(this.#doubles.with({ id }))
-  /** A statement that does not say which row it writes. */
+  /** A statement that does not name the row that it writes. */
   grow = ({ id, size }: Thing) =>
     recorded(
       db
@@ -61,7 +61,7 @@ function recorded({ sql, parameters, rowWrite }: Query): RecordedStatement {
   return { sql, parameters, affects: 1, ...(rowWrite !== undefined && { rowWrite }) }
 }
 
-/** What is in the table after the statements, and how many rows each of them wrote. */
+/** The rows of the table after the statements, and the number of rows that each of them wrote. */
 function outcomeOf(statements: readonly RecordedStatement[]) {
   const sqlite = new Sqlite(':memory:')
   sqlite.exec('create table things (id integer primary key, size integer, content blob)')
@@ -89,7 +89,7 @@ const newThings = uniqueArray(
   },
 )
 
-it('have the effect of the transactions one after the other, whatever rows they share', () => {
+it('have the same effect as the transactions one after the other, also on shared rows', () => {
   const combined = new CombinedStatements()
   assert(
     property(array(changes, { maxLength: 40 }), newThings, (changing, things) => {
@@ -107,7 +107,7 @@ it('have the effect of the transactions one after the other, whatever rows they 
   )
 })
 
-it('are one for 16 transactions that differ only in their rows, and in two where one row is written twice', () => {
+it('combine 16 transactions that differ only in their rows, and are two if a row is written twice', () => {
   const combined = new CombinedStatements()
   const transaction = (id: number) => {
     const recorder = new Recorder()
@@ -119,7 +119,7 @@ it('are one for 16 transactions that differ only in their rows, and in two where
   expect(combined.of(ids.slice(0, 11).map(transaction)).map(({ affects }) => affects)).toEqual([8, 2, 1, 8, 2, 1])
 })
 
-it('leave a statement where it is that does not say which row it writes', () => {
+it('do not move a statement that does not name the row that it writes', () => {
   const recorder = new Recorder()
   const thing = (id: number) => ({ id, size: 1, content: null })
   const grown = recorder.grow(thing(5))

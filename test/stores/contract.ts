@@ -1,4 +1,4 @@
-/** The definition of a storage backend: every promise of src/stores/contract, on real databases. */
+/** The definition of a storage backend: tests of all promises of src/stores/contract on real databases. */
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Backend } from '../../src/stores/contract/backend.ts'
 import type { FreshDatabase, MigratedKind } from '../setup/fresh-database.ts'
@@ -21,7 +21,7 @@ import { transactionPromises } from './transaction-promises.ts'
 import { trustedIssuerPromises } from './trusted-issuer-promises.ts'
 import { userPromises } from './user-promises.ts'
 
-/** What each group of promises is checked on. */
+/** The database and the backend that a group of promises is tested on. */
 export interface Subject {
   readonly backend: Backend
   readonly database: FreshDatabase
@@ -52,7 +52,7 @@ export function storeContract(kind: MigratedKind): void {
     describe('assertion ids', () => assertionIdPromises(current))
     describe('the audit log', () => auditLogPromises(current))
     describe('the append lane', () => appendPromises(current))
-    describe('a transaction of its own', () => transactionPromises(current))
+    describe('a transaction with its own commit', () => transactionPromises(current))
     describe('transactions that may share a commit', () => speculativeTransactionPromises(current))
     describe('revocations', () => revocationPromises(current))
     describe('maintenance', () => maintenancePromises(current))

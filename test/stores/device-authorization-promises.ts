@@ -39,7 +39,7 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     return grant.grantId
   }
 
-  test('are found by either code as they were stored, with the standing of their client', async () => {
+  test('are found unchanged by either code, with the state of their client', async () => {
     const authorization = await given({ lastPolledAt: epochMs(NOW + 1), scopes: [] })
     const standing = { authorization, client: { active: true, tokenGeneration: 1, displayName: 'Client d-one' } }
     const other = randomBytes(32) as UserCodeHash
@@ -50,7 +50,7 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     expect(await reads().findByDeviceCode(context(), randomBytes(32) as TokenHash)).toBeNull()
   })
 
-  test('tell the peppers of the user codes that can still be decided', async () => {
+  test('list the peppers of the user codes that are pending', async () => {
     const under = (pepper: string, over: Partial<DeviceAuthorization> = {}) =>
       given({ userCodeKeyId: keyId(pepper), ...over })
     await under('pepper-pending')
@@ -65,7 +65,7 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     expect(peppers).not.toContain('pepper-denied')
   })
 
-  test('have a user code of their own while pending, of 20 concurrent attempts', async () => {
+  test('are stored once in 20 concurrent attempts with the same user code', async () => {
     const userCodeHash = randomBytes(32) as UserCodeHash
     const won = await winners(subject().backend, 20, (stores) =>
       stores.deviceAuthorizations.insert(aDeviceAuthorization('d-one', { userCodeHash })),
@@ -73,7 +73,7 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     expect(won).toBe(1)
   })
 
-  test('give the user code back once decided, and are found by it until another has it', async () => {
+  test('release the user code after the decision, and are found by it until another one uses it', async () => {
     const { backend } = subject()
     const first = await given()
     const again = aDeviceAuthorization('d-one', { userCodeHash: first.userCodeHash })
@@ -86,7 +86,7 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     expect(await byUserCode()).toBe(again.deviceAuthorizationId)
   })
 
-  test('are decided once, of 40 concurrent approvals and denials', async () => {
+  test('are decided once in 40 concurrent approvals and denials', async () => {
     const { backend } = subject()
     const grant = await aConsent()
     const authorization = await given()
@@ -107,7 +107,7 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     })
   })
 
-  test('are redeemed once, of 50 concurrent attempts, and only when approved', async () => {
+  test('are redeemed once in 50 concurrent attempts, and only if approved', async () => {
     const { backend } = subject()
     const [pending, denied, approved] = [await given(), await given(), await given()]
     const grant = await aConsent()
@@ -123,7 +123,7 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     expect(await find(approved)).toMatchObject({ decision: 'redeemed', grantId: grant })
   })
 
-  test('are held by one poll at a time while they are pending', async () => {
+  test('are locked by one poll at a time while they are pending', async () => {
     const { backend } = subject()
     const authorization = await given()
     const { deviceAuthorizationId: id, deviceCodeHash } = authorization

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { databaseKinds } from '../setup/fresh-database.ts'
 import { openMigrated, warningsOf } from './given.ts'
 
-/** Everything a database of one kind tells, whatever its settings. */
+/** The facts that a database of each kind reports with any settings. */
 const TOLD = {
   sqlite: ['version', 'file', 'journal_mode', 'synchronous', 'foreign_keys'],
   mysql: [

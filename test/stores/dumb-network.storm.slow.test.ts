@@ -25,7 +25,7 @@ import {
 
 const CONNECT_MS = 500
 const LIMITS = { poolSize: 5, connectTimeoutMs: CONNECT_MS, statementTimeoutMs: 20_000 }
-/** What a call may take beyond its deadline, and the database to come back: patient, but less than any other time limit. */
+/** The time allowed after a deadline, and for the database to recover: less than any other time limit. */
 const LATE_MS = 10_000
 const RECOVERY_MS = CONNECT_MS + 10_000
 const DEADLINE_MS = 1_500
@@ -33,7 +33,7 @@ const TIMEOUT_MS = 120_000
 const POLL = { timeout: TIMEOUT_MS / 2 }
 
 for (const kind of [mysqlDatabases, postgresDatabases]) {
-  describe.skipIf(!kind.available)(`a network to ${kind.name} that goes dumb`, () => {
+  describe.skipIf(!kind.available)(`a network to ${kind.name} that drops all packets`, () => {
     let database: FreshDatabase
     let proxy: DatabaseProxy
     const opened: Backend[] = []
@@ -58,7 +58,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
 
     const someone = clientId('someone')
     const byDeadline = () => context({ deadline: epochMs(Date.now() + DEADLINE_MS) })
-    /** One call of every kind, and how long the slowest takes. */
+    /** Runs one call of every kind, and returns the time of the slowest. */
     async function burst(backend: Backend) {
       const began = performance.now()
       const calls = Array.from({ length: 20 }, () => [
@@ -95,7 +95,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       }
     }
 
-    /** Beyond handshake, set-up and the first statements: established connections are among them. */
+    /** From the handshake to established connections. */
     const MOST_PACKETS = 26
     const step = Math.floor(MOST_PACKETS / scaled(MOST_PACKETS, 6))
     const PACKETS = Array.from({ length: MOST_PACKETS }, (_, packets) => packets).filter((at) => at % step === 0)
@@ -123,7 +123,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
         const backend = await given()
         await works(backend)
         await burst(backend)
-        // Those that are open stay dumb for ever.
+        // Open connections drop packets for good.
         proxy.goDumbAfter(0)
         const { tookMs } = await burst(backend)
         expect(tookMs).toBeLessThan(DEADLINE_MS + LATE_MS)
@@ -134,7 +134,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
     )
 
     test(
-      'ends every call at its deadline, whatever its look-ups wait for',
+      'ends every call at its deadline, also during look-ups',
       async () => {
         database = await kind.createMigrated()
         proxy = await startProxy(database.url)
@@ -192,7 +192,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       TIMEOUT_MS,
     )
 
-    // The handshake of PostgreSQL takes two packets more.
+    // The handshake of PostgreSQL takes two more packets.
     test.each([5, 7])(
       'after %i packets: the next host is used, whose session can be set up',
       async (packets) => {

@@ -1,4 +1,4 @@
-/** A thread that writes, and ends at its fourth commit: before it or, with `?after`, when it is on the disk and nobody is told. */
+/** A writer thread that ends at its fourth commit: before it or, with `?after`, after it without an answer. */
 import { openBetterSqlite } from '../../src/stores/sql/dialects/sqlite/library.ts'
 import { serveWriter } from '../../src/stores/sql/dialects/sqlite/serve-writer.ts'
 

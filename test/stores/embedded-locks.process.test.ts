@@ -5,7 +5,7 @@ import { openBackend, openMigrations } from '../../src/stores/open.ts'
 import { run, temporaryDirectory } from '../e2e/process.ts'
 import { options, quiet } from './given.ts'
 
-/** The index and the log beside a file: who closes the file last removes them, and who has them open then reads and writes the wrong ones. */
+/** The index and the log of a file. The last close removes them, and a process that has them open then uses the wrong ones. */
 const BESIDE = ['-shm', '-wal']
 
 test.each(['sqlite', 'libsql'])(

@@ -1,4 +1,4 @@
-/** What the tests of stores are given: values, contexts, an opened backend. */
+/** Values, contexts and backends for the tests of stores. */
 
 import { ActiveAuditSeal } from '../../src/crypto/audit-seal.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
@@ -49,7 +49,7 @@ export function context(over: Partial<StoreContext> = {}): StoreContext {
   return { signal: new AbortController().signal, deadline: null, log: quiet, rayId: 'ray', now: NOW, ...over }
 }
 
-/** A context whose signal must not be looked at. */
+/** A context whose signal must not be read. */
 export function contextWithoutSignal(): StoreContext {
   return Object.defineProperty({ ...context() }, 'signal', {
     get: () => {
@@ -234,7 +234,7 @@ export function anEvent(over: Partial<AuditEvent> = {}): AuditEvent {
   }
 }
 
-/** A transaction that no backend runs speculatively: its work reads first. */
+/** A transaction that no backend runs speculatively, since its work reads first. */
 export function ownTransaction<T>(
   backend: Backend,
   ctx: StoreContext,
@@ -246,7 +246,7 @@ export function ownTransaction<T>(
   })
 }
 
-/** The same for work that commits if it answers true or nothing. */
+/** The same for work that commits if it returns true or nothing. */
 export function inTransaction<T>(backend: Backend, work: (stores: TransactionStores) => Promise<T>): Promise<T> {
   return ownTransaction(backend, context(), async (stores) => {
     const value = await work(stores)
@@ -261,7 +261,7 @@ export async function register(backend: Backend, ...clients: readonly ClientRegi
   }
 }
 
-/** Registers users, and answers with the first. */
+/** Registers users, and returns the first. */
 export async function enroll(backend: Backend, ...users: readonly [User, ...User[]]): Promise<User> {
   for (const user of users) {
     if (!(await inTransaction(backend, (stores) => stores.users.insert(user)))) throw new Error('the user is taken')
@@ -269,14 +269,14 @@ export async function enroll(backend: Backend, ...users: readonly [User, ...User
   return users[0]
 }
 
-/** Writes down what users consented to. */
+/** Stores grants. */
 export async function consent(backend: Backend, ...grants: readonly Grant[]): Promise<void> {
   await inTransaction(backend, async (stores) => {
     for (const grant of grants) await stores.grants.insert(grant)
   })
 }
 
-/** How many of so many concurrent transactions win. */
+/** The number of concurrent transactions that win. */
 export async function winners(
   backend: Backend,
   count: number,
@@ -302,7 +302,7 @@ export async function mintAudited(backend: Backend, token: AccessToken): Promise
   })
 }
 
-/** What of a database gives concern. */
+/** The warnings of a database. */
 export function warningsOf(facts: readonly Diagnostic[]): Pick<Diagnostic, 'name' | 'value'>[] {
   return facts.filter(({ warning }) => warning !== null).map(({ name, value }) => ({ name, value }))
 }

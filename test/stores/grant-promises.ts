@@ -21,7 +21,7 @@ export function grantPromises(subject: () => Subject): void {
   const find = (id: ReturnType<typeof aGrant>['grantId']) => subject().backend.reads.grants.find(context(), id)
   beforeAll(() => register(subject().backend, aClient('g-one'), aClient('g-off'), aClient('g-renewed')))
 
-  test('are found as they were stored, with the standing of both parties', async () => {
+  test('are found unchanged, with the state of both parties', async () => {
     const { backend } = subject()
     const user = await enroll(backend, aUser())
     const grant = aGrant('g-one', user, { scopes: [], audiences: ['ü', 'a b'], userGeneration: 7 })
@@ -32,7 +32,7 @@ export function grantPromises(subject: () => Subject): void {
     expect(await find(grantId('none'))).toBeNull()
   })
 
-  test('lose their standing with either party', async () => {
+  test('are inactive without an active client and user', async () => {
     const { backend } = subject()
     const [user, idle, gone, renewed] = [aUser(), aUser(), aUser(), aUser()]
     await enroll(backend, user, idle, gone, renewed)
@@ -61,7 +61,7 @@ export function grantPromises(subject: () => Subject): void {
     expect(active).toEqual([false, false, false, false, false, true])
   })
 
-  test('are listed newest first, page by page, by client and by user, without those of deleted clients', async () => {
+  test('are listed in pages, newest first, by client and by user, without those of deleted clients', async () => {
     const { backend } = subject()
     await register(backend, aClient('g-list'), aClient('g-gone'))
     const [a, b] = [aUser(), aUser()]
@@ -83,7 +83,7 @@ export function grantPromises(subject: () => Subject): void {
     expect(await list({}, undefined, 1_000)).not.toContain(orphan.grantId)
   })
 
-  test('are listed as active exactly where they are', async () => {
+  test('are listed as active if and only if they are', async () => {
     const { backend } = subject()
     await register(backend, aClient('g-live'), aClient('g-shut'))
     const [user, idle] = [aUser(), aUser()]
@@ -108,7 +108,7 @@ export function grantPromises(subject: () => Subject): void {
     expect(listed.every((status) => isGrantActive(status, at))).toBe(true)
   })
 
-  test('are revoked once, of 50 concurrent attempts', async () => {
+  test('are revoked once in 50 concurrent attempts', async () => {
     const { backend } = subject()
     const grant = aGrant('g-one', await enroll(backend, aUser()))
     await consent(backend, grant)
@@ -122,7 +122,7 @@ export function grantPromises(subject: () => Subject): void {
     ).toBe(false)
   })
 
-  test('that are held make others wait, and are kept at least as long as asked', async () => {
+  test('are locked by one transaction at a time, and kept at least as long as requested', async () => {
     const { backend } = subject()
     const grant = aGrant('g-one', await enroll(backend, aUser()))
     await consent(backend, grant)
@@ -143,7 +143,7 @@ export function grantPromises(subject: () => Subject): void {
     expect((await find(grant.grantId))?.grant).toEqual({ ...grant, tokensUntil: grant.tokensUntil + 70 })
   })
 
-  test('cannot be held once revoked, nor if there is none', async () => {
+  test('cannot be locked if they are revoked or do not exist', async () => {
     const { backend } = subject()
     const grant = aGrant('g-one', await enroll(backend, aUser()))
     await consent(backend, grant)

@@ -18,13 +18,13 @@ import { usageFollower } from '../setup/usage-follower.ts'
 import { quiet } from './given.ts'
 
 const DAY = 86_400_000
-/** Of a loaded machine. */
+/** For a loaded machine. */
 const PATIENCE = { timeout: 90_000, interval: 50 }
 
-/** What the database says to a user who lacks a right. */
+/** The error of the database for a missing privilege. */
 const DENIED = /denied|must be owner|must have/i
 
-/** The statements of docs/databases.md, as they stand there. */
+/** The statements of docs/databases.md. */
 const GRANTED = [
   { name: 'mysql', administrator: inject('mysqlUrl'), tables: 'show tables', secrets: 'mysql.user' },
   { name: 'mariadb', administrator: inject('mariadbUrl'), tables: 'show tables', secrets: 'mysql.global_priv' },
@@ -53,7 +53,7 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       server = await startServer(database.serverUrl, keyring, first)
       usage = usageFollower(server)
       usage.start()
-      // It counts from when it begins to follow.
+      // It counts from the start of its subscription.
       await vi.waitFor(
         async () => expect(await asAdmin('select name from oauth_audit_followers')).toHaveLength(1),
         PATIENCE,
@@ -138,9 +138,9 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       await usage.stop()
     })
 
-    test('let it purge what has ended, and read the audit log', async () => {
+    test('let it purge expired rows, and read the audit log', async () => {
       await server.flush()
-      // These are old enough by the database's clock, which no test advances.
+      // These are old enough by the clock of the database, which no test advances.
       await asAdmin('update oauth_revocations set forget_time = 0')
       server.clock.advance(60 * DAY)
       await server.app.purge.sweep()

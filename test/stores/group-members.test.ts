@@ -4,7 +4,7 @@ import { databaseErrorOf } from '../../src/stores/sql/dialects/mysql/errors.ts'
 import { assertInMajority, groupDiagnostics, groupSettings } from '../../src/stores/sql/dialects/mysql/group.ts'
 import { warningsOf } from './given.ts'
 
-/** Of members with these states, the first of which is asked. */
+/** Members with these states; the first one is queried. */
 const listing = (...states: readonly string[]) => ({
   rows: states.map((state, n) => ({
     host: '127.0.0.1',

@@ -6,7 +6,7 @@ import { Hosts } from '../../src/stores/sql/server/open-connection.ts'
 const hosts: readonly ServerHost[] = ['a', 'b', 'c'].map((host) => ({ host, port: null }))
 const [a, b, c] = hosts as [ServerHost, ServerHost, ServerHost]
 
-/** Tries to open on hosts, and answers which were tried. */
+/** Tries to open connections to hosts, and returns those that were tried. */
 async function openOn(among: Hosts, isFit: (host: ServerHost) => boolean): Promise<readonly string[]> {
   const tried: string[] = []
   const attempt = async (host: ServerHost) => {
@@ -26,7 +26,7 @@ test('a host is used while it works, and left for the next one when it becomes u
   expect(hosts.some((host) => among.isPreferred(host))).toBe(false)
   expect(await openOn(among, (host) => host !== b)).toEqual(['b', 'c'])
   expect(among.isPreferred(c)).toBe(true)
-  // Who was on another one notices late.
+  // A caller on another host notices it later.
   among.leave(a)
   expect(among.isPreferred(c)).toBe(true)
 })

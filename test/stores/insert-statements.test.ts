@@ -41,7 +41,7 @@ it('runs each statement of several rows once, for a pipeline that requires it', 
   )
 })
 
-it('inserts the same values in statements of 1, 2, 4, … rows, whatever was compiled before', () => {
+it('inserts the same values with statements of 1, 2, 4, … rows, also after other compiled statements', () => {
   const inserts = insertsOfThings()
   assert(
     property(rows, (some) => {

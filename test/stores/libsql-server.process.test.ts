@@ -20,7 +20,7 @@ type Connections = NonNullable<Parameters<typeof openMigrations>[2]>
 
 const CONNECTIONS: Connections = { connectTimeoutMs: 1_000, statementTimeoutMs: 3_000 }
 
-/** A migrated database on a server of its own, with a client in it. */
+/** A migrated database with a client on a separate server. */
 async function served(serverOptions: ServerOptions = {}, connections: Connections = {}) {
   const server = await started(serverOptions)
   const url = await makeLibsqlDatabase(server.url, 'qscope')
@@ -39,7 +39,7 @@ async function started(serverOptions: ServerOptions = {}) {
   return server
 }
 
-/** The same database by another server. */
+/** The same database on another server. */
 function by(other: DatabaseServer, { server, url }: { readonly server: DatabaseServer; readonly url: string }): string {
   return url.replace(server.url, other.url)
 }
@@ -79,8 +79,8 @@ describe('the token of a server', () => {
   })
 })
 
-describe('a server that is killed in the midst of commits', () => {
-  it('keeps what was answered, once, and nothing that was refused', async () => {
+describe('a server that is killed during commits', () => {
+  it('keeps answered writes once, and no refused ones', async () => {
     const { server, url, backend } = await served()
     const answered = new Set<TokenId>()
     const refused: StoreError[] = []
@@ -161,7 +161,7 @@ describe.each<readonly [string, ServerOptions]>([
   })
 })
 
-describe('a line on which each packet takes 50 ms', () => {
+describe('a network on which each packet takes 50 ms', () => {
   it('is fast enough to migrate a database up, down and up, each in one transaction of few requests', async () => {
     const server = await started()
     const proxy = await startProxy(await makeLibsqlDatabase(server.url, 'qscope'))
@@ -179,7 +179,7 @@ describe('a line on which each packet takes 50 ms', () => {
 })
 
 describe('a replica', () => {
-  it('that forwards everything but reads to its primary is equivalent to it', async () => {
+  it('that forwards all writes to its primary is equivalent to it', async () => {
     const { backend } = await served({ replica: 'hands on', lagMs: 60_000 })
     const id = await mint(backend)
     expect(await backend.reads.accessTokens.findById(context(), id)).toMatchObject({ token: { tokenId: id } })

@@ -9,7 +9,7 @@ const SETTINGS = { walLimit: 0, poolSize: 1, connectTimeoutMs: 1_000, statementT
 
 it('closes a connection that is idle for 4 s, before a server closes it after 5 s', async () => {
   const server = createServer((_request, response) => response.end('{}')).listen(0, '127.0.0.1')
-  // Of its own it closes none.
+  // This server closes no connection itself.
   server.keepAliveTimeout = 0
   await once(server, 'listening')
   const url = parseLibsqlUrl(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)

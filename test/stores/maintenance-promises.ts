@@ -21,7 +21,7 @@ import {
   register,
 } from './given.ts'
 
-/** Everything here ended long before what the other promises left behind. */
+/** All rows here expired long before those of the other promises. */
 const PAST = epochMs(1_000_000_000_000)
 const BEFORE = epochMs(PAST + 1_000)
 
@@ -35,7 +35,7 @@ export function maintenancePromises(subject: () => Subject): void {
   }
   beforeAll(() => register(subject().backend, aClient('m-one')))
 
-  test('gives a lease to one of 20 at a time, who may renew it, and to another once it ran out', async () => {
+  test('gives a lease to one of 20 holders, which can renew it, and to another one after its expiry', async () => {
     const until = epochMs(NOW + 1_000)
     const acquire = (holder: string, now = NOW, end = until) => maintenance().acquireLease('purge', holder, now, end)
     const race = async (now: typeof NOW, end: typeof NOW) => {
@@ -53,17 +53,17 @@ export function maintenancePromises(subject: () => Subject): void {
     expect(await maintenance().acquireLease('other', 'instance-x', NOW, until)).toBe(true)
   })
 
-  test('gives a lease away that a clock which was ahead took for longer than anybody may', async () => {
+  test('gives a lease to another holder if a clock that was ahead took it for longer than allowed', async () => {
     const acquire = (holder: string, now: number, end: number) =>
       maintenance().acquireLease('ahead', holder, epochMs(now), epochMs(end))
     expect(await acquire('ahead-by-an-hour', NOW + 3_600_000, NOW + 3_690_000)).toBe(true)
-    // Giving back what it does not hold takes nothing.
+    // The release of a lease by another holder has no effect.
     expect(await acquire('instance-x', NOW, NOW)).toBe(false)
     expect(await acquire('instance-x', NOW, NOW + 90_000)).toBe(true)
     expect(await acquire('instance-y', NOW, NOW + 90_000)).toBe(false)
   })
 
-  test('deletes access tokens that expired, in batches, and no others', async () => {
+  test('deletes only expired access tokens, in batches', async () => {
     const { backend } = subject()
     const ended = Array.from({ length: 5 }, (_, n) => aToken('m-one', { expiresAt: epochMs(PAST - n) }))
     const kept = [aToken('m-one', { expiresAt: BEFORE }), aToken('m-one')]
@@ -78,7 +78,7 @@ export function maintenancePromises(subject: () => Subject): void {
     expect(left.map((standing) => standing !== null)).toEqual([false, false, false, false, false, true, true])
   })
 
-  test('deletes device authorizations that ran out, decided or not, and no others', async () => {
+  test('deletes only expired device authorizations, decided or not', async () => {
     const { backend } = subject()
     const all = [
       aDeviceAuthorization('m-one', { expiresAt: PAST }),
@@ -94,7 +94,7 @@ export function maintenancePromises(subject: () => Subject): void {
     expect(left.map((one) => one !== null)).toEqual([false, false, true])
   })
 
-  test('forgets used assertions that ran out, in batches, and no others', async () => {
+  test('deletes only expired assertion ids, in batches', async () => {
     const { backend } = subject()
     const uses = [aUse({ expiresAt: PAST }), aUse({ expiresAt: PAST }), aUse({ expiresAt: BEFORE })]
     await inTransaction(backend, (stores) => stores.assertionIds.insert(uses))
@@ -105,7 +105,7 @@ export function maintenancePromises(subject: () => Subject): void {
     expect(left.map(({ useId }) => useId)).toEqual([uses[2]?.useId])
   })
 
-  test('forgets counts of scopes whose time is over, and no others', async () => {
+  test('deletes only old counts of scopes', async () => {
     const { backend } = subject()
     const count = { day: epochMs(0), clientId: clientId('m-usage'), scope: 's', asked: 1, granted: 2 }
     const add = (scope: string, forgetAt: typeof PAST) =>
@@ -126,7 +126,7 @@ export function maintenancePromises(subject: () => Subject): void {
     expect((await usage())[0]?.scopes).toEqual([{ scope: 'new', ...twice }])
   })
 
-  test('deletes a grant with all that was issued on it, and keeps spent tokens while one of it may live', async () => {
+  test('deletes a grant with all its codes and tokens, but not while one of its tokens may be active', async () => {
     const { backend } = subject()
     const user = await enroll(backend, aUser())
     const [ended, living] = [
@@ -167,7 +167,7 @@ export function maintenancePromises(subject: () => Subject): void {
     await purgeAll('access_tokens')
   })
 
-  test('leaves a grant alone that is given longer life meanwhile', async () => {
+  test('does not delete a grant whose life is extended concurrently', async () => {
     const { backend } = subject()
     const user = await enroll(backend, aUser())
     const grants = Array.from({ length: 12 }, () => aGrant('m-one', user, { tokensUntil: PAST }))
@@ -186,7 +186,7 @@ export function maintenancePromises(subject: () => Subject): void {
     expect(found.map((grant) => grant !== null)).toEqual(held.slice(0, -1))
   })
 
-  test('forgets the answers of spent refresh tokens whose window ended', async () => {
+  test('erases the answers of spent refresh tokens after their replay window', async () => {
     const { backend } = subject()
     const grant = aGrant('m-one', await enroll(backend, aUser()))
     await consent(backend, grant)

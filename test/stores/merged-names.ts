@@ -1,9 +1,9 @@
-/** Pairs of names that a common encoding, or a loose comparison, takes for one. */
+/** Pairs of names that are equal in a common encoding, or in a loose comparison. */
 
-/** What a word is when it passes through the encodings and comparisons that merge. */
+/** The variants of a word that encodings and comparisons merge with it. */
 const STEMS = ['ukasz', 'e', '-1', 'x@example.com']
 
-/** Letters beyond Latin-1, and what their lowest byte means there. */
+/** Letters beyond Latin-1, and the letter of their lowest byte there. */
 const CUT_TO_A_BYTE = [0x141, 0x142, 0x150, 0x151, 0x160, 0x161, 0x170, 0x171, 0x430, 0x431, 0x3b1, 0x3b2].map(
   (code) => [String.fromCodePoint(code), String.fromCodePoint(code & 0xff)] as const,
 )
@@ -27,7 +27,7 @@ const LOOKALIKES: readonly (readonly [string, string])[] = [
   ['\u2019', '\u0092'],
   ['Š', '\u008a'],
   ['Š', '¦'],
-  // What an encoding lacks becomes a question mark, or nothing.
+  // A letter that an encoding lacks becomes a question mark, or is removed.
   ['Ł', '?'],
   ['日', '?'],
   ['日', '本'],
@@ -35,10 +35,10 @@ const LOOKALIKES: readonly (readonly [string, string])[] = [
   ['😀', '????'],
   ['😀', '😁'],
   ['😀', ''],
-  // Once more encoded.
+  // Encoded twice.
   ['ë', 'Ã«'],
   ['Ł', 'Å\u0081'],
-  // Nothing to be seen.
+  // Invisible characters.
   [' ', '\u00a0'],
   [' ', '\u3000'],
   ['', '\u200b'],
@@ -57,7 +57,7 @@ const AT_THE_END: readonly (readonly [string, string])[] = [
   ['trailing', 'trailing\u200b'],
 ]
 
-/** More than two hundred. The two of each pair differ; no name stands in two pairs. */
+/** More than 200 pairs. The names of a pair differ; no name is in two pairs. */
 export const MERGED_NAMES: readonly (readonly [string, string])[] = [
   ...[...CUT_TO_A_BYTE, ...LOOKALIKES].flatMap(([one, other], at) =>
     STEMS.map((stem) => [`${at}:${one}${stem}`, `${at}:${other}${stem}`] as const),

@@ -43,7 +43,7 @@ const NAMES = [
   '0018_extra_claims',
 ]
 const LAST = '0018_extra_claims'
-/** The last one that servers must know. */
+/** The last migration that servers must know. */
 const SERVERS_FROM = '0011_revocations'
 
 const seed: Seed = {
@@ -105,7 +105,7 @@ for (const kind of databaseKinds) {
       await backend.close()
     })
 
-    test('are applied once, and seeded once, by ten at the same time', async () => {
+    test('are applied and seeded once by ten concurrent migrators', async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 10 }, () => withMigrations((migrations) => migrations.up({ seed }))),
       )
@@ -118,7 +118,7 @@ for (const kind of databaseKinds) {
     })
 
     test('of revocations stop servers that would not publish them, and keep the existing rows', async () => {
-      // Stores name the columns of later steps, which servers of that time did not.
+      // Stores use columns of later steps, which servers of that version did not.
       const before = MIGRATIONS.filter(({ name }) => name !== '0011_revocations')
       const onSchema = await openMigrations(database.url, quiet, {}, before)
       await onSchema.up()
@@ -239,7 +239,7 @@ describe('on sqlite', () => {
     await expect(backend.append(deadline, (stores) => void stores.auditLog.append(event))).rejects.toMatchObject({
       fault: 'unavailable',
     })
-    // Reads go on, and a patient call gets through.
+    // Reads continue, and a call with a longer deadline succeeds.
     expect(await backend.reads.clients.find(context(), clientId('admin'))).not.toBeNull()
     const patient = inTransaction(backend, (stores) => stores.clients.insert(aClient('patient'), change))
     setTimeout(lock, 300)
@@ -251,7 +251,7 @@ describe('on sqlite', () => {
   })
 })
 
-/** Holds the write lock on a connection of another kind; answers with what lets go of it. */
+/** Takes the write lock on a separate connection; returns the release. */
 function lockFile(file: string): () => void {
   const database = new Sqlite(file)
   database.exec('begin immediate')

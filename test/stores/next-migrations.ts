@@ -16,7 +16,7 @@ const TABLES = Object.freeze([
   'oauth_audit_heads',
 ])
 
-/** What the next version adds: a column that may be null to every table that is written, one with a default, an index, a table. */
+/** The additions of the next version: a nullable column for every written table, one with a default, an index, a table. */
 export const ADDITIVE: MigrationStep = {
   name: '9001_additive',
   serversFrom: null,
@@ -40,7 +40,7 @@ export const ADDITIVE: MigrationStep = {
   }),
 }
 
-/** What the version after that takes away. */
+/** The removals of the version after that. */
 export const BREAKING: MigrationStep = {
   name: '9002_breaking',
   serversFrom: '9002_breaking',
@@ -54,11 +54,11 @@ export const BREAKING: MigrationStep = {
   }),
 }
 
-/** What the next version knows, and the one after it. */
+/** The migrations of the next version, and of the one after it. */
 export const NEXT = [...MIGRATIONS, ADDITIVE]
 export const LATER = [...NEXT, BREAKING]
 
-/** Takes away what servers of the next version do without. */
+/** Removes what servers of the next version do not use. */
 export const DROPPING: MigrationStep = {
   name: '9002_dropping',
   serversFrom: ADDITIVE.name,

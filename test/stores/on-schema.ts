@@ -5,7 +5,7 @@ import type { MigrationStep } from '../../src/stores/sql/migrate/steps/migration
 import type { FreshDatabase } from '../setup/fresh-database.ts'
 import { quiet } from './given.ts'
 
-/** Opens the schema as a version does that knows these migrations: all there are, unless told. */
+/** Opens the schema like a version with these migrations, by default all. */
 export async function onSchema<T>(
   database: Pick<FreshDatabase, 'url'>,
   work: (migrations: Migrations) => Promise<T>,

@@ -8,7 +8,7 @@ import { onSchema } from './on-schema.ts'
 
 const TIMEOUT_MS = 180_000
 const SERVERS = [
-  // With its binary log, which is on by default, the documented owner makes no triggers.
+  // With its binary log, which is on by default, the documented owner cannot create triggers.
   { name: 'mysql', url: inject('mysqlUrl'), audit: 'grants' },
   { name: 'mariadb', url: inject('mariadbUrl'), audit: 'triggers' },
   { name: 'postgres', url: inject('postgresUrl'), audit: 'triggers' },
@@ -27,7 +27,7 @@ for (const { name, url, audit } of SERVERS) {
     }
 
     test(
-      'are those of the page, and the owner has too many',
+      'equal those of the page, and those of the owner are reported as too many',
       async () => {
         const shared = await createSharedDatabase(url ?? '')
         try {

@@ -48,7 +48,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
     }
   }
 
-  test('are found by hash and by handle as they were stored, with their grant and its parties', async () => {
+  test('are found unchanged by hash and by handle, with their grant and its parties', async () => {
     const { backend } = subject()
     const user = await enroll(backend, aUser())
     const { grant, token } = await given('r-one', user, { predecessorId: tokenId(uuidV7()) })
@@ -64,7 +64,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
     expect(await reads().findById(context(), tokenId('none'))).toBeNull()
   })
 
-  test('are spent once, of 50 concurrent attempts, and keep the answer of the one that won', async () => {
+  test('are spent once in 50 concurrent attempts, and keep the answer of the winner', async () => {
     const { backend } = subject()
     const { token } = await given('r-one', await enroll(backend, aUser()))
     const rotations = Array.from({ length: 50 }, rotation)
@@ -77,7 +77,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
     expect(await find(token)).toEqual({ ...token, ...winner, consumedAt: at })
   })
 
-  test('forget the answer when told to', async () => {
+  test('can erase their answer', async () => {
     const { backend } = subject()
     const user = await enroll(backend, aUser())
     const { token } = await given('r-one', user)
@@ -92,7 +92,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
     expect(await find(token)).toMatchObject({ replay: null, successorId: one.successorId, consumedAt: NOW })
   })
 
-  test('are listed newest first, page by page, by client and by user, without those of deleted clients', async () => {
+  test('are listed in pages, newest first, by client and by user, without those of deleted clients', async () => {
     const { backend } = subject()
     await register(backend, aClient('r-list'), aClient('r-gone'))
     const [a, b] = [aUser(), aUser()]
@@ -113,7 +113,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
     expect(await list({}, undefined, 1_000)).not.toContain(orphan.tokenId)
   })
 
-  test('are listed as active exactly where they are unspent, unexpired and of an active grant', async () => {
+  test('are listed as active if and only if they are unspent, unexpired and of an active grant', async () => {
     const { backend } = subject()
     await register(backend, aClient('r-live'), aClient('r-off'))
     const [user, idle] = [aUser(), aUser()]
@@ -148,7 +148,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
     )
   })
 
-  test('say which grants of a client are in use, the one with the oldest token first', async () => {
+  test('give the grants of a client in use, the one with the oldest token first', async () => {
     const { backend } = subject()
     await register(backend, aClient('r-fifo'), aClient('r-other'))
     const [a, b, idle] = [aUser(), aUser(), aUser()]
@@ -165,7 +165,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
       await stores.refreshTokens.consume(spent.token.tokenId, NOW, rotation())
       await stores.grants.revoke(revoked.grant, 'test', change)
       await stores.users.setActive(idle.userId, false, change)
-      // The first grant's token is rotated: it is now the youngest.
+      // The token of the first grant is rotated, so it is now the newest.
       await stores.refreshTokens.consume(one.token.tokenId, NOW, rotation())
       await stores.refreshTokens.insert(aRefreshToken(one.grant))
     })
@@ -182,7 +182,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
     expect(await active(null)).toEqual([])
   })
 
-  test('never exceed a limit that is kept under the row of the client', async () => {
+  test('never exceed a limit that is checked under the lock of the client', async () => {
     const { backend } = subject()
     await register(backend, aClient('r-limit'))
     const user = await enroll(backend, aUser())

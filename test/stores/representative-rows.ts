@@ -9,7 +9,7 @@ import type { FreshDatabase } from '../setup/fresh-database.ts'
 type Value = string | number | Buffer | null
 type Row = Readonly<Record<string, Value>>
 
-/** A table as a migration makes it. */
+/** A table that a migration creates. */
 interface Table {
   readonly name: string
   readonly columns: readonly Column[]
@@ -21,10 +21,10 @@ interface Column {
   readonly nullable: boolean
 }
 
-/** A character that takes four bytes. */
+/** A character of four bytes. */
 const WIDE = '𝄞'
 
-/** Ids that differ in case, or by a space; the longest one. The same row of each table has the same, so that keys match. */
+/** Ids that differ in case or by a space, and the longest one. Equal rows of all tables have equal ids, so that keys match. */
 const IDENTIFIERS: readonly ((length: number) => string)[] = [
   () => 'Foo',
   () => 'foo',
@@ -35,7 +35,7 @@ const TEXTS: readonly string[] = ['', `["ü","${WIDE}"]`, "a 'quoted' text \n", 
 const BYTES: readonly string[] = ['00'.repeat(32), 'ff'.repeat(32), `${'ab'.repeat(30)}2020`, `${'20'.repeat(31)}00`]
 const BIG = Object.freeze({ bigint: Number.MAX_SAFE_INTEGER, integer: 2_147_483_647, smallint: 1 })
 
-/** Writes rows that are hard to keep into every table that the step makes. */
+/** Writes rows with difficult values into every table that the step creates. */
 export async function writeRows(database: FreshDatabase, step: MigrationStep): Promise<void> {
   for (const { columns, name } of await tablesOf(step)) {
     const rows = IDENTIFIERS.map((_, variant) => columns.map((column) => sampleOf(column, variant)))
@@ -45,7 +45,7 @@ export async function writeRows(database: FreshDatabase, step: MigrationStep): P
   }
 }
 
-/** What was written, by table. */
+/** The written rows, by table. */
 export async function writtenRows(steps: readonly MigrationStep[]): Promise<ReadonlyMap<string, readonly Row[]>> {
   const tables = (await Promise.all(steps.map(tablesOf))).flat()
   return new Map(
@@ -58,7 +58,7 @@ export async function writtenRows(steps: readonly MigrationStep[]): Promise<Read
   )
 }
 
-/** What is there now of the columns that the steps made. */
+/** The current values of the columns that the steps created. */
 export async function readRows(
   database: FreshDatabase,
   steps: readonly MigrationStep[],
@@ -68,7 +68,7 @@ export async function readRows(
     const names = columns.map((column) => quoted(column.name, database.kind.dialect))
     const rows = await database.query(`select ${names.join(', ')} from ${name}`)
     const plain = rows.map((row) => Object.fromEntries(columns.map((column) => [column.name, parsed(column, row)])))
-    // The first column is the key, and IDENTIFIERS stand in no order that a database would answer in.
+    // Sorts by the first column, the key, since databases return rows in different orders.
     read.set(
       name,
       IDENTIFIERS.flatMap((_, variant) => {
@@ -81,7 +81,7 @@ export async function readRows(
   return read
 }
 
-/** PostgreSQL gives large integers as text. */
+/** PostgreSQL returns large integers as text. */
 function parsed({ name, type }: Column, row: Record<string, unknown>): Value {
   const value = row[name]
   if (value instanceof Uint8Array) return Buffer.from(value)
@@ -111,7 +111,7 @@ function sampleOf({ name, nullable, type }: Column, variant: number): Value {
   }
 }
 
-/** `key` is a word of MySQL's. */
+/** `key` is a keyword of MySQL. */
 function quoted(name: string, kind: DialectName): string {
   return kind === 'mysql' ? `\`${name}\`` : `"${name}"`
 }

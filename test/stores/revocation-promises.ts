@@ -26,7 +26,7 @@ import {
 } from './given.ts'
 import { aKey } from './signing-key-promises.ts'
 
-/** All that is told, read as those do who ask: the heads first, and then no further than these. */
+/** All published revocations, read like a poll: the heads first, and then up to the heads. */
 async function allTold(backend: Backend, pageSize = 1_000): Promise<readonly Revocation[]> {
   const { revocations } = backend.reads
   const { heads } = await revocations.heads(context())
@@ -49,7 +49,7 @@ const placeOf = ({ writer, sequence }: Revocation) => `${writer}/${sequence}`
 
 export function revocationPromises(subject: () => Subject): void {
   const backend = () => subject().backend
-  /** What is told by work, beside what it answers. */
+  /** The revocations that the work publishes, and its result. */
   async function toldBy<T>(work: () => Promise<T>) {
     const before = new Set((await allTold(backend())).map(placeOf))
     const value = await work()
@@ -58,7 +58,7 @@ export function revocationPromises(subject: () => Subject): void {
   const keysOf = (...facts: readonly RevocableFact[]) =>
     facts.flatMap((fact) => telling.keysOf(fact)).map((key) => key.toString('hex'))
   const hexOf = (told: readonly Revocation[]) => told.map(({ key }) => key.toString('hex'))
-  /** Of what does not end by itself: by the database's clock. */
+  /** Checks the forget time of a revocation without an expiry, by the clock of the database. */
   async function expectOutlived(work: () => Promise<{ readonly told: readonly Revocation[] }>): Promise<void> {
     const from = await backend().clock()
     const { told } = await work()
@@ -70,7 +70,7 @@ export function revocationPromises(subject: () => Subject): void {
   }
   beforeAll(() => register(backend(), aClient('teller')))
 
-  test('tell a token under every key of the keyring, until it would have expired', async () => {
+  test('are published for a token under every key of the keyring, until its expiry', async () => {
     const token = aToken('teller')
     await mint(backend(), token)
     const { told } = await toldBy(() =>
@@ -81,7 +81,7 @@ export function revocationPromises(subject: () => Subject): void {
     expect(told.every(({ key }) => key.byteLength === 16)).toBe(true)
   })
 
-  test('tell a grant until no token of it can live, at its own end if that is sooner', async () => {
+  test('are published for a grant until no token of it can be active, or until its earlier expiry', async () => {
     const user = await enroll(backend(), aUser())
     const soon = epochMs((await backend().clock()) + 60_000)
     const [ending, lasting] = [aGrant('teller', user, { expiresAt: soon }), aGrant('teller', user)]
@@ -96,7 +96,7 @@ export function revocationPromises(subject: () => Subject): void {
     )
   })
 
-  test('tell a client at the generation that ended, or that it stood in', async () => {
+  test('are published for a client with the generation that ended, or with its current one', async () => {
     const id = clientId('teller-two')
     await register(backend(), aClient(id))
     const fact = (generation: number) => ({ kind: 'client', clientId: id, generation }) as const
@@ -110,13 +110,13 @@ export function revocationPromises(subject: () => Subject): void {
     const disabled = await changed((stores, version) => stores.clients.setEnabled(id, false, version, change))
     expect(disabled).toEqual(keysOf(fact(2)))
     expect(await changed((stores, version) => stores.clients.setEnabled(id, true, version, change))).toEqual([])
-    // It repeats: each telling voids what was verified before it.
+    // It is published again: each revocation invalidates earlier verifications.
     expect(await changed((stores, version) => stores.clients.setEnabled(id, false, version, change))).toEqual(disabled)
     expect(await changed((stores) => stores.clients.startTokenGeneration(id, change))).toEqual(disabled)
     expect(await changed((stores, version) => stores.clients.delete(id, version, change))).toEqual(keysOf(fact(3)))
   })
 
-  test('tell a user at the generation that ended, or that it stood in', async () => {
+  test('are published for a user with the generation that ended, or with its current one', async () => {
     const { userId } = await enroll(backend(), aUser())
     const fact = (generation: number) => ({ kind: 'user', userId, generation }) as const
     const changed = async (work: (stores: TransactionStores) => Promise<boolean>) => {
@@ -132,7 +132,7 @@ export function revocationPromises(subject: () => Subject): void {
     await expectOutlived(() => toldBy(async () => undefined))
   })
 
-  test('tell each generation once, of 20 that are started at once', async () => {
+  test('are published once for each of 20 generations that are started concurrently', async () => {
     const { userId } = await enroll(backend(), aUser())
     const { told } = await toldBy(() =>
       Promise.all(
@@ -145,7 +145,7 @@ export function revocationPromises(subject: () => Subject): void {
     expect(hexOf(told).toSorted()).toEqual(keysOf(...facts).toSorted())
   })
 
-  test('tell a signing key that is revoked, and none that is retired', async () => {
+  test('are published for a revoked signing key, but not for a retired one', async () => {
     const key = aKey({ keyId: signingKeyId(uuidV7()) })
     await inTransaction(backend(), (stores) => stores.signingKeys.insert(key))
     const until = epochMs(NOW + 1_000)
@@ -159,7 +159,7 @@ export function revocationPromises(subject: () => Subject): void {
     expect(hexOf(told)).toEqual(keysOf({ kind: 'signing_key', keyId: key.keyId }))
   })
 
-  test('tell nothing of what is rolled back, fails, or had ended already', async () => {
+  test('are not published if the transaction is rolled back or fails, or if the token was already revoked', async () => {
     const [first, second] = [aToken('teller'), aToken('teller')]
     await mint(backend(), first, second)
     const { told } = await toldBy(async () => {
@@ -179,7 +179,7 @@ export function revocationPromises(subject: () => Subject): void {
     expect(hexOf(told)).toEqual(keysOf({ kind: 'token', tokenId: second.tokenId }))
   })
 
-  test('of calls that share a commit are each told, and of those that lose their race none', async () => {
+  test('are published for each winning call of a shared commit, and not for the losing ones', async () => {
     const tokens = Array.from({ length: 30 }, () => aToken('teller'))
     await mint(backend(), ...tokens)
     const { told } = await toldBy(() =>
@@ -197,7 +197,7 @@ export function revocationPromises(subject: () => Subject): void {
     expect(hexOf(told).toSorted()).toEqual(keysOf(...facts).toSorted())
   })
 
-  test('of a writer are seen in their order: whoever has read its head finds everything up to it', async () => {
+  test('of a writer are visible in order, so that a reader of its head finds all up to it', async () => {
     const other = await openBackend(subject().database.url, options)
     try {
       const tokens = Array.from({ length: 40 }, () => aToken('teller'))
@@ -214,14 +214,14 @@ export function revocationPromises(subject: () => Subject): void {
       const reached = new Map<number, number>()
       let looks = 0
       for (let last = false; !last; looks += 1) {
-        // On SQLite reads are answered within this turn, and who writes would never come.
+        // SQLite answers reads in the same turn of the event loop, so that writers would starve.
         await nextTurn()
         last = !writing
         const { heads } = await other.reads.revocations.heads(context())
         for (const { writer, sequence } of heads) {
           const after = reached.get(writer) ?? 0
           const page = await other.reads.revocations.page(context(), [{ writer, after, upTo: sequence }], 1_000)
-          // No place is missing: what is purged is none of these, and a rollback takes no number along.
+          // No sequence number is missing: none of these is purged, and a rollback uses no number.
           if (reached.has(writer)) expect(page.map((each) => each.sequence)).toEqual(numbers(after + 1, sequence))
           for (const each of page) seen.set(placeOf(each), each.key.toString('hex'))
           reached.set(writer, sequence)
@@ -237,7 +237,7 @@ export function revocationPromises(subject: () => Subject): void {
     }
   })
 
-  test('are read in pages, by writer and sequence, of more writers than one statement asks for', async () => {
+  test('are read in pages, by writer and sequence, also of more writers than fit into one statement', async () => {
     for (let writer = 0; writer < 20; writer += 1) {
       const another = await openBackend(subject().database.url, options)
       const tokens = Array.from({ length: 3 }, () => aToken('teller'))
@@ -260,7 +260,7 @@ export function revocationPromises(subject: () => Subject): void {
     expect(await revocations.page(context(), [{ ...head, after: head.sequence, upTo: head.sequence }], 10)).toEqual([])
   })
 
-  test('are purged when they can be forgotten, and the writer with its last one; its numbers go on', async () => {
+  test('are purged after their forget time, with the writer of the last one, whose sequence continues', async () => {
     const another = await openBackend(subject().database.url, options)
     try {
       const long = epochMs((await backend().clock()) - REVOCATION_KEPT - 60_000)
@@ -281,7 +281,7 @@ export function revocationPromises(subject: () => Subject): void {
         while ((await maintenance.purge('revocations', future, 100)) > 0);
         return (await allTold(backend())).filter(({ writer }) => writer === first.writer).map(placeOf)
       }
-      // However far ahead a purging instance's clock is, the database's counts, less a margin.
+      // The clock of the database counts, less a margin, not that of the purging instance.
       expect(await left()).toEqual([placeOf(second)])
       expect(await maintenance.backlog('revocations', future, 10)).toEqual({ count: 0, oldest: null })
       await subject().database.query(
@@ -298,7 +298,7 @@ export function revocationPromises(subject: () => Subject): void {
     }
   })
 
-  test('know under which keys tokens were lately issued', async () => {
+  test('list the keys under which tokens were issued recently', async () => {
     const id = keyId(`revocation-${uuidV7().slice(-8)}`)
     const { maintenance, reads } = backend()
     await Promise.all(Array.from({ length: 8 }, () => maintenance.noteRevocationKey(id)))
@@ -310,7 +310,7 @@ export function revocationPromises(subject: () => Subject): void {
     expect(await reads.revocations.keyIds(context(), milliseconds(60_000))).toContain(id)
   })
 
-  test('say how far all writers are, when it is, and when their tables were made', async () => {
+  test('have heads with the position of each writer, the time, and the creation time of the tables', async () => {
     const { madeAt, now, heads } = await backend().reads.revocations.heads(context())
     expect(Math.abs(now - (await backend().clock()))).toBeLessThan(60_000)
     const note = "select applied_at from qscope_migrations where name = '0011_revocations'"
@@ -319,7 +319,7 @@ export function revocationPromises(subject: () => Subject): void {
     for (const { createdAt } of heads) expect(createdAt).toBeLessThanOrEqual(now)
   })
 
-  test("can be told by the database's clock, to the millisecond", async () => {
+  test('have the clock of the database, in milliseconds', async () => {
     const before = Date.now()
     const now = await backend().clock()
     expect(Number.isInteger(now)).toBe(true)

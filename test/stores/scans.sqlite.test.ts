@@ -14,7 +14,7 @@ const NOTHING: AuditFilter = { types: [], clientId: null, userId: null, rayId: n
 const FIRST_PAGE = { after: null, limit: 50 }
 const USER = '01890000-0000-7000-8000-000000000000'
 
-/** So many events of one client without a user, and as many of one user and another client, as SQL. */
+/** SQL that inserts a number of events of one client without a user, and as many of a user of another client. */
 const EVENTS = `insert into oauth_audit_log
   with recursive n(i) as (select 1 union all select i + 1 from n where i < ${2 * HALF})
   select printf('01890000-%04x-7000-8000-%012x', i / 65536, i), 'w', i, zeroblob(32), zeroblob(32), 'k',
@@ -35,7 +35,7 @@ async function largeLog() {
   }
 }
 
-/** How long something took, and how much of that the event loop stood. */
+/** The time of the work, and how much of it the event loop was blocked. */
 async function watched(work: () => Promise<unknown>): Promise<{ readonly tookMs: number; readonly stoodMs: number }> {
   const begun = performance.now()
   let stoodMs = 0

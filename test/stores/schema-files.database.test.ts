@@ -4,7 +4,7 @@ import { databaseKinds, type FreshDatabase } from '../setup/fresh-database.ts'
 import { catalogOf, runScript } from './catalog.ts'
 import { onSchema } from './on-schema.ts'
 
-/** Of an index of InnoDB, whose characters count four bytes each; PostgreSQL takes 2,704. */
+/** The limit of an index of InnoDB, with four bytes for each character; PostgreSQL has 2,704. */
 const INDEX_BYTES = Object.freeze({ mysql: 3_072, postgres: 2_704 })
 const BYTE_BY_BYTE = Object.freeze({ mysql: /^utf8mb4_(nopad|0900)_bin$/, postgres: /^C$/ })
 

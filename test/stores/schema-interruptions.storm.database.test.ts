@@ -45,7 +45,7 @@ for (const kind of databaseKinds) {
 
     for (const direction of ['up', 'down'] as const) {
       test(
-        `after any statement of ${direction} leaves a state that the next one completes`,
+        `after any statement of ${direction} leaves a state that the next migrator completes`,
         async () => {
           const total = await statementsOf(direction)
           expect(total).toBeGreaterThan(50)
@@ -64,7 +64,7 @@ for (const kind of databaseKinds) {
     }
 
     test(
-      'while it reverts the last one leaves a state in which down completes that, and nothing more',
+      'while it reverts the last migration leaves a state in which down only completes that',
       async () => {
         const total = await statementsOf('down one')
         for (const after of places(total)) {
@@ -86,7 +86,7 @@ for (const kind of databaseKinds) {
       TIMEOUT,
     )
 
-    test('by kill -9 prevents servers from serving until the next one has finished', async () => {
+    test('by kill -9 prevents servers from serving until the next migrator has finished', async () => {
       const directory = await temporaryDirectory()
       for (let attempt = 0; ; attempt += 1) {
         expect(attempt).toBeLessThan(30)
@@ -116,7 +116,7 @@ for (const kind of databaseKinds) {
       }
     }, 300_000)
 
-    test('differs from one that was refused: the obstacle is reported each time until it is removed', async () => {
+    test('is not confused with a refused one, which reports the obstacle each time until it is removed', async () => {
       const database = await kind.create()
       onTestFinished(() => database.drop())
       await database.query('create table oauth_users (of_somebody_else varchar(10))')
@@ -130,7 +130,7 @@ for (const kind of databaseKinds) {
       expect(await catalogOf(database)).toEqual(whole)
     })
 
-    /** How many statements a migrator that is left alone runs. */
+    /** The number of statements of an uninterrupted migrator. */
     async function statementsOf(direction: Direction): Promise<number> {
       const database = await kind.create()
       try {
@@ -152,7 +152,7 @@ for (const kind of databaseKinds) {
   })
 }
 
-/** Spread over all statements; at the full scale, each of them. */
+/** A sample of all statements; at the full scale, each of them. */
 function places(total: number): readonly number[] {
   const stride = total / scaled(total, 6)
   return Array.from({ length: Math.ceil(total / stride) }, (_, place) => Math.floor(place * stride))
@@ -160,7 +160,7 @@ function places(total: number): readonly number[] {
 
 type Direction = 'up' | 'down' | 'down one'
 
-/** Migrates on a connection that breaks after so many statements; returns how many there were. */
+/** Migrates on a connection that breaks after a number of statements; returns how many there were. */
 async function interrupted(database: FreshDatabase, direction: Direction, after: number): Promise<number> {
   if (direction !== 'up') await onSchema(database, (migrations) => migrations.up({ seed }))
   const dialect = await dialectOf(database.url)
@@ -187,7 +187,7 @@ async function interrupted(database: FreshDatabase, direction: Direction, after:
   return count
 }
 
-/** Where schema changes commit one by one, the first ones are seen before the last. */
+/** If schema changes commit one by one, the first ones are visible before the last. */
 async function someTables(database: FreshDatabase): Promise<void> {
   for (const until = Date.now() + 5_000; Date.now() < until; ) {
     if ((await database.tables()).length > 3) return

@@ -18,7 +18,7 @@ const ROUND_MS = 60_000
 const NAMES = MIGRATIONS.map(({ name }) => name)
 
 for (const kind of databaseKinds) {
-  describe.skipIf(!kind.available)(`ten migrators at once on ${kind.name}`, () => {
+  describe.skipIf(!kind.available)(`ten concurrent migrators on ${kind.name}`, () => {
     test(
       'create one schema, and servers wait until it is complete',
       async () => {
@@ -41,7 +41,7 @@ for (const kind of databaseKinds) {
           const listening = async (servers: ReturnType<typeof start>) =>
             await Promise.all(servers.map(async (server) => connect((await server.until(/listens on (\S+)/))[1] ?? '')))
 
-          // An embedded database is migrated by whoever opens it first; elsewhere servers wait for a migrator.
+          // The first process that opens an embedded database migrates it; on other databases, servers wait for a migrator.
           const waiting = kind.dialect === 'sqlite' ? null : start()
           const early = waiting === null ? null : await listening(waiting)
           for (const server of early ?? []) expect(await healthOf(server)).toBe(Serving.NOT_SERVING)

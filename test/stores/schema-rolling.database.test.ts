@@ -147,7 +147,7 @@ async function holdTable({ kind, url }: FreshDatabase, table: string): Promise<(
   return () => client.end()
 }
 
-/** What one writes, the other reads. */
+/** Each server reads what the other one writes. */
 async function worksBeside(next: Backend, old: TestServer): Promise<void> {
   const id = old.unique('new-')
   await register(next, aClient(id))

@@ -69,7 +69,7 @@ describe('a connection keeps a limited number of prepared statements', () => {
   }
   const DIFFERENT = 700
 
-  /** How many statements the server keeps for the one connection that reads: after one, and after many. */
+  /** The number of prepared statements of the reading connection: after one statement, and after many. */
   async function keptBy(dialect: Dialect, url: string, count: (execute: Execute) => Promise<unknown>) {
     const connected = await dialect.connect(url, SETTINGS, quiet)
     try {
@@ -81,7 +81,7 @@ describe('a connection keeps a limited number of prepared statements', () => {
       await prepare(0)
       const one = Number(await count(connected.execute))
       for (let n = 0; n < DIFFERENT; n += 1) await prepare(n)
-      // Those that were given up still can be run.
+      // Closed statements can be run again.
       for (let n = 0; n < 3; n += 1) await prepare(n)
       return { one, many: Number(await count(connected.execute)) }
     } finally {
@@ -90,7 +90,7 @@ describe('a connection keeps a limited number of prepared statements', () => {
   }
 
   test.skipIf(!mariadbDatabases.available)('on MariaDB', { timeout: TIMEOUT_MS }, async () => {
-    // Of its own, for it counts those of all connections together.
+    // A separate server, since it counts the statements of all connections together.
     const server = await startMariaDb()
     if (server === null) throw new Error('there is no MariaDB')
     try {

@@ -14,7 +14,7 @@ chmodSync(folder, 0o755)
 const authority = certificateAuthority(folder, 'database-ca')
 const stranger = certificateAuthority(folder, 'another-ca')
 
-/** MySQL's client cannot check the certificate of an IP address. */
+/** The client of MySQL cannot check the certificate of an IP address. */
 const nameOf = { sqlite: '', mysql: 'DNS:localhost', postgres: 'IP:127.0.0.1' }
 
 const KINDS = [
@@ -28,7 +28,7 @@ const KINDS = [
     shared: postgresDatabases,
     on: postgresDatabasesOn,
     start: ({ certFile, keyFile }: Identity) => {
-      // The server insists that nobody else can read its key.
+      // The server requires that no other user can read its key.
       const account = accountInsteadOfRoot('postgres')
       if (account !== null) chownSync(keyFile, account.uid, account.gid)
       chmodSync(keyFile, 0o600)
@@ -63,7 +63,7 @@ for (const { shared, on, start } of KINDS) {
         fault: 'unavailable',
         message: expect.stringContaining('certificate'),
       })
-      // What the machine trusts does not include a CA of one's own.
+      // The CAs of the machine do not include a private one.
       await expect(openBackend(url, { ...options, connections: { tls: { ca: null } } })).rejects.toMatchObject({
         message: expect.stringContaining('certificate'),
       })

@@ -24,7 +24,7 @@ import { MERGED_NAMES } from './merged-names.ts'
 const TIMEOUT_MS = 60_000
 const NAMES = MERGED_NAMES.flat()
 
-/** Registers every name in a transaction of its own or speculatively; finds each again, byte for byte. */
+/** Registers every name in a separate transaction or speculatively, and finds each again unchanged. */
 async function expectNamesApart(backend: Backend, look: (sql: string) => Promise<Record<string, unknown>[]>) {
   const users = NAMES.map((externalId) => aUser({ externalId }))
   const half = Math.floor(users.length / 2)
@@ -33,18 +33,18 @@ async function expectNamesApart(backend: Backend, look: (sql: string) => Promise
     return { commit: true, value: null }
   }
   await ownTransaction(backend, context(), insert(users.slice(0, half)))
-  // Few at a time, so that they are run speculatively where that is done.
+  // Few at a time, so that backends that support it run them speculatively.
   for (let at = half; at < users.length; at += 20)
     await backend.transaction(context(), insert(users.slice(at, at + 20)))
   const found = users.map(({ externalId }) => backend.reads.users.findByExternalId(context(), externalId))
   expect(await Promise.all(found)).toEqual(users)
-  // Past the backend: what it takes for right must be right for everybody.
+  // Reads the database directly, to check the stored bytes without the backend.
   const stored = await look('select hex(external_id) as bytes from oauth_users limit 10000')
   const names = stored.map((row) => Buffer.from(String(row['bytes']), 'hex').toString('utf8'))
   expect(names.toSorted()).toEqual(NAMES.toSorted())
 }
 
-test('the pairs of names are more than two hundred, and all different', () => {
+test('there are more than 200 pairs of names, and all names differ', () => {
   expect(MERGED_NAMES.length).toBeGreaterThanOrEqual(200)
   expect(new Set(NAMES).size).toBe(NAMES.length)
 })
@@ -61,7 +61,7 @@ async function open(url: string): Promise<Backend> {
   return backend
 }
 
-/** Statements of `init_connect`. Administrators do not run it, so the server's user is none. */
+/** Statements of `init_connect`. It does not run for administrators, so the user of the server is not one. */
 const INIT_CONNECTS = [
   'SET NAMES latin1',
   'SET NAMES utf8mb3',
@@ -95,7 +95,7 @@ const GLOBALS = [
   'sql_select_limit = 1',
 ]
 
-/** What speaks MySQL's protocol, and what its servers can force on a session beside what all can. */
+/** The databases with MySQL's protocol, and further settings that they can force on a session. */
 interface Family {
   readonly vendor: string
   readonly kind: MigratedKind
@@ -103,7 +103,7 @@ interface Family {
   readonly start: (more?: readonly string[]) => Promise<DatabaseServer | null>
   readonly initConnects: readonly string[]
   readonly globals: readonly string[]
-  /** Options with which its servers ignore the character set that a client asks for as it connects; `null`: none do. */
+  /** Options with which a server ignores the character set of the client's handshake; `null` if there are none. */
   readonly deaf: readonly string[] | null
 }
 
@@ -129,7 +129,7 @@ const FAMILIES: readonly Family[] = [
     vendor: 'MySQL',
     kind: mysqlDatabases,
     databasesOn: mysqlDatabasesOn,
-    // What is written here need not outlive the server.
+    // The rows need not survive the server.
     start: (more = []) => startMysql(['--skip-log-bin', '--innodb-flush-log-at-trx-commit=0', ...more]),
     initConnects: [
       "SET sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH,REAL_AS_FLOAT,TIME_TRUNCATE_FRACTIONAL'",
@@ -146,7 +146,7 @@ const FAMILIES: readonly Family[] = [
       "default_collation_for_utf8mb4 = 'utf8mb4_general_ci'",
       "explain_format = 'TREE'",
     ],
-    // MySQL 9 has that option no more.
+    // MySQL 9 no longer has that option.
     deaf: null,
   },
 ]
@@ -173,7 +173,7 @@ for (const { vendor, kind, databasesOn, start, initConnects, globals, deaf } of 
       return database
     }
 
-    /** The server's database without a user in it, and the URL of somebody who is no administrator. */
+    /** A database of the server without users, and the URL of a user without administrator privileges. */
     async function withPlainUser(on: DatabaseServer | null) {
       if (on === null) throw new Error(`there is no ${vendor}`)
       const migrated = databases.get(on) ?? migratedOn(on)
@@ -220,7 +220,7 @@ for (const { vendor, kind, databasesOn, start, initConnects, globals, deaf } of 
       },
     )
 
-    test('that its server ends at the start is refused with a line that states the reason', {
+    test('that its server closes at the start is refused with a line that states the reason', {
       timeout: TIMEOUT_MS,
     }, async () => {
       const { url } = await withPlainUser(server)
@@ -236,14 +236,14 @@ for (const { vendor, kind, databasesOn, start, initConnects, globals, deaf } of 
     })
 
     if (deaf !== null) {
-      const name = 'keeps names apart where the server ignores what the handshake asks for'
+      const name = 'distinguishes names if the server ignores the character set of the handshake'
       test(name, { timeout: TIMEOUT_MS }, async () => {
         const { database, url } = await withPlainUser(skipping)
         await expectNamesApart(await open(url), database.query)
       })
     }
 
-    test('is refused, and told of, where something changes what is said', { timeout: TIMEOUT_MS }, async () => {
+    test('is refused and reported if a proxy changes its character set', { timeout: TIMEOUT_MS }, async () => {
       const { url } = await withPlainUser(server)
       const proxy = await startProxy(url)
       proxies.push(proxy)
@@ -291,7 +291,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
     'row_security = on',
     'search_path = pg_temp, public',
   ]
-  /** In UTF-8, which the database has. */
+  /** In UTF-8, the encoding of the database. */
   const look = (database: FreshDatabase) => (sql: string) =>
     database.query(sql.replace('hex(external_id)', "encode(convert_to(external_id, 'UTF8'), 'hex')"))
   const nameOf = ({ url }: FreshDatabase) => new URL(url).pathname.slice(1)
@@ -336,7 +336,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
     },
   )
 
-  test('is refused, and told of, where something changes what is said', { timeout: TIMEOUT_MS }, async () => {
+  test('is refused and reported if a proxy changes its character set', { timeout: TIMEOUT_MS }, async () => {
     const database = await postgresDatabases.createMigrated()
     const proxy = await startProxy(database.url)
     proxies.push(proxy)
@@ -365,7 +365,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   })
 })
 
-/** Answers that MariaDB gives from version 12 on. */
+/** Values of MariaDB from version 12 on. */
 test.each(['ON', 'NO_LOCK', 'NO_LOCK_NO_ADMIN'])('a MySQL session is refused if read_only is %s', async (value) => {
   const query = async () => ({ rows: [{ Variable_name: 'read_only', Value: value }], affected: 0 })
   await expect(setUpSession({ query }, 'reads')).rejects.toMatchObject({

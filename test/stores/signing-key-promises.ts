@@ -34,7 +34,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     })
   const activate = (key: SigningKey) => inside(({ signingKeys }) => signingKeys.activate(key.keyId, change))
   const until = epochMs(NOW + 3_600_000)
-  /** Ends what an earlier test left active. */
+  /** Revokes the keys that an earlier test left active. */
   const clear = async (algorithm: SigningAlgorithm) => {
     const active = await reads().findActive(context(), algorithm)
     if (active !== null) await inside(({ signingKeys }) => signingKeys.retire(active, NOW, change))
@@ -42,7 +42,7 @@ export function signingKeyPromises(subject: () => Subject): void {
 
   beforeAll(() => register(subject().backend, aClient('k-one')))
 
-  test('are found as they were stored, the unknown as null, and stored once under an id', async () => {
+  test('are found unchanged, are null if unknown, and are stored once under an id', async () => {
     const key = aKey()
     expect(await insert(key)).toBe(true)
     expect(await insert(key)).toBe(false)
@@ -52,7 +52,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     expect(await inside(({ signingKeys }) => signingKeys.find(context(), key.keyId))).toEqual(key)
   })
 
-  test('sign once activated, and only one of an algorithm', async () => {
+  test('sign after activation, and only one of each algorithm', async () => {
     await clear('RS256')
     const [first, second, other] = [aKey(), aKey(), aKey({ algorithm: 'ES256' })]
     await insert(first, second, other)
@@ -68,7 +68,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     await clear('ES256')
   })
 
-  test('are activated once, of 20 that would be at the same time', async () => {
+  test('are activated once in 20 concurrent attempts', async () => {
     await clear('RS256')
     const keys = Array.from({ length: 20 }, () => aKey())
     await insert(...keys)
@@ -80,7 +80,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     expect(states.filter((state) => state === 'active')).toHaveLength(1)
   })
 
-  test('note the longest lifetime they are used for while they are active, and never a shorter one', async () => {
+  test('keep the longest lifetime that they were used for while active', async () => {
     await clear('RS256')
     const key = aKey()
     await insert(key)
@@ -97,7 +97,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     expect((await reads().findActive(context(), 'RS256'))?.longestLifetime).toBe(3_000)
   })
 
-  test('retire once, as they were judged, without their private half', async () => {
+  test('are retired once, if they did not change since they were read, and lose their private key', async () => {
     await clear('RS256')
     const key = aKey()
     await insert(key)
@@ -114,7 +114,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     expect([await activate(key), await retire(retired)]).toEqual([false, false])
   })
 
-  test('are revoked once, from any state, and never come back', async () => {
+  test('are revoked once from any state, and stay revoked', async () => {
     await clear('RS256')
     const key = aKey()
     await insert(key)
@@ -128,7 +128,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     expect(await inside(({ signingKeys }) => signingKeys.retire(revoked ?? key, until, change))).toBe(false)
   })
 
-  test('are published, oldest first, from when they are prepared until their last token has expired', async () => {
+  test('are published, oldest first, from their preparation until their last token has expired', async () => {
     await clear('RS256')
     const keys = [aKey(), aKey(), aKey(), aKey()] as const
     const [prepared, active, retired, revoked] = keys
@@ -145,7 +145,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     expect(atOnce.map((found) => found.includes(retired.keyId))).toEqual([false, true, false])
   })
 
-  test('are paged, the last prepared first, and by state', async () => {
+  test('are listed in pages by state, the last prepared first', async () => {
     const page = async (state: SigningKey['state'] | null) => {
       const found: SigningKey[] = []
       for (let after: SigningKey['keyId'] | null = null; ; ) {
@@ -166,7 +166,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     expect(await page('revoked')).toEqual(all.filter((key) => key.state === 'revoked'))
   })
 
-  test('name the keys they are encrypted under, for as long as they hold something', async () => {
+  test('list the keys that their private keys are encrypted with', async () => {
     const key = aKey({ algorithm: 'EdDSA', privateKey: { keyId: keyId('encryption-2'), sealed: randomBytes(76) } })
     await insert(key)
     expect(await reads().keyIds(context())).toContain('encryption-2')
@@ -174,7 +174,7 @@ export function signingKeyPromises(subject: () => Subject): void {
     expect(await reads().keyIds(context())).not.toContain('encryption-2')
   })
 
-  test('take what they signed with them when they are revoked, by hash, handle and list', async () => {
+  test('make the tokens that they signed inactive when they are revoked, in look-ups and lists', async () => {
     await clear('ES256')
     const key = aKey({ algorithm: 'ES256' })
     await insert(key)

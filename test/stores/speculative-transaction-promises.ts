@@ -31,7 +31,7 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
   const transact = <T>(work: (stores: TransactionStores) => Promise<T>) =>
     backend().transaction(context(), async (stores) => ({ commit: true, value: await work(stores) }))
 
-  test('have one winner of 40, and write what only the winner wrote', async () => {
+  test('have one winner of 40, and store only the writes of the winner', async () => {
     const token = aToken('decider')
     await mint(backend(), token)
     const events = Array.from({ length: 40 }, () => anEvent())
@@ -51,7 +51,7 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     expect(logged).toEqual(won)
   })
 
-  test('stand beside neighbours that fail, each with its own answer', async () => {
+  test('have separate results, also if others in the same commit fail', async () => {
     const taken = aUser()
     await transact((stores) => stores.users.insert(taken))
     const tokens = Array.from({ length: 30 }, () => aToken('decider'))
@@ -75,11 +75,11 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     expect(await storedToken(orphan)).toBeNull()
   })
 
-  test('are rejected where they lost, among others of many turns, and leave the chains of the log whole', async () => {
+  test('fail only if they lose, among others of many turns of the event loop, and keep the chains of the log intact', async () => {
     const taken = aUser()
     await transact((stores) => stores.users.insert(taken))
     const before = await eventsInIntactChains(backend())
-    // Each tenth wants an external id that somebody has.
+    // Each tenth uses an external id that is taken.
     const isLost = (turn: number) => turn % 10 === 3
     const deciding: Promise<boolean>[] = []
     for (let turn = 0; turn < 40; turn += 1) {
@@ -97,7 +97,7 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     expect(await eventsInIntactChains(backend())).toBe(before + 36)
   })
 
-  /** Families of one grant each, whose second refresh token is about to be spent. */
+  /** Families with one grant each, whose second refresh token is spent next. */
   async function families(count: number) {
     const user = await enroll(backend(), aUser())
     const all = Array.from({ length: count }, (_, at) => {
@@ -123,7 +123,7 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
 
   type Family = Awaited<ReturnType<typeof families>>[number]
 
-  /** Every fifth as after the first refresh of a family: there is no answer to erase. */
+  /** Every fifth is like the first refresh of a family, without an answer to erase. */
   function rotate({ grant, predecessor, spent, next, token, replay, at }: Family): Promise<boolean> {
     return backend().transaction(context(), async (stores) => {
       const isOurs =
@@ -148,13 +148,13 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     expect((await storedToken(token))?.token).toEqual(token)
   }
 
-  test('give each row its own values where many of one kind meet', async () => {
+  test('give each row its own values when many of one kind share a commit', async () => {
     const all = await families(45)
     expect(await Promise.all(all.map(rotate))).not.toContain(false)
     for (const family of all) await expectRotated(family)
   })
 
-  test('give each row its own values beside those of one kind that come too late', async () => {
+  test('give each row its own values when others of the same kind lose', async () => {
     const [revoked, raced, ...others] = await families(25)
     if (revoked === undefined || raced === undefined) throw new Error('there are families')
     const gone = { grantId: revoked.grant.grantId, expiresAt: revoked.grant.expiresAt }
@@ -170,7 +170,7 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     )
   })
 
-  test('stand beside each other, long ones and those that write nothing too', async () => {
+  test('can share a commit, also with long ones and those that write nothing', async () => {
     const tokens = Array.from({ length: 100 }, () => aToken('decider'))
     const insert = (part: typeof tokens) => async (stores: TransactionStores) => {
       for (const token of part) await stores.accessTokens.insert(token)
@@ -181,7 +181,7 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     expect(await Promise.all(tokens.map(async (token) => (await storedToken(token)) !== null))).not.toContain(false)
   })
 
-  test('see what they wrote and what was committed before', async () => {
+  test('read their own writes and earlier commits', async () => {
     const token = aToken('decider')
     const seen = await transact(async (stores) => {
       await stores.accessTokens.insert(token)
@@ -191,7 +191,7 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     expect(seen).toEqual({ own: token, client: 'decider' })
   })
 
-  test('leave nothing when they are rolled back, by answer or by accident', async () => {
+  test('store nothing when they are rolled back by their result or by an error', async () => {
     const [answered, thrown] = [aToken('decider'), aToken('decider')]
     const events = [anEvent(), anEvent()] as const
     const answer = await backend().transaction(context(), async (stores) => {
@@ -210,14 +210,14 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     for (const { eventId } of events) expect(await backend().reads.auditLog.find(context(), eventId)).toBeNull()
   })
 
-  test('leave the line when their call is cancelled, with its own reason, and write nothing', async () => {
+  test('leave the queue when their call is cancelled, reject with its reason, and write nothing', async () => {
     const cancel = new AbortController()
     const waiting = aToken('decider')
     const others = Array.from({ length: 200 }, () => aToken('decider'))
     let ahead: readonly Promise<unknown>[] = []
     let left: Promise<unknown> = Promise.resolve()
     await inTransaction(backend(), async () => {
-      // As many as there may be connections: where there is one, they wait for this transaction.
+      // More than there are connections; with a single connection, they wait for this transaction.
       ahead = others.map((token) => transact((stores) => Promise.resolve(stores.accessTokens.insert(token))))
       await new Promise((resolve) => setImmediate(resolve))
       left = backend().transaction(context({ signal: cancel.signal }), async (stores) => {

@@ -2,12 +2,12 @@ import { array, assert, integer, oneof, property, string, uint8Array } from 'fas
 import { describe, expect, it } from 'vitest'
 import { packed, Unpacker } from '../../src/stores/sql/dialects/sqlite/protocol.ts'
 
-/** Together more than the unpacker sets out with. */
+/** Together larger than the initial buffer of the unpacker. */
 const bytes = uint8Array({ maxLength: 9_000, size: 'max' })
 const statements = array(array(oneof(bytes, string(), integer())), { minLength: 1 })
 
 describe('a statement for the writer thread', () => {
-  it('arrives with its parameters, including bytes, whatever was sent before', () => {
+  it('arrives with its parameters, including bytes, also after other statements', () => {
     assert(
       property(statements, (all) => {
         const unpacker = new Unpacker()

@@ -19,7 +19,7 @@ const settings = {
 
 for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
   const isPostgres = kind.dialect === 'postgres'
-  describe.skipIf(!kind.available)(`statements that travel together to ${kind.name}`, () => {
+  describe.skipIf(!kind.available)(`statements that are sent together to ${kind.name}`, () => {
     let database: FreshDatabase
     let proxy: DatabaseProxy
     const opened: RawConnection[] = []

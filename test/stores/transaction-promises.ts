@@ -19,7 +19,7 @@ export function transactionPromises(subject: () => Subject): void {
   beforeAll(() => register(subject().backend, aClient('x-one'), aClient('x-two')))
   const find = (id: string) => subject().backend.reads.clients.find(context(), clientId(id))
 
-  test('reads its own writes, which nobody else sees before the commit', async () => {
+  test('reads its own writes, which are not visible to others before the commit', async () => {
     const { backend } = subject()
     await inTransaction(backend, async (stores) => {
       const secret = aSecret('x-one')
@@ -35,7 +35,7 @@ export function transactionPromises(subject: () => Subject): void {
     expect(await find('x-new')).not.toBeNull()
   })
 
-  test('leaves nothing when it is rolled back, by answer or by accident', async () => {
+  test('stores nothing when it is rolled back by its result or by an error', async () => {
     const { backend } = subject()
     const events = [anEvent(), anEvent()]
     const write = async (stores: Parameters<Parameters<typeof inTransaction>[1]>[0], n: number) => {
@@ -69,11 +69,11 @@ export function transactionPromises(subject: () => Subject): void {
     expect(await backend.reads.accessTokens.findById(context(), token.tokenId)).toBeNull()
   })
 
-  test('is run again from the start after a deadlock, until both have won', async () => {
+  test('is repeated after a deadlock, until both transactions have succeeded', async () => {
     const { backend } = subject()
     const [one, two] = [clientId('x-one'), clientId('x-two')]
     const before = [(await find('x-one'))?.tokenGeneration ?? 0, (await find('x-two'))?.tokenGeneration ?? 0]
-    // PostgreSQL looks for deadlocks after a second, and whoever lost one may lose the next.
+    // PostgreSQL checks for deadlocks after a second, and the loser of one may lose the next.
     const patient = context({ deadline: epochMs(Date.now() + 60_000) })
     const crossing = (first: typeof one, second: typeof one) =>
       ownTransaction(backend, patient, async (stores) => {
@@ -87,7 +87,7 @@ export function transactionPromises(subject: () => Subject): void {
     expect(after).toEqual(before.map((generation) => generation + 6))
   })
 
-  test('goes on beside minting, and neither starves the other', async () => {
+  test('runs concurrently with mints, and neither starves the other', async () => {
     const { backend } = subject()
     const tokens = Array.from({ length: 200 }, () => aToken('x-one', { clientGeneration: 1 }))
     await Promise.all([
@@ -100,7 +100,7 @@ export function transactionPromises(subject: () => Subject): void {
     expect(await find('x-beside-39')).not.toBeNull()
   })
 
-  test('gives a cancelled call back its turn in line', async () => {
+  test('releases the place of a cancelled call in the queue', async () => {
     const { backend } = subject()
     const cancel = new AbortController()
     const holding = Array.from({ length: 20 }, () =>
@@ -117,7 +117,7 @@ export function transactionPromises(subject: () => Subject): void {
     await Promise.all(holding)
   })
 
-  test('finds a healthy backend serving', async () => {
+  test('leaves the backend serving', async () => {
     expect(await subject().backend.check()).toEqual({ serving: true })
   })
 }

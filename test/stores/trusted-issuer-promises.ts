@@ -46,7 +46,7 @@ export function trustedIssuerPromises(subject: () => Subject): void {
     return issuer
   }
 
-  test('are found as they were stored, wherever their keys are, and by their exact names', async () => {
+  test('are found unchanged by their exact names, with each source of keys', async () => {
     const places: readonly RegisteredIssuer['keys'][] = [
       { kind: 'url', url: 'https://keys.example/jwks', ca: null },
       { kind: 'inline', jwks: '{"keys": []}' },
@@ -68,7 +68,7 @@ export function trustedIssuerPromises(subject: () => Subject): void {
     expect(await reads().isAny(context())).toBe(true)
   })
 
-  test('keep the longest names and as many rules as a message holds', async () => {
+  test('keep the longest names, and as many rules as fit into a message', async () => {
     const issuer = `https://${'é'.repeat(504)}`
     const rules = Array.from({ length: 100 }, (_, n) => ({
       claims: Array.from({ length: 4 }, (_, m) => claimPattern(`claim-${m}`, 'v'.repeat(1_024))).filter(
@@ -84,7 +84,7 @@ export function trustedIssuerPromises(subject: () => Subject): void {
     expect(await reads().find(context(), issuer)).toEqual(stored)
   })
 
-  test('are created once under a name, of 20 concurrent attempts', async () => {
+  test('are created once under a name in 20 concurrent attempts', async () => {
     const issuer = `https://${uuidV7()}.example`
     const won = await winners(subject().backend, 20, ({ trustedIssuers }) =>
       trustedIssuers.insert(anIssuer({ issuer })),
@@ -92,7 +92,7 @@ export function trustedIssuerPromises(subject: () => Subject): void {
     expect(won).toBe(1)
   })
 
-  test('are changed once from a revision, of 10 concurrent attempts', async () => {
+  test('are changed once from a revision in 10 concurrent attempts', async () => {
     const before = await insert(anIssuer())
     const later = { at: epochMs(NOW + 5), by: 'someone' }
     const won = await winners(subject().backend, 10, ({ trustedIssuers }, n) =>
@@ -110,7 +110,7 @@ export function trustedIssuerPromises(subject: () => Subject): void {
     expect(after?.displayName).toMatch(/^n\d$/)
   })
 
-  test('are deleted once, of 10 concurrent attempts, by the revision they have; their names are free again', async () => {
+  test('are deleted once in 10 concurrent attempts under their current revision, and free their names', async () => {
     const issuer = await insert(anIssuer())
     const remove = (revision: string) => inside(({ trustedIssuers }) => trustedIssuers.delete(issuer.issuer, revision))
     expect(await remove(uuidV7())).toBe(false)
@@ -122,7 +122,7 @@ export function trustedIssuerPromises(subject: () => Subject): void {
     await insert(anIssuer({ issuer: issuer.issuer }))
   })
 
-  test('are listed in the byte order of their names, page by page, by owner', async () => {
+  test('are listed in pages by owner, in byte order of their names', async () => {
     const owner = uuidV7()
     const names = ['b', 'B', 'a', 'é', 'a/', '\u{10400}', '\uff61'].map((name) => `https://${owner}.example/${name}`)
     for (const issuer of names) await insert(anIssuer({ issuer, owner }))
@@ -136,7 +136,7 @@ export function trustedIssuerPromises(subject: () => Subject): void {
     expect((await reads().page(context(), { owner: null }, { after: null, limit: 1_000 })).length).toBeGreaterThan(7)
   })
 
-  test('are counted, in a transaction with those that it creates and deletes', async () => {
+  test('are counted, in a transaction including its own creations and deletions', async () => {
     const before = await reads().count(context())
     const issuer = await insert(anIssuer())
     expect(await reads().count(context())).toBe(before + 1)
@@ -149,11 +149,11 @@ export function trustedIssuerPromises(subject: () => Subject): void {
     expect(counted).toEqual([before + 2, before + 1])
   })
 
-  test('are changed by one transaction at a time, where it takes the lock', async () => {
+  test('are changed by one transaction at a time that takes the lock', async () => {
     const { backend } = subject()
     const [first] = [await insert(anIssuer({ displayName: '0' }))]
     const count = 10
-    // Each reads what the one before wrote: nothing is lost, although none is guarded by what it read.
+    // Each reads the write of the previous one: nothing is lost, although updates are not guarded by a revision.
     const won = await winners(backend, count, async ({ trustedIssuers }) => {
       if (!(await trustedIssuers.lock(change))) return false
       const found = await trustedIssuers.find(context(), first.issuer)

@@ -67,7 +67,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
       await straight.close()
     })
 
-    // There the stream of a commit is asked instead, and no commit travels with its rows.
+    // libSQL queries the stream of a commit instead, and sends no commit with its rows.
     if (kind !== libsqlDatabases)
       test('does not happen if it arrives after it was read back', async () => {
         const before = await events()
@@ -81,7 +81,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
         expect(await chainEnds()).toBe(before + 3)
       })
 
-    // A database of libSQL has one host.
+    // A libSQL database has one host.
     if (kind !== libsqlDatabases)
       test('in time makes all connections leave the host for the next one', async () => {
         const other = await startProxy(database.url)
@@ -108,7 +108,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
         }
       })
 
-    // The others read it back on another connection; of this one the stream of the commit is asked.
+    // The others read it back on another connection; libSQL queries the stream of the commit.
     if (kind === libsqlDatabases)
       test('is logged with the reason if its outcome cannot be queried', async () => {
         const lines: { readonly level: number; readonly msg: string; readonly err?: { readonly message: string } }[] =
@@ -187,7 +187,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
         expect(await tokens()).toBe(2)
       })
 
-      test(`stays unknown if the database is away until the deadline, and the next call is served (${fault})`, async () => {
+      test(`stays unknown if the database is unreachable until the deadline, and the next call is served (${fault})`, async () => {
         await mint()
         proxy.failNextCommit(fault, 900)
         await expect(mint({ deadline: epochMs(Date.now() + 400) })).rejects.toMatchObject({ fault: 'outcome_unknown' })

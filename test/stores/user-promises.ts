@@ -10,7 +10,7 @@ export function userPromises(subject: () => Subject): void {
   const setActive = (id: UserId, active: boolean) =>
     inTransaction(subject().backend, (stores) => stores.users.setActive(id, active, later))
 
-  test('are found by id and by external id as they were registered', async () => {
+  test('are found unchanged by id and by external id', async () => {
     const user = await enroll(subject().backend, aUser({ externalId: 'Ärger <1>' }))
     expect(await reads().find(context(), user.userId)).toEqual(user)
     expect(await reads().findByExternalId(context(), 'Ärger <1>')).toEqual(user)
@@ -20,7 +20,7 @@ export function userPromises(subject: () => Subject): void {
     expect(Object.isFrozen(await reads().find(context(), user.userId))).toBe(true)
   })
 
-  test('are registered once under an external id, of 20 concurrent attempts', async () => {
+  test('are registered once under an external id in 20 concurrent attempts', async () => {
     const { backend } = subject()
     expect(await winners(backend, 20, (stores) => stores.users.insert(aUser({ externalId: 'contested' })))).toBe(1)
     expect(await reads().findByExternalId(context(), 'contested')).not.toBeNull()
@@ -37,7 +37,7 @@ export function userPromises(subject: () => Subject): void {
     expect(await setActive(userId('nobody'), true)).toBe(false)
   })
 
-  test('start token generations, each counted, of 10 concurrent ones', async () => {
+  test('count each of 10 concurrent starts of a token generation', async () => {
     const { backend } = subject()
     const { userId: id } = await enroll(backend, aUser())
     expect(await winners(backend, 10, (stores) => stores.users.startTokenGeneration(id, change))).toBe(10)
@@ -47,7 +47,7 @@ export function userPromises(subject: () => Subject): void {
     )
   })
 
-  test('are deleted once, of 10 concurrent attempts, and their external ids are free again', async () => {
+  test('are deleted once in 10 concurrent attempts, and free their external ids', async () => {
     const { backend, database } = subject()
     const user = await enroll(backend, aUser({ externalId: 'again' }))
     expect(await winners(backend, 10, (stores) => stores.users.delete(user.userId, change))).toBe(1)
@@ -60,7 +60,7 @@ export function userPromises(subject: () => Subject): void {
     expect(JSON.stringify(rows)).not.toContain('again')
   })
 
-  test('are listed last registered first, page by page, deleted ones left out', async () => {
+  test('are listed in pages, the last registered first, without deleted ones', async () => {
     const { backend } = subject()
     const users = [aUser(), aUser(), aUser(), aUser()] as const
     await enroll(backend, ...users)
@@ -78,7 +78,7 @@ export function userPromises(subject: () => Subject): void {
     expect(await list(null, undefined, 1_000)).not.toContain(c)
   })
 
-  test('are taken on by an owner once, of 10 concurrent attempts, and are listed by it', async () => {
+  test('are adopted by an owner once in 10 concurrent attempts, and are listed by it', async () => {
     const { backend } = subject()
     const user = await enroll(backend, aUser())
     await enroll(backend, aUser({ owner: 'team-b' }))
@@ -91,7 +91,7 @@ export function userPromises(subject: () => Subject): void {
     expect(listed.map(({ userId: id }) => id)).toEqual([user.userId])
   })
 
-  test('are changed only if they have not changed since, at a moment that is always later', async () => {
+  test('are changed only if they did not change since, and their update time always increases', async () => {
     const { backend } = subject()
     const { userId: id, updatedAt } = await enroll(backend, aUser())
     const since = epochMs(updatedAt - 1)

@@ -40,7 +40,7 @@ it.each(['before', 'after'])(
   },
 )
 
-/** One whose writer dies now and then, and one that is whole, to look with. */
+/** A backend whose writer thread dies repeatedly, and an intact one to read with. */
 async function backendsOnOneFile(writerThread: URL) {
   const database = await sqliteFiles.create()
   const whole = await openMigrated(database)

@@ -33,7 +33,7 @@ const URLS: ReadingSchedule = Object.freeze({
   failurePause: 5_000,
 })
 
-/** Keys that nobody needed within this time, in milliseconds, are not renewed, so their age says nothing. */
+/** Keys that were not needed within this time, in milliseconds, are not renewed, so their age is not reported. */
 const RECENTLY = 60_000
 
 /** The names for the log. */
@@ -73,7 +73,7 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
   }
 
   async keysAt(jwksUri: string, assertion: UnverifiedAssertion): Promise<FoundKeys> {
-    return await this.#at(ofClient(jwksUri), 'client').keysFor(assertion)
+    return await this.#at(holderOfClientKeys(jwksUri), 'client').keysFor(assertion)
   }
 
   /** Reads the keys of an issuer now. If the read fails, the previous keys stay in use until they expire. */
@@ -145,7 +145,7 @@ function outcomeOf(read: ReadKeys): KeyReadOutcome {
 }
 
 /** RFC 7591 §2: `jwks_uri` is set by the caller that registers the client. */
-function ofClient(url: string): KeyHolder {
+export function holderOfClientKeys(url: string): KeyHolder {
   return { issuer: url, kind: 'jwt', origin: 'api', keys: { kind: 'url', url, ca: null } }
 }
 

@@ -78,7 +78,7 @@ export const MINT_CHECKS: CheckTexts<Facts> = Object.freeze({
   someRuleNamesClient: {
     name: 'some_rule_names_client',
     detail: ({ rules }) => `rules of trusted issuers that name it: ${rules?.length ?? 0}`,
-    fix: 'Add a rule with its client_id to a trusted issuer: UpdateTrustedIssuer (qscope trust update), or have the operator change the issuer in QSCOPE_TRUSTED_ISSUERS_FILE.',
+    fix: 'Add a rule with its client_id to a trusted issuer: UpdateTrustedIssuer (qscope trust update), or have the operator change the issuer in QSCOPE_TRUSTED_ISSUERS_FILE. The own tokens of this server prove no client.',
   },
   anotherDeviceMayBePending: {
     name: 'pending_devices_are_within_cap',

@@ -10,7 +10,7 @@ import { isMeantFor, isWithin, type World } from '../world.ts'
 
 const { batchIntrospectTokens, introspectToken, listTokens, verifyToken } = TokenService.method
 
-/** One's own; of others' access tokens, those that are meant for the viewer or for nobody. `null`: sees all. */
+/** Own tokens, and access tokens for the viewer or without an audience. `null`: sees all. */
 function maySee(viewer: MClient | null, token: MToken): boolean {
   return viewer === null || token.client === viewer || (token.use === 'access' && isMeantFor(token, viewer))
 }
@@ -19,7 +19,7 @@ function tokensOf(world: World): readonly MToken[] {
   return [...world.refreshTokens, ...world.accessTokens]
 }
 
-/** RFC 7662: public clients may not ask. */
+/** RFC 7662: public clients may not introspect. */
 function refusalsFor(viewer: MClient | null, wrong: boolean) {
   return viewer === null
     ? []
@@ -83,7 +83,7 @@ const verify = step(
   },
 )
 
-/** Active ones by their handles; deleted clients have none. */
+/** Lists active tokens by their handles; deleted clients have none. */
 const list = step(
   'listTokens',
   record({ byUser: boolean(), index: which }),
@@ -111,7 +111,7 @@ const list = step(
 
 export const checkSteps = [introspect, introspect, verify, list]
 
-/** After the last step: every token as every client sees it, and what the audit log says. */
+/** After the last step: compares every token as every client sees it, and the audit log. */
 export async function compareAll(world: World, system: System): Promise<void> {
   const tokens = tokensOf(world)
   const viewers = world.clients.filter((client) => client.admitted && !client.deleted && !client.profile.isPublic)

@@ -25,7 +25,7 @@ import { isWithin, type World } from '../world.ts'
 
 const { deleteClient, disableClient, enableClient, registerClient, updateClient } = ClientService.method
 
-/** Registers a client, and remembers it. */
+/** Registers a client, and adds it to the model. */
 export async function register(world: World, system: System, clientId: string, profile: Profile): Promise<void> {
   const reserved = world.clients.some((client) => client.clientId === clientId)
   const answer = await system.call(registerClient, registrationOf(clientId, profile))
@@ -43,7 +43,7 @@ export async function register(world: World, system: System, clientId: string, p
   world.record(client, 'client.registered')
 }
 
-/** Another client like one there is, or its id once more. */
+/** Registers another client like an existing one, or the same id again. */
 const registerAnother = step(
   'register',
   record({ like: which, again: rarely }),
@@ -65,7 +65,7 @@ const disable = step('disable', which, async (world, system, index) => {
 })
 
 const enable = step('enable', which, async (world, system, index) => {
-  // Somebody who is shut out is likelier meant.
+  // Prefers disabled clients.
   const out = world.clients.filter(({ admitted }) => !admitted)
   const client = pick(out.length > 0 ? out : world.clients, index)
   if (client === null) return
@@ -90,7 +90,7 @@ const remove = step(
 
 const cap = option(constantFrom(1, 2, 3), { nil: null, freq: 2 })
 
-/** Other scopes and caps; what was issued is left alone until the next issue. */
+/** Changes scopes and caps; issued tokens do not change until the next issue. */
 const update = step(
   'update',
   record({

@@ -29,7 +29,7 @@ const VERIFIER = 'model-verifier-0123456789-0123456789-0123456789'
 const WRONG_VERIFIER = 'wrong-verifier-0123456789-0123456789-0123456789'
 const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url')
 
-/** A consent that was recorded: a family without tokens. */
+/** A new consent: a family without tokens. */
 export function grantOf(
   world: World,
   client: MClient,
@@ -53,7 +53,7 @@ export function grantOf(
   return grant
 }
 
-/** What tokens of a grant are issued with: what was consented to, as far as the client may have it now. */
+/** The scopes and audiences of tokens of a grant: those of the consent that the client is still allowed. */
 export function reachOf({ scopes, audiences, client, user, expiresAt }: MGrant, world: World) {
   const { profile } = client
   return {
@@ -65,7 +65,7 @@ export function reachOf({ scopes, audiences, client, user, expiresAt }: MGrant, 
   }
 }
 
-/** Nothing is issued for nobody, or for nothing, because all that was consented to is lost. */
+/** The errors when no scope, or no audience, of the consent is left. */
 export function lossesOf(grant: MGrant, world: World): ErrorCode[] {
   const reach = reachOf(grant, world)
   return [
@@ -139,14 +139,14 @@ const createCode = step(
 
 type Verifier = 'right' | 'wrong' | 'missing'
 
-/** RFC 7636 §4.6: the verifier fits the challenge, and none fits none. */
+/** RFC 7636 §4.6: the verifier matches the challenge, or both are absent. */
 function fits(verifier: Verifier, code: MCode): boolean {
   return code.verifier === null ? verifier === 'missing' : verifier === 'right'
 }
 
 export interface Redemption {
   readonly index: number
-  /** Whether one that is spent will do. */
+  /** Whether to choose a spent code, too. */
   readonly again: boolean
   readonly by: 'owner' | 'other'
   readonly other: number
@@ -177,7 +177,7 @@ export async function redeem(world: World, system: System, redemption: Redemptio
   const isBound = client === grant.client && fits(verifier, code) && !grant.gone
   const isGood = isBound && !elsewhere && !code.spent && world.now < code.expiresAt && world.grantStands(grant)
   const exchanged = compare(answer, firstOf(turnedAway, when(!isGood, 'oauth.invalid_grant'), lossesOf(grant, world)))
-  // A further use by the bound client, whatever else is wrong with it, revokes the family.
+  // A further use by the bound client revokes the family, even with other errors.
   if (turnedAway.length === 0 && isBound && code.spent) world.revokeFamily(grant, 'authorization_code.reused')
   if (exchanged === null) return
   code.spent = true
@@ -209,7 +209,7 @@ const exchangeCode = step(
   redeem,
 )
 
-/** A user signs in, and nothing goes wrong on the client's side. */
+/** A user signs in, without an error of the client. */
 const signIn = step(
   'signIn',
   record({ index: nat(1), user: someUser, scopes: someScopes }),

@@ -94,7 +94,7 @@ const start = step(
   begin,
 )
 
-/** Whether the device's client is still in, and none of its authorizations was ended since. */
+/** Whether the client of the device is still enabled, and its tokens were not revoked since. */
 function isClientIn({ client, clientGeneration }: MDevice): boolean {
   return stands(client, clientGeneration)
 }
@@ -106,12 +106,12 @@ function visibility(world: World, device: MDevice): { refusals: ErrorCode[]; may
   const isOut = !isClientIn(device)
   return {
     refusals: when(expired || (isOut && isOpen), 'resource.not_found'),
-    // Whether a decided one is still shown for a client that is out, the rules leave open.
+    // The rules allow both answers for a decided authorization of a disabled client.
     mayRefuse: when(isOut && !isOpen, 'resource.not_found'),
   }
 }
 
-/** As users type it: case, spaces and dash do not matter. */
+/** A user code as users type it: case, spaces and dash are ignored. */
 const typed = constantFrom(
   (code: string) => code,
   (code: string) => code.toLowerCase().replace('-', ' '),
@@ -190,7 +190,7 @@ const deny = step('deny', record({ index: which, typed }), async (world, system,
   device.decision = 'denied'
 })
 
-/** A user code of nobody's: not found, whoever asks. */
+/** An unknown user code is not found. */
 const mistype = step('mistype', which, async (world, system, index) => {
   const userCode = ['BBBB-BBBB', 'ZZZZ-ZZZZ', 'aaaa', 'QQQQ QQQQ'][index % 4] ?? ''
   const answer = await system.call(getDeviceAuthorization, { userCode, attemptKey: `step-${world.steps}` })
@@ -198,15 +198,15 @@ const mistype = step('mistype', which, async (world, system, index) => {
   compare(answer, [malformed ? 'oauth.invalid_request' : 'resource.not_found'])
 })
 
-/** RFC 8628 §3.4, §3.5: what a poll by the device's own client is answered. */
+/** RFC 8628 §3.4, §3.5: the answer to a poll by the client of the device. */
 function judge(world: World, device: MDevice): { refusals: ErrorCode[]; interval: number | null } {
   const { decision, grant, lastPolledAt, interval } = device
   const answer = (refusals: ErrorCode[], next: number | null = null) => ({ refusals, interval: next })
-  // Forgotten ones have run out.
+  // Purged ones have expired.
   if (decision === 'redeemed' || device.gone) return answer(['oauth.invalid_grant'])
   if (decision === 'denied') return answer(['oauth.device.access_denied'])
   if (world.now >= device.expiresAt) return answer(['oauth.device.expired_token'])
-  // Ended with its client; the rules do not say by which name.
+  // Ended with its client; the rules allow both errors.
   if (!isClientIn(device)) return answer(['oauth.device.expired_token', 'oauth.invalid_grant'])
   if (decision === 'approved') {
     return answer(grant !== null && world.grantStands(grant) ? lossesOf(grant, world) : ['oauth.invalid_grant'])
@@ -260,7 +260,7 @@ const poll = step(
   redeem,
 )
 
-/** A device gets its tokens, and nothing goes wrong on the client's side. */
+/** A device gets its tokens, without an error of the client. */
 const connect = step('connect', record({ index: nat(2), user: someUser }), async (world, system, { index, user }) => {
   const before = world.devices.length
   await begin(world, system, { index, wrong: false, scopes: [], audiences: [] })

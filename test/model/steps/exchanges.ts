@@ -25,23 +25,23 @@ import { depthOf, isMeantFor, isWithin, MAX_ACTORS, MAX_EXCHANGES, type World } 
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 const REFRESH_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:refresh_token'
 
-/** RFC 8693, rules: an active access token, issued to the caller, meant for it, or for nobody in particular. */
+/** RFC 8693, rules: an active access token, issued to the caller, for its audience, or without an audience. */
 function isAcceptable(world: World, token: MToken, client: MClient): token is MAccess {
   return token.use === 'access' && world.isActive(token) && (token.client === client || isMeantFor(token, client))
 }
 
-/** Issued to the client, or for it by name. */
+/** Whether it was issued to the client, or names it as an audience. */
 function mayAct(world: World, token: MToken, client: MClient): boolean {
   return isAcceptable(world, token, client) && (token.client === client || token.audiences.length > 0)
 }
 
-/** Access tokens mostly, and refresh tokens in their place. */
+/** Mostly an access token, sometimes a refresh token instead. */
 function tokenOf(world: World, index: number, client: MClient): MToken | null {
   if (index % 7 === 6) return pick(world.refreshTokens, index)
   return pickLikely(world.accessTokens, index, (token) => isAcceptable(world, token, client))
 }
 
-/** A token for somebody does not become one for anybody because no audience was asked, nor one for those who are shut out. */
+/** The requested audiences. Without any, a subject token with audiences gives those that are left, or the client's. */
 function audiencesFor(world: World, asked: readonly string[], subject: MAccess, client: MClient): readonly string[] {
   if (asked.length > 0 || subject.audiences.length === 0) return asked
   return registeredFor(subject, client).filter((audience) => !world.isClosed(audience))
@@ -54,12 +54,12 @@ function registeredFor(subject: MAccess, { clientId, profile }: MClient): readon
   return subject.audiences.filter((each) => each === clientId || profile.resourceAudiences.includes(each))
 }
 
-/** The client may ask for nothing that is open, and none of the subject's audiences is one it answers for. */
+/** Whether no audience of the client's or the subject token's is left for the exchange. */
 function isStranded(world: World, subject: MAccess, client: MClient): boolean {
   return subject.audiences.length > 0 && audiencesFor(world, [], subject, client).length === 0
 }
 
-/** The actor's chain, else the client, before the subject's. */
+/** The chain of the actor token or else the client, before the chain of the subject token. */
 function actorsFor(subject: MAccess, actor: MToken | null, { clientId, profile }: MClient): readonly string[] {
   if (actor?.use === 'access') return [actor.subject, ...actor.actors, ...subject.actors]
   return profile.impersonates ? subject.actors : [clientId, ...subject.actors]
@@ -143,7 +143,7 @@ const exchange = step(
   trade,
 )
 
-/** A token is handed on and on, until nobody can tell any more who asked for what. */
+/** Exchanges a token repeatedly, up to the limit of exchanges. */
 const handOn = step('handOn', which, async (world, system, client) => {
   const asked = { index: 0, client, wrong: false, actor: null, scopes: [], audiences: [], type: ACCESS_TOKEN_TYPE }
   for (let times = 0; times <= MAX_EXCHANGES; times += 1) await trade(world, system, asked)

@@ -20,12 +20,12 @@ import {
 import { isWithin, type World } from '../world.ts'
 import { lossesOf, reachOf } from './codes.ts'
 
-/** What the rules make of a refresh token that is shown. */
+/** The result of the rules for a presented refresh token. */
 type Verdict =
   | { readonly kind: 'refused'; readonly reasons: readonly ErrorCode[] }
-  /** RFC 9700 §4.14.2: two parties have it. */
+  /** RFC 9700 §4.14.2: it was already used. */
   | { readonly kind: 'reused' }
-  /** The answer that may have been lost. */
+  /** It is replayed within its window. */
   | { readonly kind: 'again'; readonly spending: NonNullable<MRefresh['spending']> }
   | { readonly kind: 'rotated' }
 
@@ -105,7 +105,7 @@ export const refresh = step(
         const reach = reachOf(grant, world)
         const issue = { ...reach, grant, scopes: scopes.length > 0 ? scopes : reach.scopes, isNewFamily: false }
         world.record(client, 'token.refreshed')
-        // Spent before its successor is counted.
+        // Spent before its successor counts towards limits.
         token.spent = true
         const issued = await remember(world, system, issue, rotated?.token)
         if (issued.refresh === null) throw new Error('a refresh without a successor')

@@ -14,7 +14,7 @@ function tokenOf(world: World, use: string, index: number): MToken | null {
   return use === 'access' ? pick(world.accessTokens, index) : pick(world.refreshTokens, index)
 }
 
-/** Ends a token, a refresh token with its family; says whether it was not ended before. */
+/** Revokes a token, or the family of a refresh token; returns whether it was active before. */
 function end(world: World, token: MToken): boolean {
   if (token.use === 'refresh') return world.revokeFamily(token.grant, 'token.revoked')
   if (token.revoked) return false
@@ -35,12 +35,12 @@ const revoke = step(
     const isForeign = client !== token.client && !isGone(token)
     const refusals = firstOf(authentication(client, wrong), when(isForeign, 'oauth.invalid_grant'))
     if (compare(answer, refusals) === null || client !== token.client || isGone(token)) return
-    // One that has run out has ended already; its family may stand.
+    // An expired one needs no revocation; its family may be active.
     if (token.use === 'refresh' || world.now < token.expiresAt) end(world, token)
   },
 )
 
-/** By the public handle of a token. */
+/** Revokes by the public handle of a token. */
 const revokeByHandle = step('revokeByHandle', record({ use: someUse, index: which }), async (world, system, chosen) => {
   const token = tokenOf(world, chosen.use, chosen.index)
   if (token === null) return
@@ -49,7 +49,7 @@ const revokeByHandle = step('revokeByHandle', record({ use: someUse, index: whic
   if (revoked !== null) expect(revoked.revokedCount).toBe(end(world, token) ? 1 : 0)
 })
 
-/** By the family, whose name the lists of tokens tell. */
+/** Revokes by the family id, which is in lists of tokens. */
 const revokeFamily = step('revokeFamily', which, async (world, system, index) => {
   const token = pick(
     world.accessTokens.filter(({ grant, parent, gone }) => grant !== null && parent === null && !gone),

@@ -18,7 +18,7 @@ export const someUser: Arbitrary<UserChoice> = oneof(
   record({ by: constant('new' as const) }),
 )
 
-/** Whom a call names: somebody there is, or an external id that is nobody's yet. */
+/** The user of a call: an existing one, or an unused external id. */
 export function chooseUser(world: World, choice: UserChoice) {
   const user = choice.by === 'new' ? null : pick(world.users, choice.index)
   if (user === null || choice.by === 'new') {
@@ -29,21 +29,21 @@ export function chooseUser(world: World, choice: UserChoice) {
     return { user, externalId: null, reference: { case: 'userId' as const, value: user.userId } }
   }
   const { externalId } = user
-  // A deleted user's external id is free: it means another.
+  // The external id of a deleted user can be used by another one.
   const holder = world.users.find((each) => each.externalId === externalId && !each.deleted) ?? null
   return { user: holder, externalId, reference: { case: 'externalId' as const, value: externalId } }
 }
 
 export type ChosenUser = ReturnType<typeof chooseUser>
 
-/** Why nobody can consent for this user. */
+/** The errors of a consent of this user. */
 export function refusalsFor({ user }: ChosenUser): ErrorCode[] {
   if (user === null) return []
   if (user.deleted) return ['resource.not_found']
   return when(!user.admitted, 'oauth.invalid_grant')
 }
 
-/** The user of a consent that was recorded: registered with it, if seen first. */
+/** The user of a consent, registered by it if new. */
 export async function userOf(world: World, system: System, { user, externalId }: ChosenUser): Promise<MUser> {
   if (user !== null) return user
   const found = await system.call(getUser, { id: { case: 'externalId', value: externalId ?? '' } })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { Client } from '@grpc/grpc-js'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Authorization } from '../../../src/gen/envoy/service/auth/v3/external_auth_pb.ts'
 import { StatusCode } from '../../../src/gen/envoy/type/v3/http_status_pb.ts'
 import { Code } from '../../../src/gen/google/rpc/code_pb.ts'
@@ -237,8 +238,8 @@ describe('who may ask for decisions', () => {
     await server.stop()
   })
 
-  const askedBy = async (identity: Parameters<typeof channelOf>[1]) => {
-    const connection = connect(server.address, { ownSocket: true, channel: channelOf(ca, identity) })
+  const askedAt = async (address: string, channel?: ReturnType<typeof channelOf>) => {
+    const connection = connect(address, { ownSocket: true, ...(channel !== undefined && { channel }) })
     open.push(connection)
     const answered = connection.call(check, { attributes: asking({}) })
     return await answered.then(
@@ -246,6 +247,8 @@ describe('who may ask for decisions', () => {
       (error: unknown) => (error as { readonly reason?: string }).reason,
     )
   }
+  const askedBy = async (identity: Parameters<typeof channelOf>[1]) =>
+    await askedAt(server.address, channelOf(ca, identity))
 
   it.each([
     ['a DNS name', ['DNS:Envoy.Internal']],
@@ -261,6 +264,51 @@ describe('who may ask for decisions', () => {
     expect(await askedBy(ca.issue('email', ['email:a@envoy.internal']))).toBe('OAUTH_INVALID_CLIENT')
     // Whoever signs for itself may write any name.
     expect(await askedBy(selfSigned(folder, 'pretender', ['DNS:envoy.internal']))).toBe('OAUTH_INVALID_CLIENT')
+  })
+
+  it('is whoever connects to the Unix domain socket that is named, and nobody at another socket or the port', async () => {
+    const [named, unnamed, http] = [join(folder, 'named.sock'), join(folder, 'unnamed.sock'), join(folder, 'http.sock')]
+    const atNamed = await serve({
+      QSCOPE_EXT_AUTHZ: 'on',
+      QSCOPE_EXT_AUTHZ_PEERS: `unix:${named}`,
+      QSCOPE_GRPC_SOCKET: named,
+      QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
+      QSCOPE_HTTP_SOCKET: http,
+    })
+    onTestFinished(() => atNamed.stop())
+    const elsewhere = await serve({
+      QSCOPE_EXT_AUTHZ: 'on',
+      QSCOPE_EXT_AUTHZ_PEERS: 'loopback',
+      QSCOPE_GRPC_SOCKET: unnamed,
+    })
+    onTestFinished(() => elsewhere.stop())
+    expect(await askedAt(`unix:${named}`)).toBe('answered')
+    expect(await askedAt(atNamed.address)).toBe('OAUTH_INVALID_CLIENT')
+    expect(await askedAt(`unix:${unnamed}`)).toBe('OAUTH_INVALID_CLIENT')
+    expect(await askedAt(elsewhere.address)).toBe('answered')
+    // The HTTP socket does not speak gRPC, so the error is of the transport and has no reason.
+    expect(await askedAt(`unix:${http}`)).toBe('')
+  })
+
+  it('decides about tokens at the Unix domain socket as at a port', async () => {
+    const path = join(folder, 'deciding.sock')
+    const deciding = await serve({
+      QSCOPE_EXT_AUTHZ: 'on',
+      QSCOPE_EXT_AUTHZ_PEERS: `unix:${path}`,
+      QSCOPE_GRPC_SOCKET: path,
+    })
+    onTestFinished(() => deciding.stop())
+    const { client } = await deciding.registerClient({ clientId: 'caller', audiences: [AUDIENCE] })
+    const { token } = await deciding.call(mintToken, { client, audiences: [AUDIENCE] })
+    const connection = connect(`unix:${path}`, { ownSocket: true })
+    open.push(connection)
+    const decide = async (bearer: string) =>
+      decisionOf(await connection.call(check, { attributes: asking({ authorization: `Bearer ${bearer}` }) }))
+    expect(await decide(token?.accessToken ?? '')).toMatchObject({
+      code: Code.OK,
+      set: { 'x-qscope-client-id': 'caller' },
+    })
+    expect(await decide(deciding.unknownToken())).toMatchObject({ http: StatusCode.Unauthorized })
   })
 
   it.each([

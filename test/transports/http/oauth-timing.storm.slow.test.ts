@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { ClientService } from '../../../src/gen/qscope/v1/client_service_pb.ts'
-import { type FormAnswer, formsOn, GRANT_TYPES } from '../../setup/forms.ts'
+import { jwtPlatform, workload } from '../../setup/federated.ts'
+import { ASSERTION_TYPE, type FormAnswer, formsOn, GRANT_TYPES } from '../../setup/forms.ts'
 import { inFull, scaled } from '../../setup/scale.ts'
 import { startApplication } from './application.ts'
 
@@ -17,20 +18,54 @@ const server = await startApplication({
   QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off',
 })
 
-it(`a form takes the same time for an unknown client, a wrong secret and a disabled client (${ROUNDS} calls each)`, async () => {
-  const forms = formsOn(server)
-  const known = await server.registerClient({})
-  const disabled = await server.registerClient({})
-  const { clientId } = disabled
+const forms = formsOn(server)
+
+async function disable(clientId: string): Promise<void> {
   await server.call(ClientService.method.disableClient, { clientId }, { bearer: server.admin.token })
-  const kinds = {
-    unknown: { client_id: crypto.randomUUID().slice(0, clientId.length), client_secret: known.clientSecret },
-    wrong: { client_id: known.clientId, client_secret: disabled.clientSecret },
-    disabled: { client_id: clientId, client_secret: disabled.clientSecret },
+}
+
+/** The fields of a form that only differ in whether there is such a client, and in what state it is. */
+type Kinds = Readonly<Record<(typeof NAMES)[number], Readonly<Record<string, string>>>>
+
+const unknownLike = (clientId: string) => crypto.randomUUID().slice(0, clientId.length)
+
+async function secrets(): Promise<Kinds> {
+  const known = await server.registerClient({})
+  const { clientId, clientSecret } = await server.registerClient({})
+  await disable(clientId)
+  return {
+    unknown: { client_id: unknownLike(clientId), client_secret: known.clientSecret },
+    wrong: { client_id: known.clientId, client_secret: clientSecret },
+    disabled: { client_id: clientId, client_secret: clientSecret },
   }
-  const spread = await spreadOfMedians(async (name) => await forms.token({ grant_type: MINT, ...kinds[name] }))
-  expect(spread).toBeLessThan(MAX_SPREAD)
-}, 300_000)
+}
+
+/** All present the assertion of the disabled client. */
+async function assertions(): Promise<Kinds> {
+  const platform = await jwtPlatform(server)
+  const known = await workload(server, platform)
+  const { clientId, assertion } = await workload(server, platform)
+  await disable(clientId)
+  const proof = { client_assertion_type: ASSERTION_TYPE, client_assertion: await assertion() }
+  return {
+    unknown: { client_id: unknownLike(clientId), ...proof },
+    wrong: { client_id: known.clientId, ...proof },
+    disabled: { client_id: clientId, ...proof },
+  }
+}
+
+it.each([
+  ['a secret', secrets],
+  ["an assertion of another's subject", assertions],
+])(
+  `a form takes the same time for an unknown client, one that %s does not prove, and a disabled client (${ROUNDS} calls each)`,
+  async (_, given) => {
+    const kinds = await given()
+    const spread = await spreadOfMedians(async (name) => await forms.token({ grant_type: MINT, ...kinds[name] }))
+    expect(spread).toBeLessThan(MAX_SPREAD)
+  },
+  300_000,
+)
 
 const NAMES = Object.freeze(['unknown', 'wrong', 'disabled'] as const)
 

@@ -226,7 +226,8 @@ export type GetServerStatusResponse = Message<"qscope.v1.GetServerStatusResponse
   serving: boolean;
 
   /**
-   * findings are those of `qscope doctor`, without what concerns ports.
+   * findings are those of `qscope doctor`, without what concerns ports and the
+   * keys of clients.
    *
    * @generated from field: repeated qscope.v1.Finding findings = 4;
    */
