@@ -38,6 +38,7 @@ async function photograph(page: Page, pathOf: (what: string) => string): Promise
   for (const [what, title] of [
     ['clients', 'Clients'],
     ['users', 'Users'],
+    ['issuers', 'Trusted issuers'],
     ['tokens', 'Tokens and grants'],
     ['devices', 'Device approvals'],
     ['audit', 'Audit log'],

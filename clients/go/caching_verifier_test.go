@@ -247,7 +247,7 @@ func (r *caseRun) use(step cachingStep) bool {
 		}
 		r.asked[step.Asks] = &askedQuestion{question, []<-chan string{outcome}}
 	default:
-		// Long enough for a signature to be checked and a question to be sent.
+		// Long enough to check a signature and to send a call.
 		time.Sleep(20 * time.Millisecond)
 		joined := r.asked[step.Joins]
 		joined.waiting = append(joined.waiting, outcome)

@@ -68,7 +68,7 @@ export function packPython({ root, to }: ReleaseFolder): void {
   if (!existsSync(join(bin, 'pip'))) run('python3', ['-m', 'venv', environment], { cwd: root })
   const pip = (...args: string[]) => run(join(bin, 'python'), ['-m', 'pip', '--quiet', ...args], { cwd: root })
   pip('install', '--require-hashes', '--requirement', join(source, 'requirements.txt'))
-  // buf calls `python`, which is to be the environment's.
+  // buf must call the `python` of the environment.
   generateStubs(root, 'python', bin)
   pip('wheel', '--no-deps', '--no-build-isolation', '--wheel-dir', to, source)
 }

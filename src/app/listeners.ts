@@ -18,7 +18,7 @@ import type { TlsFiles } from './trust/tls-files.ts'
 
 const PROTOCOLS = Object.freeze({ QSCOPE_GRPC_LISTEN: 'gRPC', QSCOPE_HTTP_LISTEN: 'HTTP' })
 
-/** The address that a variable says, with a port that is free where 0 asked for one. Throws an error of one line if nobody can listen there. */
+/** The address of a variable. Port 0 is replaced by a free port. Throws an error of one line if the address cannot be used. */
 export async function assertPortFree(variable: keyof typeof PROTOCOLS, address: Address): Promise<Address> {
   const { promise, resolve, reject } = Promise.withResolvers<Address>()
   const probe = createServer()
@@ -39,15 +39,15 @@ export async function assertPortFree(variable: keyof typeof PROTOCOLS, address: 
   return await promise
 }
 
-/** What the configuration lets a gRPC connection use up. */
+/** The configured limits of a gRPC connection. */
 export function grpcLimitsOf(config: Config): Partial<GrpcLimits> {
   const { maxMessageBytes, maxConcurrentStreams, maxConnectionAgeMs, keepaliveTimeMs } = config
   return { maxMessageBytes, maxConcurrentStreams, maxConnectionAgeMs, keepaliveTimeMs }
 }
 
 /**
- * Where the errors are documented: the page that is named, or else the one that
- * the HTTP port serves. `undefined`: nowhere that a caller could reach. The port
+ * The URL of the documentation of errors: the configured page, or else the page
+ * that the HTTP port serves. `undefined`: callers can reach no such page. The port
  * must be known.
  */
 export function helpBaseOf({ errorDocsUrl, http, tls }: Config): string | undefined {
@@ -55,12 +55,12 @@ export function helpBaseOf({ errorDocsUrl, http, tls }: Config): string | undefi
   return http === null ? undefined : `${httpUrlOf(http, tls, http.listen.port)}/docs/errors`
 }
 
-/** Where callers reach the HTTP port, which must be known; `null`: it is off. */
+/** The URL of the HTTP port, which must be known. `null`: the port is off. */
 export function httpBaseOf({ http, tls }: Config): string | null {
   return http === null ? null : httpUrlOf(http, tls, http.listen.port)
 }
 
-/** What the server can do, as its metadata tells. */
+/** The capabilities in the metadata of the server. */
 export function capabilitiesOf({ issuer, http, tls }: Config): ServerCapabilities {
   return {
     issuer,
@@ -72,7 +72,7 @@ export function capabilitiesOf({ issuer, http, tls }: Config): ServerCapabilitie
   }
 }
 
-/** Where callers reach the HTTP port. */
+/** The URL of the HTTP port for callers. */
 function httpUrlOf({ listen, url }: HttpConfig, tls: TlsConfig | null, port: number): string {
   return url ?? `${tls === null ? 'http' : 'https'}://${formatAddress({ host: listen.host, port })}`
 }
@@ -89,7 +89,7 @@ export interface HttpServerDependencies {
   readonly metrics: () => Promise<Exposition>
 }
 
-/** The HTTP port of an application, not yet open; `null` where it is off: then its libraries are not loaded either. */
+/** The HTTP server of an application, not yet listening. `null`: the port is off, and its libraries are not loaded. */
 export async function openHttpServer({
   config,
   app,

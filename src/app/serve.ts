@@ -55,8 +55,8 @@ export async function serve(config: Config, log: Log, seeding: Pick<ServerDepend
 }
 
 /**
- * Makes the paths of the sockets free, and keeps the sockets closed to all whom their mode excludes. Throws an error of one
- * line if nobody can listen there.
+ * Frees the paths of the sockets, and restricts access to the sockets to their mode. Throws an error of one
+ * line if a path cannot be used.
  */
 async function prepareSockets({ grpc, http }: Config['sockets']): Promise<void> {
   if (grpc !== null) await namingVariable('QSCOPE_GRPC_SOCKET', () => claimSocketPath(grpc.path))
@@ -65,8 +65,8 @@ async function prepareSockets({ grpc, http }: Config['sockets']): Promise<void> 
 }
 
 /**
- * Lets this process, and those that it starts, make no file that others may read or write who may not do so with a socket.
- * So nobody connects between `bind` and `chmod` who may not.
+ * Sets the umask of this process, and of those that it starts, so that new files are not more accessible than a socket.
+ * Without it, an excluded user could connect between `bind` and `chmod`.
  */
 function narrowUmask(mode: number): void {
   process.umask(process.umask() | (0o666 & ~mode))

@@ -29,7 +29,7 @@ interface Banner extends Pick<StartReport, 'admin' | 'needsAdmin' | 'seeded'> {
   readonly httpAddress: string | null
 }
 
-/** What a new server tells its operator on standard output, ready to be pasted. */
+/** The text for the operator of a new server on standard output, with commands to paste. */
 function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin, seeded = [] }: Banner): string {
   const lines = [
     `QScope listens on ${address} (gRPC, ${config.tls === null ? 'plaintext' : 'TLS'}); issuer ${config.issuer}`,
@@ -47,7 +47,7 @@ function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin
   return `${lines.join('\n')}\n`
 }
 
-/** Shows the secret by itself, for a start that failed after the client was stored: it must not be lost with the start. */
+/** Shows only the secret, for a start that failed after the client was stored, so that the secret is not lost. */
 export function printAdminSecret(admin: Admin | null): void {
   if (admin !== null) process.stdout.write(adminNotice(admin))
 }

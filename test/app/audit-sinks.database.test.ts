@@ -10,7 +10,7 @@ import type { TestServer } from '../setup/server.ts'
 import { startLogReceiver } from '../telemetry/otlp-log-receiver.ts'
 
 const { mintToken } = TokenService.method
-/** Of a loaded machine. */
+/** For a loaded machine. */
 const PATIENCE = { timeout: 90_000, interval: 50 }
 
 onEveryBackend('audit events are delivered', (server, database) => {

@@ -34,7 +34,7 @@ function clientDocument(clientId: string, { scopes = ['read'], enabled }: Wanted
   return { kind: 'Client', spec: enabled === undefined ? spec : { ...spec, enabled } }
 }
 
-/** A folder with documents of so many clients, one file each. */
+/** A folder with a file for each of a number of clients. */
 function folderOf(names: readonly string[], wanted: Wanted = {}): string {
   const folder = emptyFolder()
   for (const name of names) writeFileSync(join(folder, `${name}.json`), JSON.stringify(clientDocument(name, wanted)))
@@ -50,7 +50,7 @@ async function eventsOf(database: FreshDatabase): Promise<number> {
   return Number(row?.['events'])
 }
 
-/** Every secret in the files proves its client. */
+/** Expects that every secret in the files authenticates its client. */
 async function expectSecretsWork(server: TestServer, folder: string, names: readonly string[]): Promise<void> {
   for (const clientId of names) {
     const value = readFileSync(join(folder, `${clientId}.secret`), 'utf8')
@@ -129,7 +129,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(existsSync(join(folder, 'secrets'))).toBe(false)
   })
 
-  it('does not change what another owner manages, and adopts it only when told to', async () => {
+  it('does not change objects of another owner, and adopts them only with --adopt', async () => {
     const [shared = '', own = ''] = namesOf(server.unique('owned-'), 2)
     expect((await apply(folderOf([shared]))).code).toBe(0)
     const folder = folderOf([shared, own], { scopes: ['write'] })
@@ -145,7 +145,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(back).toMatchObject({ code: 1, stderr: expect.stringContaining('managed by other, not by test') })
   })
 
-  it('prunes what has no document any more, large parts only if confirmed, and nothing of others', async () => {
+  it('prunes its objects that no longer have a document, and large parts only if confirmed', async () => {
     const names = namesOf(server.unique('pruned-'), 10)
     const owner = server.unique('owner-')
     const prune = (folder: string, ...more: string[]) =>
@@ -178,7 +178,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(`Client ${gone},.*--yes`) })
     expect(await eventsOf(database)).toBe(events)
     expect(await isRegistered(gone)).toBe(true)
-    // A plan deletes nothing, and neither does a run that finds nothing to delete.
+    // A dry run and a run without deletions need no confirmation.
     expect((await prune(folder, ...deleting, '--dry-run')).code).toBe(0)
     expect((await prune(folderOf([kept, gone], { scopes: ['write'] }), ...deleting)).code).toBe(0)
     expect((await prune(folder, ...deleting, '--yes')).code).toBe(0)
@@ -199,7 +199,7 @@ onEveryBackend('apply through a server', (server, database) => {
     }
     const compared = await run('diff', '-f', folderOf([ours]), '--prune')
     expect(compared).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--owner') })
-    // Both can move to a mark of their own.
+    // Both can change to another owner.
     const owner = server.unique('owner-')
     expect((await byDefault(ours, '--owner', owner, '--adopt', '--prune', '--prune-max', '100%')).code).toBe(0)
     expect(await clientOf(ours)).toMatchObject({ owner, enabled: true })
@@ -227,7 +227,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect((await apply(folder)).stdout).toBe(`${SOME} unchanged\n`)
   })
 
-  it('at the same time as another one registers each client once, with one secret', async () => {
+  it('registers each client once with one secret in concurrent runs', async () => {
     const names = namesOf(server.unique('raced-'), SOME)
     const folder = folderOf(names)
     const racers = ['left', 'right'].map((name) => join(folder, name))
@@ -246,7 +246,7 @@ onEveryBackend('apply through a server', (server, database) => {
     }
   })
 
-  it('delivers the secret of a client that starts to use one, even if another caller changes the client in between', async () => {
+  it('delivers the first secret of a client, even if another caller changes the client in between', async () => {
     const clientId = server.unique('begins-')
     const secrets = new SecretsDirectory(join(emptyFolder(), 'secrets'), 'file')
     const bearer = { bearer: server.admin.token }
@@ -293,7 +293,7 @@ onEveryBackend('apply through a server', (server, database) => {
     }
   })
 
-  it('refuses a change by an etag that is not the current one, and an owner that is another', async () => {
+  it('refuses a change with an old etag, and a change to another owner', async () => {
     const clientId = server.unique('etag-')
     expect((await apply(folderOf([clientId]))).code).toBe(0)
     const bearer = { bearer: server.admin.token }

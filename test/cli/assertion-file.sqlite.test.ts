@@ -18,7 +18,7 @@ const VARIABLES = [
   'QSCOPE_TOKEN',
 ]
 
-describe('a workload that has only the token of its platform', () => {
+describe('a workload with only a token of its platform', () => {
   let server: TestServer
   let platform: Platform
   let caller: Awaited<ReturnType<typeof workload>>
@@ -30,7 +30,7 @@ describe('a workload that has only the token of its platform', () => {
     return printed.stdout
   }
   const refused = (reason: string) => ({ code: 2, stdout: '', stderr: expect.stringContaining(reason) })
-  /** Has the environment say all that a workload needs. */
+  /** Sets the environment of a workload. */
   const inEnvironment = (clientId = caller.clientId) => {
     vi.stubEnv('QSCOPE_SERVER', server.address)
     vi.stubEnv('QSCOPE_CLIENT_ID', clientId)
@@ -84,7 +84,7 @@ describe('a workload that has only the token of its platform', () => {
     const verified = await ok('token', 'verify', minted.token.accessToken, '--json', ...to)
     expect(JSON.parse(verified).claims).toMatchObject({ clientId: caller.clientId, scopes: ['orders.read'] })
     expect(await ok('client', 'list', '-o', 'name', ...to)).toContain(`${caller.clientId}\n`)
-    // Two permissions, and so two tokens.
+    // Two permissions need two tokens.
     const { clientId } = await server.registerClient({})
     await ok('client', 'update', clientId, '--add-scope', 'more', ...to)
     expect(await ok('token', 'header', '--scope', 'orders.read', ...to)).toMatch(/^authorization: Bearer qat_/)
@@ -92,7 +92,7 @@ describe('a workload that has only the token of its platform', () => {
     expect((await runHere(['client', 'list', ...to])).stderr).toContain('OAUTH_INVALID_CLIENT')
   })
 
-  test('reads the file for each use, as the platform replaces it', async () => {
+  test('reads the file for each use, since the platform replaces it', async () => {
     const options = { clientId: caller.clientId, clientAssertionFile: file }
     const { client } = await readCredentials(options, null)
     writeFileSync(file, 'first\n')
@@ -101,7 +101,7 @@ describe('a workload that has only the token of its platform', () => {
     expect(client?.clientAssertion?.()).toBe('second')
   })
 
-  test('is told of a file that is not there, or empty', async () => {
+  test('is refused with a missing or empty file', async () => {
     inEnvironment()
     writeFileSync(file, '\n')
     expect(await runHere(['token', 'mint'])).toEqual(refused('the file of the assertion is empty'))
@@ -111,7 +111,7 @@ describe('a workload that has only the token of its platform', () => {
     )
   })
 
-  test('has one proof and not two', async () => {
+  test('is refused with two kinds of credentials', async () => {
     inEnvironment()
     vi.stubEnv('QSCOPE_CLIENT_SECRET', 'secret')
     expect(await runHere(['token', 'mint'])).toEqual(
@@ -121,11 +121,11 @@ describe('a workload that has only the token of its platform', () => {
     const reason = 'give only one of --client-secret-file and --client-assertion-file'
     expect(await runHere(['token', 'mint', ...both])).toEqual(refused(reason))
     expect(await runHere(['context', 'set', 'dev', '--server', server.address, ...both])).toEqual(refused(reason))
-    // What the options say stands before the environment.
+    // Options take precedence over the environment.
     await ok('token', 'mint', '--client-assertion-file', file)
   })
 
-  test('does not show its token to a server that the environment does not mean', async () => {
+  test('does not send its token to another server than that of the environment', async () => {
     inEnvironment()
     vi.stubEnv('QSCOPE_SERVER', '127.0.0.1:1')
     expect(await runHere(['client', 'list', '--server', server.address])).toEqual(
@@ -133,7 +133,7 @@ describe('a workload that has only the token of its platform', () => {
     )
   })
 
-  test('keeps the path in its context, until it is another client, server or proof', async () => {
+  test('keeps the path in its context until the client, the server or the credentials change', async () => {
     const as = ['--client-id', caller.clientId, '--client-assertion-file', file]
     const shown = [await ok('context', 'set', 'dev', '--server', server.address, ...as)]
     const context = async () => JSON.parse(await ok('context', 'show', 'dev', '--json')).context
@@ -153,7 +153,7 @@ describe('a workload that has only the token of its platform', () => {
     expect(await context()).not.toHaveProperty('clientAssertionFile')
   })
 
-  describe('is registered by its names', () => {
+  describe('is registered by its federated identity', () => {
     const admin = () => [
       ...['--server', server.address, '--client-id', server.admin.clientId],
       ...['--client-secret', server.admin.clientSecret],
@@ -171,7 +171,7 @@ describe('a workload that has only the token of its platform', () => {
       return (await runHere(['token', 'mint'])).code === 0
     }
 
-    test('the claims that they require included, and keeps them until they are changed', async () => {
+    test('including required claims, which are kept until they are changed', async () => {
       const { issuer } = platform
       const [sub, other] = [subject(), subject()]
       const clientId = server.unique('deployer-')

@@ -13,7 +13,7 @@ const TIMEOUT = 300_000
 const PATIENCE = { timeout: 120_000, interval: 50 }
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 
-/** Follows until the test is over; what it printed so far, and how it ends. */
+/** Follows until the end of the test; its output so far, and its end. */
 function follow(args: readonly string[]) {
   const child = spawn(process.execPath, [MAIN, 'audit', 'follow', ...args], {
     cwd: emptyFolder(),
@@ -66,7 +66,7 @@ test(
 )
 
 test(
-  'qscope audit follow prints events as they come, filtered, as text or as lines of JSON, until it is interrupted',
+  'qscope audit follow prints new filtered events as text or JSON lines until it is interrupted',
   async () => {
     const database = await sqliteFiles.createMigrated()
     const server = await startServer(database.url)

@@ -35,7 +35,7 @@ describe('qscope audit', () => {
   }, TIMEOUT)
 
   test(
-    'verifies the log, also against an exported head in a file of its own or in an export',
+    'verifies the log, also against an exported head in a separate file or in an export',
     async () => {
       expect(await fine('audit', 'verify')).toBe('intact: 3 events in 3 chains\n')
       for (const head of ['head', 'head.json', 'first.jsonl', 'second.jsonl']) {
@@ -48,7 +48,7 @@ describe('qscope audit', () => {
   )
 
   test(
-    'exports the events since then, which can be verified elsewhere with only the keyring',
+    'exports the events since a head, which can be verified elsewhere with only the keyring',
     async () => {
       const lines = (name: string) => readFileSync(file(name), 'utf8').trim().split('\n')
       expect([lines('first.jsonl').length, lines('second.jsonl').length]).toEqual([3, 2])

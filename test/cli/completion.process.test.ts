@@ -26,7 +26,7 @@ async function stdoutOf(program: string, args: readonly string[]): Promise<strin
   return (await run(program, args, { env, cwd: folder, maxBuffer: 1 << 24 })).stdout
 }
 
-/** What each shell offers for the last word of each line. */
+/** The completions that each shell offers for the last word of each line. */
 const OFFERS: Readonly<Record<Shell, (lines: readonly string[]) => Promise<readonly (readonly string[])[]>>> = {
   bash: async (lines) => await offersOf('bash', '--norc', 'bash-offers.sh', lines),
   zsh: async (lines) => await offersOf('zsh', '-f', 'zsh-offers.zsh', lines),

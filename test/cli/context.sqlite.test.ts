@@ -102,12 +102,12 @@ describe('a context', () => {
     })
   })
 
-  test('of a client with qscope:tokens.read sees the tokens of others, and of one without it only its own', async () => {
+  test('sees tokens of other clients only if its client has qscope:tokens.read', async () => {
     const audience = 'https://warehouse.internal'
     const orders = await server.registerClient({ clientId: server.unique('orders-'), audiences: [audience] })
     const asOrders = ['--client-id', orders.clientId, '--client-secret', orders.clientSecret]
     const billing = await server.registerClient({ clientId: server.unique('billing-') })
-    // Without the grant client_credentials, a client cannot ask for a permission at all.
+    // Without the grant client_credentials, a client cannot request a permission.
     const warehouse = await server.registerClient({
       clientId: server.unique('warehouse-'),
       grantTypes: [],
@@ -188,7 +188,7 @@ describe('a context', () => {
     await ok('context', 'set', 'far', '--server', 'two.example:80', '--plaintext')
   })
 
-  test('is not sent the secret that the environment has for another server', async () => {
+  test('does not send the environment’s secret for another server', async () => {
     await ok('context', 'set', 'dev', '--server', server.address)
     vi.stubEnv('QSCOPE_SERVER', '127.0.0.1:1')
     vi.stubEnv('QSCOPE_CLIENT_ID', server.admin.clientId)

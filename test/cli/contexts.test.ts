@@ -26,14 +26,14 @@ describe('the contexts of a user', () => {
     store = ContextStore.ofUser({ XDG_CONFIG_HOME: home })
   })
 
-  test('are in the configuration directory of the user, a relative one ignored', () => {
+  test('are in the configuration directory of the user, and a relative one is ignored', () => {
     store.save({ name: 'a', context: newContext('127.0.0.1:1') })
     expect(existsSync(file('a'))).toBe(true)
-    // HOME is the directory of the passwd database where the variable is not set.
+    // Without the variable HOME, it is the directory of the passwd database.
     expect(ContextStore.ofUser({ XDG_CONFIG_HOME: 'relative' }).names()).toEqual(ContextStore.ofUser({}).names())
   })
 
-  test('are files and folders private to their owner, whatever the umask', () => {
+  test('are files and folders private to their owner, with any umask', () => {
     const before = process.umask(0)
     try {
       store.save({ name: 'a', context: newContext('127.0.0.1:1') })

@@ -134,7 +134,7 @@ for (const [name, administrator] of Object.entries({
         })
         expect(served.of('health')).toMatchObject({ state: 'ok' })
 
-        // With its binary log, which is on by default, MySQL lets only administrators make triggers.
+        // With its binary log, which is on by default, MySQL allows only administrators to create triggers.
         const maker = name === 'mysql' ? variables(database.adminUrl) : owner
         await succeed(folder, ['migrate', 'up', '--audit=triggers'], maker)
         expect((await doctor(folder, owner)).of('audit log')).toMatchObject({ state: 'ok' })

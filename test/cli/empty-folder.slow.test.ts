@@ -19,7 +19,7 @@ const READING = [
   ['purge'],
 ]
 
-/** Their answers are made with a key. */
+/** Commands whose answers need a key. */
 const SEALING = [
   ['audit', 'head'],
   ['audit', 'export'],

@@ -25,7 +25,7 @@ afterEach(() => {
   running.clear()
 })
 
-/** A folder with a seed, and one for what is temporary. */
+/** A folder with a seed, and one for temporary files. */
 function folderWith(seed: string): string {
   const folder = emptyFolder()
   mkdirSync(join(folder, 'tmp'))

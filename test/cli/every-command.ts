@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { program } from '../../src/cli/program.ts'
 
-/** The commands that do something themselves, by their words, such as `client create`. */
+/** The commands without subcommands, by their words, such as `client create`. */
 export function everyCommand(): ReadonlyMap<string, Command> {
   return new Map(commandsUnder(program(), []).filter(([path]) => path !== ''))
 }

@@ -8,7 +8,7 @@ import { ErrorReason } from '../../src/gen/qscope/v1/error_reason_pb.ts'
 import { CheckSchema, Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
 
 const COLUMNS = 80
-/** As long as a thumbprint and a token id are, which have no place to break at. */
+/** As long as a thumbprint and a token id, which cannot be broken. */
 const detail = `it is bound to certificate ${'x'.repeat(43)}; of token ${'0'.repeat(36)}; its scopes: orders.read orders.write`
 
 const texts = [

@@ -59,7 +59,7 @@ test('fails in one line if nothing listens', async () => {
   expect(stderr).toMatch(/^qscope: no server listens at 127\.0\.0\.1:1: .+\n$/)
 })
 
-test('fails in time if a listener does not answer, also for liveness', async () => {
+test('fails within the time limit if a listener does not answer, also for liveness', async () => {
   const silent = createServer().listen(0, '127.0.0.1')
   await new Promise((listening) => silent.once('listening', listening))
   const bound = silent.address()

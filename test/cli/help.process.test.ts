@@ -12,7 +12,7 @@ function everyCommand(command: Command, names: readonly string[] = []): readonly
   ]
 }
 
-/** All that a command prints as its help, what stands below the options too. */
+/** The complete help of a command, including the text below the options. */
 function printedHelp(command: Command): string {
   let printed = ''
   command.configureOutput({

@@ -12,13 +12,13 @@ import { runHere } from './in-process.ts'
 
 const TIMEOUT = 60_000
 const EARLY_MS = 10
-/** What the pace of a login never goes below, less what a timer may be early. */
+/** The shortest interval of polls, less the error of a timer. */
 const SHORTEST_MS = 1_000 - EARLY_MS
 
 type Answer = (error: object | null, bytes?: Buffer) => void
 type Started = MessageInitShape<typeof DeviceService.method.startDeviceAuthorization.output>
 
-/** A server that starts device authorizations, and refuses each poll, in this order, the last one for good; when it was called, in ms. */
+/** A server that starts device authorizations, and refuses polls in this order; records the times of calls, in ms. */
 async function givenServer(started: Started, refusals: readonly object[] = [{}]) {
   const calls: number[] = []
   const server = new Server()
@@ -50,7 +50,7 @@ const STARTED: Started = {
   expiresIn: { seconds: 600n },
 }
 
-/** Logs in to a server that refuses in the end, by a context of its own. */
+/** Logs in with a new context to a server that finally refuses. */
 async function logInTo(address: string): Promise<void> {
   for (const name of ['QSCOPE_SERVER', 'QSCOPE_CONTEXT', 'QSCOPE_CLIENT_ID', 'QSCOPE_TOKEN'])
     vi.stubEnv(name, undefined)

@@ -5,7 +5,7 @@ import { emptyFolder, folderWithDatabase, qscope } from './process.ts'
 
 const TIMEOUT = 600_000
 
-/** As `hydra list oauth2-clients --format json` prints it; the hash is from Hydra's database. */
+/** The output of `hydra list oauth2-clients --format json`; the hash is from the database of Hydra. */
 const HYDRA = {
   items: [
     {
@@ -41,7 +41,7 @@ const HYDRA = {
   is_last_page: true,
 }
 
-/** As `kc.sh export` writes it. */
+/** The output of `kc.sh export`. */
 const KEYCLOAK = {
   realm: 'shop',
   accessTokenLifespan: 300,

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { importHydra } from '../../src/cli/import/hydra.ts'
 import { importKeycloak } from '../../src/cli/import/keycloak.ts'
 
-/** Names that every object of JavaScript answers to. */
+/** Names that every JavaScript object inherits. */
 const OF_EVERY_OBJECT = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf']
 
-describe.each(OF_EVERY_OBJECT)('an export that says %s', (name) => {
-  test('as a grant of Hydra names none', async () => {
+describe.each(OF_EVERY_OBJECT)('the name %s in an export', (name) => {
+  test('is no grant of Hydra', async () => {
     const { documents, notes } = await importHydra([
       { client_id: 'orders', grant_types: [name, 'client_credentials'], scope: 'stock.read' },
     ])
@@ -14,20 +14,20 @@ describe.each(OF_EVERY_OBJECT)('an export that says %s', (name) => {
     expect(notes).toContain(`orders: grant ${name} is left out: there is none here`)
   })
 
-  test('as a way of Hydra to authenticate names none', async () => {
+  test('is no authentication method of Hydra', async () => {
     const { documents, leftOut } = await importHydra([{ client_id: 'orders', token_endpoint_auth_method: name }])
     expect(documents).toEqual([])
     expect(leftOut).toEqual([`orders: it authenticates by ${name}, which there is not here`])
   })
 
-  test('as a way of Keycloak to authenticate names none', async () => {
+  test('is no authentication method of Keycloak', async () => {
     const client = { clientId: 'orders', clientAuthenticatorType: name, serviceAccountsEnabled: true }
     const { documents, leftOut } = await importKeycloak({ realm: 'shop', clients: [client] })
     expect(documents).toEqual([])
     expect(leftOut).toEqual([`orders: it authenticates by ${name}, which is set up otherwise here`])
   })
 
-  test('as the id of a client means that client', async () => {
+  test('is kept as the id of a client', async () => {
     const hydra = await importHydra([{ client_id: name, grant_types: ['client_credentials'] }])
     const keycloak = await importKeycloak({
       realm: 'shop',
@@ -36,7 +36,7 @@ describe.each(OF_EVERY_OBJECT)('an export that says %s', (name) => {
     for (const { documents } of [hydra, keycloak]) expect(documents.map(({ spec }) => spec['clientId'])).toEqual([name])
   })
 
-  test('as a key of metadata keeps its value', async () => {
+  test('is kept as a key of metadata', async () => {
     const exported: unknown = JSON.parse(`[{"client_id": "orders", "metadata": {"${name}": "gold"}}]`)
     const { documents } = await importHydra(exported)
     const [config] = documents.map(({ spec }) => JSON.parse(JSON.stringify(spec['config'])))

@@ -8,8 +8,8 @@ export interface Printed {
 }
 
 /**
- * Runs a command in this process, which takes a moment where a process of its own takes a second.
- * `heard` is told all of standard error each time that something is added.
+ * Runs a command in this process, which is faster than a separate process.
+ * `heard` is called with all of standard error after each addition.
  */
 export async function runHere(args: readonly string[], heard?: (stderr: string) => void): Promise<Printed> {
   let stdout = ''

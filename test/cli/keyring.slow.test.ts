@@ -36,7 +36,7 @@ describe('qscope keyring', () => {
       expect(again).toMatchObject({ code: 1, stdout: '' })
       expect(again.stderr).toMatch(/^qscope: there is a keyring file .* already: it is left as it is\n$/)
       expect(readFileSync(path, 'utf8')).toBe(text)
-      // Looking does not make a database.
+      // Reading does not create a database.
       expect((await keys('active')).map(({ inUse }) => inUse)).toEqual([false, false, false, false])
       expect(existsSync(join(folder, 'data', 'qscope.db'))).toBe(false)
     },

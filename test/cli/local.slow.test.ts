@@ -91,7 +91,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'takes a secret from a file, from standard input or from the environment',
+    'reads a secret from a file, from standard input or from the environment',
     async () => {
       const path = join(folder, 'secret')
       writeFileSync(path, `${clientSecret}\n`)
@@ -149,7 +149,7 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
-    'prints tables for people, without colours in a pipe',
+    'prints tables without colours in a pipe',
     async () => {
       const { stdout } = await qscope(folder, ['client', 'list'])
       expect(stdout).toMatch(/^CLIENT ID +NAME +TYPE/)
@@ -234,7 +234,7 @@ describe('wrong usage', () => {
     expect(existsSync(join(folder, 'data'))).toBe(false)
   })
 
-  test('asking for help is none', async () => {
+  test('does not include --help', async () => {
     const { code, stdout } = await qscope(folder, ['client', 'create', '--help'])
     expect(code).toBe(0)
     expect(stdout).toContain('--redirect-uri')
@@ -244,12 +244,15 @@ describe('wrong usage', () => {
 describe('bad variables', () => {
   const env = { QSCOPE_GRPC_LISTEN: 'here', QSCOPE_LOG_LEVEL: 'loud', QSCOPE_REFLECTION: 'maybe' }
 
-  test.each([[['serve']], [['client', 'list']], [['config']]])('stop %j with exit code 1, all named', async (args) => {
-    const { code, stderr, stdout } = await qscope(emptyFolder(), args, env)
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    const lines = stderr.trim().split('\n')
-    expect(lines.map((line) => /^qscope: (\w+): should be/.exec(line)?.[1])).toEqual(Object.keys(env))
-  })
+  test.each([[['serve']], [['client', 'list']], [['config']]])(
+    'stop %j with exit code 1, and are all named',
+    async (args) => {
+      const { code, stderr, stdout } = await qscope(emptyFolder(), args, env)
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+      const lines = stderr.trim().split('\n')
+      expect(lines.map((line) => /^qscope: (\w+): should be/.exec(line)?.[1])).toEqual(Object.keys(env))
+    },
+  )
 
   test('are findings of the doctor', async () => {
     const { code, stdout } = await qscope(emptyFolder(), ['doctor', '--json'], env)

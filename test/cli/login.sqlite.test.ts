@@ -11,7 +11,7 @@ import { databaseKinds } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { runHere } from './in-process.ts'
 
-/** RFC 8628, as a user sees it. */
+/** RFC 8628 from the view of a user. */
 describe('qscope login', () => {
   let server: TestServer
   let home = ''
@@ -51,7 +51,7 @@ describe('qscope login', () => {
     return () => vi.unstubAllEnvs()
   })
 
-  /** Runs a command; before it changes the context that it has read, another one replaces that. */
+  /** Runs a command; another one replaces the context between its read and its change. */
   async function beforeItChanges(args: readonly string[], context: object) {
     const lock = `${contextFile()}.lock`
     writeFileSync(lock, '')
@@ -72,7 +72,7 @@ describe('qscope login', () => {
     return await logInWhile(() => Promise.resolve(), settle, ...args)
   }
 
-  /** The same; `meanwhile` happens before the authorization is settled. */
+  /** The same; `meanwhile` runs before the authorization is settled. */
   async function logInWhile(meanwhile: () => Promise<void>, settle: 'approve' | 'deny', ...args: readonly string[]) {
     const seen = Promise.withResolvers<string>()
     const running = runHere(['login', ...args, '--json'], (stderr) => {
@@ -118,7 +118,7 @@ describe('qscope login', () => {
     })
   })
 
-  test('is refreshed shortly before its end, once for all concurrent commands', async () => {
+  test('is refreshed shortly before its expiry, once for all concurrent commands', async () => {
     await logIn('approve', '--client-id', 'cli')
     const before = kept()
     const ended = { ...before, login: { ...before.login, expireTime: new Date(Date.now() + 1_000).toISOString() } }
@@ -133,7 +133,7 @@ describe('qscope login', () => {
     expect(await introspect(accessToken)).toEqual([true])
   })
 
-  test('reports its end if it cannot be refreshed', async () => {
+  test('reports its expiry if it cannot be refreshed', async () => {
     await logIn('approve', '--client-id', 'cli-once')
     const before = kept()
     expect(before.login.refreshToken).toBeNull()
@@ -146,7 +146,7 @@ describe('qscope login', () => {
     })
   })
 
-  test('that has ended does not affect public calls', async () => {
+  test('that has expired does not affect public calls', async () => {
     await logIn('approve', '--client-id', 'cli-once')
     const before = kept()
     const ended = { ...before, login: { ...before.login, expireTime: new Date(Date.now() - 1_000).toISOString() } }
@@ -167,10 +167,10 @@ describe('qscope login', () => {
     expect((await runHere(['token', 'header'])).code).toBe(2)
   })
 
-  test('that qscope logout ends is the one in the context at that time, and no other is dropped', async () => {
+  test('stored during qscope logout is revoked and removed instead of the earlier one', async () => {
     await logIn('approve', '--client-id', 'cli')
     const first = kept()
-    // Kept by another command, so that its tokens are not revoked.
+    // Removes it from the file, so that the next login does not revoke its tokens.
     writeFileSync(contextFile(), JSON.stringify({ ...first, login: undefined }))
     await logIn('approve', '--client-id', 'cli')
     const second = kept()
@@ -181,7 +181,7 @@ describe('qscope login', () => {
     expect(await introspect(first.login.accessToken)).toEqual([true])
   })
 
-  test('at another server, whose context replaced this one, is neither shown nor dropped', async () => {
+  test('at another server whose context replaced this one is neither used nor removed', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { accessToken } = kept().login
     const chosen = dev()
@@ -197,7 +197,7 @@ describe('qscope login', () => {
     expect(await introspect(accessToken)).toEqual([true])
   })
 
-  test('again revokes the tokens of the login before', async () => {
+  test('revokes the tokens of the previous login', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { accessToken: first } = kept().login
     await logIn('approve', '--client-id', 'cli')
@@ -217,28 +217,28 @@ describe('qscope login', () => {
     expect(new Set(tokens.map(({ active }) => active))).toEqual(new Set([false]))
   })
 
-  test('is dropped with a notice when its context is changed to another server', async () => {
+  test('is removed with a notice when its context is changed to another server', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { code, stderr } = await runHere(['context', 'set', 'dev', '--server', '127.0.0.1:1'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('the login to the previous server') })
     expect(kept().login).toBeUndefined()
   })
 
-  test('keeps nothing when the user refuses', async () => {
+  test('stores nothing when the user refuses', async () => {
     const { code, stdout, stderr } = await logIn('deny', '--client-id', 'cli')
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain('OAUTH_DEVICE_ACCESS_DENIED')
     expect(kept().login).toBeUndefined()
   })
 
-  test('cannot hold the permissions of QScope, which no user can delegate', async () => {
+  test('cannot have permissions of QScope, which no user can delegate', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { code, stderr } = await runHere(['client', 'list'])
     expect(code).toBe(1)
     expect(stderr).toContain('OAUTH_INSUFFICIENT_SCOPE')
   })
 
-  test('needs a context to keep the tokens in, and a client', async () => {
+  test('needs a context to store the tokens in, and a client', async () => {
     expect((await runHere(['login'])).stderr).toContain('--client-id')
     await runHere(['context', 'use'])
     expect((await runHere(['login', '--client-id', 'cli'])).stderr).toContain('qscope context set')

@@ -13,14 +13,14 @@ import { everyCommand, WITHOUT_FORMS } from './every-command.ts'
 import { runHere } from './in-process.ts'
 import { RPCS_OF_COMMANDS } from './rpcs-of-commands.ts'
 
-/** What stands beside an answer on standard error. */
+/** Expected lines on standard error besides an answer. */
 const BESIDE = /^(?:more with --page-token \S+|qscope: note: .*)\n/gm
-/** Commands that need more than a line to answer, and where they are tested. */
+/** Commands that need more than one command line, and where they are tested. */
 const ELSEWHERE: Readonly<Record<string, string>> = Object.freeze({
   login: 'login.sqlite.test.ts: a user approves meanwhile',
-  'audit follow': 'audit-follow.process.test.ts: it goes on until it is stopped',
+  'audit follow': 'audit-follow.process.test.ts: it runs until it is stopped',
 })
-/** Stands for the client `orders`. */
+/** The subject of assertions for the client `orders`. */
 const SERVICE_ACCOUNT = 'system:serviceaccount:shop:orders'
 const folder = mkdtempSync(join(tmpdir(), 'qscope-forms-'))
 let server: TestServer
@@ -40,7 +40,7 @@ async function newClient(...more: readonly string[]): Promise<string> {
   return made.client.clientId
 }
 
-/** Options with which a command calls as a new client. */
+/** Options that make a command call as a new client. */
 async function asNewClient(...registration: readonly string[]): Promise<readonly string[]> {
   count += 1
   const made = await json('client', 'create', '--id', `client-${count}`, ...registration)
@@ -64,7 +64,7 @@ async function newIssuer(): Promise<string> {
   return made.trustedIssuer.issuer
 }
 
-/** A context with a login, as `qscope login` leaves it. */
+/** A context with a login, as `qscope login` stores it. */
 async function loggedIn(): Promise<string> {
   const name = await newContext()
   const { token } = await json('device', 'redeem', await approvedDeviceCode(), ...asDevice())
@@ -92,7 +92,7 @@ async function newSecret(): Promise<[string, string]> {
   return [clientId, secrets[1].secretId]
 }
 
-/** The server lets only a few keys be prepared at once. */
+/** Removes prepared keys, since the server limits their number. */
 async function endPreparedKeys(): Promise<readonly string[]> {
   const { keys } = await json('key', 'list', '--state', 'prepared')
   for (const { keyId } of keys) await json('key', 'revoke', keyId, '--yes')
@@ -108,7 +108,7 @@ async function newToken(): Promise<string> {
   return (await json('token', 'mint')).token.accessToken
 }
 
-/** The device client is public, so it is named with each call. */
+/** Options that name the device client, which is public. */
 const AS_DEVICE = ['--server', '', '--client-id', 'device']
 function asDevice(): readonly string[] {
   return AS_DEVICE.map((word) => (word === '' ? server.address : word))
@@ -133,20 +133,20 @@ async function newKeyringKey(...more: readonly string[]): Promise<string> {
   return (await json('keyring', 'rotate', '--purpose', 'audit', '--prepare', ...more)).keys[0].id
 }
 
-/** A command line without any keyring, as the next of `keyring create`. */
+/** A command line without a keyring, for `keyring create`. */
 async function withFreshKeyring(): Promise<readonly string[]> {
   count += 1
   process.env['QSCOPE_KEYRING_FILE'] = join(folder, `keyring-${count}.json`)
   return []
 }
 
-/** The arguments of a command on a database that has its whole schema again. */
+/** The arguments of a command, after the complete schema was restored. */
 async function migrated(...args: readonly string[]): Promise<readonly string[]> {
   await json('migrate', 'up')
   return args
 }
 
-/** The arguments with which each command answers something. */
+/** Arguments for which each command prints an answer. */
 const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | readonly string[]>> = {
   'context set': async () => [await newContext(), '--server', server.address],
   'context use': async () => [],
@@ -263,7 +263,7 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   ],
 }
 
-/** A client that is not there yet. */
+/** A file with the document of a new client. */
 function documents(): string {
   count += 1
   const file = join(folder, `documents-${count}.yaml`)
@@ -271,7 +271,7 @@ function documents(): string {
   return file
 }
 
-/** What another server exports, in a file. */
+/** A file with the export of another server. */
 function exported(document: object): string {
   count += 1
   const file = join(folder, `export-${count}.json`)
@@ -279,7 +279,7 @@ function exported(document: object): string {
   return file
 }
 
-/** Each is activated once, and only when it was long enough in the key set. */
+/** A prepared key. Each can be activated once, after enough time in the key set. */
 async function activatable(): Promise<string> {
   const keyId = await newKey()
   server.clock.advance(600_000)
@@ -291,18 +291,18 @@ describe('every command that prints objects', () => {
   const printing = [...commands].filter(([name]) => WITHOUT_FORMS[name] === undefined && ELSEWHERE[name] === undefined)
 
   beforeAll(async () => {
-    // Each command that opens a database listens for the end of the process.
+    // Each command that opens a database adds a listener for the end of the process.
     process.setMaxListeners(0)
     const [sqlite] = databaseKinds
     const database = await sqlite?.create()
     issuers = await trustedIssuers(folder)
-    // One rule, for a client that will be there: of the others the doctor would find that there is none.
+    // Only the rule of an existing client, since the doctor reports missing clients.
     const rule = { claims: { sub: SERVICE_ACCOUNT }, client_id: 'orders', scopes: ['orders.read'] }
     const cluster = { issuer: CLUSTER, jwks_file: 'cluster.jwks.json', audience: AUDIENCE, rules: [rule] }
     writeFileSync(issuers.file, JSON.stringify({ issuers: [cluster] }))
     const variables = { QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
     server = await startServer(database?.url ?? '', undefined, undefined, variables)
-    // What the commands on the database itself work on: another one, which nobody serves.
+    // Commands on the database use another one, without a server.
     Object.assign(process.env, {
       XDG_CONFIG_HOME: join(folder, 'config'),
       QSCOPE_DATABASE_URL: `sqlite:${join(folder, 'data', 'qscope.db')}`,
@@ -343,7 +343,7 @@ describe('every command that prints objects', () => {
     for (const text of printed.values()) expect(text).not.toMatch(/\bundefined\b|\[object|\bNaN\b/)
     const called = new Set(server.lines.slice(before).map(({ method }) => String(method).replace(/^.*\//, '')))
     const [...rpcs] = RPCS_OF_COMMANDS[name] ?? []
-    // Where there are several, the arguments choose one.
+    // If there are several, the arguments choose one.
     if (rpcs.length > 0) expect(rpcs.filter((rpc) => called.has(rpc))).toHaveLength(1)
   })
 })

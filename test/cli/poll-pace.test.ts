@@ -11,10 +11,10 @@ describe.each([
     expect(new Pace(intervalMs).waitMs).toBe(5_000)
   })
 
-  test("is the server's, from 1 s to an hour", () => {
+  test('is that of the server, from 1 s to an hour', () => {
     expect(new Pace(7_000).waitMs).toBe(7_000)
     expect(new Pace(0.001).waitMs).toBe(1_000)
-    // A timer of Node.js for longer than 2^31 - 1 ms would run at once.
+    // A timer of Node.js with more than 2^31 - 1 ms would fire at once.
     expect(new Pace(2 ** 31).waitMs).toBe(3_600_000)
     expect(new Pace(Number.POSITIVE_INFINITY).waitMs).toBe(3_600_000)
   })
@@ -36,7 +36,7 @@ describe.each([
   })
 })
 
-test('the command line halves its polls of an unreachable server each time, down to one an hour', () => {
+test('the command line doubles the poll interval for an unreachable server each time, up to an hour', () => {
   const pace = new PollPace(1_000)
   pace.backOff(null)
   expect(pace.waitMs).toBe(2_000)

@@ -6,7 +6,7 @@ import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 
 export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 
-/** A directory in which nothing is yet. */
+/** A new empty directory. */
 export function emptyFolder(): string {
   return mkdtempSync(join(tmpdir(), 'qscope-cli-'))
 }
@@ -25,11 +25,11 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** What says on which database a command worked to which nothing else was said. */
+/** The line that names the database of a command. */
 export const DATABASE_NOTICE = /^qscope: working on .*\n/
 
 /**
- * Runs the real command line in a folder, with no variables but those given, and contexts in the folder alone.
+ * Runs the real command line in a folder, only with the given variables, and with contexts in the folder.
  * Standard error is without the line that names the database, unless it is about that.
  */
 export function qscope(folder: string, args: readonly string[], env: Record<string, string> = {}, stdin = '') {

@@ -11,7 +11,7 @@ const NOTHING = {
 }
 
 test(
-  'deletes what has ended, reports the counts, and keeps the rest',
+  'deletes expired rows, reports the counts, and keeps the others',
   async () => {
     const folder = await folderWithDatabase()
     const json = async (...args: string[]) => {

@@ -9,7 +9,7 @@ import { startServer, type TestServer } from '../setup/server.ts'
 import { emptyFolder, MAIN, qscope } from './process.ts'
 
 const COLUMNS = 60
-/** How what sets a colour begins. */
+/** The start of a control sequence for colours. */
 const COLOUR = '\u001b['
 
 describe('on a terminal', () => {
@@ -27,7 +27,7 @@ describe('on a terminal', () => {
   })
   afterAll(() => server.stop())
 
-  /** Runs the command line on a terminal of its own, and types each answer when its question is there. */
+  /** Runs the command line on a new terminal, and types each answer after its question. */
   async function typed(
     args: readonly string[],
     { answers = {}, env = {} }: { answers?: Record<string, string>; env?: Record<string, string> } = {},
@@ -57,7 +57,7 @@ describe('on a terminal', () => {
     return { code, shown, lines: stripVTControlCharacters(shown).split(/\r?\n/) }
   }
 
-  test('what a locale without UTF-8 cannot show is shown in ASCII', async () => {
+  test('a locale without UTF-8 gets ASCII instead of other characters', async () => {
     const { code, shown } = await typed(['client', 'list'], { env: { LC_ALL: 'C' } })
     expect(code).toBe(0)
     expect(shown).toContain('~')
@@ -80,7 +80,7 @@ describe('on a terminal', () => {
     expect(lines.filter((line) => line.length > COLUMNS)).toEqual([])
   })
 
-  test.each([{ NO_COLOR: '1' }, { TERM: 'dumb' }])('%j leaves the colours out', async (env) => {
+  test.each([{ NO_COLOR: '1' }, { TERM: 'dumb' }])('%j disables colours', async (env) => {
     const { shown } = await typed(['client', 'list'], { env })
     expect(shown).toContain('CLIENT ID')
     expect(shown).not.toContain(COLOUR)
@@ -121,7 +121,7 @@ describe('on a terminal', () => {
     expect(agreed).toMatchObject({ code: 0, shown: expect.stringContaining(`deleted ${clientId}`) })
   })
 
-  test('a message fits, is not broken within words, and is no message of its own from its second line on', async () => {
+  test('a message fits, is not broken within words, and its further lines are indented', async () => {
     const { code, lines } = await typed(['client', 'create', '--id', '!', '--grant', 'client_credentials'])
     expect(code).toBe(1)
     expect(lines.filter((line) => line.length > COLUMNS)).toEqual([])
@@ -148,7 +148,7 @@ describe('on a terminal', () => {
       ).toBe(true)
   })
 
-  test('a login says which client it needs, where that of the context is none', async () => {
+  test('a login reports that the client of the context cannot log in, and which one it needs', async () => {
     const { code, lines } = await typed(['login'])
     expect(code).toBe(1)
     expect(lines.map((line) => line.trimStart()).join(' ')).toMatch(

@@ -1,4 +1,4 @@
-/** The RPCs that have a command, by its words. One that a command calls only on the way to another is not listed. */
+/** The RPCs of each command, by its words. Auxiliary calls of a command are not listed. */
 export const RPCS_OF_COMMANDS: Readonly<Record<string, readonly string[]>> = Object.freeze({
   'client create': ['RegisterClient'],
   'client list': ['ListClients'],

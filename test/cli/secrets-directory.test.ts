@@ -23,7 +23,7 @@ describe('the directory of secrets', () => {
     mkdirSync(folder(), { mode: 0o700 })
   })
 
-  test('keeps a secret private to its owner, whoever created the file', () => {
+  test('makes the file of a secret private to its owner, also an existing one', () => {
     writeFileSync(pending(), '')
     chmodSync(pending(), 0o644)
     const secrets = new SecretsDirectory(folder(), 'file')

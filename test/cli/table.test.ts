@@ -75,7 +75,7 @@ describe('a table', () => {
     expect(table(rows, 10)[1]).toBe(`${ID}  orders.…`)
   })
 
-  test('continues sentences on lines of their own', () => {
+  test('wraps sentences into further lines', () => {
     const columns = [COLUMNS[0], { heading: 'FOUND', value: ({ text }: Row) => text, wrap: true as const }].filter(
       (column) => column !== undefined,
     )

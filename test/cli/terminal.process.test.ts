@@ -12,7 +12,7 @@ const TIMEOUT = 60_000
 const STEERING = 'a\u001b[2J\u009b2J\u202ebad\u200b\n\rqscope: forged'
 const UNPRINTABLE = /[^\P{Cc}\n]|[\p{Cf}\p{DI}\p{Zl}\p{Zp}\p{Cs}]/u
 
-describe('what others stored', () => {
+describe('text that other callers stored', () => {
   let server: TestServer
   let proof: Record<string, string> = {}
   const asked = async (...args: string[]) => {
@@ -66,7 +66,7 @@ describe('what others stored', () => {
   )
 })
 
-describe('what a server that is not to be trusted says of a failure', () => {
+describe('the error message of an untrusted server', () => {
   const server = new Server()
   let address = ''
 

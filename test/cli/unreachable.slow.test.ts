@@ -18,7 +18,7 @@ const elsewhere = ca.issue('elsewhere', ['DNS:elsewhere.example'])
 const caller = ca.issue('caller', ['DNS:caller'])
 const stranger = otherCa.issue('stranger', ['DNS:stranger'])
 
-/** From its CA, and at its end as soon as it is made. */
+/** A certificate of the CA that is expired when it is issued. */
 function expired() {
   const path = (end: string) => join(folder, `good.${end}`)
   const out = join(folder, 'expired.pem')
@@ -38,7 +38,7 @@ async function listening(credentials: ServerCredentials): Promise<string> {
 const over = ({ cert, key }: { cert: Buffer; key: Buffer }, clients: Buffer | null = null) =>
   listening(ServerCredentials.createSsl(clients, [{ cert_chain: cert, private_key: key }], clients !== null))
 
-describe('a call that gets nowhere says why and what to do', () => {
+describe('a failed call reports the reason and the remedy', () => {
   const at: Record<string, string> = {}
   const silent = createTcpServer((socket) => socket.on('error', () => undefined).end('220 mail.example ESMTP\r\n'))
 

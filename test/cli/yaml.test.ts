@@ -5,7 +5,7 @@ import { yamlText } from '../../src/cli/output/yaml.ts'
 import { printableLines } from '../../src/printable.ts'
 
 describe('an answer as YAML', () => {
-  test('is written as people write it', () => {
+  test('is written in block style', () => {
     const answer = { client: { clientId: 'orders', scopes: ['a', 'b'], enabled: true, jwks: '' }, count: 3, none: null }
     expect(yamlText(answer)).toBe(
       [

@@ -20,12 +20,13 @@ async function openBrowser(): Promise<Browser> {
 }
 
 /** A server with the console that was built last, on a database of its own. */
-async function startWithConsole() {
+async function startWithConsole(variables: Readonly<Record<string, string>>) {
   const database = await sqliteFiles.createMigrated()
   const server = await startServer(database.url, undefined, undefined, {
     QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
     QSCOPE_CONSOLE: 'on',
     QSCOPE_DEVICE_VERIFICATION_URI: 'https://auth.example/console/device',
+    ...variables,
   })
   const close = async () => {
     await server.stop()
@@ -39,6 +40,7 @@ export const TITLES = [
   'Overview',
   'Clients',
   'Users',
+  'Trusted issuers',
   'Tokens and grants',
   'Token inspector',
   'Device approvals',
@@ -55,15 +57,15 @@ export interface Tab {
   readonly complaints: string[]
 }
 
-/** A server with a console and a browser, for all tests of a suite. */
-export function consoleOfSuite() {
+/** A server with a console and a browser, for all tests of a suite. `variables`: further ones of the server. */
+export function consoleOfSuite(variables: Readonly<Record<string, string>> = {}) {
   let opened: { readonly server: Awaited<ReturnType<typeof startWithConsole>>; readonly browser: Browser } | null = null
   const suite = () => {
     if (opened === null) throw new Error('the server is started before the first test')
     return opened
   }
   beforeAll(async () => {
-    opened = { server: await startWithConsole(), browser: await openBrowser() }
+    opened = { server: await startWithConsole(variables), browser: await openBrowser() }
   })
   afterAll(async () => {
     await opened?.browser.close()

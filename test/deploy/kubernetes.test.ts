@@ -127,7 +127,7 @@ describe('the manifests', () => {
     ])
   })
 
-  it('hold no secret', () => {
+  it('contain no secret', () => {
     expect(ofKind(base, 'Secret')).toEqual([])
     const values = secrets.flatMap((document) => Object.values(nodeOf(at(document, 'stringData'))))
     for (const value of values) expect(value).toMatch(/PASSWORD|CONTENT|PEM/)

@@ -16,7 +16,7 @@ const PROTO = join(import.meta.dirname, 'proto')
 const FOLDER = cacheFolder('grpc-python-interop')
 const ENVIRONMENT = join(FOLDER, 'environment')
 const PINNED = join(SOURCE, 'requirements.txt')
-/** Beside the environment: the versions that are in it. */
+/** The file in the environment with its installed versions. */
 const INSTALLED = join(ENVIRONMENT, 'installed.txt')
 const STUBS = join(FOLDER, 'stubs')
 const python = (...args: string[]) => run(join(ENVIRONMENT, 'bin', 'python'), args, { cwd: SOURCE })

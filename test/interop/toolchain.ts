@@ -46,7 +46,7 @@ export function cacheFolder(name: string): string {
 }
 
 export interface RunOptions {
-  /** The repository, unless told otherwise. */
+  /** The working directory, by default the repository. */
   readonly cwd?: string
   /** A folder of programs that come before those of the machine. */
   readonly bin?: string

@@ -11,7 +11,7 @@ import { startServer, type TestServer } from '../setup/server.ts'
 const { watchAuditEvents } = AuditService.method
 const { mintToken, revokeTokens } = TokenService.method
 const { disableClient } = ClientService.method
-/** Of a loaded machine. */
+/** For a loaded machine. */
 const PATIENCE = { timeout: 60_000, interval: 50 }
 const LONG = 120_000
 

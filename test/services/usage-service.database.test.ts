@@ -9,7 +9,7 @@ import { usageFollower } from '../setup/usage-follower.ts'
 
 const { listUsage } = UsageService.method
 const { mintToken } = TokenService.method
-/** Of a loaded machine. */
+/** For a loaded machine. */
 const PATIENCE = { timeout: 90_000, interval: 50 }
 const DAY = 86_400_000
 

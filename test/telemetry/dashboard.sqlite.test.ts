@@ -17,7 +17,7 @@ import { type Page, parseExposition } from './parse-exposition.ts'
 import { readQuery } from './promql.ts'
 
 const DEPLOY = join(import.meta.dirname, '..', '..', 'deploy')
-/** Prometheus adds them to everything it scrapes. */
+/** Labels that Prometheus adds to all scraped series. */
 const OF_THE_SCRAPE = ['instance', 'job']
 
 const target = z.object({ expr: z.string(), legendFormat: z.string() })
@@ -54,7 +54,7 @@ const alerts = z
   .parse(parse(readFileSync(join(DEPLOY, 'prometheus', 'alerts.yaml'), 'utf8')))
 const rules = alerts.groups.flatMap((group) => group.rules)
 
-/** Grafana fills its variables in before Prometheus sees a query. */
+/** Replaces variables of a query as Grafana does. */
 const filledIn = (expr: string) => expr.replaceAll('$__rate_interval', '5m').replaceAll('$instance', '.*')
 
 const queries = [
@@ -93,10 +93,10 @@ describe('dashboard and alerts', () => {
     const web = await grants.webClient({ config: { refreshTokenReplayWindow: { seconds: 10n } } })
     const { refreshToken } = await grants.signIn(web)
     const { refreshToken: method } = TokenService.method
-    // Of these one wins, and the others lose a race.
+    // One of these calls wins a race, and the others lose it.
     await Promise.all(Array.from({ length: 10 }, () => server.call(method, { client: web.client, refreshToken })))
     await server.app.purge.round()
-    // How late they are is told once they have looked.
+    // The lag of followers is exported after their first read.
     const lags = () => server.app.auditFollowers.map((each) => each.metrics().lagMs)
     await vi.waitFor(() => expect(lags()).not.toContain(null), { timeout: 60_000 })
     page = parseExposition((await server.telemetry.metrics()).text)
@@ -108,7 +108,7 @@ describe('dashboard and alerts', () => {
         valuesOf.set(label, (valuesOf.get(label) ?? new Set()).add(value))
       }
     }
-    // Statuses become labels when they are first answered.
+    // A status becomes a label with its first answer.
     for (const { status } of Object.values(registry)) valuesOf.get('code')?.add(status)
     for (const status of ['CANCELLED', 'DEADLINE_EXCEEDED']) valuesOf.get('code')?.add(status)
   }, 300_000)

@@ -26,7 +26,7 @@ import { parseExposition } from './parse-exposition.ts'
 
 const TOKENS = { service: TokenService.typeName }
 const MINT = { ...TOKENS, method: 'MintToken' }
-/** Of a loaded machine. */
+/** For a loaded machine. */
 const PATIENCE = { timeout: 60_000, interval: 50 }
 const issuers = await trustedIssuers(suiteFolder())
 const variables = { ...LIMITS_OFF, QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
@@ -37,11 +37,11 @@ onEveryBackend(
     const { mintToken, introspectToken } = TokenService.method
     const page = async () => parseExposition((await server.telemetry.metrics()).text)
 
-    /** What a metric grew by while something was done. */
+    /** The increase of a metric during some work. */
     async function growth(work: () => Promise<unknown>) {
       const before = await page()
       await work()
-      // A call is counted when its answer is on its way, which the caller may have by then.
+      // A call is counted while its answer is sent, so the caller may have it before.
       await sleep(20)
       const after = await page()
       return (name: string, labels: Record<string, string> = {}) =>
@@ -152,7 +152,7 @@ onEveryBackend(
       const now = await page()
       for (const pool of ['read', 'append', 'transaction']) {
         expect(now.value('qscope_database_connections', { pool }), pool).toBeGreaterThanOrEqual(1)
-        // What runs in the background may still hold one.
+        // Background work may still hold a connection.
         for (const gauge of ['qscope_database_connections_used', 'qscope_database_connections_waiting']) {
           await expect.poll(async () => (await page()).value(gauge, { pool })).toBe(0)
         }
@@ -167,7 +167,7 @@ onEveryBackend(
 
     it('show the followers of the audit log, and their lag', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'qscope-audit-'))
-      // A path to nowhere: nothing can be delivered until there is a folder.
+      // An invalid path: nothing can be delivered until the folder exists.
       const path = join(folder, 'later', 'audit.jsonl')
       const { other } = await anotherInstance(server, database, { QSCOPE_AUDIT_LOG_FILE: path })
       const of = { follower: 'audit-file' }
@@ -216,7 +216,7 @@ onEveryBackend(
       await ask()
       expect((await page()).value('qscope_key_set_age_seconds', source)).toBeGreaterThanOrEqual(AHEAD_S)
       expect((await server.telemetry.metrics()).text).not.toContain(name)
-      // What nobody needs is not read, so that its age says nothing.
+      // Unused keys are not read, so that their age is not exported.
       server.clock.advance(61_000)
       expect((await page()).value('qscope_key_set_age_seconds', source)).toBeUndefined()
     })
@@ -231,7 +231,7 @@ onEveryBackend(
 
     it('are summed over several processes', async () => {
       const one = await server.telemetry.snapshot()
-      // As they travel from a worker to whoever exposes them.
+      // Copies them, as messages between worker processes do.
       const other: typeof one = JSON.parse(JSON.stringify(one))
       const alone = parseExposition((await expose([one])).text)
       const together = parseExposition((await expose([one, other])).text)
@@ -245,8 +245,8 @@ onEveryBackend(
       expect(together.series).toHaveLength(alone.series.length)
     })
 
-    describe('whatever callers send', () => {
-      it('creates no series', async () => {
+    describe('of calls with arbitrary values', () => {
+      it('do not create series', async () => {
         const { client } = await server.registerClient({ grantTypes: [GrantType.CLIENT_CREDENTIALS] })
         const hostile = async () => {
           const connection = connect(server.address, { ownSocket: true })
@@ -273,13 +273,13 @@ onEveryBackend(
         const before = await page()
         await hostile()
         const after = await page()
-        // Those of Node.js come and go with its timers and sockets.
+        // Series of Node.js change with its timers and sockets.
         const own = ({ series }: typeof before) => series.filter(({ name }) => name.startsWith('qscope_')).length
         expect(own(after)).toBe(own(before))
         expect((await server.telemetry.metrics()).text).not.toContain('hostile-')
       })
 
-      it('uses only labels known before the first call', async () => {
+      it('use only labels known before the first call', async () => {
         const { series } = await page()
         const methods = new Set(server.app.pipeline.routes.map(({ method }) => method.name))
         const reasons = new Set((Object.keys(registry) as (keyof typeof registry)[]).map(reasonOf))

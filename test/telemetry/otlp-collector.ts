@@ -11,7 +11,7 @@ const Request = root.lookupType('opentelemetry.test.ExportTraceServiceRequest')
 
 type Attributes = Readonly<Record<string, string | number | boolean>>
 
-/** A span as it was exported; ids in hex, empty where there is none. */
+/** An exported span; ids are in hex, and empty if there is none. */
 export interface ReceivedSpan {
   readonly name: string
   readonly kind: 'server' | 'client' | 'other'
@@ -30,10 +30,10 @@ export interface ReceivedSpan {
 
 export type Collector = Awaited<ReturnType<typeof startCollector>>
 
-/** What a collector does with an export. */
+/** The reaction of a collector to an export. */
 export type Behaviour = 'take' | 'refuse' | 'say nothing'
 
-/** A receiver of OTLP over HTTP that decodes what it is sent. */
+/** A receiver of OTLP over HTTP that decodes exports. */
 export async function startCollector(behaviour: Behaviour = 'take') {
   const spans: ReceivedSpan[] = []
   const bodies: Buffer[] = []
@@ -58,7 +58,7 @@ export async function startCollector(behaviour: Behaviour = 'take') {
   return {
     url: `http://127.0.0.1:${port}`,
     spans,
-    /** Each export as it came, decompressed. */
+    /** The bytes of each export, decompressed. */
     bodies,
     headers,
     paths,

@@ -10,15 +10,15 @@ import type { Behaviour } from './otlp-collector.ts'
 const { root } = protobuf.parse(readFileSync(join(import.meta.dirname, 'otlp-logs.proto'), 'utf8'))
 const LogsRequest = root.lookupType('opentelemetry.test.ExportLogsServiceRequest')
 
-/** A log record as it was exported; of its attributes those that are text. */
+/** An exported log record, with its text attributes. */
 export interface ReceivedRecord {
   readonly eventName: string
   readonly attributes: Readonly<Record<string, string>>
 }
 
 /**
- * A receiver of log records by OTLP over HTTP, which keeps what it takes. `behave`: what it does with a request, the
- * first of which is 1.
+ * A receiver of log records by OTLP over HTTP that keeps accepted records. `behave`: its reaction to a request. The
+ * first request has the number 1.
  */
 export async function startLogReceiver(behave: (request: number) => Behaviour) {
   const records: ReceivedRecord[] = []
@@ -56,7 +56,7 @@ function decoded(body: Buffer): readonly ReceivedRecord[] {
   )
 }
 
-/** What of `ExportLogsServiceRequest` is looked at. */
+/** The parts of `ExportLogsServiceRequest` that tests read. */
 interface LogsMessage {
   readonly scopeLogs: readonly {
     readonly logRecords: readonly {

@@ -5,12 +5,12 @@ export interface Series {
   readonly value: number
 }
 
-/** A `/metrics` page, read as a scraper reads it. Throws at a line that is none of the format's. */
+/** A `/metrics` page, parsed like a scraper does. Throws at an invalid line. */
 export interface Page {
   readonly series: readonly Series[]
-  /** By name: `counter`, `gauge`, `histogram`. */
+  /** The types by name: `counter`, `gauge`, `histogram`. */
   readonly types: ReadonlyMap<string, string>
-  /** The value of the one series that has these labels, perhaps beside others. */
+  /** The value of the one series with these labels, and possibly others. */
   value(name: string, labels?: Readonly<Record<string, string>>): number | undefined
 }
 

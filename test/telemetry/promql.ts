@@ -7,14 +7,14 @@ export interface Selector {
   readonly matchers: readonly { readonly label: string; readonly operator: string; readonly value: string }[]
 }
 
-/** What a query speaks of. */
+/** The metrics and labels of a query. */
 export interface Query {
   readonly selectors: readonly Selector[]
-  /** Labels that results are grouped or matched by. */
+  /** The labels that results are grouped or matched by. */
   readonly groupings: readonly string[]
 }
 
-/** Reads a query with Prometheus' own grammar. Throws where it is none. */
+/** Parses a query with the grammar of Prometheus. Throws if it is invalid. */
 export function readQuery(text: string): Query {
   const selectors: Selector[] = []
   const groupings: string[] = []

@@ -27,7 +27,7 @@ describe('recent rates', () => {
     }
   }
 
-  it('are means since the start, before a minute has passed', () => {
+  it('are averages since the start in the first minute', () => {
     const { rates, counted, pass } = measured()
     counted.mints = 100
     pass(10)

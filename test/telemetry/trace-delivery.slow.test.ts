@@ -36,7 +36,7 @@ async function serverWith(endpoint: string, more: Readonly<Record<string, string
   return { server, outcome }
 }
 
-/** An address where nobody listens any more. */
+/** An address that is no longer in use. */
 async function deadEndpoint(): Promise<string> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
@@ -145,7 +145,7 @@ describe('a server process', () => {
     const asked = Date.now()
     server.child.kill('SIGTERM')
     expect(await server.ended).toEqual({ code: 0, signal: null })
-    // The default grace.
+    // The default grace period.
     expect(Date.now() - asked).toBeLessThan(10_000)
   })
 

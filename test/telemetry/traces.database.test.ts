@@ -11,7 +11,7 @@ import { grantsOn } from '../setup/grants.ts'
 import { trustedIssuers } from '../setup/trusted-issuers.ts'
 import { type ReceivedSpan, startCollector } from './otlp-collector.ts'
 
-/** In the nanoseconds that spans are told in. */
+/** In nanoseconds, the unit of spans. */
 const MILLISECOND = 1_000_000
 
 const collector = await startCollector()
@@ -21,20 +21,20 @@ const variables = {
   ...LIMITS_OFF,
   QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file,
   QSCOPE_OTLP_ENDPOINT: collector.url,
-  // Only the callers of these tests decide.
+  // Only the callers of these tests decide about sampling.
   QSCOPE_TRACE_RATIO: '0',
 }
 const PATIENCE = { timeout: 10_000, interval: 50 }
 const MINT = 'qscope.v1.TokenService/MintToken'
 
-/** What a traced caller sends, as W3C Trace Context has it. */
+/** The headers of a traced caller (W3C Trace Context). */
 function callerTrace({ sampled = true } = {}) {
   const traceId = randomBytes(16).toString('hex')
   const spanId = randomBytes(8).toString('hex')
   return { traceId, spanId, metadata: { traceparent: `00-${traceId}-${spanId}-0${sampled ? 1 : 0}` } }
 }
 
-/** The spans of a trace, once the call's own has come, which ends last. */
+/** The spans of a trace, after the span of the call, which ends last, was exported. */
 async function spansOf(traceId: string, calls = 1): Promise<readonly ReceivedSpan[]> {
   const found = () => collector.spans.filter((span) => span.traceId === traceId)
   await expect.poll(() => found().filter(({ kind }) => kind === 'server').length, PATIENCE).toBe(calls)
@@ -78,7 +78,7 @@ onEveryBackend(
         expect(query).toMatchObject({ kind: 'client', parentId: call.spanId, failed: false })
         expect(query.attributes['db.system.name']).toMatch(systems[database.kind.dialect])
         expect(query.attributes['db.operation.batch.size']).toBe(1)
-        // The SDK tells when a span began in whole milliseconds, and when it ended from there.
+        // The SDK rounds the start of a span to milliseconds, and measures its end from there.
         expect(query.beganAt).toBeGreaterThanOrEqual(call.beganAt - MILLISECOND)
         expect(query.endedAt).toBeLessThanOrEqual(call.endedAt + MILLISECOND)
       }
@@ -91,7 +91,7 @@ onEveryBackend(
       const hostile = { ...metadata, tracestate: 'eyJ'.repeat(20_000) }
       const used = process.threadCpuUsage()
       await server.call(mintToken, { client }, { metadata: hostile })
-      // Searched again from each beginning, it took ten seconds of the one thread that everybody waits for.
+      // A quadratic search would block the event loop for 10 s.
       expect(process.threadCpuUsage(used).user / 1_000).toBeLessThan(2_000)
       expect(named(await spansOf(traceId), MINT)).toMatchObject({ parentId: spanId, traceState: '' })
     })

@@ -7,7 +7,7 @@ from pathlib import Path
 from qscope_client import connect, tls
 from qscope_client.loopback import is_loopback
 
-#: What the libraries of all languages are held against.
+#: The cases that the libraries of all languages are tested with.
 CASES = json.loads(Path(__file__).parents[2].joinpath("conformance/plaintext-cases.json").read_text("utf-8"))
 
 

@@ -6,6 +6,7 @@ import { DeviceService } from '../../../src/gen/qscope/v1/device_service_pb.ts'
 import { KeyService } from '../../../src/gen/qscope/v1/key_service_pb.ts'
 import { ServerService } from '../../../src/gen/qscope/v1/server_service_pb.ts'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
+import { TrustService } from '../../../src/gen/qscope/v1/trust_service_pb.ts'
 import { UserService } from '../../../src/gen/qscope/v1/user_service_pb.ts'
 import { refusalOf } from './refusal.ts'
 
@@ -22,6 +23,7 @@ export class Api {
   readonly keys: Client<typeof KeyService>
   readonly server: Client<typeof ServerService>
   readonly tokens: Client<typeof TokenService>
+  readonly trust: Client<typeof TrustService>
   readonly users: Client<typeof UserService>
 
   /** `token`: `null` for calls that need none. `onRejected`: the server no longer accepts the token. */
@@ -40,6 +42,7 @@ export class Api {
     this.keys = createClient(KeyService, transport)
     this.server = createClient(ServerService, transport)
     this.tokens = createClient(TokenService, transport)
+    this.trust = createClient(TrustService, transport)
     this.users = createClient(UserService, transport)
   }
 }

@@ -1,8 +1,7 @@
 import { useState } from 'preact/hooks'
-import { type Check, Verdict } from '../../../src/gen/qscope/v1/explanation_pb.ts'
 import type { ExplainTokenResponse } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { type Refusal, refusalOf } from '../api/refusal.ts'
-import { Badge, type Tone } from '../components/facts.tsx'
+import { Explanation } from '../components/explanation.tsx'
 import { TextField } from '../components/field.tsx'
 import { Form } from '../components/form.tsx'
 import { Permitted } from '../components/permitted.tsx'
@@ -63,45 +62,7 @@ function Inspection() {
         </button>
       </Form>
       <RefusalNotice refusal={refusal} />
-      {answer !== null && <Explanation answer={answer} />}
+      {answer !== null && <Explanation of="token" answer={answer} />}
     </>
-  )
-}
-
-const VERDICTS: Readonly<Record<Verdict, readonly [tone: Tone, text: string]>> = {
-  [Verdict.UNSPECIFIED]: ['plain', 'no verdict'],
-  [Verdict.ACCEPTED]: ['good', 'accepted'],
-  [Verdict.REFUSED]: ['bad', 'refused'],
-  [Verdict.UNKNOWN]: ['warning', 'unknown'],
-}
-
-function Explanation({ answer: { verdict, checks } }: { readonly answer: ExplainTokenResponse }) {
-  const [tone, text] = VERDICTS[verdict] ?? VERDICTS[Verdict.UNSPECIFIED]
-  return (
-    <section aria-label="Explanation" aria-live="polite">
-      <h2>
-        The token is <Badge tone={tone}>{text}</Badge>
-      </h2>
-      <ol class="checks">
-        {checks.map((check) => (
-          <CheckItem key={check.name} check={check} />
-        ))}
-      </ol>
-    </section>
-  )
-}
-
-function CheckItem({ check: { name, passed, detail, fix } }: { readonly check: Check }) {
-  return (
-    <li>
-      <Badge tone={passed ? 'good' : 'bad'}>{passed ? 'passed' : 'failed'}</Badge>{' '}
-      <strong>{name.replaceAll('_', ' ')}</strong>
-      <p>{detail}</p>
-      {fix !== '' && (
-        <p>
-          <strong>How to fix it:</strong> {fix}
-        </p>
-      )}
-    </li>
   )
 }

@@ -5,6 +5,7 @@ import { AuditPage } from './audit/audit-page.tsx'
 import { ClientPage } from './clients/client-page.tsx'
 import { DevicePage } from './devices/device-page.tsx'
 import { Inspector } from './inspector.tsx'
+import { IssuerPage } from './issuers/issuer-page.tsx'
 import { KeysPage } from './keys/keys-page.tsx'
 import { Overview } from './overview.tsx'
 import { TokenPage } from './tokens/token-page.tsx'
@@ -31,6 +32,13 @@ export const PAGES: readonly PageEntry[] = [
     others: ['register-client'],
   },
   { path: 'users', title: 'Users', permission: 'qscope:users.read', page: UserPage, others: ['register-user'] },
+  {
+    path: 'issuers',
+    title: 'Trusted issuers',
+    permission: 'qscope:trust.read',
+    page: IssuerPage,
+    others: ['create-issuer', 'test-assertion'],
+  },
   { path: 'tokens', title: 'Tokens and grants', permission: 'qscope:tokens.read', page: TokenPage },
   { path: 'inspect', title: 'Token inspector', permission: 'qscope:tokens.read', page: Inspector },
   { path: 'devices', title: 'Device approvals', permission: 'qscope:consent', page: DevicePage },

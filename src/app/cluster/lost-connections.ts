@@ -13,7 +13,7 @@ interface Handle {
 
 /**
  * Closes the connections that were being handed to a worker when it died. Node.js keeps
- * them open although nobody answers on them. Once they are closed, their callers
+ * them open, but no process answers on them. Once they are closed, their callers
  * reconnect. If a later version of Node.js changes these messages, this class finds no
  * connections and does no harm.
  */

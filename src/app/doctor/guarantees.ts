@@ -1,6 +1,6 @@
 /**
- * What holds on which database. The table of docs/databases.md is written from
- * here, and `qscope doctor` tells from here what holds on the database at hand.
+ * The guarantees of each database. The table of docs/databases.md is written from
+ * here, and `qscope doctor` reports those of the configured database.
  */
 
 /** The supported databases in their common deployments, with their names in the table. */

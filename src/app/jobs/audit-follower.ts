@@ -52,7 +52,7 @@ interface Place {
 /**
  * Follows the audit log in the background. It continues from the stored position, or starts
  * at the end of the log if there is none. A lease lets one process at a time follow. If two
- * processes follow all the same, the database lets only one of them move the position. No
+ * processes follow concurrently, the database allows only one of them to move the position. No
  * call waits for it.
  */
 export class AuditFollower {

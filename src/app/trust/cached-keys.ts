@@ -20,7 +20,7 @@ export interface CachedKeysOptions {
   readonly read: () => Promise<ReadKeys>
   readonly schedule: ReadingSchedule
   readonly now: () => EpochMs
-  /** Called when a problem begins or changes, and with `null` when it is over. */
+  /** Called when a problem begins or changes, and with `null` when it ends. */
   readonly report: (problem: string | null) => void
 }
 
@@ -54,7 +54,7 @@ export class CachedKeys {
     const attemptsBefore = this.#attempts
     const found = await this.#current()
     if (!found.ok || isAmong(found.keys, assertion)) return found
-    // A read that is under way may have started before the key was published.
+    // A running read may have started before the key was published.
     if (this.#attempt !== null) await this.#attempt
     const renewed = this.#answer()
     if (!renewed.ok || isAmong(renewed.keys, assertion) || this.#attempts > attemptsBefore) return renewed
@@ -68,7 +68,7 @@ export class CachedKeys {
 
   /**
    * The time since the last good read, in milliseconds. Before there was one, the time since the keys were first needed.
-   * `null`: nobody needed them within the last `recently` milliseconds.
+   * `null`: they were not needed within the last `recently` milliseconds.
    */
   ageIfNeeded(recently: number): number | null {
     if (this.#neededAt === null || this.#goodSince === null || !this.#isWithin(recently, this.#neededAt)) return null

@@ -13,7 +13,7 @@ import { AddressPolicy } from './address-policy.ts'
 /** A document at a URL. */
 export interface RemoteDocument {
   readonly url: string
-  /** Who set the URL, or named the party that set it. */
+  /** The origin of the URL, or of the party that set it. */
   readonly origin: IssuerOrigin
   /** CA certificates in PEM that authenticate the host. `null`: the CA certificates of the machine. */
   readonly ca: string | null

@@ -33,7 +33,7 @@ const URLS: ReadingSchedule = Object.freeze({
   failurePause: 5_000,
 })
 
-/** Keys that nobody needed within this time, in milliseconds, are not renewed, so their age says nothing. */
+/** Keys that were not needed within this time, in milliseconds, are not renewed, so their age is not reported. */
 const RECENTLY = 60_000
 
 /** The names for the log. */

@@ -29,8 +29,8 @@ const LOCK_RETRY_MS = 50
 
 /**
  * The contexts of a user. Each is a file in `qscope/contexts` of the configuration directory (XDG Base Directory
- * Specification 0.8). The name of the one in use is stored next to them. Files are written atomically, are readable by
- * their owner only, and are not read if others may read them.
+ * Specification 0.8). The name of the one in use is stored next to them. Files are written atomically, are readable
+ * only by their owner, and are not read if others may read them.
  */
 export class ContextStore {
   /** `null`: the user has no configuration directory, and therefore no contexts. */
@@ -57,7 +57,7 @@ export class ContextStore {
       .toSorted()
   }
 
-  /** `null`: there is none of this name. */
+  /** `null`: there is no context of this name. */
   find(name: string): Context | null {
     const path = this.#path(name)
     const text = readPrivate(path)
@@ -143,7 +143,7 @@ function defaultConfiguration(): string | null {
   }
 }
 
-/** The text of a file that its owner alone may read; `null` if there is none. */
+/** The text of a file that only its owner may read; `null` if there is none. */
 function readPrivate(path: string): string | null {
   if (!existsSync(path)) return null
   let file: number
@@ -207,7 +207,7 @@ function tryLock(path: string): boolean {
   }
 }
 
-/** In ms since 1970; `null`: the file has gone. */
+/** In ms since 1970; `null`: the file was removed. */
 function modifiedAt(path: string): number | null {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null
 }

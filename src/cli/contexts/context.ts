@@ -11,7 +11,7 @@ const Login = z.strictObject({
   accessToken: z.string(),
   /** `null`: the client gets none, and the user logs in again when the access token expires. */
   refreshToken: z.string().nullable(),
-  /** When the access token ends, in ISO 8601. */
+  /** The expiry of the access token, in ISO 8601. */
   expireTime: z.iso.datetime(),
   scopes: z.array(z.string()),
 })
@@ -29,7 +29,7 @@ const Context = z.strictObject({
   clientId: z.string().optional(),
   clientSecret: z.string().optional(),
   clientSecretFile: z.string().optional(),
-  /** Where the platform of the client puts its token. */
+  /** The file with the token of the client's platform. */
   clientAssertionFile: z.string().optional(),
   login: Login.optional(),
 })
@@ -48,7 +48,7 @@ export function isContextName(text: string): boolean {
   return NAME.test(text)
 }
 
-/** A context that knows its server only. */
+/** A context with only a server. */
 export function newContext(server: string): Context {
   return { format: FORMAT, server }
 }
@@ -69,7 +69,7 @@ export function printContext(context: Context): string {
   return `${JSON.stringify(context, null, 2)}\n`
 }
 
-/** How the connection to a context's server is secured, as the options of a command would say it. */
+/** The security of the connection to a context's server, in the form of command options. */
 export function securityOf({ tls, plaintext, caFile, certFile, keyFile }: Context): ContextSecurity {
   return {
     ...(tls !== undefined && { tls }),

@@ -79,7 +79,7 @@ const issuerIsNew = condition<Creating>('issuerIsNew', async (ctx, { issuer }) =
     : fail('resource.conflict', { because: 'issuer_exists' }),
 )
 
-/** Nobody knows when an issuer will be deleted. */
+/** A guess, since the time of the next deletion of an issuer is unknown. */
 const CAP_RETRY_AFTER_MS = 60_000
 
 interface Capped {
@@ -118,7 +118,7 @@ const issuerIsStored = postcondition<{ readonly issued: RegisteredIssuer }, Tran
   },
 )
 
-/** Begins to trust an issuer. */
+/** Adds a trusted issuer. */
 export const createTrustedIssuer = defineFlow({
   name: 'createTrustedIssuer',
   lane: 'transaction',
@@ -162,7 +162,7 @@ const issuerIsDeleted = postcondition<{ readonly before: RegisteredIssuer }, Tra
   },
 )
 
-/** Ends the trust in an issuer. Its assertions are refused from the next call on. */
+/** Removes a trusted issuer. Its assertions are refused from the next call on. */
 export const deleteTrustedIssuer = defineFlow({
   name: 'deleteTrustedIssuer',
   lane: 'transaction',

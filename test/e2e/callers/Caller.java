@@ -18,8 +18,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 
 /**
- * Makes unary calls with grpc-java, one after the other on each of some connections, until its standard input ends. Then it
- * prints how many ended with which status, as JSON. The library repeats nothing but what no server has seen.
+ * Makes unary calls with grpc-java on several connections until its standard input ends. Then it
+ * prints the number of calls by status, as JSON. The library retries only calls that no server has seen.
  */
 public final class Caller {
   private static final MethodDescriptor.Marshaller<byte[]> AS_IS = new MethodDescriptor.Marshaller<>() {
@@ -38,7 +38,7 @@ public final class Caller {
     }
   };
 
-  /** Arguments: address, path of the method without its first slash, request in hexadecimal, connections, calls at a time on each. */
+  /** Arguments: address, path of the method without the first slash, request in hexadecimal, connections, concurrent calls on each. */
   public static void main(String[] arguments) throws Exception {
     var method = MethodDescriptor.newBuilder(AS_IS, AS_IS)
         .setType(MethodDescriptor.MethodType.UNARY)
@@ -80,7 +80,7 @@ public final class Caller {
     }
   }
 
-  /** While nobody can be reached, calls fail at once. */
+  /** While no server is reachable, calls fail at once. */
   private static void pause() {
     try {
       Thread.sleep(10);

@@ -177,7 +177,7 @@ export async function redeem(world: World, system: System, redemption: Redemptio
   const isBound = client === grant.client && fits(verifier, code) && !grant.gone
   const isGood = isBound && !elsewhere && !code.spent && world.now < code.expiresAt && world.grantStands(grant)
   const exchanged = compare(answer, firstOf(turnedAway, when(!isGood, 'oauth.invalid_grant'), lossesOf(grant, world)))
-  // A further use by the bound client, whatever else is wrong with it, revokes the family.
+  // A further use by the bound client revokes the family, even with other errors.
   if (turnedAway.length === 0 && isBound && code.spent) world.revokeFamily(grant, 'authorization_code.reused')
   if (exchanged === null) return
   code.spent = true

@@ -22,7 +22,7 @@ const SLOW = 20
 const BATCH = 100
 /** Written out for one reader, they are some 3 MiB. */
 const EVENTS = 5_000
-/** Of a loaded machine. */
+/** For a loaded machine. */
 const PATIENCE = { timeout: 120_000, interval: 100 }
 const LONG = 170_000
 

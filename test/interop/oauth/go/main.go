@@ -1,5 +1,5 @@
-// Program oauth-interop gets tokens over OAuth's forms with libraries that know nothing of QScope: golang.org/x/oauth2
-// and the STS credentials of gRPC. It prints what it got as one JSON object.
+// Program oauth-interop gets tokens from the OAuth endpoints with general libraries: golang.org/x/oauth2
+// and the STS credentials of gRPC. It prints the results as one JSON object.
 package main
 
 import (
@@ -132,15 +132,15 @@ func (s settings) clientCredentials(c client, style oauth2.AuthStyle) *clientcre
 	}
 }
 
-// exchange trades a token with gRPC's STS credentials, which know no client authentication: net/http makes Basic of what
-// stands in the URL.
+// exchange exchanges a token with gRPC's STS credentials, which have no client authentication: net/http makes a Basic header
+// from the URL.
 func (s settings) exchange(subject string) (string, error) {
 	file := filepath.Join(filepath.Dir(s.CAFile), "subject-token")
 	if err := os.WriteFile(file, []byte(subject), 0o600); err != nil {
 		return "", err
 	}
 	at := strings.Replace(s.Issuer, "https://", "https://"+s.Warehouse.ID+":"+s.Warehouse.Secret+"@", 1)
-	// It trusts what the machine trusts, and SSL_CERT_FILE says what that is.
+	// It trusts the CAs of the machine, which SSL_CERT_FILE sets.
 	perCall, err := sts.NewCredentials(sts.Options{
 		TokenExchangeServiceURI: at + "/oauth2/token",
 		Audience:                s.Billing,
@@ -151,7 +151,7 @@ func (s settings) exchange(subject string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// As of a call over TLS.
+	// The security level of a call over TLS.
 	ctx := credentials.NewContextWithRequestInfo(context.Background(), credentials.RequestInfo{
 		AuthInfo: credentials.TLSInfo{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}},
 	})

@@ -1,4 +1,4 @@
-"""Gets tokens over OAuth's forms with libraries that know nothing of QScope: Authlib and requests-oauthlib.
+"""Gets tokens from the OAuth endpoints with general libraries: Authlib and requests-oauthlib.
 
 Prints what it got as one JSON object.
 """
@@ -26,7 +26,7 @@ def with_authlib(given: dict) -> dict:
 
     def session(client: dict, **more) -> OAuth2Session:
         made = OAuth2Session(client["client_id"], client.get("client_secret"), **more)
-        # Nothing of the environment, such as another CA.
+        # Ignores the environment, such as another CA.
         made.trust_env = False
         made.verify = given["ca_file"]
         return made
@@ -36,7 +36,7 @@ def with_authlib(given: dict) -> dict:
         answers[method] = orders.fetch_token(token, grant_type="client_credentials", audience=given["audience"])
 
     robot = session({"client_id": "robot", "client_secret": ECKey.import_key(given["robot_key"])}, token_endpoint_auth_method="private_key_jwt")
-    # QScope wants the issuer as the audience, and not the endpoint; an assertion lives 5 minutes at most.
+    # QScope requires the issuer as the audience, not the endpoint, and a lifetime of at most 5 minutes.
     soon = {"exp": int(time.time()) + 60}
     signing = PrivateKeyJWT(given["issuer"], claims=soon, headers={"kid": given["robot_key_id"]}, alg="ES256")
     robot.register_client_auth_method(signing)
@@ -77,7 +77,7 @@ def with_requests_oauthlib(given: dict) -> dict:
 
     def session(scope: str) -> RequestsSession:
         made = RequestsSession(client=BackendApplicationClient(orders["client_id"], scope=scope))
-        # Nothing of the environment, such as another CA.
+        # Ignores the environment, such as another CA.
         made.trust_env = False
         made.verify = given["ca_file"]
         return made
@@ -87,7 +87,7 @@ def with_requests_oauthlib(given: dict) -> dict:
     answers["post"] = session("orders.read").fetch_token(
         token, client_id=orders["client_id"], client_secret=orders["client_secret"], include_client_id=True
     )
-    # Basic, and the same client_id beside it.
+    # Basic, and the same client_id in the form.
     answers["both"] = session("orders.read").fetch_token(token, auth=basic, include_client_id=True)
     try:
         session("orders.burn").fetch_token(token, auth=basic)

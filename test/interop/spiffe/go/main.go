@@ -1,5 +1,5 @@
 // Command spiffe-interop is the authority of a trust domain, made with go-spiffe. It writes a bundle, X.509-SVIDs
-// and JWT-SVIDs, and what go-spiffe says of each JWT-SVID, into a folder.
+// and JWT-SVIDs, and the result of go-spiffe for each JWT-SVID, into a folder.
 //
 //	spiffe-interop FOLDER AUDIENCE
 package main
@@ -31,7 +31,7 @@ import (
 
 const workload = "spiffe://shop.example/orders"
 
-// shown is a JWT-SVID and the answer of go-spiffe.
+// shown is a JWT-SVID and the result of go-spiffe.
 type shown struct {
 	Name     string `json:"name"`
 	Token    string `json:"token"`
@@ -119,7 +119,7 @@ func sign(by signer, claims map[string]any, headers map[jose.HeaderKey]any) stri
 	return must(jwt.Signed(must(jose.NewSigner(key, options))).Claims(claims).Serialize())
 }
 
-// certificate issues an X.509-SVID; without a parent, that of the authority itself.
+// certificate issues an X.509-SVID. Without a parent, it issues the certificate of the authority.
 func certificate(id string, parent *x509.Certificate, parentKey crypto.Signer) (*x509.Certificate, crypto.Signer) {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{

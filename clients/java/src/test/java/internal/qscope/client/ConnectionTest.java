@@ -16,7 +16,7 @@ import java.util.List;
 import org.testng.annotations.Test;
 
 public class ConnectionTest {
-  /** What the libraries of all languages are held against. */
+  /** The cases that the libraries of all languages are tested with. */
   private record Cases(List<String> loopback, List<String> elsewhere) {}
 
   private static Cases cases() throws IOException {

@@ -44,7 +44,7 @@ import javax.net.ssl.SSLSocketFactory;
 import javax.net.ssl.TrustManagerFactory;
 import net.minidev.json.JSONObject;
 
-/** Gets tokens over OAuth's forms with the Nimbus SDK, and prints what it got as one JSON object. */
+/** Gets tokens from the OAuth endpoints with the Nimbus SDK, and prints the results as one JSON object. */
 public final class Main {
   private final JSONObject given;
   private final SSLSocketFactory trusting;
