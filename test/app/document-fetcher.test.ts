@@ -127,6 +127,21 @@ describe('a document at a URL that was set through the API', () => {
     expect(await fetch(resolving, at('issuer.test'), AbortSignal.timeout(500))).toMatchObject({ ok: false })
   })
 
+  it('is given up at once when its host switches to another protocol', async () => {
+    const switching = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket', '', '']
+    host.answers.set('/switches', ({ socket }) => void socket?.write(switching.join('\r\n')))
+    const url = at('issuer.test', '/switches')
+    const closed = new Promise((resolve) => {
+      host.server.once('secureConnection', (socket) => socket.once('close', resolve))
+    })
+    expect(await fetch(fetcher(NAMED, ['127.0.0.1']), url)).toEqual({
+      ok: false,
+      problem: `${url} answers 101`,
+      status: 101,
+    })
+    await closed
+  })
+
   it('is read up to 256 KiB only', async () => {
     host.answers.set('/endless', (response) => {
       const more = () => {

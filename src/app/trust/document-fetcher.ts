@@ -95,7 +95,13 @@ export class DocumentFetcher {
         requestTls(url, { ...options, rejectUnauthorized: true, ...(ca !== null && { ca }) })
       : requestPlain(url, options)
     // A host may cause more than one error. An `error` event without a listener would end the process.
-    request.on('error', reject).once('response', (response) => {
+    request.on('error', reject)
+    // Without a listener, neither an error nor an answer would follow, and the time limit would have no effect either.
+    request.once('upgrade', ({ statusCode = 0 }, socket) => {
+      socket.destroy()
+      failed(`answers ${statusCode}`, statusCode)
+    })
+    request.once('response', (response) => {
       response.on('error', reject)
       const { statusCode = 0 } = response
       if (statusCode !== 200) return failed(`answers ${statusCode}`, statusCode)
