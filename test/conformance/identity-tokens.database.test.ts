@@ -45,7 +45,7 @@ const suite = (server: TestServer) => {
   }
 
   describe('a relying party', () => {
-    it('verifies the token by discovery, and has it for itself alone', async () => {
+    it('verifies the token by discovery, and refuses one for another audience', async () => {
       const service = await workload()
       const { accessToken, tokenId } = await grants.mint(service, { audiences: [CLOUD] })
       const { payload, protectedHeader } = await relyOn(accessToken, CLOUD)
@@ -55,13 +55,13 @@ const suite = (server: TestServer) => {
       await expect(relyOn(accessToken, BANK)).rejects.toThrow('"aud"')
     })
 
-    it('takes no access token for it', async () => {
+    it('does not accept an access token as an identity token', async () => {
       const service = await workload({ config: JWT })
       const { accessToken } = await grants.mint(service, { audiences: [CLOUD] })
       await expect(relyOn(accessToken, CLOUD)).rejects.toThrow('"typ"')
     })
 
-    it("gets a user's identity by a code, one audience at a time", async () => {
+    it('receives the identity of a user by a code or a refresh, for one audience at a time', async () => {
       const web = await grants.webClient({ config: IDENTITY, audiences: [CLOUD, BANK] })
       const code = await grants.createCode(web, { audiences: [CLOUD, BANK] })
       expect(await refused(grants.exchangeCode(web, code))).toEqual(notOne)
@@ -75,7 +75,7 @@ const suite = (server: TestServer) => {
   })
 
   describe('exactly one audience', () => {
-    it('is needed of every token of a client itself', async () => {
+    it('is required by client credentials, in batches too', async () => {
       const service = await workload()
       for (const audiences of [[], [CLOUD, BANK]]) {
         expect(await refused(grants.mint(service, { audiences }))).toEqual(notOne)
@@ -90,7 +90,7 @@ const suite = (server: TestServer) => {
       expect(partOf(String(form.body['access_token']), 1)['aud']).toBe(CLOUD)
     })
 
-    it('can be had of every consent', async () => {
+    it('is required by authorization codes and device authorizations', async () => {
       const web = await grants.webClient({ config: IDENTITY, audiences: [CLOUD] })
       expect(await refused(grants.createCode(web))).toEqual(notOne)
       const device = await grants.deviceClient({ config: IDENTITY, audiences: [CLOUD] })
@@ -103,7 +103,7 @@ const suite = (server: TestServer) => {
   })
 
   describe('where an access token is expected', () => {
-    it('is refused as bearer, verified by nobody, and inactive for whoever asks, its client too', async () => {
+    it('is refused as a bearer token and by verification, and inactive in introspection even by its client', async () => {
       const service = await workload()
       const { accessToken } = await grants.mint(service, { audiences: [CLOUD] })
       const bearer = refusalOf(server.call(getClient, { clientId: service.clientId }, { bearer: accessToken }))
@@ -117,7 +117,7 @@ const suite = (server: TestServer) => {
       expect((await forms.introspect({ token: accessToken }, header)).body).toEqual({ active: false })
     })
 
-    it('is neither subject nor actor of an exchange', async () => {
+    it('is refused as subject token and actor token of an exchange', async () => {
       const exchanger = await grants.serviceClient({ resourceAudiences: [server.unique('https://x.example/')] })
       const service = await workload({ audiences: [exchanger.clientId] })
       const identity = await grants.mint(service, { audiences: [exchanger.clientId] })
@@ -130,7 +130,7 @@ const suite = (server: TestServer) => {
       expect(await refused(acting)).toEqual(notAcceptable('actor_token'))
     })
 
-    it('proves no client and stands for none', async () => {
+    it('is refused as a client assertion', async () => {
       const service = await workload()
       const { accessToken } = await grants.mint(service, { audiences: [CLOUD] })
       const method = { case: 'clientAssertion' as const, value: accessToken }
@@ -151,7 +151,7 @@ const suite = (server: TestServer) => {
       violations,
     })
 
-    it('refuses what makes no identity token, all at once', async () => {
+    it('refuses a configuration that prevents identity tokens, and names every field', async () => {
       const wrong = {
         type: ClientType.CONFIDENTIAL,
         config: { ...IDENTITY, accessTokenTtl: { seconds: 3_601n } },
@@ -172,7 +172,7 @@ const suite = (server: TestServer) => {
       expect(await refused(nobody)).toEqual(unsound([{ field: 'audiences' }]))
     })
 
-    it('holds at every update, and reads back', async () => {
+    it('is checked at every update, and the format can be read and changed', async () => {
       const { clientId } = await server.registerClient(sound)
       const bearer = { bearer: server.admin.token }
       const update = (client: object, path: string) =>
@@ -185,7 +185,7 @@ const suite = (server: TestServer) => {
       expect(changed.client?.config?.accessTokenFormat).toBe(AccessTokenFormat.OPAQUE)
     })
 
-    it('lets a client that impersonates exchange for an identity that names no actor', async () => {
+    it('lets a client that impersonates exchange a token for an identity token without an actor', async () => {
       const exchanger = await grants.serviceClient({
         config: { ...IDENTITY, allowImpersonation: true },
         grantTypes: [GrantType.TOKEN_EXCHANGE],

@@ -37,13 +37,13 @@ const suite = (server: TestServer) => {
       expect((await forms.token({ ...mint, ...proofOf(await service()) })).status).toBe(200)
     })
 
-    it('§2.3.1 takes no secret from the URL', async () => {
+    it('§2.3.1 refuses a secret in the URL', async () => {
       const query = new URLSearchParams(proofOf(await service()))
       const { status, body } = await forms.post(`/oauth2/token?${query}`, mint)
       expect([status, body['error']]).toEqual([400, 'invalid_request'])
     })
 
-    it('§2.3 refuses a second proof, whichever two they are', async () => {
+    it('§2.3 refuses a request with two methods of authentication', async () => {
       const { clientId, clientSecret } = await service()
       const assertion = { client_assertion: 'a.b.c', client_assertion_type: ASSERTION_TYPE }
       const twice = [
@@ -57,7 +57,7 @@ const suite = (server: TestServer) => {
       }
     })
 
-    it('§3.2.1 lets the body name the client that Basic proves, and no other', async () => {
+    it('§3.2.1 refuses a client_id in the body that differs from the client of HTTP Basic', async () => {
       const { clientId, clientSecret } = await service()
       const other = await service()
       const header = basic(clientId, clientSecret)
@@ -66,7 +66,7 @@ const suite = (server: TestServer) => {
       expect([status, body['error']]).toEqual([400, 'invalid_request'])
     })
 
-    it('§2.3.1 form-encodes what Basic joins', async () => {
+    it('§2.3.1 form-decodes the client id and the secret of HTTP Basic', async () => {
       const { clientId, clientSecret } = await service()
       const percent = (text: string) =>
         Array.from(text, (letter) => `%${letter.charCodeAt(0).toString(16).padStart(2, '0')}`).join('')
@@ -74,19 +74,22 @@ const suite = (server: TestServer) => {
       expect((await forms.token(mint, { authorization: `Basic ${pair}` })).status).toBe(200)
     })
 
-    it('§3.2.1 names a public client by its client_id alone', async () => {
+    it('§3.2.1 identifies a public client by its client_id alone', async () => {
       const { clientId } = await grants.deviceClient()
       expect((await forms.device({ client_id: clientId })).status).toBe(200)
     })
   })
 
   describe('§3.2 the token endpoint', () => {
-    it.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])('takes POST only, and not %s', async (method) => {
-      const response = await fetch(`${server.httpUrl}/oauth2/token`, { method })
-      expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST'])
-    })
+    it.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])(
+      'answers %s with 405, because only POST is allowed',
+      async (method) => {
+        const response = await fetch(`${server.httpUrl}/oauth2/token`, { method })
+        expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST'])
+      },
+    )
 
-    it('treats what comes without a value as omitted', async () => {
+    it('treats parameters without a value as omitted', async () => {
       const proof = proofOf(await service())
       const empty = { scope: '', audience: '', resource: '', client_assertion: '', client_assertion_type: '' }
       const { status, body } = await forms.token({ ...mint, ...proof, ...empty })
@@ -95,7 +98,7 @@ const suite = (server: TestServer) => {
       expect([without.status, without.body['error']]).toEqual([401, 'invalid_client'])
     })
 
-    it('ignores what it does not know', async () => {
+    it('ignores unknown parameters', async () => {
       const unknown = { foo: 'bar', '': 'x', ['__proto__']: 'y', constructor: 'z' }
       expect((await forms.token({ ...mint, ...proofOf(await service()), ...unknown })).status).toBe(200)
     })
@@ -106,7 +109,7 @@ const suite = (server: TestServer) => {
       ['client_id', 'x'],
       ['client_secret', 'x'],
       ['unknown', 'x'],
-    ])('refuses %s twice', async (name, value) => {
+    ])('refuses %s if it occurs twice', async (name, value) => {
       const once = Object.entries({ ...mint, ...proofOf(await service()) }).filter(([key]) => key !== name)
       const { status, body } = await forms.token([...once, [name, value], [name, value]])
       expect([status, body['error']]).toEqual([400, 'invalid_request'])
@@ -116,7 +119,7 @@ const suite = (server: TestServer) => {
   })
 
   describe('§4.1.3 authorization code', () => {
-    it('gives tokens for a code, and for its refresh token (§6)', async () => {
+    it('issues tokens for a code, and for its refresh token (§6)', async () => {
       const client = await grants.webClient()
       const { code, verifier = '', redirectUri } = await grants.createCode(client)
       const redeem = { grant_type: GRANT_TYPES.code, code, redirect_uri: redirectUri, code_verifier: verifier }
@@ -134,7 +137,7 @@ const suite = (server: TestServer) => {
       expect(second.body['refresh_token']).not.toBe(first.body['refresh_token'])
     })
 
-    it('revokes, on a second use, what the first gave', async () => {
+    it('revokes the tokens of a code that is used a second time', async () => {
       const client = await grants.webClient()
       const { code, verifier = '' } = await grants.createCode(client)
       const redeem = { grant_type: GRANT_TYPES.code, code, redirect_uri: REDIRECT_URI, code_verifier: verifier }
@@ -144,7 +147,7 @@ const suite = (server: TestServer) => {
       expect(await grants.isActive(String(first.body['access_token']))).toBe(false)
     })
 
-    it.each(['code', 'redirect_uri'])('misses %s', async (name) => {
+    it.each(['code', 'redirect_uri'])('answers invalid_request if %s is missing', async (name) => {
       const client = await grants.webClient()
       const whole = { grant_type: GRANT_TYPES.code, code: 'x', redirect_uri: REDIRECT_URI, ...proofOf(client) }
       const { status, body } = await forms.token({ ...whole, [name]: '' })
@@ -155,7 +158,7 @@ const suite = (server: TestServer) => {
       ])
     })
 
-    it('refuses a verifier of another code, and one that is too short, as RFC 7636 says', async () => {
+    it('refuses the verifier of another code with invalid_grant, and one that is too short with invalid_request (RFC 7636)', async () => {
       const client = await grants.webClient()
       const { code } = await grants.createCode(client)
       const redeem = { grant_type: GRANT_TYPES.code, code, redirect_uri: REDIRECT_URI, ...proofOf(client) }
@@ -167,7 +170,7 @@ const suite = (server: TestServer) => {
   })
 
   describe('§5.1 a successful response', () => {
-    it('is JSON with the token, its type, lifetime and scope, and no refresh token (§4.4.3)', async () => {
+    it('a successful response is JSON with the token, its type, lifetime and scope, and no refresh token (§4.4.3)', async () => {
       const answer = await forms.token({ ...mint, ...proofOf(await service()), scope: 'orders.read' })
       expect(answer.status).toBe(200)
       expect(answer.headers.get('content-type')).toBe('application/json')
@@ -179,13 +182,13 @@ const suite = (server: TestServer) => {
       })
     })
 
-    it('is kept by nobody', async () => {
+    it('a successful response must not be cached', async () => {
       expectNotKept(await forms.token({ ...mint, ...proofOf(await service()) }))
     })
   })
 
   describe('§5.2 an error response', () => {
-    it('names the error, describes it in the characters that it may, and is kept by nobody', async () => {
+    it('an error response has an error code and a description in the permitted characters, and must not be cached', async () => {
       const proof = proofOf(await service())
       const wanted: readonly (readonly [Record<string, string>, number, string])[] = [
         [{ ...proof }, 400, 'invalid_request'],
@@ -209,7 +212,7 @@ const suite = (server: TestServer) => {
       }
     })
 
-    it('is a 401 with a challenge where the client tried Basic', async () => {
+    it('a failed authentication by HTTP Basic is answered with 401 and a challenge', async () => {
       const { clientId, clientSecret } = await service()
       const tried = await forms.token(mint, basic(clientId, 'wrong'))
       expect([tried.status, tried.headers.get('www-authenticate')]).toEqual([401, CHALLENGE])
@@ -219,7 +222,7 @@ const suite = (server: TestServer) => {
       expect([posted.status, posted.headers.get('www-authenticate')]).toEqual([401, null])
     })
 
-    it('says the same of an unknown client, a wrong secret and a disabled client', async () => {
+    it('an unknown client, a wrong secret and a disabled client get the same answer', async () => {
       const known = await service()
       const disabled = await service()
       const { clientId } = disabled
@@ -235,7 +238,7 @@ const suite = (server: TestServer) => {
   })
 
   describe('§4.4 client credentials', () => {
-    it('§4.4.2 are for confidential clients only', async () => {
+    it('§4.4.2 refuses client credentials for a public client', async () => {
       const { clientId } = await server.registerClient({
         type: ClientType.PUBLIC,
         grantTypes: [GrantType.DEVICE_CODE],
@@ -247,7 +250,7 @@ const suite = (server: TestServer) => {
   })
 
   describe('§4.5 extension grants', () => {
-    it('are named by their absolute URIs', async () => {
+    it('accepts an extension grant by its absolute URI', async () => {
       const client = await grants.serviceClient()
       const { accessToken } = await grants.mint(client)
       const exchange = {
@@ -259,8 +262,8 @@ const suite = (server: TestServer) => {
     })
   })
 
-  describe('§10.3 what is told to the log', () => {
-    it('is the same line as of a call over gRPC, with the ray id, and nothing of the form', async () => {
+  describe('§10.3 logging', () => {
+    it('a form is logged like a call over gRPC, with its ray id and without its secrets', async () => {
       const client = await service()
       const before = server.lines.length
       const answer = await forms.token({ ...mint, ...proofOf(client) }, { 'x-ray-id': 'forms-1' })
@@ -276,7 +279,7 @@ const suite = (server: TestServer) => {
       expect(JSON.stringify(lines)).not.toContain(answer.body['access_token'])
     })
 
-    it('has a line of what was no form, too', async () => {
+    it('a malformed form is logged too', async () => {
       const before = server.lines.length
       await forms.token('grant_type=a&grant_type=b', { 'x-ray-id': 'forms-2' })
       await forms.introspect('token=a&token=b', { 'x-ray-id': 'forms-3' })
@@ -294,7 +297,7 @@ const suite = (server: TestServer) => {
     const assertionOf = (clientId: string) =>
       signed(pair, { iss: clientId, sub: clientId, aud: server.issuer, exp: inSeconds(60), jti: crypto.randomUUID() })
 
-    it('§2.3 the assertion names the client, which client_id need not do again', async () => {
+    it('§2.3 client_id is optional beside an assertion', async () => {
       const { clientId } = await keyClient()
       for (const named of [{}, { client_id: clientId }]) {
         const proof = { client_assertion: await assertionOf(clientId), client_assertion_type: ASSERTION_TYPE }
@@ -302,7 +305,7 @@ const suite = (server: TestServer) => {
       }
     })
 
-    it('§2.3 an assertion proves no other client, is used once, and is nobody’s where it cannot be read', async () => {
+    it('§2.3 an assertion of another client, a used one and a malformed one are invalid_client', async () => {
       const { clientId } = await keyClient()
       const other = await keyClient()
       const type = { client_assertion_type: ASSERTION_TYPE }
@@ -320,7 +323,7 @@ const suite = (server: TestServer) => {
       }
     })
 
-    it('§2.3 an assertion comes with its type', async () => {
+    it('§2.3 an assertion without its type, with another type, and a type without an assertion are refused', async () => {
       const { clientId } = await keyClient()
       for (const fields of [
         { client_assertion: await assertionOf(clientId) },

@@ -525,7 +525,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
     const toPartOfSecond = (ms: number) => server.clock.advance((ms - (server.clock.now() % 1_000) + 1_000) % 1_000)
 
     it.each(['opaque', 'jwt'] as const)(
-      '§5.1 expires_in promises no more than is left, and the token (%s) ends for everybody at the one second it names',
+      '§5.1 expires_in is at most the remaining lifetime, and the token (%s) expires at exactly its expire_time',
       async (format) => {
         const accessTokenFormat = format === 'jwt' ? AccessTokenFormat.JWT : AccessTokenFormat.OPAQUE
         const { client } = await service({ config: { accessTokenTtl: { seconds: 90n }, accessTokenFormat } })

@@ -13,7 +13,7 @@ const suite = (server: TestServer) => {
     return { header: basic(clientId, clientSecret), token: accessToken, clientId }
   }
 
-  it('§2.1 ends the token from the very next call on', async () => {
+  it('§2.1 a revoked token is inactive in the very next call', async () => {
     const { header, token } = await minted()
     const { status, text } = await forms.revoke({ token }, header)
     expect([status, text]).toEqual([200, ''])
@@ -30,7 +30,7 @@ const suite = (server: TestServer) => {
     expect(await grants.isActive(token)).toBe(true)
   })
 
-  it('§2.1 takes a refresh token’s access tokens with it, whatever the hint', async () => {
+  it('§2.1 revoking a refresh token revokes its access tokens, whatever the hint', async () => {
     const client = await grants.webClient()
     const { accessToken, refreshToken } = await grants.signIn(client)
     const fields = { token: refreshToken, token_type_hint: 'access_token' }
@@ -38,21 +38,21 @@ const suite = (server: TestServer) => {
     expect(await grants.isActive(accessToken)).toBe(false)
   })
 
-  it('§2.1 lets a public client revoke its own', async () => {
+  it('§2.1 lets a public client revoke its own token', async () => {
     const client = await grants.nativeClient()
     const { refreshToken, accessToken } = await grants.signIn(client)
     expect((await forms.revoke({ token: refreshToken, client_id: client.clientId })).status).toBe(200)
     expect(await grants.isActive(accessToken)).toBe(false)
   })
 
-  it('§2.2 answers 200 for what is unknown, malformed or revoked', async () => {
+  it('§2.2 answers 200 for an unknown, malformed or revoked token', async () => {
     const { header, token } = await minted()
     for (const each of [token, token, 'garbage', server.unknownToken(), 'a\u0000b', 'ü'.repeat(2_000)]) {
       expect((await forms.revoke({ token: each }, header)).status).toBe(200)
     }
   })
 
-  it('§2.2.1 misses the token', async () => {
+  it('§2.2.1 answers invalid_request if the token is missing', async () => {
     const { header } = await minted()
     const { status, body } = await forms.revoke({}, header)
     expect([status, body['error']]).toEqual([400, 'invalid_request'])

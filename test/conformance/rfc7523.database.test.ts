@@ -619,7 +619,7 @@ onEveryBackend(
       await exchange(assertion)
     })
 
-    it('§3 what this server itself is the issuer of stands for no client, whatever its operator trusts', async () => {
+    it('§3 an assertion with this server as issuer is refused, even if that issuer is configured as trusted', async () => {
       expect(server.issuer).toBe(OWN)
       const assertionOf = (iss: string) => signed(issuers.cluster, projected({ iss }))
       expect((await exchange(await assertionOf(PEER))).token?.scopes).toEqual(['orders.read'])

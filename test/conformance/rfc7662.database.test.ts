@@ -32,7 +32,7 @@ onEveryBackend('RFC 7662', (server) => {
       expect(refused.reason).toBe('OAUTH_INSUFFICIENT_SCOPE')
     })
 
-    it('does not mind a wrong or unknown hint', async () => {
+    it('ignores a wrong or unknown hint', async () => {
       const { client } = await server.registerClient({})
       const token = (await mint(client))?.accessToken ?? ''
       for (const tokenTypeHint of ['refresh_token', 'access_token', 'nonsense']) {
@@ -42,7 +42,7 @@ onEveryBackend('RFC 7662', (server) => {
   })
 
   describe('§2.2 response', () => {
-    it('tells everything of an active token', async () => {
+    it('returns all claims of an active token', async () => {
       const { client, clientId } = await server.registerClient({ scopes: ['a', 'b'], audiences: ['https://x.example'] })
       const token = await mint(client, { scopes: ['a'], audiences: ['https://x.example'], lifetime: { seconds: 60n } })
       const { active, claims } = await server.call(introspectToken, { client, token: token?.accessToken ?? '' })
@@ -59,7 +59,7 @@ onEveryBackend('RFC 7662', (server) => {
       expect(claims?.expireTime).toEqual(token?.expireTime)
     })
 
-    it('tells nothing but active: false of a token that is unknown, malformed, expired, revoked or not the caller’s to see', async () => {
+    it('returns only active: false for a token that is unknown, malformed, expired, revoked or hidden from the caller', async () => {
       const audience = server.unique('https://api.example/')
       const owner = await server.registerClient({ audiences: [audience] })
       const stranger = await server.registerClient({})
@@ -81,7 +81,7 @@ onEveryBackend('RFC 7662', (server) => {
       ).toBe(true)
     })
 
-    it('§2.2 answers active: false for any text, and leaves the answers about other tokens of a batch as they are', async () => {
+    it('§2.2 answers active: false for text that cannot be a token, without effect on other tokens of a batch', async () => {
       const { client } = await server.registerClient({})
       const token = (await mint(client))?.accessToken ?? ''
       for (const impossible of ['', ...IMPOSSIBLE_TOKENS]) {
@@ -92,7 +92,7 @@ onEveryBackend('RFC 7662', (server) => {
       expect(results.map(({ active }) => active)).toEqual(tokens.map((each) => each === token))
     })
 
-    it('shows a token to its client, to those it is meant for, and to all when it is meant for nobody', async () => {
+    it('shows a token to its client and its audiences, and to every client if it has no audience', async () => {
       const audience = server.unique('https://api.example/')
       const api = await server.registerClient({ resourceAudiences: [audience] })
       const other = await server.registerClient({})
@@ -111,7 +111,7 @@ onEveryBackend('RFC 7662', (server) => {
       expect([await look(api.client, forNobody), await look(other.client, forNobody)]).toEqual([true, true])
     })
 
-    it('forgets what a resource server no longer answers for', async () => {
+    it('hides a token from a resource server whose audience was removed', async () => {
       const audience = server.unique('https://api.example/')
       const api = await server.registerClient({ resourceAudiences: [audience] })
       const owner = await server.registerClient({ audiences: [audience] })
@@ -127,7 +127,7 @@ onEveryBackend('RFC 7662', (server) => {
   })
 
   describe('batches', () => {
-    it('§2.2 answer in order, each token as if it were alone', async () => {
+    it('§2.2 a batch is answered in order, each token as in a single request', async () => {
       const { client } = await server.registerClient({})
       const minted = await Promise.all(Array.from({ length: 40 }, () => mint(client)))
       const revoked = minted.filter((_, index) => index % 3 === 0)
@@ -138,7 +138,7 @@ onEveryBackend('RFC 7662', (server) => {
       expect(results[3]?.claims?.tokenId).toBe(minted[1]?.tokenId)
     })
 
-    it('take 1,000 tokens, the same one more than once too', async () => {
+    it('may contain 1,000 tokens, including duplicates', async () => {
       const { client } = await server.registerClient({})
       const token = (await mint(client))?.accessToken ?? ''
       const tokens = Array.from({ length: 1_000 }, (_, index) => (index % 2 === 0 ? token : server.unknownToken()))
@@ -146,7 +146,7 @@ onEveryBackend('RFC 7662', (server) => {
       expect(results.filter(({ active }) => active).length).toBe(500)
     })
 
-    it('name the field that is out of bounds', async () => {
+    it('are refused above 1,000 tokens, and the field is named', async () => {
       const { client } = await server.registerClient({})
       const many = Array.from({ length: 1_001 }, () => 'x')
       expect((await refusalOf(server.call(batchIntrospectTokens, { client, tokens: many }))).violations).toEqual([

@@ -12,7 +12,7 @@ const suite = (server: TestServer) => {
     return { response, body }
   }
 
-  it('§2 names the issuer, and endpoints that answer', async () => {
+  it('§2 names the issuer, and endpoints that respond', async () => {
     const { body } = await document()
     expect(body['issuer']).toBe(server.issuer)
     const endpoints = Object.entries(body).filter(([name]) => name.endsWith('_endpoint'))
@@ -33,7 +33,7 @@ const suite = (server: TestServer) => {
     expect((await fetch(String(body['jwks_uri']))).status).toBe(200)
   })
 
-  it('§2 names algorithms beside the methods that need them, and never none', async () => {
+  it('§2 lists the algorithms of private_key_jwt, without none', async () => {
     const { body } = await document()
     for (const name of ['token', 'introspection', 'revocation']) {
       expect(body[`${name}_endpoint_auth_methods_supported`]).toContain('private_key_jwt')
@@ -42,18 +42,18 @@ const suite = (server: TestServer) => {
     expect(body['introspection_endpoint_auth_methods_supported']).not.toContain('none')
   })
 
-  it('§3.1 is asked for by GET, at the well-known path', async () => {
+  it('§3.1 is served at the well-known path, for GET and not POST', async () => {
     expect((await document()).response.status).toBe(200)
     expect((await fetch(server.httpUrl + PATH, { method: 'POST' })).status).toBe(405)
   })
 
-  it('§3.2 is JSON, in which nothing is empty', async () => {
+  it('§3.2 is JSON without empty arrays', async () => {
     const { response, body } = await document()
     expect(response.headers.get('content-type')).toBe('application/json')
     for (const value of Object.values(body)) if (Array.isArray(value)) expect(value).not.toEqual([])
   })
 
-  it('§5 is found by readers of OpenID Connect as well, with the same members', async () => {
+  it('§5 is also served at the path of OpenID Connect Discovery, with the same members', async () => {
     const { body } = await document()
     expect((await document('/.well-known/openid-configuration')).body).toMatchObject(body)
   })

@@ -62,16 +62,16 @@ onEveryBackend(
     }
 
     describe('§2.2 Client-Cert', () => {
-      it('§2.2 is the certificate of the caller, as a byte sequence of its DER', async () => {
+      it('§2.2 Client-Cert is the certificate of the caller, as a byte sequence of its DER', async () => {
         expect(await boundThrough({ 'client-cert': byteSequence(orders) })).toBe(orders.thumbprint)
       })
 
-      it('§2.1 base64 is taken without padding too (RFC 8941 §4.2.7)', async () => {
+      it('§2.1 base64 without padding is accepted too (RFC 8941 §4.2.7)', async () => {
         const plain = `${byteSequence(orders).replaceAll('=', '')}`
         expect(await boundThrough({ 'client-cert': plain })).toBe(orders.thumbprint)
       })
 
-      it('§2.1 is refused as anything but the DER of one certificate', async () => {
+      it('§2.1 Client-Cert is refused unless it is the DER of exactly one certificate', async () => {
         const encoded = byteSequence(orders)
         const malformed = [
           encoded.slice(1),
@@ -92,7 +92,7 @@ onEveryBackend(
     })
 
     describe('§2.3 Client-Cert-Chain', () => {
-      it('§2.3 leads from the certificate to the CA', async () => {
+      it('§2.3 Client-Cert-Chain contains the intermediate certificates up to the CA', async () => {
         const list = [second, first].map(byteSequence).join(', ')
         const headers = { 'client-cert': byteSequence(distant), 'client-cert-chain': list }
         expect(await boundThrough(headers)).toBe(distant.thumbprint)
@@ -100,13 +100,13 @@ onEveryBackend(
         expect(await refusedThrough(short)).toEqual(['OAUTH_INVALID_CLIENT'])
       })
 
-      it('§2.3 may have the root, and order does not make another certificate the caller’s', async () => {
+      it('§2.3 Client-Cert-Chain may contain the root and others in any order; the caller’s certificate is that in Client-Cert', async () => {
         const list = [root, first, second, orders].map(byteSequence).join(',')
         const headers = { 'client-cert': byteSequence(distant), 'client-cert-chain': list }
         expect(await boundThrough(headers)).toBe(distant.thumbprint)
       })
 
-      it('§2.3 is refused without Client-Cert, and as anything but a list of certificates', async () => {
+      it('§2.3 Client-Cert-Chain is refused without Client-Cert, and if it is not a list of certificates', async () => {
         const chain = byteSequence(second)
         expect(await refusedThrough({ 'client-cert-chain': chain })).toEqual([
           'OAUTH_INVALID_REQUEST',
@@ -120,7 +120,7 @@ onEveryBackend(
     })
 
     describe('§2.4 the proxy', () => {
-      it('§2.4 tells of its callers, and never lends them its own certificate', async () => {
+      it('§2.4 the proxy’s own certificate never authenticates its callers', async () => {
         const asProxy = { authenticationMethod: AuthenticationMethod.TLS_CLIENT, tlsClientSubject: 'dns:edge.internal' }
         const { clientId } = await server.registerClient({ ...asProxy, scopes: ['a'] })
         for (const metadata of [{}, { 'client-cert': byteSequence(orders) }]) {
@@ -130,7 +130,7 @@ onEveryBackend(
         expect(await refusedThrough({})).toEqual(['OAUTH_INVALID_CLIENT'])
       })
 
-      it('§2.4 over HTTP as well', async () => {
+      it('§2.4 headers of a trusted proxy are accepted over HTTP too, and those of another peer are ignored', async () => {
         const send = async (headers: Headers, { cert, key }: Identity) => {
           const body = JSON.stringify(await tlsClient())
           const { promise, resolve, reject } = Promise.withResolvers<{ status: number; document: unknown }>()
@@ -152,7 +152,7 @@ onEveryBackend(
     })
 
     describe('§4 security', () => {
-      it('§4 the headers count for nothing from anyone else', async () => {
+      it('§4 the headers are ignored unless a trusted proxy sends them', async () => {
         const headers = { 'client-cert': byteSequence(orders) }
         for (const identity of [other, null]) {
           expect(await refusedThrough(headers, identity)).toEqual(['OAUTH_INVALID_CLIENT'])
@@ -161,7 +161,7 @@ onEveryBackend(
         expect(await boundThrough({ 'client-cert': 'x' }, orders)).toBe(orders.thumbprint)
       })
 
-      it('§4 the certificate is verified again', async () => {
+      it('§4 the server verifies the forwarded certificate itself', async () => {
         const foreign = pki.issue(pki.root(), named('DNS:orders.internal'))
         const forServers = pki.issue(root, {
           extensions: ['subjectAltName = DNS:orders.internal', 'extendedKeyUsage = serverAuth'],

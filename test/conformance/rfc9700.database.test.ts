@@ -522,7 +522,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(others).toEqual([])
     })
 
-    it('§4.14.2 a client without a window has no second chance', async () => {
+    it('§4.14.2 without a replay window, a second use revokes the family', async () => {
       const { client, tokens } = await signedIn({ config: { refreshTokenReplayWindow: seconds(0) } })
       const second = await grants.refresh(client, tokens.refreshToken)
       expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)

@@ -25,7 +25,7 @@ const suite = (server: TestServer) => {
     return await jwtVerify(jwt, createLocalJWKSet(keys), { issuer: server.issuer, typ: 'token-introspection+jwt' })
   }
 
-  it('§4 signs where the header accept asks for it, and answers in JSON elsewhere', async () => {
+  it('§4 signs the answer if the accept header asks for it, and answers in JSON otherwise', async () => {
     const { token, clientId, clientSecret, answer } = await asked()
     expect(answer.headers.get('content-type')).toBe(TYPE)
     const header = basic(clientId, clientSecret)
@@ -45,7 +45,7 @@ const suite = (server: TestServer) => {
     }
   })
 
-  it('§5 holds what the plain answer says, and is for who asked; sub and exp stand inside only', async () => {
+  it('§5 contains the plain answer, names the caller as audience, and has no sub or exp of its own', async () => {
     const { token, clientId, clientSecret, answer } = await asked()
     const { payload } = await verified(answer.text)
     const plain = await forms.introspect({ token }, basic(clientId, clientSecret))
@@ -58,12 +58,12 @@ const suite = (server: TestServer) => {
     expect([answer.headers.get('cache-control'), answer.headers.get('pragma')]).toEqual(['no-store', 'no-cache'])
   })
 
-  it('§5 authenticates who asks, and signs no refusal', async () => {
+  it('§5 refuses an unauthenticated caller, with an unsigned answer', async () => {
     const { status, headers, body } = await forms.introspect({ token: 'x' }, { accept: TYPE })
     expect([status, headers.get('content-type'), body['error']]).toEqual([401, 'application/json', 'invalid_client'])
   })
 
-  it('§5 is for nobody in particular where a bearer token asked', async () => {
+  it('§5 has no audience if the caller authenticates with a bearer token', async () => {
     const { accessToken: token } = await grants.mint(await grants.serviceClient())
     const bearer = { authorization: `Bearer ${server.admin.token}`, accept: TYPE }
     const { payload } = await verified((await forms.introspect({ token }, bearer)).text)
@@ -71,12 +71,12 @@ const suite = (server: TestServer) => {
     expect(payload['token_introspection']).toMatchObject({ active: true })
   })
 
-  it('§5 says no more of a token that is not active', async () => {
+  it('§5 contains only active: false for an inactive token', async () => {
     const { answer } = await asked('garbage')
     expect((await verified(answer.text)).payload['token_introspection']).toEqual({ active: false })
   })
 
-  it('§8.1 has a type of its own, and is taken for nothing else', async () => {
+  it('§8.1 a signed introspection is not accepted as an access token, subject token or actor token', async () => {
     const { answer, client, clientId, clientSecret } = await asked()
     const jwt = answer.text
     expect(await grants.isActive(jwt)).toBe(false)
@@ -101,13 +101,13 @@ const suite = (server: TestServer) => {
     expect((await forms.token(acting, header)).body['error']).toBe('invalid_request')
   })
 
-  it('§8.1 an access token is taken for no signed introspection', async () => {
+  it('§8.1 an access token is not accepted as a signed introspection', async () => {
     const jwtClient = await server.registerClient({ config: { accessTokenFormat: AccessTokenFormat.JWT } })
     const { accessToken } = await grants.mint(jwtClient)
     await expect(verified(accessToken)).rejects.toThrow('"typ"')
   })
 
-  it('§5 gRPC asks for the same by a field', async () => {
+  it('§5 is requested by a field over gRPC', async () => {
     const { client, token } = await asked()
     const { signedIntrospection, claims } = await server.call(TokenService.method.introspectToken, {
       client,
@@ -121,7 +121,7 @@ const suite = (server: TestServer) => {
     ).toBeUndefined()
   })
 
-  it('§7 the metadata names the algorithms', async () => {
+  it('§7 the metadata lists the signing algorithms', async () => {
     const metadata = await fetch(`${server.httpUrl}/.well-known/oauth-authorization-server`)
     const { introspection_signing_alg_values_supported: algorithms } = JSON.parse(await metadata.text())
     expect(algorithms).toEqual(['ES256', 'EdDSA', 'RS256'])

@@ -33,7 +33,7 @@ const suite = (server: TestServer) => {
   }
 
   describe('§3.1 the metadata of a resource', () => {
-    it('§3.1 is asked for at its own host, with its path at the end', async () => {
+    it('§3.1 is served at the host of the resource, with its path as suffix', async () => {
       for (const path of ['', '/api', '/api/v1?x', '/%61']) {
         const [plain = ''] = path.split('?')
         const { host, resource } = await registered(plain)
@@ -43,7 +43,7 @@ const suite = (server: TestServer) => {
       }
     })
 
-    it('§2 names the resource, the issuer of its tokens and how they are shown', async () => {
+    it('§2 names the resource, the issuer of its tokens and the methods to present them', async () => {
       const { host, resource } = await registered()
       expect(JSON.parse((await ask(host)).text)).toEqual({
         resource,
@@ -52,7 +52,7 @@ const suite = (server: TestServer) => {
       })
     })
 
-    it('§3.2 there is none of what nobody answers for: unknown, of another path, of a client that was deleted', async () => {
+    it('§3.2 is 404 for an unknown host, another path, and the resource of a deleted client', async () => {
       const { host, clientId } = await registered('/api')
       expect((await ask(host, '/api')).status).toBe(200)
       for (const [asked, path] of [
@@ -69,7 +69,7 @@ const suite = (server: TestServer) => {
       expect((await ask(host, '/api')).status).toBe(404)
     })
 
-    it('§1.2 is of https URLs: strangers learn neither which clients there are, nor which are disabled', async () => {
+    it('§1.2 exists for https URLs only, and does not reveal which clients exist or are disabled', async () => {
       const { host, resource, clientId } = await registered()
       await server.call(ClientService.method.disableClient, { clientId }, { bearer: server.admin.token })
       expect((await ask(host)).status).toBe(200)
@@ -82,12 +82,12 @@ const suite = (server: TestServer) => {
       }
     })
 
-    it('§3.1 is read with GET only', async () => {
+    it('§3.1 refuses POST', async () => {
       const { host } = await registered()
       expect((await ask(host, '', 'POST')).status).toBe(405)
     })
 
-    it('§3.3 says no other resource than the one that was asked for, over gRPC as well', async () => {
+    it('§3.3 is returned over gRPC only for exactly the requested resource', async () => {
       const { resource } = await registered('/api')
       const answer = await server.call(TokenService.method.getProtectedResourceMetadata, { resource })
       expect(answer).toMatchObject({ resource, authorizationServers: [server.issuer] })

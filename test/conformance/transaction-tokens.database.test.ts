@@ -72,13 +72,13 @@ const suite = (server: TestServer) => {
   }
 
   describe('Txn-Token Format', () => {
-    it('has its own type and names its key', async () => {
+    it('has the type txntoken+jwt and names its key', async () => {
       const { accessToken } = await request(await workload(), (await inbound()).accessToken)
       const { typ, kid, alg } = decodeProtectedHeader(accessToken)
       expect([typ, kid, alg]).toEqual(['txntoken+jwt', expect.any(String), 'ES256'])
     })
 
-    it('says for whom, what for, in which trust domain, at whose request, and not for long', async () => {
+    it('names the user, the scope, the trust domain and the requesting workload, and lasts 60 s at most', async () => {
       const gateway = await workload()
       const { accessToken: subject } = await inbound()
       const user = (await grants.claimsOf(subject))?.subject
@@ -103,7 +103,7 @@ const suite = (server: TestServer) => {
       expect(txn).not.toBe(issued.tokenId)
     })
 
-    it('has a transaction id of its own each time', async () => {
+    it('has a new transaction id for each request', async () => {
       const gateway = await workload()
       const { accessToken: subject } = await inbound()
       const ids = new Set<unknown>()
@@ -113,14 +113,14 @@ const suite = (server: TestServer) => {
       expect(ids.size).toBe(5)
     })
 
-    it('does not outlive the token that it was requested with', async () => {
+    it('expires no later than its subject token', async () => {
       const gateway = await workload()
       const { token } = await server.call(mintToken, { client: gateway.client, lifetime: { seconds: 10n } })
       const claims = await validated((await request(gateway, token?.accessToken ?? '')).accessToken)
       expect(claims.exp).toBeLessThanOrEqual(Number(token?.expireTime?.seconds ?? 0n))
     })
 
-    it('carries what the workload tells of request and transaction', async () => {
+    it('contains the request context and the request details of the workload', async () => {
       const transactionContext = {
         requestContext: '{"req_ip":"192.0.2.1","authn":"face"}',
         requestDetails: '{"action":"BUY","customer":{"level":"VIP"},"__proto__":{"admin":true},"n":[1,2.5,null]}',
@@ -131,12 +131,12 @@ const suite = (server: TestServer) => {
       expect(JSON.stringify(tctx)).toBe(JSON.stringify(JSON.parse(transactionContext.requestDetails)))
     })
 
-    it('is bound to no certificate or client: it is handed on', async () => {
+    it('is bound to no certificate or client, because workloads pass it on', async () => {
       const { accessToken } = await request(await workload(), (await inbound()).accessToken)
       expect(await validated(accessToken)).not.toHaveProperty('cnf')
     })
 
-    it('does not contain the token that it was requested with', async () => {
+    it('does not contain its subject token', async () => {
       const { accessToken: subject } = await inbound()
       const { accessToken } = await request(await workload(), subject)
       expect(JSON.stringify(await validated(accessToken))).not.toContain(subject)
@@ -144,7 +144,7 @@ const suite = (server: TestServer) => {
   })
 
   describe('Requesting Txn-Tokens', () => {
-    it('needs a scope, and exactly one audience that the client is registered for', async () => {
+    it('requires a scope, and exactly one audience that the client is registered for', async () => {
       const gateway = await workload()
       const { accessToken } = await inbound()
       expect(await refused(gateway, accessToken, { scopes: [] })).toEqual(['OAUTH_INVALID_REQUEST', 'scopes'])
@@ -154,7 +154,7 @@ const suite = (server: TestServer) => {
       expect(await refused(gateway, accessToken, { audiences: ['other.example'] })).toEqual(['OAUTH_INVALID_TARGET'])
     })
 
-    it('never widens the scope of the subject token, nor of the client', async () => {
+    it('refuses a scope beyond that of the subject token or of the client', async () => {
       const gateway = await workload()
       const narrow = await grants.mint(await grants.serviceClient({ scopes: ['orders.read', 'stocks'] }), {
         scopes: ['orders.read', 'stocks'],
@@ -163,7 +163,7 @@ const suite = (server: TestServer) => {
       expect(await refused(gateway, narrow.accessToken, { scopes: ['stocks'] })).toEqual(['OAUTH_INVALID_SCOPE'])
     })
 
-    it('takes access tokens as subjects: no refresh tokens, none of another kind, and none that ended', async () => {
+    it('accepts only active access tokens as subject tokens: no refresh token, other type or revoked token', async () => {
       const gateway = await workload()
       const { web, accessToken, refreshToken } = await inbound()
       expect(await refused(gateway, refreshToken, {})).toEqual(['OAUTH_INVALID_REQUEST', 'subject_token'])
@@ -176,12 +176,12 @@ const suite = (server: TestServer) => {
     })
 
     it.each([
-      ['no JSON', '{'],
-      ['no object', '["a"]'],
-      ['a name twice', '{"a":1,"a":2}'],
-      ['text behind it', '{} {}'],
-      ['more than may be', `{"a":"${'x'.repeat(2_048)}"}`],
-      ['nothing but depth', '['.repeat(2_000)],
+      ['not JSON', '{'],
+      ['not an object', '["a"]'],
+      ['an object with a duplicate name', '{"a":1,"a":2}'],
+      ['followed by more text', '{} {}'],
+      ['too large', `{"a":"${'x'.repeat(2_048)}"}`],
+      ['nested too deeply', '['.repeat(2_000)],
     ])('refuses a context that is %s', async (_what, text) => {
       const gateway = await workload()
       const { accessToken } = await inbound()
@@ -194,7 +194,7 @@ const suite = (server: TestServer) => {
       }
     })
 
-    it('refuses bytes that are no message', async () => {
+    it('refuses a context that is not a valid message', async () => {
       const asked = server.call(exchangeToken, {
         client: (await workload()).client,
         subjectToken: (await inbound()).accessToken,
@@ -205,7 +205,7 @@ const suite = (server: TestServer) => {
       expect((await refusalOf(asked)).violations).toEqual(['transaction_context'])
     })
 
-    it('refuses a context beside another requested type', async () => {
+    it('refuses a context if another token type is requested', async () => {
       const gateway = await workload()
       const { accessToken } = await inbound()
       const asked = server.call(exchangeToken, {
@@ -217,12 +217,12 @@ const suite = (server: TestServer) => {
       expect((await refusalOf(asked)).violations).toEqual(['transaction_context'])
     })
 
-    it('is for clients that may exchange tokens', async () => {
+    it('refuses a client without the grant of token exchange', async () => {
       const other = await server.registerClient({ scopes: ['orders.read'], audiences: [DOMAIN] })
       expect(await refused(other, (await inbound()).accessToken, {})).toEqual(['OAUTH_UNAUTHORIZED_CLIENT'])
     })
 
-    it('answers with the type of the token, which is no bearer token, and with no refresh token', async () => {
+    it('answers with the token type N_A and without a refresh token, over gRPC and forms', async () => {
       const gateway = await workload()
       const { accessToken: subject } = await inbound()
       const issued = await request(gateway, subject)
@@ -261,7 +261,7 @@ const suite = (server: TestServer) => {
   })
 
   describe('Security Considerations', () => {
-    it('records the transaction, without what is told of it', async () => {
+    it('audits the transaction id, without its context', async () => {
       const gateway = await workload()
       const transactionContext = { requestDetails: '{"iban":"DE89370400440532013000"}' }
       const { accessToken, tokenId } = await request(gateway, (await inbound()).accessToken, { transactionContext })
@@ -276,7 +276,7 @@ const suite = (server: TestServer) => {
       expect(JSON.stringify(server.lines)).not.toContain('DE89')
     })
 
-    it('tells verifiers of it when the user’s token is revoked, by a key that the token carries', async () => {
+    it('a revocation of the user’s token is reported to verifiers by a key in the transaction token', async () => {
       const gateway = await workload()
       const { web, accessToken: subject } = await inbound()
       const { rvk } = await validated((await request(gateway, subject)).accessToken)
@@ -289,7 +289,7 @@ const suite = (server: TestServer) => {
       expect((rvk as string[]).filter((key) => keys.includes(key))).toHaveLength(1)
     })
 
-    it('can be ended by its own id, which is told too', async () => {
+    it('a revocation by token id is reported to verifiers by a key in the transaction token', async () => {
       const gateway = await workload()
       const { accessToken, tokenId } = await request(gateway, (await inbound()).accessToken)
       const { rvk } = await validated(accessToken)
@@ -308,7 +308,7 @@ const suite = (server: TestServer) => {
     const REPLACING = { subjectTokenType: TXN_TOKEN_TYPE }
     const details = (requestDetails: string) => ({ transactionContext: { requestDetails } })
 
-    it('keeps txn, sub, aud and contexts, and the workloads that requested it in the chain', async () => {
+    it('is replaced with the same txn, sub, aud and contexts, and with both workloads in the chain of actors', async () => {
       const [gateway, orders] = [await workload(), await workload()]
       const { accessToken: subject } = await inbound()
       const first = await request(gateway, subject, {
@@ -327,7 +327,7 @@ const suite = (server: TestServer) => {
       expect(after.jti).not.toBe(before.jti)
     })
 
-    it('changes nothing that was said, and widens nothing', async () => {
+    it('is not replaced with changed details, a wider scope or another audience', async () => {
       const [gateway, orders] = [await workload(), await workload()]
       const first = await request(gateway, (await inbound()).accessToken, details('{"action":"BUY"}'))
       const replace = (wanted: Wanted) => refused(orders, first.accessToken, { ...REPLACING, ...wanted })
@@ -340,7 +340,7 @@ const suite = (server: TestServer) => {
       expect(await replace(elsewhere)).toEqual(['OAUTH_INVALID_REQUEST', 'audiences'])
     })
 
-    it('keeps a workload in the chain that may impersonate', async () => {
+    it('keeps a workload in the chain of actors even if it may impersonate', async () => {
       const impersonator = await server.registerClient({
         grantTypes: [GrantType.TOKEN_EXCHANGE],
         scopes: ['orders.read'],
@@ -356,7 +356,7 @@ const suite = (server: TestServer) => {
       })
     })
 
-    it('is refused when it has expired or ended, and for a workload of another domain', async () => {
+    it('is refused if it is expired, if the user’s token is revoked, and for a workload of another domain', async () => {
       const [gateway, orders] = [await workload(), await workload()]
       const stranger = await grants.serviceClient({ audiences: ['https://elsewhere.example'] })
       const { web, accessToken: subject } = await inbound()
@@ -370,7 +370,7 @@ const suite = (server: TestServer) => {
       expect(await refused(orders, late.accessToken, REPLACING)).toEqual(notAcceptable)
     })
 
-    it('is refused for anything else that is said to be one, and for another requested type', async () => {
+    it('refuses other tokens declared as transaction tokens, and another requested type', async () => {
       const orders = await workload()
       const { accessToken, refreshToken } = await inbound()
       const jwt = await grants.mint(
@@ -385,7 +385,7 @@ const suite = (server: TestServer) => {
       expect((await refusalOf(asked)).violations).toEqual(['subject_token_type'])
     })
 
-    it('is replaced a few times at most', async () => {
+    it('is replaced four times at most', async () => {
       const workloads = await Promise.all(Array.from({ length: 6 }, workload))
       let { accessToken } = await request(workloads[0] ?? (await workload()), (await inbound()).accessToken)
       let count = 0
@@ -400,7 +400,7 @@ const suite = (server: TestServer) => {
   })
 
   describe('a transaction token is no access token', () => {
-    it('and opens nothing as bearer, verified, introspected or revoked', async () => {
+    it('is refused as a bearer token and by verification, is inactive in introspection, and is not revoked', async () => {
       const gateway = await workload()
       const { accessToken, tokenId } = await request(gateway, (await inbound()).accessToken)
       const asBearer = server.call(ClientService.method.listClients, {}, { bearer: accessToken })
@@ -418,7 +418,7 @@ const suite = (server: TestServer) => {
       ])
     })
 
-    it('and is neither subject nor actor of an exchange, whichever type it is said to have', async () => {
+    it('is refused as an actor token, and as the subject token of an exchange unless declared as a transaction token', async () => {
       const gateway = await workload()
       const { accessToken: subject } = await inbound()
       const { accessToken } = await request(gateway, subject)
@@ -430,7 +430,7 @@ const suite = (server: TestServer) => {
       expect((await refusalOf(grants.exchangeToken(gateway, accessToken))).violations).toEqual(['subject_token'])
     })
 
-    it('and proves no client', async () => {
+    it('does not authenticate a client', async () => {
       const { accessToken } = await request(await workload(), (await inbound()).accessToken)
       const { clientId } = await server.registerClient({
         authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,
@@ -452,7 +452,7 @@ onEveryBackend(
   (server) => {
     const grants = grantsOn(server)
 
-    it('is refused as any other type that is not known', async () => {
+    it('is refused like any unknown token type', async () => {
       const gateway = await grants.serviceClient({ audiences: [DOMAIN] })
       const { accessToken } = await grants.mint(gateway)
       const ask = (requestedTokenType: string, more = {}) => {
@@ -471,7 +471,7 @@ onEveryBackend(
       expect(withContext.details.badRequest).toEqual(unknown.details.badRequest)
     })
 
-    it('has no parameters in forms: they are ignored like other unknown ones', async () => {
+    it('its parameters of forms are ignored like other unknown ones', async () => {
       const forms = formsOn(server)
       const gateway = await grants.serviceClient({ redirectUris: [REDIRECT_URI] })
       const { accessToken } = await grants.mint(gateway)
