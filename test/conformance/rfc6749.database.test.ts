@@ -45,12 +45,12 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_REQUEST' })
     })
 
-    it('§2.3 refuses a bearer token where a client must prove itself', async () => {
+    it('§2.3 refuses a bearer token if a client must authenticate', async () => {
       const refused = await refusalOf(server.call(mintToken, {}, { bearer: server.admin.token }))
       expect(refused).toMatchObject({ status: 'UNAUTHENTICATED', reason: 'OAUTH_INVALID_CLIENT' })
     })
 
-    it('§2.3.1 accepts only the registered method: a public client with a secret is not proved', async () => {
+    it('§2.3.1 accepts only the registered method: a public client with a secret is refused', async () => {
       const { clientId } = await server.registerClient({ type: ClientType.PUBLIC, grantTypes: [] })
       const withSecret = { clientId, method: { case: 'clientSecret' as const, value: 'anything' } }
       const refused = await refusalOf(server.call(mintToken, { client: withSecret }))
@@ -65,7 +65,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§3.2 parameters of a request', () => {
-    it('§3.1 without a value are as if they were omitted', async () => {
+    it('§3.1 parameters without a value are treated as omitted', async () => {
       const { client, clientId } = await service()
       const { token } = await server.call(mintToken, { client })
       const presented = { client, token: token?.accessToken ?? '' }
@@ -78,7 +78,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.exchangeCode(web, code, { codeVerifier: '' })).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§3.1 without a value are as if they were omitted: an empty secret proves nothing and is no second way in', async () => {
+    it('§3.1 an empty secret or assertion is treated as omitted, and does not authenticate a confidential client', async () => {
       const { clientId } = await server.registerClient({
         type: ClientType.PUBLIC,
         grantTypes: [GrantType.DEVICE_CODE],
@@ -94,21 +94,21 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await refusalOf(server.call(mintToken, { client }))).reason).toBe('OAUTH_INVALID_CLIENT')
     })
 
-    it('§3.1 an empty item of a list is no omitted list', async () => {
+    it('§3.1 a list with an empty item is refused instead of treated as omitted', async () => {
       const { client } = await service()
       expect((await refusalOf(server.call(mintToken, { client, scopes: [''] }))).reason).toBe('OAUTH_INVALID_SCOPE')
     })
   })
 
   describe('§4.4 client credentials grant', () => {
-    it('§4.4.2 none asked: issues all scopes the client may have', async () => {
+    it('§4.4.2 without requested scopes, issues all scopes of the client', async () => {
       const { client } = await service()
       const { token } = await server.call(mintToken, { client })
       expect(token?.scopes).toEqual(['orders.read', 'orders.write'])
       expect(token?.audiences).toEqual([])
     })
 
-    it('§4.4.2 issues the scopes and audiences that were asked, and says so', async () => {
+    it('§4.4.2 issues the requested scopes and audiences, and returns them', async () => {
       const { client } = await service()
       const asked = { scopes: ['orders.read', 'orders.read'], audiences: ['https://orders.example'] }
       const { token } = await server.call(mintToken, { client, ...asked })
@@ -129,7 +129,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused.metadata['oauth_error']).toBe('unauthorized_client')
     })
 
-    it('§4.4 registers no public client for it', async () => {
+    it('§4.4 refuses to register a public client for client credentials', async () => {
       const wanted = { type: ClientType.PUBLIC, grantTypes: [GrantType.CLIENT_CREDENTIALS] }
       const refused = await refusalOf(
         server.call(ClientService.method.registerClient, wanted, { bearer: server.admin.token }),
@@ -139,25 +139,25 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§3.1.2 redirection endpoint', () => {
-    it('§3.1.2 registers absolute URIs without a fragment only', async () => {
+    it('§3.1.2 refuses to register a redirect URI that is relative or has a fragment', async () => {
       for (const uri of ['/callback', 'app.example/callback', 'https://app.example/#here', 'https://app.example/#']) {
         const refused = await refusalOf(grants.webClient({ redirectUris: [uri] }))
         expect(refused).toMatchObject({ reason: 'REGISTRATION_INVALID_REDIRECT_URI', violations: ['redirect_uris[0]'] })
       }
     })
 
-    it('§3.1.2.1 sends codes over TLS only, save to the same machine', async () => {
+    it('§3.1.2.1 refuses to register a redirect URI of http to another host', async () => {
       const refused = await refusalOf(grants.webClient({ redirectUris: ['http://app.example/callback'] }))
       expect(refused).toMatchObject({ reason: 'REGISTRATION_INVALID_REDIRECT_URI', violations: ['redirect_uris[0]'] })
     })
 
-    it('§3.1.2.2 registers no client for codes that does not say where they go', async () => {
+    it('§3.1.2.2 refuses to register a client of the code grant without a redirect URI', async () => {
       for (const register of [grants.webClient, grants.nativeClient]) {
         expect((await refusalOf(register({ redirectUris: [] }))).violations).toEqual(['redirect_uris'])
       }
     })
 
-    it('§3.1.2.3 makes no code for a redirect URI that is not registered', async () => {
+    it('§3.1.2.3 refuses to create a code for a redirect URI that is not registered', async () => {
       const client = await grants.webClient()
       const refused = await refusalOf(grants.createCode(client, { redirectUri: 'https://evil.example/callback' }))
       expect(refused).toMatchObject({
@@ -167,7 +167,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       })
     })
 
-    it('§3.1.2.3 makes no code without a redirect URI, also where only one is registered', async () => {
+    it('§3.1.2.3 refuses to create a code without a redirect URI, even if only one is registered', async () => {
       const { clientId } = await grants.webClient()
       const refused = await refusalOf(
         server.call(createAuthorizationCode, { clientId, user: grants.newUser() }, grants.bearer()),
@@ -177,7 +177,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§4.1 authorization code grant', () => {
-    it('§4.1.1 takes consent from the front-end only: a token without qscope:consent is refused', async () => {
+    it('§4.1.1 accepts consent only from the front-end: a token without qscope:consent is refused', async () => {
       const client = await grants.webClient()
       const { accessToken } = await grants.signIn(client)
       const request = { clientId: client.clientId, user: grants.newUser(), redirectUri: REDIRECT_URI }
@@ -190,7 +190,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(own.reason).toBe('OAUTH_INVALID_TOKEN')
     })
 
-    it('§4.1.1 none asked: the consent is to all the client may have', async () => {
+    it('§4.1.1 without requested scopes, the consent covers all scopes of the client', async () => {
       const tokens = await grants.signIn(await grants.webClient())
       expect(tokens.scopes).toEqual(['orders.read', 'orders.write'])
     })
@@ -666,7 +666,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('batches', () => {
-    it('§4.4 judges each request on its own, and answers in order', async () => {
+    it('§4.4 processes each request of a batch independently, and answers in order', async () => {
       const { client } = await service()
       const { results } = await server.call(batchMintTokens, {
         client,
@@ -680,7 +680,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       )
     })
 
-    it('§4.4 stores what it answered, audited', async () => {
+    it('§4.4 stores and audits every token of a batch', async () => {
       const { client, clientId } = await service()
       const { results } = await server.call(batchMintTokens, {
         client,

@@ -237,6 +237,32 @@ export function revocationPromises(subject: () => Subject): void {
     }
   })
 
+  test('are numbered after those of a commit that the database lost, which readers may have passed', async () => {
+    const another = await openBackend(subject().database.url, options)
+    try {
+      const tell = async () => {
+        const token = aToken('teller')
+        await mint(another, token)
+        const { told } = await toldBy(() =>
+          inTransaction(another, (stores) => stores.accessTokens.revoke(token, 'test', change)),
+        )
+        return told[0] as Revocation
+      }
+      const [first, second] = [await tell(), await tell()]
+      const { writer } = second
+      expect(first.writer).toBe(writer)
+      const { database } = subject()
+      await database.query(`delete from oauth_revocations where writer = ${writer} and sequence = ${second.sequence}`)
+      await database.query(`update oauth_revocation_heads set sequence = ${first.sequence} where writer = ${writer}`)
+      const third = await tell()
+      expect(third).toMatchObject({ writer, sequence: second.sequence + 1 })
+      const { heads } = await backend().reads.revocations.heads(context())
+      expect(heads.find((head) => head.writer === writer)?.sequence).toBe(third.sequence)
+    } finally {
+      await another.close()
+    }
+  })
+
   test('are read in pages, by writer and sequence, also of more writers than fit into one statement', async () => {
     for (let writer = 0; writer < 20; writer += 1) {
       const another = await openBackend(subject().database.url, options)

@@ -17,6 +17,7 @@ export async function confirmed(
   until: number,
   jitter: () => number,
 ): Promise<void> {
+  session.committing(sealed)
   try {
     await commit()
     session.chain.advance(sealed)

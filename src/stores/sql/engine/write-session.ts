@@ -26,6 +26,8 @@ export class WriteSession {
   readonly stores: TransactionStores
   readonly chain: AuditChain
   readonly #revocations: RevocationLog
+  /** The events of the last transaction that told what ended. */
+  #told: SealedEvents | null = null
   /** The last writes of the running transaction. */
   readonly last = new LastRowsCollector()
   /** The first statement error in the running transaction, which must then not commit. */
@@ -57,9 +59,16 @@ export class WriteSession {
   }
 
   /** Writes the facts that ended. The events of the open transaction are already sealed. */
-  async tell({ end: { ordinal } }: SealedEvents, ended: LastRows['ended']): Promise<void> {
+  async tell(sealed: SealedEvents, ended: LastRows['ended']): Promise<void> {
     if (ended.length === 0) return
+    const { ordinal } = sealed.end
     if (ordinal === null) throw new Error('a writer that is not registered has told what ended')
     await this.#revocations.tell(ordinal, ended)
+    this.#told = sealed
+  }
+
+  /** Call this before the commit of the transaction with these events is sent. */
+  committing(sealed: SealedEvents): void {
+    if (sealed === this.#told) this.#revocations.committing()
   }
 }

@@ -8,7 +8,8 @@ import type { Database, RevocationTable, StoredInt } from '../core/schema.ts'
 /**
  * The revocations of one writer. The writer is identified by the ordinal of its audit chain, which the registry never reuses.
  * The head is updated first, so its row is locked until the transaction ends. Two commits of one writer are therefore always
- * in the order of their numbers.
+ * in the order of their numbers. A number whose commit was sent is never used again, even if the database loses that commit:
+ * a reader that has passed the number would miss the revocation.
  */
 export class RevocationLog {
   readonly #db: Kysely<Database>
@@ -16,8 +17,10 @@ export class RevocationLog {
   readonly #telling: RevocationTelling
   readonly #inserts: InsertStatements<Insertable<RevocationTable>>
   #writer = 0
-  /** Numbers up to this one are never reused, even if the head has been purged. */
-  #highest = 0
+  /** The last number that was told. */
+  #told = 0
+  /** Numbers up to this one are never reused: their commit was sent. The head may be lower, or purged. */
+  #sent = 0
 
   /** `now`: the database's clock in its dialect. */
   constructor(db: Kysely<Database>, now: RawBuilder<StoredInt>, telling: RevocationTelling) {
@@ -33,10 +36,10 @@ export class RevocationLog {
     if (told.length === 0) return
     if (writer !== this.#writer) {
       this.#writer = writer
-      this.#highest = 0
+      this.#sent = 0
     }
     const { last, now } = await this.#advance(told.length)
-    this.#highest = last
+    this.#told = last
     const first = last - told.length + 1
     const rows = told.map(({ ended, key }, index) => ({
       writer,
@@ -47,19 +50,28 @@ export class RevocationLog {
     for (const statement of this.#inserts.of(rows)) await this.#db.executeQuery(statement)
   }
 
+  /** Call this before the commit of what was told is sent. Its outcome may remain unknown. */
+  committing(): void {
+    this.#sent = this.#told
+  }
+
   /** Advances the head. The writer's first revocation creates it. */
   async #advance(count: number) {
     const writer = this.#writer
+    const sent = this.#sent
     const moved = await this.#db
       .updateTable('oauth_revocation_heads')
-      .set({ sequence: sql<number>`sequence + ${count}`, updated_at: sql<number>`${this.#now}` })
+      .set({
+        sequence: sql<number>`case when sequence < ${sent} then ${sent} else sequence end + ${count}`,
+        updated_at: sql<number>`${this.#now}`,
+      })
       .where('writer', '=', writer)
       .executeTakeFirst()
     if (moved.numUpdatedRows === 0n) {
       const now = sql<number>`${this.#now}`
       await this.#db
         .insertInto('oauth_revocation_heads')
-        .values({ writer, sequence: this.#highest + count, created_at: now, updated_at: now })
+        .values({ writer, sequence: sent + count, created_at: now, updated_at: now })
         .execute()
     }
     const head = await this.#db
