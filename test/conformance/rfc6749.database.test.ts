@@ -221,7 +221,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
     })
 
-    it('§4.1.2 a code used twice is invalid_grant, and all that it gave is inactive in the very next call', async () => {
+    it('§4.1.2 a code used twice is invalid_grant, and its tokens are inactive in the very next call', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const tokens = await grants.exchangeCode(client, code)
@@ -241,7 +241,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       }
     })
 
-    it('§4.1.2.1 tells the front-end of a client or user that is not there', async () => {
+    it('§4.1.2.1 answers RESOURCE_NOT_FOUND to the front-end for an unknown client or user', async () => {
       const client = await grants.webClient()
       const nobody = { id: { case: 'userId' as const, value: '01890000-0000-7000-8000-000000000000' } }
       for (const made of [
@@ -256,7 +256,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(without).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['user'] })
     })
 
-    it('§4.1.2 a deactivated user has no codes made, and none redeemed', async () => {
+    it('§4.1.2 no code of a deactivated user is created or redeemed', async () => {
       const client = await grants.webClient()
       const user = grants.newUser()
       const code = await grants.createCode(client, { user })
@@ -266,7 +266,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
     })
 
-    it('§4.1.3 gives tokens that speak for the user, to the client', async () => {
+    it('§4.1.3 issues tokens with the user as subject', async () => {
       const client = await grants.webClient()
       const { user } = await server.call(
         UserService.method.registerUser,
@@ -287,7 +287,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(event).toMatchObject({ userId, actor: server.admin.clientId })
     })
 
-    it('§4.1.3 invalid_client: a wrong secret spends nothing', async () => {
+    it('§4.1.3 invalid_client: a wrong secret, after which the code can still be redeemed', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const wrong = { ...client.client, method: { case: 'clientSecret' as const, value: 'wrong' } }
@@ -295,14 +295,14 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§4.1.3 invalid_grant: another client’s code, which it does not spend', async () => {
+    it('§4.1.3 invalid_grant: the code of another client, which can still redeem it', async () => {
       const [client, thief] = [await grants.webClient(), await grants.webClient()]
       const code = await grants.createCode(client)
       expect(await refusalOf(grants.exchangeCode(thief, code))).toMatchObject(invalidGrant)
       expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§4.1.3 invalid_grant: another redirect URI of the same client, which does not spend the code', async () => {
+    it('§4.1.3 invalid_grant: another redirect URI of the client, after which the code can still be redeemed', async () => {
       const client = await grants.webClient({ redirectUris: [REDIRECT_URI, 'https://app.example/other'] })
       const code = await grants.createCode(client)
       const redirectUri = 'https://app.example/other'
@@ -336,7 +336,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§6 refreshing an access token', () => {
-    it('§6 gives a new access token and a successor of the same scope', async () => {
+    it('§6 issues a new access token and a new refresh token of the same scope', async () => {
       const client = await grants.webClient()
       const first = await grants.signIn(client)
       const second = await grants.refresh(client, first.refreshToken)
@@ -346,7 +346,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await grants.claimsOf(second.accessToken)).toMatchObject({ clientId: client.clientId, subject })
     })
 
-    it('§6 narrows the access token only: the successor keeps the scope of the grant', async () => {
+    it('§6 requested scopes narrow only the access token: the new refresh token keeps the scope of the grant', async () => {
       const client = await grants.webClient()
       const first = await grants.signIn(client)
       const second = await grants.refresh(client, first.refreshToken, ['orders.read'])
@@ -355,7 +355,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.refresh(client, second.refreshToken)).scopes).toEqual(['orders.read', 'orders.write'])
     })
 
-    it('§6 invalid_scope: a scope that was not granted, though the client may have it; nothing is spent', async () => {
+    it('§6 invalid_scope: a scope that was not granted, after which the refresh token is still valid', async () => {
       const client = await grants.webClient()
       const tokens = await grants.signIn(client, { scopes: ['orders.read'] })
       const refused = await refusalOf(grants.refresh(client, tokens.refreshToken, ['orders.read', 'orders.write']))
@@ -364,7 +364,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual(['orders.read'])
     })
 
-    it('§6 invalid_client: a wrong secret spends nothing', async () => {
+    it('§6 invalid_client: a wrong secret, after which the refresh token is still valid', async () => {
       const client = await grants.webClient()
       const { refreshToken } = await grants.signIn(client)
       const wrong = { ...client.client, method: { case: 'clientSecret' as const, value: 'wrong' } }
@@ -372,7 +372,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.refresh(client, refreshToken)).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§6 invalid_grant: another client’s refresh token, which it neither spends nor revokes', async () => {
+    it('§6 invalid_grant: the refresh token of another client, which is still valid', async () => {
       const [client, thief] = [await grants.webClient(), await grants.webClient()]
       const { refreshToken } = await grants.signIn(client)
       expect(await refusalOf(grants.refresh(thief, refreshToken))).toMatchObject(invalidGrant)
@@ -389,7 +389,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
     })
 
-    it('§6 no refresh token for a client that is not registered for it', async () => {
+    it('§6 a client that is not registered for the grant gets no refresh token', async () => {
       const client = await grants.webClient({ grantTypes: [GrantType.AUTHORIZATION_CODE] })
       expect((await grants.signIn(client)).refreshToken).toBe('')
       const refused = await refusalOf(server.registerClient({ grantTypes: [GrantType.REFRESH_TOKEN] }))
@@ -398,7 +398,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§10 security', () => {
-    it('§10.2 bound to its client: neither token of one is shown to another that asks (RFC 7662 §2.2)', async () => {
+    it('§10.2 tokens for an audience are active only for their own client, not for another (RFC 7662 §2.2)', async () => {
       const audiences = [server.unique('https://api.example/')]
       const [client, other] = [await grants.webClient({ audiences }), await grants.webClient()]
       const tokens = await grants.signIn(client, { audiences })
@@ -408,7 +408,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect([await look(other, tokens.accessToken), await look(other, tokens.refreshToken)]).toEqual([false, false])
     })
 
-    it('§10.4 a refresh token without an audience is still shown to its own client and to qscope:tokens.read only', async () => {
+    it('§10.4 a refresh token without an audience is active only for its own client and with qscope:tokens.read', async () => {
       const [client, other] = [await grants.webClient(), await grants.webClient()]
       const { accessToken, refreshToken } = await grants.signIn(client)
       expect(await server.introspectAll(other.client, [accessToken, refreshToken])).toEqual([true, false])
@@ -416,7 +416,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await grants.isActive(refreshToken)).toBe(true)
     })
 
-    it('§10.3 a refresh token opens no resource: it never verifies', async () => {
+    it('§10.3 a refresh token is refused by verification', async () => {
       const client = await grants.webClient()
       const { refreshToken } = await grants.signIn(client)
       const refused = await refusalOf(
@@ -425,7 +425,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused.reason).toBe('OAUTH_INVALID_TOKEN')
     })
 
-    it('§10.5 unknown, mistyped and mistaken values are one answer, which tells nothing', async () => {
+    it('§10.5 an unknown or mistyped code and a token of another kind get the same answer, without a hint', async () => {
       const client = await grants.webClient()
       const tokens = await grants.signIn(client)
       const code = await grants.createCode(client)
@@ -447,7 +447,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§10.10 codes and tokens are 256 random bits, each drawn anew', async () => {
+    it('§10.10 codes and tokens contain 256 random bits and never repeat', async () => {
       const client = await grants.webClient()
       const values = new Set<string>()
       for (let i = 0; i < 20; i += 1) {
@@ -461,7 +461,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(values.size).toBe(60)
     })
 
-    it('§10.10 no code, token or secret stands in the database, nor in the log', async () => {
+    it('§10.10 neither the database nor the log contains a code, token or secret', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const first = await grants.exchangeCode(client, code)
@@ -486,7 +486,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§5.1 successful response', () => {
-    it('§5.1 says type, lifetime and scope, whatever the grant', async () => {
+    it('§5.1 the answer to a code has type, lifetime and scope', async () => {
       const client = await grants.webClient({ config: { accessTokenTtl: { seconds: 90n } } })
       const code = await grants.createCode(client)
       const request = {
@@ -501,7 +501,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(token?.issuedTokenType).toBeUndefined()
     })
 
-    it('tells type, lifetime and moment of expiry', async () => {
+    it('the answer to client credentials has type, lifetime and time of expiry', async () => {
       const { client } = await service()
       const { token } = await server.call(mintToken, { client, lifetime: { seconds: 90n } })
       expect(token?.tokenType).toBe('Bearer')
@@ -511,7 +511,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(token?.expireTime?.seconds).toBeLessThanOrEqual(now + 90n)
     })
 
-    it('lets a token live as long as its client says, and no longer', async () => {
+    it('a token lasts at most the lifetime that its client is registered with', async () => {
       const { client } = await service({ config: { accessTokenTtl: { seconds: 60n } } })
       for (const more of [{}, { lifetime: { seconds: 60n } }]) {
         const { token } = await server.call(mintToken, { client, ...more })
@@ -550,7 +550,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       },
     )
 
-    it('§5.1 a code and a refresh token end at the second that is told of them', async () => {
+    it('§5.1 a code and a refresh token expire at exactly their expire_time', async () => {
       const config = { authorizationCodeTtl: { seconds: 30n }, refreshTokenTtl: { seconds: 40n } }
       const client = await grants.webClient({ config })
       const { verifier, challenge } = pkcePair()
@@ -574,7 +574,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
     })
 
-    it('§5.1 a token of the shortest lifetime is alive when it is issued', async () => {
+    it('§5.1 a token with a lifetime of one second is not expired when it is issued', async () => {
       const { client } = await service()
       for (const part of [0, 250, 500, 750, 980]) {
         toPartOfSecond(part)
@@ -609,12 +609,12 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       }
     })
 
-    it('invalid_client: no credentials at all, whatever else is wrong with the request', async () => {
+    it('invalid_client: no credentials, even if the request is invalid too', async () => {
       const refused = await refusalOf(server.call(mintToken, { lifetime: { seconds: -1n } }))
       expect(refused).toMatchObject({ status: 'UNAUTHENTICATED', reason: 'OAUTH_INVALID_CLIENT' })
     })
 
-    it('invalid_client: an authorization header nobody can read', async () => {
+    it('invalid_client: a malformed authorization header', async () => {
       for (const authorization of ['Basic !!!', 'Basic', 'Digest abc', 'Basic bm9jb2xvbg==']) {
         const refused = await refusalOf(server.call(mintToken, {}, { metadata: { authorization } }))
         expect(refused.reason).toBe('OAUTH_INVALID_CLIENT')
@@ -657,7 +657,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused.metadata['rejected_audiences']).toBe('https://other.example')
     })
 
-    it('carries the ray id beside the reason, and no link where no page of errors is served', async () => {
+    it('carries the ray id, the domain, and a link to the configured page of errors', async () => {
       const refused = await refusalOf(server.call(mintToken, {}, { metadata: { 'x-ray-id': 'my-ray.1' } }))
       expect(refused.rayId).toBe('my-ray.1')
       expect(refused.details.info?.domain).toBe('qscope')

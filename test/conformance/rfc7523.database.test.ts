@@ -82,7 +82,7 @@ function respelled(jwt: string): readonly string[] {
       `${between(header, what)}.${payload}.${signature}`,
       `${what}${jwt}`,
     ]),
-    // Of the last character four bits say nothing.
+    // Four bits of the last character are not part of the signature.
     `${header}.${payload}.${last}`,
     `${header}.${payload}.${signature}A`,
     `${jwt}.`,
