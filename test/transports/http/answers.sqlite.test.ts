@@ -73,14 +73,14 @@ function scalarOf(scalar: ScalarType) {
 }
 
 describe('an answer in JSON', () => {
-  it.each(outputs)('of %s can be written with every field filled, whatever details it carries', (_name, output) => {
+  it.each(outputs)('of %s can be serialized with every field set and every type of details', (_name, output) => {
     for (const _ of file_google_rpc_error_details.messages) {
       const text = toJsonString(output, filled(output), { registry, alwaysEmitImplicit: true })
       expect(JSON.parse(text)).toBeTypeOf('object')
     }
   })
 
-  it('of a batch of which one request is refused holds the token of the other', async () => {
+  it('of a batch with one refused request contains the token of the other', async () => {
     const requests = [{ scopes: ['a'] }, { scopes: ['zz'] }]
     const { status, json } = await post(server.httpUrl, 'TokenService/BatchMintTokens', { requests }, asOrders)
     expect(status).toBe(200)
