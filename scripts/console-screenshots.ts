@@ -1,6 +1,6 @@
 /**
  * Takes a picture of each page in both themes and widths, from a server with a console: `node scripts/console-screenshots.ts <url> <folder>`,
- * with the secret of its client `admin` in ADMIN_SECRET. Needs Debian's Chromium.
+ * with the secret of its client `admin` in ADMIN_SECRET, and in TOKEN an access token to inspect. Needs Debian's Chromium.
  */
 import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
@@ -14,6 +14,7 @@ const THEMES = ['light', 'dark'] as const
 
 const [url = 'http://127.0.0.1:8080', folder = '.'] = process.argv.slice(2)
 const secret = process.env['ADMIN_SECRET'] ?? ''
+const token = process.env['TOKEN'] ?? 'qat_0000000000000000000000000000000000000000000000000'
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
 for (const { name, viewport } of SIZES) {
   for (const colorScheme of THEMES) {
@@ -60,9 +61,10 @@ async function photograph(page: Page, pathOf: (what: string) => string): Promise
   await take('change')
 }
 
-/** A token that nobody issued fails its first check. */
+/** The token lacks a required scope. */
 async function inspect(page: Page): Promise<void> {
-  await page.getByLabel('Token', { exact: true }).fill('qat_0000000000000000000000000000000000000000000000000')
+  await page.getByLabel('Token', { exact: true }).fill(token)
+  await page.getByLabel('Required scopes').fill('ledger.close')
   await page.getByRole('button', { name: 'Inspect' }).click()
-  await page.getByRole('heading', { name: /^The token is/ }).waitFor()
+  await page.getByText('failed', { exact: true }).first().scrollIntoViewIfNeeded()
 }

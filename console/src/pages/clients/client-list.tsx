@@ -28,7 +28,7 @@ const COLUMNS: readonly Column<Client>[] = [
     title: 'State',
     cell: ({ enabled }) => <Badge tone={enabled ? 'good' : 'bad'}>{enabled ? 'enabled' : 'disabled'}</Badge>,
   },
-  { title: 'Changed', optional: true, cell: ({ updateTime }) => <Time of={updateTime} /> },
+  { title: 'Changed', grow: 1.4, optional: true, cell: ({ updateTime }) => <Time of={updateTime} /> },
 ]
 
 const STATES = [

@@ -22,7 +22,7 @@ const COLUMNS: readonly Column<TrustedIssuer>[] = [
   { title: 'Name', grow: 2, optional: true, cell: ({ displayName }) => displayName },
   { title: 'Kind', grow: 1.4, optional: true, cell: ({ kind }) => ISSUER_KINDS[kind] },
   { title: 'Kept in', cell: ({ readOnly }) => <KeptIn readOnly={readOnly} /> },
-  { title: 'Changed', grow: 1.4, optional: true, cell: ({ updateTime }) => <Time of={updateTime} /> },
+  { title: 'Changed', grow: 1.8, optional: true, cell: ({ updateTime }) => <Time of={updateTime} /> },
 ]
 
 /** Where the issuer stands: what is in the server’s file can only be read here. */
