@@ -597,7 +597,11 @@ onEveryBackend(
           bearer(),
         )
       await grantTypes([GrantType.CLIENT_CREDENTIALS])
-      expect((await refusalOf(exchange(assertion))).reason).toBe('OAUTH_UNAUTHORIZED_CLIENT')
+      const { reason, metadata } = await refusalOf(exchange(assertion))
+      expect([reason, metadata['grant_type']]).toEqual([
+        'OAUTH_UNAUTHORIZED_CLIENT',
+        'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      ])
       await grantTypes([GrantType.JWT_BEARER])
       await exchange(assertion)
     })

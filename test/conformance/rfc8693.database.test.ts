@@ -49,6 +49,7 @@ onEveryBackend('RFC 8693', (server) => {
       const { web, subject } = await handedOver()
       const refused = await refusalOf(grants.exchangeToken(web, subject))
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
+      expect(refused.metadata['grant_type']).toBe('urn:ietf:params:oauth:grant-type:token-exchange')
     })
 
     it('§2.1 subject_token and its type are required', async () => {

@@ -48,7 +48,13 @@ function refusalWith(code: ErrorCode): FailedResult {
     code,
     details: {
       violations: [{ field: 'audiences[3]', description: 'is “odd” \\ ünusual' }],
-      metadata: { rejected_scopes: 'a "b"', rejected_audiences: 'x', required_scopes: 'y', safe_to_retry: 'true' },
+      metadata: {
+        rejected_scopes: 'a "b"',
+        rejected_audiences: 'x',
+        required_scopes: 'y',
+        safe_to_retry: 'true',
+        grant_type: 'z',
+      },
       resource: { type: 'client', name: 'orders' },
       quota: { subject: 'peer:1', description: 'too many' },
       retryAfterMs: 1_500,
