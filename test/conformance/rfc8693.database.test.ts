@@ -314,7 +314,7 @@ onEveryBackend('RFC 8693', (server) => {
     })
 
     describe('an actor token that has actors of its own', () => {
-      /** A token of a client's own, handed on by so many others, for `holder` by name. */
+      /** A client's own token after `depth` exchanges by other clients, with `holder` as audience. */
       const actorFor = async (holder: string, depth: number) => {
         const own = await grants.serviceClient()
         let token = (await grants.mint(own)).accessToken
