@@ -120,6 +120,11 @@ describe('an issuer of the database', () => {
         expect.stringMatching(/^the jwks_url of https:\/\/silent.example cannot be used: /),
         'https://hidden.example of the database does not count: QSCOPE_TRUSTED_ISSUERS_FILE names it, too',
       ])
+      const [late] = await registeredIssuerFindings(trustedIssuers, backend, config, quiet, -1_000)
+      expect(late).toMatchObject({
+        state: 'warning',
+        finding: 'the keys of 2 issuers of the database were not read within -1 s',
+      })
       const [, rule] = await issuerRuleFindings(trustedIssuers, backend, quiet)
       expect(rule).toMatchObject({
         finding: 'rule 0 of https://rules.example names the client ghost, which does not exist',

@@ -326,6 +326,14 @@ describe('every command that prints objects', () => {
     expect(printing.map(([name]) => name).toSorted()).toEqual(Object.keys(ARGUMENTS).toSorted())
   })
 
+  test('notes that nothing was counted where no usage is', async () => {
+    const { code, stderr } = await runHere(['usage'])
+    expect(code).toBe(0)
+    expect(stderr).toBe(
+      'qscope: note: no usage was counted; servers count only with QSCOPE_USAGE=on, and it is off by default\n',
+    )
+  })
+
   test.each(printing.map(([name]) => name))('qscope %s prints every format', async (name) => {
     const printed = new Map<string, string>()
     const before = server.lines.length

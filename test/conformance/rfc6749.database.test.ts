@@ -45,12 +45,12 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_REQUEST' })
     })
 
-    it('§2.3 refuses a bearer token where a client must prove itself', async () => {
+    it('§2.3 refuses a bearer token if a client must authenticate', async () => {
       const refused = await refusalOf(server.call(mintToken, {}, { bearer: server.admin.token }))
       expect(refused).toMatchObject({ status: 'UNAUTHENTICATED', reason: 'OAUTH_INVALID_CLIENT' })
     })
 
-    it('§2.3.1 accepts only the registered method: a public client with a secret is not proved', async () => {
+    it('§2.3.1 accepts only the registered method: a public client with a secret is refused', async () => {
       const { clientId } = await server.registerClient({ type: ClientType.PUBLIC, grantTypes: [] })
       const withSecret = { clientId, method: { case: 'clientSecret' as const, value: 'anything' } }
       const refused = await refusalOf(server.call(mintToken, { client: withSecret }))
@@ -65,7 +65,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§3.2 parameters of a request', () => {
-    it('§3.1 without a value are as if they were omitted', async () => {
+    it('§3.1 parameters without a value are treated as omitted', async () => {
       const { client, clientId } = await service()
       const { token } = await server.call(mintToken, { client })
       const presented = { client, token: token?.accessToken ?? '' }
@@ -78,7 +78,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.exchangeCode(web, code, { codeVerifier: '' })).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§3.1 without a value are as if they were omitted: an empty secret proves nothing and is no second way in', async () => {
+    it('§3.1 an empty secret or assertion is treated as omitted, and does not authenticate a confidential client', async () => {
       const { clientId } = await server.registerClient({
         type: ClientType.PUBLIC,
         grantTypes: [GrantType.DEVICE_CODE],
@@ -94,21 +94,21 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await refusalOf(server.call(mintToken, { client }))).reason).toBe('OAUTH_INVALID_CLIENT')
     })
 
-    it('§3.1 an empty item of a list is no omitted list', async () => {
+    it('§3.1 a list with an empty item is refused instead of treated as omitted', async () => {
       const { client } = await service()
       expect((await refusalOf(server.call(mintToken, { client, scopes: [''] }))).reason).toBe('OAUTH_INVALID_SCOPE')
     })
   })
 
   describe('§4.4 client credentials grant', () => {
-    it('§4.4.2 none asked: issues all scopes the client may have', async () => {
+    it('§4.4.2 without requested scopes, issues all scopes of the client', async () => {
       const { client } = await service()
       const { token } = await server.call(mintToken, { client })
       expect(token?.scopes).toEqual(['orders.read', 'orders.write'])
       expect(token?.audiences).toEqual([])
     })
 
-    it('§4.4.2 issues the scopes and audiences that were asked, and says so', async () => {
+    it('§4.4.2 issues the requested scopes and audiences, and returns them', async () => {
       const { client } = await service()
       const asked = { scopes: ['orders.read', 'orders.read'], audiences: ['https://orders.example'] }
       const { token } = await server.call(mintToken, { client, ...asked })
@@ -129,7 +129,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused.metadata['oauth_error']).toBe('unauthorized_client')
     })
 
-    it('§4.4 registers no public client for it', async () => {
+    it('§4.4 refuses to register a public client for client credentials', async () => {
       const wanted = { type: ClientType.PUBLIC, grantTypes: [GrantType.CLIENT_CREDENTIALS] }
       const refused = await refusalOf(
         server.call(ClientService.method.registerClient, wanted, { bearer: server.admin.token }),
@@ -139,25 +139,25 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§3.1.2 redirection endpoint', () => {
-    it('§3.1.2 registers absolute URIs without a fragment only', async () => {
+    it('§3.1.2 refuses to register a redirect URI that is relative or has a fragment', async () => {
       for (const uri of ['/callback', 'app.example/callback', 'https://app.example/#here', 'https://app.example/#']) {
         const refused = await refusalOf(grants.webClient({ redirectUris: [uri] }))
         expect(refused).toMatchObject({ reason: 'REGISTRATION_INVALID_REDIRECT_URI', violations: ['redirect_uris[0]'] })
       }
     })
 
-    it('§3.1.2.1 sends codes over TLS only, save to the same machine', async () => {
+    it('§3.1.2.1 refuses to register a redirect URI of http to another host', async () => {
       const refused = await refusalOf(grants.webClient({ redirectUris: ['http://app.example/callback'] }))
       expect(refused).toMatchObject({ reason: 'REGISTRATION_INVALID_REDIRECT_URI', violations: ['redirect_uris[0]'] })
     })
 
-    it('§3.1.2.2 registers no client for codes that does not say where they go', async () => {
+    it('§3.1.2.2 refuses to register a client of the code grant without a redirect URI', async () => {
       for (const register of [grants.webClient, grants.nativeClient]) {
         expect((await refusalOf(register({ redirectUris: [] }))).violations).toEqual(['redirect_uris'])
       }
     })
 
-    it('§3.1.2.3 makes no code for a redirect URI that is not registered', async () => {
+    it('§3.1.2.3 refuses to create a code for a redirect URI that is not registered', async () => {
       const client = await grants.webClient()
       const refused = await refusalOf(grants.createCode(client, { redirectUri: 'https://evil.example/callback' }))
       expect(refused).toMatchObject({
@@ -167,7 +167,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       })
     })
 
-    it('§3.1.2.3 makes no code without a redirect URI, also where only one is registered', async () => {
+    it('§3.1.2.3 refuses to create a code without a redirect URI, even if only one is registered', async () => {
       const { clientId } = await grants.webClient()
       const refused = await refusalOf(
         server.call(createAuthorizationCode, { clientId, user: grants.newUser() }, grants.bearer()),
@@ -177,7 +177,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§4.1 authorization code grant', () => {
-    it('§4.1.1 takes consent from the front-end only: a token without qscope:consent is refused', async () => {
+    it('§4.1.1 accepts consent only from the front-end: a token without qscope:consent is refused', async () => {
       const client = await grants.webClient()
       const { accessToken } = await grants.signIn(client)
       const request = { clientId: client.clientId, user: grants.newUser(), redirectUri: REDIRECT_URI }
@@ -190,7 +190,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(own.reason).toBe('OAUTH_INVALID_TOKEN')
     })
 
-    it('§4.1.1 none asked: the consent is to all the client may have', async () => {
+    it('§4.1.1 without requested scopes, the consent covers all scopes of the client', async () => {
       const tokens = await grants.signIn(await grants.webClient())
       expect(tokens.scopes).toEqual(['orders.read', 'orders.write'])
     })
@@ -221,7 +221,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
     })
 
-    it('§4.1.2 a code used twice is invalid_grant, and all that it gave is inactive in the very next call', async () => {
+    it('§4.1.2 a code used twice is invalid_grant, and its tokens are inactive in the very next call', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const tokens = await grants.exchangeCode(client, code)
@@ -241,7 +241,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       }
     })
 
-    it('§4.1.2.1 tells the front-end of a client or user that is not there', async () => {
+    it('§4.1.2.1 answers RESOURCE_NOT_FOUND to the front-end for an unknown client or user', async () => {
       const client = await grants.webClient()
       const nobody = { id: { case: 'userId' as const, value: '01890000-0000-7000-8000-000000000000' } }
       for (const made of [
@@ -256,7 +256,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(without).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['user'] })
     })
 
-    it('§4.1.2 a deactivated user has no codes made, and none redeemed', async () => {
+    it('§4.1.2 no code of a deactivated user is created or redeemed', async () => {
       const client = await grants.webClient()
       const user = grants.newUser()
       const code = await grants.createCode(client, { user })
@@ -266,7 +266,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
     })
 
-    it('§4.1.3 gives tokens that speak for the user, to the client', async () => {
+    it('§4.1.3 issues tokens with the user as subject', async () => {
       const client = await grants.webClient()
       const { user } = await server.call(
         UserService.method.registerUser,
@@ -287,7 +287,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(event).toMatchObject({ userId, actor: server.admin.clientId })
     })
 
-    it('§4.1.3 invalid_client: a wrong secret spends nothing', async () => {
+    it('§4.1.3 invalid_client: a wrong secret, after which the code can still be redeemed', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const wrong = { ...client.client, method: { case: 'clientSecret' as const, value: 'wrong' } }
@@ -295,14 +295,14 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§4.1.3 invalid_grant: another client’s code, which it does not spend', async () => {
+    it('§4.1.3 invalid_grant: the code of another client, which can still redeem it', async () => {
       const [client, thief] = [await grants.webClient(), await grants.webClient()]
       const code = await grants.createCode(client)
       expect(await refusalOf(grants.exchangeCode(thief, code))).toMatchObject(invalidGrant)
       expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§4.1.3 invalid_grant: another redirect URI of the same client, which does not spend the code', async () => {
+    it('§4.1.3 invalid_grant: another redirect URI of the client, after which the code can still be redeemed', async () => {
       const client = await grants.webClient({ redirectUris: [REDIRECT_URI, 'https://app.example/other'] })
       const code = await grants.createCode(client)
       const redirectUri = 'https://app.example/other'
@@ -336,7 +336,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§6 refreshing an access token', () => {
-    it('§6 gives a new access token and a successor of the same scope', async () => {
+    it('§6 issues a new access token and a new refresh token of the same scope', async () => {
       const client = await grants.webClient()
       const first = await grants.signIn(client)
       const second = await grants.refresh(client, first.refreshToken)
@@ -346,7 +346,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await grants.claimsOf(second.accessToken)).toMatchObject({ clientId: client.clientId, subject })
     })
 
-    it('§6 narrows the access token only: the successor keeps the scope of the grant', async () => {
+    it('§6 requested scopes narrow only the access token: the new refresh token keeps the scope of the grant', async () => {
       const client = await grants.webClient()
       const first = await grants.signIn(client)
       const second = await grants.refresh(client, first.refreshToken, ['orders.read'])
@@ -355,7 +355,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.refresh(client, second.refreshToken)).scopes).toEqual(['orders.read', 'orders.write'])
     })
 
-    it('§6 invalid_scope: a scope that was not granted, though the client may have it; nothing is spent', async () => {
+    it('§6 invalid_scope: a scope that was not granted, after which the refresh token is still valid', async () => {
       const client = await grants.webClient()
       const tokens = await grants.signIn(client, { scopes: ['orders.read'] })
       const refused = await refusalOf(grants.refresh(client, tokens.refreshToken, ['orders.read', 'orders.write']))
@@ -364,7 +364,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual(['orders.read'])
     })
 
-    it('§6 invalid_client: a wrong secret spends nothing', async () => {
+    it('§6 invalid_client: a wrong secret, after which the refresh token is still valid', async () => {
       const client = await grants.webClient()
       const { refreshToken } = await grants.signIn(client)
       const wrong = { ...client.client, method: { case: 'clientSecret' as const, value: 'wrong' } }
@@ -372,7 +372,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.refresh(client, refreshToken)).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§6 invalid_grant: another client’s refresh token, which it neither spends nor revokes', async () => {
+    it('§6 invalid_grant: the refresh token of another client, which is still valid', async () => {
       const [client, thief] = [await grants.webClient(), await grants.webClient()]
       const { refreshToken } = await grants.signIn(client)
       expect(await refusalOf(grants.refresh(thief, refreshToken))).toMatchObject(invalidGrant)
@@ -389,7 +389,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
     })
 
-    it('§6 no refresh token for a client that is not registered for it', async () => {
+    it('§6 a client that is not registered for the grant gets no refresh token', async () => {
       const client = await grants.webClient({ grantTypes: [GrantType.AUTHORIZATION_CODE] })
       expect((await grants.signIn(client)).refreshToken).toBe('')
       const refused = await refusalOf(server.registerClient({ grantTypes: [GrantType.REFRESH_TOKEN] }))
@@ -398,7 +398,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§10 security', () => {
-    it('§10.2 bound to its client: neither token of one is shown to another that asks (RFC 7662 §2.2)', async () => {
+    it('§10.2 tokens for an audience are active only for their own client, not for another (RFC 7662 §2.2)', async () => {
       const audiences = [server.unique('https://api.example/')]
       const [client, other] = [await grants.webClient({ audiences }), await grants.webClient()]
       const tokens = await grants.signIn(client, { audiences })
@@ -408,7 +408,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect([await look(other, tokens.accessToken), await look(other, tokens.refreshToken)]).toEqual([false, false])
     })
 
-    it('§10.4 a refresh token without an audience is still shown to its own client and to qscope:tokens.read only', async () => {
+    it('§10.4 a refresh token without an audience is active only for its own client and with qscope:tokens.read', async () => {
       const [client, other] = [await grants.webClient(), await grants.webClient()]
       const { accessToken, refreshToken } = await grants.signIn(client)
       expect(await server.introspectAll(other.client, [accessToken, refreshToken])).toEqual([true, false])
@@ -416,7 +416,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await grants.isActive(refreshToken)).toBe(true)
     })
 
-    it('§10.3 a refresh token opens no resource: it never verifies', async () => {
+    it('§10.3 a refresh token is refused by verification', async () => {
       const client = await grants.webClient()
       const { refreshToken } = await grants.signIn(client)
       const refused = await refusalOf(
@@ -425,7 +425,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused.reason).toBe('OAUTH_INVALID_TOKEN')
     })
 
-    it('§10.5 unknown, mistyped and mistaken values are one answer, which tells nothing', async () => {
+    it('§10.5 an unknown or mistyped code and a token of another kind get the same answer, without a hint', async () => {
       const client = await grants.webClient()
       const tokens = await grants.signIn(client)
       const code = await grants.createCode(client)
@@ -447,7 +447,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
     })
 
-    it('§10.10 codes and tokens are 256 random bits, each drawn anew', async () => {
+    it('§10.10 codes and tokens contain 256 random bits and never repeat', async () => {
       const client = await grants.webClient()
       const values = new Set<string>()
       for (let i = 0; i < 20; i += 1) {
@@ -461,7 +461,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(values.size).toBe(60)
     })
 
-    it('§10.10 no code, token or secret stands in the database, nor in the log', async () => {
+    it('§10.10 neither the database nor the log contains a code, token or secret', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const first = await grants.exchangeCode(client, code)
@@ -486,7 +486,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§5.1 successful response', () => {
-    it('§5.1 says type, lifetime and scope, whatever the grant', async () => {
+    it('§5.1 the answer to a code has type, lifetime and scope', async () => {
       const client = await grants.webClient({ config: { accessTokenTtl: { seconds: 90n } } })
       const code = await grants.createCode(client)
       const request = {
@@ -501,7 +501,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(token?.issuedTokenType).toBeUndefined()
     })
 
-    it('tells type, lifetime and moment of expiry', async () => {
+    it('the answer to client credentials has type, lifetime and time of expiry', async () => {
       const { client } = await service()
       const { token } = await server.call(mintToken, { client, lifetime: { seconds: 90n } })
       expect(token?.tokenType).toBe('Bearer')
@@ -511,7 +511,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(token?.expireTime?.seconds).toBeLessThanOrEqual(now + 90n)
     })
 
-    it('lets a token live as long as its client says, and no longer', async () => {
+    it('a token lasts at most the lifetime that its client is registered with', async () => {
       const { client } = await service({ config: { accessTokenTtl: { seconds: 60n } } })
       for (const more of [{}, { lifetime: { seconds: 60n } }]) {
         const { token } = await server.call(mintToken, { client, ...more })
@@ -550,7 +550,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       },
     )
 
-    it('§5.1 a code and a refresh token end at the second that is told of them', async () => {
+    it('§5.1 a code and a refresh token expire at exactly their expire_time', async () => {
       const config = { authorizationCodeTtl: { seconds: 30n }, refreshTokenTtl: { seconds: 40n } }
       const client = await grants.webClient({ config })
       const { verifier, challenge } = pkcePair()
@@ -574,7 +574,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
     })
 
-    it('§5.1 a token of the shortest lifetime is alive when it is issued', async () => {
+    it('§5.1 a token with a lifetime of one second is not expired when it is issued', async () => {
       const { client } = await service()
       for (const part of [0, 250, 500, 750, 980]) {
         toPartOfSecond(part)
@@ -609,12 +609,12 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       }
     })
 
-    it('invalid_client: no credentials at all, whatever else is wrong with the request', async () => {
+    it('invalid_client: no credentials, even if the request is invalid too', async () => {
       const refused = await refusalOf(server.call(mintToken, { lifetime: { seconds: -1n } }))
       expect(refused).toMatchObject({ status: 'UNAUTHENTICATED', reason: 'OAUTH_INVALID_CLIENT' })
     })
 
-    it('invalid_client: an authorization header nobody can read', async () => {
+    it('invalid_client: a malformed authorization header', async () => {
       for (const authorization of ['Basic !!!', 'Basic', 'Digest abc', 'Basic bm9jb2xvbg==']) {
         const refused = await refusalOf(server.call(mintToken, {}, { metadata: { authorization } }))
         expect(refused.reason).toBe('OAUTH_INVALID_CLIENT')
@@ -657,7 +657,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused.metadata['rejected_audiences']).toBe('https://other.example')
     })
 
-    it('carries the ray id beside the reason, and no link where no page of errors is served', async () => {
+    it('carries the ray id, the domain, and a link to the configured page of errors', async () => {
       const refused = await refusalOf(server.call(mintToken, {}, { metadata: { 'x-ray-id': 'my-ray.1' } }))
       expect(refused.rayId).toBe('my-ray.1')
       expect(refused.details.info?.domain).toBe('qscope')
@@ -666,7 +666,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('batches', () => {
-    it('§4.4 judges each request on its own, and answers in order', async () => {
+    it('§4.4 processes each request of a batch independently, and answers in order', async () => {
       const { client } = await service()
       const { results } = await server.call(batchMintTokens, {
         client,
@@ -680,7 +680,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       )
     })
 
-    it('§4.4 stores what it answered, audited', async () => {
+    it('§4.4 stores and audits every token of a batch', async () => {
       const { client, clientId } = await service()
       const { results } = await server.call(batchMintTokens, {
         client,

@@ -21,7 +21,7 @@ onEveryBackend('RFC 6750', (server) => {
   const invalid = { status: 'UNAUTHENTICATED', reason: 'OAUTH_INVALID_TOKEN' }
 
   describe('§3 verification by a resource server', () => {
-    it('returns what the token says', async () => {
+    it('returns the claims of the token', async () => {
       const { audience, api, caller, token, tokenId } = await orders()
       const request = { client: api.client, token, requiredScopes: ['orders.read'], audience }
       const { claims } = await server.call(verifyToken, request)
@@ -37,7 +37,7 @@ onEveryBackend('RFC 6750', (server) => {
       })
     })
 
-    it('§3.1 insufficient_scope: names what is required', async () => {
+    it('§3.1 insufficient_scope: names the required scopes', async () => {
       const { api, token } = await orders()
       const requiredScopes = ['orders.read', 'orders.delete']
       const refused = await refusalOf(server.call(verifyToken, { client: api.client, token, requiredScopes }))
@@ -45,7 +45,7 @@ onEveryBackend('RFC 6750', (server) => {
       expect(refused.metadata['required_scopes']).toBe('orders.read orders.delete')
     })
 
-    it('§3.1 invalid_token: malformed, mistyped, unknown and expired tokens are one, and told from the caller’s own', async () => {
+    it('§3.1 invalid_token: malformed, mistyped, unknown and expired tokens get one answer, which names the presented token', async () => {
       const { api, token } = await orders()
       const mistyped = token.slice(0, -1) + (token.endsWith('0') ? '1' : '0')
       const short = await server.call(mintToken, { client: api.client, lifetime: { seconds: 1n } })
@@ -58,7 +58,7 @@ onEveryBackend('RFC 6750', (server) => {
       }
     })
 
-    it('§3.1 invalid_token: a token that is not for the audience that was named', async () => {
+    it('§3.1 invalid_token: a token that is not for the named audience', async () => {
       const { api, token } = await orders()
       const other = await refusalOf(
         server.call(verifyToken, { client: api.client, token, audience: 'https://other.example' }),
@@ -72,26 +72,26 @@ onEveryBackend('RFC 6750', (server) => {
       expect(without).toMatchObject(invalid)
     })
 
-    it('§3.1 invalid_token: a token that is meant for somebody else', async () => {
+    it('§3.1 invalid_token: a token whose audience is not the caller', async () => {
       const { token } = await orders()
       const stranger = await server.registerClient({})
       expect(await refusalOf(server.call(verifyToken, { client: stranger.client, token }))).toMatchObject(invalid)
     })
 
-    it('refuses a public client, which cannot prove to be a resource server', async () => {
+    it('refuses a public client, because it cannot authenticate as a resource server', async () => {
       const { token } = await orders()
       const { clientId } = await server.registerClient({ type: ClientType.PUBLIC, grantTypes: [] })
       const refused = await refusalOf(server.call(verifyToken, { client: { clientId }, token }))
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
     })
 
-    it('takes a bearer token with qscope:tokens.read instead of a client, which then sees all tokens', async () => {
+    it('accepts a bearer token with qscope:tokens.read instead of client credentials, for any token', async () => {
       const { token, tokenId } = await orders()
       const { claims } = await server.call(verifyToken, { token }, { bearer: server.admin.token })
       expect(claims?.tokenId).toBe(tokenId)
     })
 
-    it('names the field that is malformed', async () => {
+    it('names the malformed field', async () => {
       const { api, token } = await orders()
       const refused = await refusalOf(server.call(verifyToken, { client: api.client, token, requiredScopes: [''] }))
       expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['required_scopes[0]'] })
@@ -121,21 +121,21 @@ onEveryBackend('RFC 6750', (server) => {
       }
     })
 
-    it('§3.1 insufficient_scope comes before everything that is wrong with the request', async () => {
+    it('§3.1 checks the scope before the fields of the request', async () => {
       const { bearer } = await manager(['orders.read'])
       const refused = await refusalOf(server.call(getClient, { clientId: '' }, { bearer }))
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_INSUFFICIENT_SCOPE' })
       expect(refused.metadata['required_scopes']).toBe('qscope:clients.read')
     })
 
-    it('§3.1 judges the scope before the audience', async () => {
+    it('§3.1 checks the scope before the audience', async () => {
       const { bearer } = await manager(['orders.read'], { audiences: ['https://orders.example'] })
       expect((await refusalOf(server.call(getClient, { clientId: 'x' }, { bearer }))).reason).toBe(
         'OAUTH_INSUFFICIENT_SCOPE',
       )
     })
 
-    it('issues permissions for this service alone', async () => {
+    it('issues permissions only with this server as audience', async () => {
       const { token } = await manager(['orders.read', 'qscope:clients.read'])
       expect(token?.audiences).toEqual([server.issuer])
       const scopes = ['orders.read', 'qscope:clients.read']
@@ -153,7 +153,7 @@ onEveryBackend('RFC 6750', (server) => {
       expect(explicit?.audiences).toEqual([server.issuer])
     })
 
-    it('lets a permission count only while the client is registered for it', async () => {
+    it('refuses a permission that the client has lost since its token was issued', async () => {
       const { clientId, bearer } = await manager(['qscope:clients.read'])
       expect((await server.call(getClient, { clientId }, { bearer })).client?.clientId).toBe(clientId)
       await server.call(

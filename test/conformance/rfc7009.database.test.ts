@@ -17,7 +17,7 @@ onEveryBackend('RFC 7009', (server) => {
     (await server.call(introspectToken, { client, token })).active
 
   describe('§2 revocation by the client', () => {
-    it('§2.1 ends the token from the very next call on', async () => {
+    it('§2.1 a revoked token is inactive in the very next call', async () => {
       const { client, token } = await minted()
       expect(await isActive(client, token)).toBe(true)
       await server.call(revokeToken, { client, token })
@@ -39,7 +39,7 @@ onEveryBackend('RFC 7009', (server) => {
       expect(await isActive(client, token)).toBe(true)
     })
 
-    it('§2.1 does not mind a wrong or unknown hint', async () => {
+    it('§2.1 ignores a wrong or unknown hint', async () => {
       for (const tokenTypeHint of ['refresh_token', 'saml2', '']) {
         const { client, token } = await minted()
         await server.call(revokeToken, { client, token, tokenTypeHint })
@@ -47,7 +47,7 @@ onEveryBackend('RFC 7009', (server) => {
       }
     })
 
-    it('§2.2 answers OK for what is unknown, malformed, revoked or expired', async () => {
+    it('§2.2 answers OK for an unknown, malformed, revoked or expired token', async () => {
       const { client, token } = await minted()
       await server.call(revokeToken, { client, token })
       await server.call(revokeToken, { client, token })
@@ -59,7 +59,7 @@ onEveryBackend('RFC 7009', (server) => {
       await server.call(revokeToken, { client, token: short?.accessToken ?? '' })
     })
 
-    it('audits a revocation once, however many callers race', async () => {
+    it('audits a revocation once, even with 20 calls at the same time', async () => {
       const { client, clientId, token, tokenId } = await minted()
       await Promise.all(Array.from({ length: 20 }, () => server.call(revokeToken, { client, token })))
       const events = await server.auditEvents({ clientId, eventTypes: ['token.revoked'] })
@@ -70,7 +70,7 @@ onEveryBackend('RFC 7009', (server) => {
   describe('revocation by handle', () => {
     const bearer = () => ({ bearer: server.admin.token })
 
-    it('ends one token, says how many, and gives the reason to the audit log', async () => {
+    it('revokes one token, returns the count, and audits the reason', async () => {
       const { client, clientId, token, tokenId } = await minted()
       const target = { case: 'tokenId' as const, value: tokenId }
       const first = await server.call(revokeTokens, { target, reason: 'leaked in a log' }, bearer())
@@ -81,7 +81,7 @@ onEveryBackend('RFC 7009', (server) => {
       expect(event).toMatchObject({ tokenId, actor: server.admin.clientId, metadata: { reason: 'leaked in a log' } })
     })
 
-    it('ends everything of a client at once, and nothing of what is minted afterwards', async () => {
+    it('revokes all existing tokens of a client, and none that is minted afterwards', async () => {
       const { client, clientId, token } = await minted()
       const other = await minted()
       const target = { case: 'clientId' as const, value: clientId }
@@ -92,7 +92,7 @@ onEveryBackend('RFC 7009', (server) => {
       expect(await isActive(client, fresh?.accessToken ?? '')).toBe(true)
     })
 
-    it('says when there is nothing of that name', async () => {
+    it('answers RESOURCE_NOT_FOUND for an unknown handle', async () => {
       const id = '01890000-0000-7000-8000-000000000000'
       const targets = [
         { case: 'tokenId' as const, value: id },
@@ -109,7 +109,7 @@ onEveryBackend('RFC 7009', (server) => {
       expect(none).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['target'] })
     })
 
-    it('inactivates the tokens of disabled and deleted clients in the very next call', async () => {
+    it('tokens of disabled and deleted clients are inactive in the very next call', async () => {
       const { token, clientId } = await minted()
       const look = async () => (await server.call(introspectToken, { token }, bearer())).active
       expect(await look()).toBe(true)
@@ -123,7 +123,7 @@ onEveryBackend('RFC 7009', (server) => {
   })
 
   describe('listing by handle', () => {
-    it('pages newest first, by client, and never shows a value', async () => {
+    it('pages the tokens of a client, newest first', async () => {
       const { client, clientId } = await server.registerClient({})
       const handles: string[] = []
       for (let i = 0; i < 7; i += 1) handles.push((await server.call(mintToken, { client })).token?.tokenId ?? '')
@@ -138,7 +138,7 @@ onEveryBackend('RFC 7009', (server) => {
       expect(seen).toEqual(handles.reverse())
     })
 
-    it('keeps active ones only, when asked', async () => {
+    it('lists only active tokens if requested', async () => {
       const { client, clientId, token } = await minted()
       const { token: kept } = await server.call(mintToken, { client })
       await server.call(revokeToken, { client, token })
@@ -150,7 +150,7 @@ onEveryBackend('RFC 7009', (server) => {
       expect(active.tokens.map(({ tokenId }) => tokenId)).toEqual([kept?.tokenId])
     })
 
-    it('refuses a page token of another filter, a forged one and a page that is too large', async () => {
+    it('refuses a page token of another filter, a forged one, and a page size above 1,000', async () => {
       const { client, clientId } = await minted()
       await server.call(mintToken, { client })
       const bearer = server.admin.token

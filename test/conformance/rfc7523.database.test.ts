@@ -82,7 +82,7 @@ function respelled(jwt: string): readonly string[] {
       `${between(header, what)}.${payload}.${signature}`,
       `${what}${jwt}`,
     ]),
-    // Of the last character four bits say nothing.
+    // Four bits of the last character are not part of the signature.
     `${header}.${payload}.${last}`,
     `${header}.${payload}.${signature}A`,
     `${jwt}.`,
@@ -106,7 +106,7 @@ onEveryBackend(
       expect(events).toHaveLength(1)
     })
 
-    it.each(ALGORITHMS)('§2.2 proves a client by an assertion signed with %s', async (algorithm) => {
+    it.each(ALGORITHMS)('§2.2 authenticates a client by an assertion signed with %s', async (algorithm) => {
       const { clientId, pair, claims, mintWith } = await keyClient(server, signingPair(algorithm))
       const { token } = await mintWith(await signed(pair, claims()))
       expect(token?.scopes).toEqual(['a'])
@@ -117,7 +117,7 @@ onEveryBackend(
       expect(introspected.claims).toMatchObject({ clientId, subject: clientId })
     })
 
-    it('§2.2 takes the registered method and no other', async () => {
+    it('§2.2 refuses every method but the registered one', async () => {
       const { clientId, pair, claims, proof } = await keyClient(server)
       const secretClient = await server.registerClient({})
       const own = await signed(pair, claims({ iss: secretClient.clientId, sub: secretClient.clientId }))
@@ -132,7 +132,7 @@ onEveryBackend(
     })
 
     describe('§3 an assertion', () => {
-      it('is refused with another issuer, subject or audience, or none', async () => {
+      it('an assertion with another issuer, subject or audience, or none, is refused', async () => {
         const { clientId, pair, claims, mintWith } = await keyClient(server)
         const broken: readonly Claims[] = [
           { iss: 'somebody' },
@@ -154,7 +154,7 @@ onEveryBackend(
         await mintWith(await signed(pair, claims({ aud: [server.issuer] })))
       })
 
-      it('is refused when it has expired, ends too far ahead, or lies in the future', async () => {
+      it('an assertion that has expired, expires too late, or is not valid yet is refused', async () => {
         const { pair, claims, mintWith } = await keyClient(server)
         const broken: readonly Claims[] = [
           { exp: undefined },
@@ -171,7 +171,7 @@ onEveryBackend(
         await mintWith(await signed(pair, claims({ exp: inSeconds(300), nbf: inSeconds(20), iat: inSeconds(20) })))
       })
 
-      it('is taken from a client whose clock is ahead by some seconds, though it names the longest life there is', async () => {
+      it('an assertion of the longest lifetime is accepted from a client whose clock is up to 28 s ahead', async () => {
         const { pair, claims, mintWith } = await keyClient(server)
         for (const ahead of [0, 2, 10, 28]) {
           const times = { exp: inSeconds(ahead + 300), nbf: inSeconds(ahead), iat: inSeconds(ahead) }
@@ -182,7 +182,7 @@ onEveryBackend(
         }
       })
 
-      it('needs a jti, and proves a client once', async () => {
+      it('an assertion requires a jti, and is accepted once', async () => {
         const { pair, claims, mintWith } = await keyClient(server)
         expect((await refusalOf(mintWith(await signed(pair, claims({ jti: undefined }))))).reason).toBe(
           'OAUTH_INVALID_CLIENT',
@@ -193,14 +193,14 @@ onEveryBackend(
         expect((await refusalOf(mintWith(again))).reason).toBe('OAUTH_INVALID_CLIENT')
       })
 
-      it('has a jti of its own client: another may use the same', async () => {
+      it('two clients may use the same jti', async () => {
         const jti = randomUUID()
         for (const { pair, claims, mintWith } of [await keyClient(server), await keyClient(server)]) {
           await mintWith(await signed(pair, claims({ jti })))
         }
       })
 
-      it('is not used up by a call that failed for it', async () => {
+      it('a refused assertion does not use up its jti', async () => {
         const { pair, claims, mintWith } = await keyClient(server)
         const jti = randomUUID()
         const stranger = signingPair('ES256', pair.kid)
@@ -208,14 +208,14 @@ onEveryBackend(
         await mintWith(await signed(pair, claims({ jti })))
       })
 
-      it('of another client proves nothing', async () => {
+      it('an assertion of another client is refused', async () => {
         const [one, other] = [await keyClient(server), await keyClient(server)]
         const assertion = await signed(other.pair, other.claims())
         const client = { ...one.proof(assertion) }
         expect((await refusalOf(server.call(mintToken, { client }))).reason).toBe('OAUTH_INVALID_CLIENT')
       })
 
-      it('is refused without a signature, and with one by a public key taken for a secret', async () => {
+      it('an assertion without a signature, or with an HMAC keyed with the public key, is refused', async () => {
         const { pair, claims, mintWith } = await keyClient(server, signingPair('RS256'))
         const publicKey = createPublicKey(pair.privateKey)
         const secrets = [
@@ -241,7 +241,7 @@ onEveryBackend(
         }
       })
 
-      it('is refused in another spelling, such as with a space, a line break or padding, and in its own it is good', async () => {
+      it('an assertion is refused if a space, a line break or padding is added', async () => {
         const { pair, claims, mintWith } = await keyClient(server)
         const assertion = await signed(pair, claims())
         for (const text of respelled(assertion)) {
@@ -250,7 +250,7 @@ onEveryBackend(
         await mintWith(assertion)
       })
 
-      it('is refused with a name twice in header or claims, and with crit or b64', async () => {
+      it('an assertion with a duplicate name in header or claims, or with crit or b64, is refused', async () => {
         const { pair, claims, mintWith } = await keyClient(server)
         const { kid } = pair
         const good = JSON.stringify({ alg: 'ES256', kid })
@@ -277,7 +277,7 @@ onEveryBackend(
         await mintWith(handWritten(pair, spaced, own))
       })
 
-      it('is refused under another algorithm than its key’s, another type, or an extension nobody knows', async () => {
+      it('an assertion with another algorithm than its key’s, another type, or an unknown extension is refused', async () => {
         const { pair, claims, mintWith } = await keyClient(server, signingPair('RS256'))
         const otherAlgorithm = await signed({ ...pair, algorithm: 'PS256' }, claims())
         const types = ['at+jwt', 'token-introspection+jwt', 'txntoken+jwt', 'application/token-introspection+jwt']
@@ -292,7 +292,7 @@ onEveryBackend(
       })
     })
 
-    it('§3 keys can be exchanged without a gap, and a key that is gone proves nothing', async () => {
+    it('§3 keys can be rotated without interruption, and a removed key is refused', async () => {
       const { clientId, pair, claims, mintWith } = await keyClient(server)
       const next = signingPair('EdDSA')
       const update = (jwks: string) =>
@@ -314,7 +314,7 @@ onEveryBackend(
         server.registerClient({ authenticationMethod: PRIVATE_KEY_JWT, ...(jwks !== undefined && { jwks }) })
       const privateJwk = (pair: SigningPair) => ({ ...pair.privateKey.export({ format: 'jwk' }) })
 
-      it('§3 holds public keys of known algorithms and nothing else', async () => {
+      it('§3 a key set without usable public keys is refused', async () => {
         const [pair, other] = [signingPair('ES256'), signingPair('RS256')]
         const set = (...keys: object[]) => JSON.stringify({ keys })
         const unusable = [
@@ -343,7 +343,7 @@ onEveryBackend(
         }
       })
 
-      it('§3 may hold keys for something else beside the one that signs, and these prove nothing', async () => {
+      it('§3 a key set may contain keys for other purposes, which do not verify assertions', async () => {
         const [pair, other] = [signingPair('ES256'), signingPair('RS256')]
         const { alg: _alg, ...rsa } = other.publicJwk
         const beside: readonly object[] = [
@@ -369,7 +369,7 @@ onEveryBackend(
         }
       })
 
-      it('§3 is refused as a whole with a private or symmetric key, or a broken one, beside a good one', async () => {
+      it('§3 a key set is refused if any key is private, symmetric or malformed', async () => {
         const [pair, other] = [signingPair('ES256'), signingPair('RS256')]
         for (const key of [
           { ...privateJwk(other), use: 'enc' },
@@ -382,20 +382,20 @@ onEveryBackend(
         }
       })
 
-      it('§3 has RSA keys of 2048 bits at least', async () => {
+      it('§3 an RSA key of less than 2048 bits is refused', async () => {
         const { generateKeyPairSync } = await import('node:crypto')
         const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1_024 })
         const refused = await refusalOf(register(JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] })))
         expect(refused.details.badRequest?.fieldViolations[0]?.description).toContain('1024 bits')
       })
 
-      it('is never seen in the log, for somebody may send private keys', async () => {
+      it('a private key that is sent by mistake is not logged', async () => {
         const jwk = privateJwk(signingPair('ES256'))
         await refusalOf(register(JSON.stringify({ keys: [jwk] })))
         expect(JSON.stringify(server.lines)).not.toContain(String(jwk.d))
       })
 
-      it('goes with the method, and only with it', async () => {
+      it('a key set is refused for a client with another method of authentication', async () => {
         const refused = await refusalOf(server.registerClient({ jwks: jwksOf(signingPair('ES256')) }))
         expect(refused.violations).toEqual(['jwks'])
       })
@@ -405,7 +405,7 @@ onEveryBackend(
 )
 
 onEveryBackend('RFC 7523, several instances', (server, database) => {
-  it('§3 one of many calls with one assertion on two instances is let in', async () => {
+  it('§3 of many calls with one assertion on two instances, one is accepted', async () => {
     const second = await startServer(database.url, server.keyring, server.first)
     try {
       const { pair, claims, proof } = await keyClient(server)
@@ -422,7 +422,7 @@ onEveryBackend('RFC 7523, several instances', (server, database) => {
     }
   })
 
-  it('§3 many assertions at once are each let in', async () => {
+  it('§3 300 different assertions at the same time are all accepted', async () => {
     const { pair, claims, mintWith } = await keyClient(server)
     const assertions = await Promise.all(Array.from({ length: 300 }, () => signed(pair, claims())))
     const minted = await Promise.all(assertions.map(mintWith))
@@ -444,7 +444,7 @@ onEveryBackend('RFC 7523, calls that last', (server) => {
     return { clientId, pair, watching, approve }
   }
 
-  it('§3 are proved by the keys of now', async () => {
+  it('§3 a watch is refused if the client’s keys have changed before it issues the token', async () => {
     const { clientId, watching, approve } = await watch()
     const changed = { client: { clientId, jwks: jwksOf(signingPair('EdDSA')) }, updateMask: { paths: ['jwks'] } }
     await server.call(ClientService.method.updateClient, changed, { bearer: server.admin.token })
@@ -452,7 +452,7 @@ onEveryBackend('RFC 7523, calls that last', (server) => {
     await expect(watching.ended).rejects.toMatchObject({ reason: 'OAUTH_INVALID_CLIENT' })
   })
 
-  it('§3 use their assertion up once, and go on when it has expired', async () => {
+  it('§3 a watch continues after its assertion has expired', async () => {
     const { watching, approve } = await watch()
     server.clock.advance(1_800_000)
     await approve()
@@ -501,7 +501,7 @@ onEveryBackend(
     const exchange = (assertion: string, more: { scopes?: string[]; audiences?: string[] } = {}) =>
       server.call(exchangeAssertion, { assertion, ...more })
 
-    it('§2.1 a projected token of a service account mints without a secret, again and again', async () => {
+    it('§2.1 a projected token of a Kubernetes service account is exchanged repeatedly, without a secret', async () => {
       const assertion = await signed(issuers.cluster, projected())
       for (let use = 0; use < 3; use += 1) {
         const { token } = await exchange(assertion)
@@ -514,7 +514,7 @@ onEveryBackend(
       }
     })
 
-    it('§2.1 the first rule whose claims hold says which client', async () => {
+    it('§2.1 the first rule whose claims match selects the client', async () => {
       const clientOf = async (claims: Claims) => {
         const { token } = await exchange(await signed(issuers.cluster, projected(claims)))
         const request = { client: server.admin.client, token: token?.accessToken ?? '' }
@@ -537,7 +537,7 @@ onEveryBackend(
       }
     })
 
-    it('§2.1 scopes are the rule’s and the client’s, never a permission of this server', async () => {
+    it('§2.1 issues scopes of both the rule and the client, and no permission of this server', async () => {
       const assertion = await signed(issuers.cluster, projected())
       expect((await exchange(assertion, { scopes: ['orders.read'] })).token?.scopes).toEqual(['orders.read'])
       for (const scope of ['orders.admin', 'qscope:clients.read', 'tools.run']) {
@@ -552,7 +552,7 @@ onEveryBackend(
       )
     })
 
-    it('§2.1 invalid_scope: a rule none of whose scopes the client has gives no token', async () => {
+    it('§2.1 invalid_scope: the client has none of the scopes of the rule', async () => {
       const assertion = await signed(issuers.cluster, projected({ sub: 'system:serviceaccount:batch:x' }))
       const register = (scopes: string[]) =>
         server.call(
@@ -571,7 +571,7 @@ onEveryBackend(
       await exchange(assertion)
     })
 
-    it('§2.1 client authentication is optional, but one that is shown must hold, for the client meant', async () => {
+    it('§2.1 client authentication is optional, and refused if it fails or is that of another client', async () => {
       const assertion = await signed(issuers.cluster, projected())
       const stranger = await server.registerClient({ grantTypes: [GrantType.JWT_BEARER] })
       const asStranger = await refusalOf(server.call(exchangeAssertion, { assertion, client: stranger.client }))
@@ -602,7 +602,7 @@ onEveryBackend(
       await exchange(assertion)
     })
 
-    it('§2.1 a client by certificate gets no token that is bound to none', async () => {
+    it('§2.1 a client that authenticates by certificate gets no token without its certificate', async () => {
       const assertion = await signed(issuers.cluster, projected({ sub: 'system:serviceaccount:batch:x' }))
       const proveBy = (authenticationMethod: AuthenticationMethod, tlsClientSubject: string) =>
         server.call(
@@ -627,7 +627,7 @@ onEveryBackend(
       expect([refused.status, refused.reason]).toEqual(['FAILED_PRECONDITION', 'OAUTH_INVALID_GRANT'])
     })
 
-    it('§3 issuer, subject, audience and expiry are required and judged', async () => {
+    it('§3 issuer, subject, audience and expiry are required and checked', async () => {
       const broken: readonly Claims[] = [
         { iss: undefined },
         { iss: 'https://evil.example' },
@@ -650,7 +650,7 @@ onEveryBackend(
       }
     })
 
-    it('§3 only the issuer’s own keys sign, each by its algorithm', async () => {
+    it('§3 an assertion is refused unless it is signed with a key of the issuer and the algorithm of that key', async () => {
       const { cluster, ci } = issuers
       const secret = createPublicKey(cluster.privateKey).export({ format: 'pem', type: 'spki' })
       const attacks = [
@@ -671,7 +671,7 @@ onEveryBackend(
       }
     })
 
-    it('§3 another spelling of an assertion is none, nor one with a name twice, crit or b64', async () => {
+    it('§3 an assertion that is respelled, has a duplicate name, crit or b64 is refused', async () => {
       const assertion = await signed(issuers.ci, job())
       const { kid } = issuers.ci
       const claims = JSON.stringify(job())
@@ -688,18 +688,18 @@ onEveryBackend(
       await exchange(assertion)
     })
 
-    it('§3 an assertion may say what it is for', async () => {
+    it('§3 an assertion may have the typ of authorization grants', async () => {
       for (const typ of ['JWT', 'authorization-grant+jwt', 'application/authorization-grant+jwt']) {
         await exchange(await signed(issuers.cluster, projected(), { typ }))
       }
     })
 
-    it('§3 a token of this server is no assertion', async () => {
+    it('§3 a token of this server is refused as assertion', async () => {
       const { token } = await exchange(await signed(issuers.cluster, projected()))
       expect((await refusalOf(exchange(token?.accessToken ?? ''))).reason).toBe('OAUTH_INVALID_GRANT')
     })
 
-    it('§3 an issuer’s assertions are used once where it is configured so', async () => {
+    it('§3 assertions of an issuer that is configured for single use are accepted once, and require a jti', async () => {
       expect((await refusalOf(exchange(await signed(issuers.ci, job({ jti: undefined }))))).reason).toBe(
         'OAUTH_INVALID_GRANT',
       )
@@ -720,7 +720,7 @@ onEveryBackend(
       }
     })
 
-    it('§3.1 nothing is accepted while the keys of an issuer cannot be had', async () => {
+    it('§3.1 assertions are refused while the keys of their issuer cannot be fetched', async () => {
       const assertion = await signed(issuers.ci, { ...job(), iss: SILENT })
       const refused = await refusalOf(exchange(assertion))
       expect(refused).toMatchObject({ status: 'UNAVAILABLE', reason: 'OAUTH_TEMPORARILY_UNAVAILABLE' })
@@ -731,7 +731,7 @@ onEveryBackend(
       expect(issuers.silent.asked).toBe(asked)
     })
 
-    it('says in the audit log on whose word a token was issued', async () => {
+    it('audits the issuer and the subject of the assertion', async () => {
       const { token } = await exchange(await signed(issuers.cluster, projected()))
       const events = await server.auditEvents({ clientId: 'orders', eventTypes: ['token.issued'] })
       expect(events.find(({ tokenId }) => tokenId === token?.tokenId)?.metadata).toMatchObject({
@@ -745,7 +745,7 @@ onEveryBackend(
 )
 
 onEveryBackend('RFC 7523, without trusted issuers', (server) => {
-  it('§2.1 the grant is switched off', async () => {
+  it('§2.1 refuses the grant if no issuer is trusted', async () => {
     const refused = await refusalOf(server.call(exchangeAssertion, { assertion: 'x' }))
     expect(refused).toMatchObject({ status: 'UNIMPLEMENTED', reason: 'OAUTH_UNSUPPORTED_GRANT_TYPE' })
   })

@@ -16,7 +16,7 @@ onEveryBackend('RFC 7636', (server) => {
   }
 
   describe('§4.1 the code verifier', () => {
-    it('§4.1 may have 43 to 128 unreserved characters', async () => {
+    it('§4.1 a verifier of 43 to 128 unreserved characters is accepted', async () => {
       const client = await grants.webClient()
       for (const verifier of ['a'.repeat(43), 'Z'.repeat(128), `-._~${'0'.repeat(40)}`]) {
         const codeChallenge = pkcePair(verifier).challenge
@@ -25,7 +25,7 @@ onEveryBackend('RFC 7636', (server) => {
       }
     })
 
-    it('§4.1 is refused if it is shorter, longer or has other characters, and the code stays unspent', async () => {
+    it('§4.1 a verifier that is shorter, longer or has other characters is refused, and the code can still be redeemed', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       for (const verifier of ['a'.repeat(42), 'a'.repeat(129), `${'a'.repeat(42)}+`, `${'a'.repeat(42)}é`]) {
@@ -40,7 +40,7 @@ onEveryBackend('RFC 7636', (server) => {
   })
 
   describe('§4.2 the code challenge', () => {
-    it('§4.2 is BASE64URL(SHA256(verifier)): the example of appendix B', async () => {
+    it('§4.2 the challenge is BASE64URL(SHA256(verifier)): the example of appendix B', async () => {
       const client = await grants.nativeClient()
       const codeChallenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
       const code = await grants.createCode(client, { codeChallenge })
@@ -48,7 +48,7 @@ onEveryBackend('RFC 7636', (server) => {
       expect((await grants.exchangeCode(client, { ...code, verifier })).accessToken).not.toBe('')
     })
 
-    it('§4.2 plain is not offered: no such method, and none left unsaid', async () => {
+    it('§4.2 plain is not supported: S256 is the only method and must be named', async () => {
       const { clientId } = await grants.webClient()
       const codeChallenge = pkcePair().challenge
       expect(Object.keys(CodeChallengeMethod).filter((name) => Number.isNaN(Number(name)))).toEqual([
@@ -61,7 +61,7 @@ onEveryBackend('RFC 7636', (server) => {
       }
     })
 
-    it('§4.2 is refused if no SHA-256 looks like it', async () => {
+    it('§4.2 a challenge that does not have the form of a SHA-256 hash is refused', async () => {
       const { clientId } = await grants.webClient()
       const codeChallengeMethod = CodeChallengeMethod.S256
       for (const codeChallenge of ['', 'a'.repeat(42), 'a'.repeat(44), `${'a'.repeat(42)}=`, `${'a'.repeat(42)}+`]) {
@@ -78,14 +78,14 @@ onEveryBackend('RFC 7636', (server) => {
   })
 
   describe('§4.4 the server', () => {
-    it('§4.4 binds the challenge to the code: another code’s verifier does not open it', async () => {
+    it('§4.4 binds the challenge to the code: the verifier of another code is refused', async () => {
       const client = await grants.webClient()
       const [one, other] = [await grants.createCode(client), await grants.createCode(client)]
       const refused = await refusalOf(grants.exchangeCode(client, { ...one, verifier: other.verifier }))
       expect(refused).toMatchObject(invalidGrant)
     })
 
-    it('§4.4.1 demands a challenge of clients that must use PKCE, public ones always', async () => {
+    it('§4.4.1 requires a challenge from public clients and from confidential ones that must use PKCE', async () => {
       for (const { clientId } of [await grants.webClient(), await grants.nativeClient()]) {
         expect(await refusalOf(create(clientId, {}))).toMatchObject({
           ...invalidRequest,
@@ -96,7 +96,7 @@ onEveryBackend('RFC 7636', (server) => {
   })
 
   describe('§4.6 the verification', () => {
-    it('§4.6 a wrong verifier is invalid_grant, without a hint, and spends nothing', async () => {
+    it('§4.6 a wrong verifier is invalid_grant, without a hint, and the code can still be redeemed', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const wrong = await refusalOf(grants.exchangeCode(client, { ...code, verifier: pkcePair().verifier }))
@@ -108,21 +108,21 @@ onEveryBackend('RFC 7636', (server) => {
       expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
     })
 
-    it('§4.6 the challenge itself is no verifier', async () => {
+    it('§4.6 the challenge itself is refused as verifier', async () => {
       const client = await grants.webClient()
       const { challenge } = pkcePair()
       const code = await grants.createCode(client, { codeChallenge: challenge })
       expect(await refusalOf(grants.exchangeCode(client, { ...code, verifier: challenge }))).toMatchObject(invalidGrant)
     })
 
-    it('§4.6 a missing verifier is invalid_grant, and spends nothing', async () => {
+    it('§4.6 a missing verifier is invalid_grant, and the code can still be redeemed', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       expect(await refusalOf(grants.exchangeCode(client, { ...code, verifier: undefined }))).toMatchObject(invalidGrant)
       expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
     })
 
-    it('§4.6 a failed check of a spent code revokes nothing', async () => {
+    it('§4.6 a redeemed code with a wrong verifier revokes nothing', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const tokens = await grants.exchangeCode(client, code)
@@ -135,13 +135,13 @@ onEveryBackend('RFC 7636', (server) => {
   })
 
   describe('§5 compatibility', () => {
-    it('§5 a confidential client that is registered for it goes without', async () => {
+    it('§5 a confidential client that is registered without PKCE needs no challenge', async () => {
       const client = await withoutPkce()
       const code = await grants.createCodeWithoutPkce(client)
       expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
     })
 
-    it('§5 it may use PKCE all the same, and is then held to it', async () => {
+    it('§5 such a client may use PKCE, and then needs the verifier', async () => {
       const client = await withoutPkce()
       const code = await grants.createCode(client)
       expect(await refusalOf(grants.exchangeCode(client, { ...code, verifier: undefined }))).toMatchObject(invalidGrant)

@@ -10,7 +10,7 @@ const suite = (server: TestServer) => {
   const headerOf = ({ clientId, clientSecret }: { clientId: string; clientSecret: string }) =>
     basic(clientId, clientSecret)
 
-  it('§2.1 takes the token by POST in the body only', async () => {
+  it('§2.1 accepts the token only by POST, in the body', async () => {
     const client = await server.registerClient({})
     const { accessToken } = await grants.mint(client)
     const response = await fetch(`${server.httpUrl}/oauth2/introspect?token=${accessToken}`, {
@@ -21,7 +21,7 @@ const suite = (server: TestServer) => {
     expect([inUrl.status, inUrl.body['error']]).toEqual([400, 'invalid_request'])
   })
 
-  it('§2.1 authenticates who asks: a confidential client, or a bearer token with the permission', async () => {
+  it('§2.1 requires a confidential client, or a bearer token with the permission', async () => {
     const client = await server.registerClient({})
     const { accessToken: token } = await grants.mint(client)
     expect((await forms.introspect({ token }, headerOf(client))).body['active']).toBe(true)
@@ -34,7 +34,7 @@ const suite = (server: TestServer) => {
     expect([anybody.status, anybody.body['error']]).toEqual([400, 'unauthorized_client'])
   })
 
-  it('§2.2 tells an access token as the RFC names it', async () => {
+  it('§2.2 returns the claims of an access token under the names of the RFC', async () => {
     const audiences = ['https://a.example', 'https://b.example']
     const client = await server.registerClient({ scopes: ['orders.read', 'orders.write'], audiences })
     const { accessToken: token, tokenId } = await grants.mint(client, { audiences })
@@ -59,7 +59,7 @@ const suite = (server: TestServer) => {
     expect(Number(body['exp']) - Number(body['iat'])).toSatisfy((left: number) => left >= 3_598 && left <= 3_601)
   })
 
-  it('§2.2 tells a refresh token to its client, without a token type', async () => {
+  it('§2.2 returns a refresh token to its client, without a token type', async () => {
     const client = await grants.webClient()
     const { refreshToken: token } = await grants.signIn(client)
     const { body } = await forms.introspect({ token }, headerOf(client))
@@ -67,7 +67,7 @@ const suite = (server: TestServer) => {
     expect(body).not.toHaveProperty('token_type')
   })
 
-  it('§2.2 an inactive token is just that, whatever it is', async () => {
+  it('§2.2 returns only active: false for a revoked, hidden, malformed or unknown token', async () => {
     const client = await server.registerClient({})
     const foreign = await server.registerClient({ audiences: ['https://elsewhere.example'] })
     const revoked = await grants.mint(client)
@@ -80,14 +80,14 @@ const suite = (server: TestServer) => {
   })
 
   describe('§2.3 errors', () => {
-    it('a client that is not proved is a 401', async () => {
+    it('a failed client authentication is answered with 401 and a challenge', async () => {
       const { clientId } = await server.registerClient({})
       const { status, body, headers } = await forms.introspect({ token: 'x' }, basic(clientId, 'wrong'))
       expect([status, body['error']]).toEqual([401, 'invalid_client'])
       expect(headers.get('www-authenticate')).toBe('Basic realm="qscope", charset="UTF-8"')
     })
 
-    it('a bearer token that is not good, or lacks the permission, is told so as RFC 6750 §3 says', async () => {
+    it('an invalid bearer token, and one without the permission, get the challenges of RFC 6750 §3', async () => {
       const bad = await forms.introspect({ token: 'x' }, { authorization: 'Bearer qat_nothing' })
       expect([bad.status, bad.headers.get('www-authenticate')]).toEqual([
         401,

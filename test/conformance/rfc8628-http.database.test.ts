@@ -19,7 +19,7 @@ const suite = (server: TestServer) => {
     return { clientId, body, poll, userCode: String(body['user_code']) }
   }
 
-  it('§3.1 starts for a public client by its id, and judges the scope', async () => {
+  it('§3.1 identifies a public client by its id, and checks the scope', async () => {
     const { clientId } = await grants.deviceClient()
     const { status, body } = await forms.device({ client_id: clientId, scope: 'beyond' })
     expect([status, body['error']]).toEqual([400, 'invalid_scope'])
@@ -27,7 +27,7 @@ const suite = (server: TestServer) => {
     expect([nobody.status, nobody.body['error']]).toEqual([401, 'invalid_client'])
   })
 
-  it('§3.2 answers with whole seconds, and nobody keeps it', async () => {
+  it('§3.2 answers with lifetimes in whole seconds, and must not be cached', async () => {
     const { clientId } = await grants.deviceClient()
     const { status, body, headers } = await forms.device({ client_id: clientId })
     expect([status, headers.get('cache-control')]).toEqual([200, 'no-store'])
@@ -41,7 +41,7 @@ const suite = (server: TestServer) => {
     })
   })
 
-  it('§3.4 gives the token once the user has approved, and once only', async () => {
+  it('§3.4 issues the tokens once, after the user has approved', async () => {
     const { body, poll, userCode } = await started()
     await grants.approveDevice({ userCode })
     const first = await poll()
@@ -59,7 +59,7 @@ const suite = (server: TestServer) => {
     expect([status, refused['error']]).toEqual([400, 'invalid_grant'])
   })
 
-  it('§3.5 says that the user has not decided, that the device is too fast, and that the user refused', async () => {
+  it('§3.5 answers authorization_pending, slow_down and access_denied', async () => {
     const { poll, userCode } = await started()
     const pending = await poll()
     expect([pending.status, pending.body['error']]).toEqual([400, 'authorization_pending'])
@@ -70,7 +70,7 @@ const suite = (server: TestServer) => {
     expect([denied.status, denied.body['error']]).toEqual([400, 'access_denied'])
   })
 
-  it('§3.5 says that the code ran out', async () => {
+  it('§3.5 answers expired_token for an expired code', async () => {
     const { poll } = await started()
     server.clock.advance(601_000)
     const late = await poll()

@@ -33,7 +33,7 @@ const seconds = (count: number) => ({ seconds: BigInt(count) })
 onEveryBackend('RFC 8628', (server, database) => {
   const grants = grantsOn(server)
   async function started(config = {}) {
-    // Confidential, so that the share of an address in starting them is not used up.
+    // Confidential: the number of authorizations that an address starts for public clients is limited.
     const client = await grants.webClient({
       grantTypes: [GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN],
       redirectUris: [],
@@ -48,7 +48,7 @@ onEveryBackend('RFC 8628', (server, database) => {
   }
 
   describe('§3.1 device authorization request', () => {
-    it('§3.1 authenticates the client, as it is registered', async () => {
+    it('§3.1 requires the secret of a confidential client, and none of a public one', async () => {
       const { client } = await started()
       const nameOnly = { clientId: client.clientId }
       expect((await refusalOf(server.call(startDeviceAuthorization, { client: nameOnly }))).reason).toBe(
@@ -62,7 +62,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
     })
 
-    it('§3.1 invalid_scope and invalid_target: beyond the client’s, permissions always', async () => {
+    it('§3.1 invalid_scope and invalid_target: scopes and audiences beyond the client’s, and permissions of this server', async () => {
       const client = await grants.webClient({
         grantTypes: [GrantType.DEVICE_CODE],
         scopes: ['orders.read', 'qscope:users.read'],
@@ -77,7 +77,7 @@ onEveryBackend('RFC 8628', (server, database) => {
   })
 
   describe('§3.2 device authorization response', () => {
-    it('§3.2 says codes, where to go, how long they live and how often to poll', async () => {
+    it('§3.2 returns the codes, the verification URI, the lifetime and the poll interval', async () => {
       const { device } = await started({ deviceCodeTtl: seconds(120), devicePollInterval: seconds(7) })
       expect(device.deviceCode).toMatch(/^qdc_[0-9A-Za-z]{49}$/)
       expect(device.userCode).toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/)
@@ -86,20 +86,20 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(device.interval?.seconds).toBe(7n)
     })
 
-    it('§3.2 the interval is 5 s unless the client’s is another', async () => {
+    it('§3.2 the default lifetime is 600 s and the default interval 5 s', async () => {
       const { device } = await started()
       expect(Number(device.expiresIn?.seconds)).toSatisfy(isSpan(600))
       expect(device.interval?.seconds).toBe(5n)
     })
 
-    it('§3.3.1 offers a URI with the user code in it', async () => {
+    it('§3.3.1 returns a verification URI that contains the user code', async () => {
       const { device } = await started()
       expect(device.verificationUriComplete).toBe(`${device.verificationUri}?user_code=${device.userCode}`)
     })
   })
 
   describe('§3.3 user interaction', () => {
-    it('§3.3 shows what the user decides about', async () => {
+    it('§3.3 shows the client and the scopes to the user', async () => {
       const { client, device } = await started()
       expect(await look(device.userCode)).toMatchObject({
         clientId: client.clientId,
@@ -109,7 +109,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       })
     })
 
-    it('§3.3 tells how far it has come', async () => {
+    it('§3.3 shows whether the authorization was approved, denied or redeemed', async () => {
       const [a, b] = [await started(), await started()]
       await grants.approveDevice(a.device)
       await grants.denyDevice(b.device)
@@ -119,7 +119,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await look(a.device.userCode))?.state).toBe(State.REDEEMED)
     })
 
-    it('§3.3 takes decisions from the front-end only', async () => {
+    it('§3.3 accepts decisions only from the front-end', async () => {
       const { client, device, poll } = await started()
       const { accessToken } = await grants.mint(await server.registerClient({ scopes: ['qscope:users.write'] }))
       const { approveDeviceAuthorization, denyDeviceAuthorization } = DeviceService.method
@@ -136,7 +136,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(await refusalOf(poll())).toMatchObject(pending)
     })
 
-    it('§3.3 approves fewer scopes than were asked, never others', async () => {
+    it('§3.3 the approval may narrow the requested scopes, and not extend them', async () => {
       const { device, poll } = await started()
       const wide = await refusalOf(grants.approveDevice(device, { scopes: ['orders.read', 'payments.write'] }))
       expect(wide).toMatchObject({ reason: 'OAUTH_INVALID_SCOPE' })
@@ -145,7 +145,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await poll()).scopes).toEqual(['orders.read'])
     })
 
-    it('§3.3 a user who is not active decides nothing', async () => {
+    it('§3.3 the approval of a deactivated user is refused', async () => {
       const { device, poll } = await started()
       const user = grants.newUser()
       const { user: known } = await server.call(
@@ -158,7 +158,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(await refusalOf(poll())).toMatchObject(pending)
     })
 
-    it('§3.3 the same decision again is fine, and audited once', async () => {
+    it('§3.3 the same decision can be repeated, and is audited once', async () => {
       const [a, b] = [await started(), await started()]
       const user = grants.newUser()
       for (let i = 0; i < 2; i += 1) {
@@ -173,7 +173,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await eventsOf(b)).filter((type) => type === 'device.denied')).toHaveLength(1)
     })
 
-    it('§3.3 the opposite decision is resource.conflict, after redemption too', async () => {
+    it('§3.3 the opposite decision is resource.conflict, even after the code is redeemed', async () => {
       const [a, b] = [await started(), await started()]
       await grants.approveDevice(a.device)
       await grants.denyDevice(b.device)
@@ -184,7 +184,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(await refusalOf(b.poll())).toMatchObject(accessDenied)
     })
 
-    it('§3.3 of parallel decisions one counts', async () => {
+    it('§3.3 one of parallel decisions takes effect', async () => {
       const { device, poll } = await started()
       const user = { id: { case: 'externalId' as const, value: server.unique('user-') } }
       const decide = [0, 1, 2, 3].flatMap(() => [grants.approveDevice(device, { user }), grants.denyDevice(device)])
@@ -198,7 +198,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       else expect(await refusalOf(poll())).toMatchObject(accessDenied)
     })
 
-    it('§3.3 not found: a user code that is unknown or has run out', async () => {
+    it('§3.3 not found: an unknown or expired user code', async () => {
       const { device } = await started({ deviceCodeTtl: seconds(2) })
       server.clock.advance(2_000)
       for (const userCode of [device.userCode, 'BBBB-BBBB']) {
@@ -212,7 +212,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       }
     })
 
-    it('§3.3 names the field of a decision that is incomplete', async () => {
+    it('§3.3 names the missing field of a decision', async () => {
       const { approveDeviceAuthorization } = DeviceService.method
       const { device } = await started()
       const { userCode } = device
@@ -223,7 +223,7 @@ onEveryBackend('RFC 8628', (server, database) => {
   })
 
   describe('§3.4 device access token request', () => {
-    it('§3.4 gives tokens that speak for the user who approved', async () => {
+    it('§3.4 issues tokens with the approving user as subject', async () => {
       const { client, device, poll } = await started()
       await grants.approveDevice(device)
       const tokens = await poll()
@@ -237,7 +237,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(events.map(({ tokenId }) => tokenId)).toEqual([tokens.tokenId])
     })
 
-    it('§3.4 carries the audiences that were asked', async () => {
+    it('§3.4 issues a token with the requested audiences', async () => {
       const client = await grants.deviceClient({ audiences: ['https://orders.example'] })
       const device = await grants.startDevice(client, { audiences: ['https://orders.example'] })
       expect((await look(device.userCode))?.audiences).toEqual(['https://orders.example'])
@@ -245,7 +245,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await grants.redeemDevice(client, device)).audiences).toEqual(['https://orders.example'])
     })
 
-    it('§3.4 invalid_target: a client that has lost the audience gets no token for anybody instead', async () => {
+    it('§3.4 invalid_target: a client that has lost the audience', async () => {
       const client = await grants.deviceClient({ audiences: ['https://orders.example'] })
       const device = await grants.startDevice(client, { audiences: ['https://orders.example'] })
       await grants.approveDevice(device)
@@ -255,7 +255,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_TARGET' })
     })
 
-    it('§3.4 authenticates the client: a wrong secret redeems nothing', async () => {
+    it('§3.4 invalid_client: a wrong secret, after which the code can still be redeemed', async () => {
       const { client, device, poll } = await started()
       await grants.approveDevice(device)
       const wrong = { ...client.client, method: { case: 'clientSecret' as const, value: 'wrong' } }
@@ -263,7 +263,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await poll()).accessToken).not.toBe('')
     })
 
-    it('§3.4 invalid_grant: another client’s device code, which it does not redeem', async () => {
+    it('§3.4 invalid_grant: the device code of another client, which can still redeem it', async () => {
       const { device, poll } = await started()
       const other = await started()
       await grants.approveDevice(device)
@@ -271,7 +271,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await poll()).accessToken).not.toBe('')
     })
 
-    it('§3.4 invalid_grant: unknown, malformed and mistaken values are one answer', async () => {
+    it('§3.4 invalid_grant: unknown, malformed and mistyped codes get the same answer', async () => {
       const { client, device } = await started()
       const { deviceCode } = device
       const mistyped = deviceCode.slice(0, -1) + (deviceCode.endsWith('0') ? '1' : '0')
@@ -282,7 +282,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       for (const refused of others) expect(refused.message).toBe(first?.message)
     })
 
-    it('§3.4 invalid_grant: a code that was redeemed; what it gave stays', async () => {
+    it('§3.4 invalid_grant: a redeemed code, whose tokens stay active', async () => {
       const { device, poll } = await started()
       await grants.approveDevice(device)
       const tokens = await poll()
@@ -290,7 +290,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(await grants.isActive(tokens.accessToken)).toBe(true)
     })
 
-    it('§3.4 invalid_grant: a consent whose user was shut out before it was redeemed', async () => {
+    it('§3.4 invalid_grant: the user was deactivated after the approval', async () => {
       const { device, poll } = await started()
       const user = grants.newUser()
       await grants.approveDevice(device, { user })
@@ -299,7 +299,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(await refusalOf(poll())).toMatchObject(invalidGrant)
     })
 
-    it('§3.4 expired_token: everything of the client was revoked meanwhile', async () => {
+    it('§3.4 expired_token: all grants of the client were revoked', async () => {
       const { client, device, poll } = await started()
       const target = { case: 'clientId' as const, value: client.clientId }
       await server.call(TokenService.method.revokeTokens, { target }, grants.bearer())
@@ -316,7 +316,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(retryOf(refused)).toBe(7)
     })
 
-    it('§3.5 the first poll is never too fast', async () => {
+    it('§3.5 authorization_pending: the first poll at once', async () => {
       const { poll } = await started()
       expect(await refusalOf(poll())).toMatchObject(pending)
     })
@@ -343,7 +343,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await poll()).accessToken).not.toBe('')
     })
 
-    it('§3.5 a device that polls in time is never slowed down', async () => {
+    it('§3.5 authorization_pending: polls that keep the interval', async () => {
       const { poll } = await started()
       for (let i = 0; i < 4; i += 1) {
         expect(await refusalOf(poll())).toMatchObject(pending)
@@ -351,7 +351,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       }
     })
 
-    it('§3.5 of parallel polls one is in time', async () => {
+    it('§3.5 slow_down: all but one of parallel polls', async () => {
       const { poll } = await started()
       const refused = await Promise.all([0, 1, 2, 3].map(() => refusalOf(poll())))
       expect(refused.map(({ reason }) => reason).sort()).toEqual([
@@ -363,7 +363,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(refused.map(retryOf).sort((a, b) => a - b)).toEqual([5, 10, 15, 20])
     })
 
-    it('§3.5 access_denied: the user refused; said again, however fast it is asked, also after the end', async () => {
+    it('§3.5 access_denied: the user refused; also for fast polls and after expiry', async () => {
       const { device, poll } = await started({ deviceCodeTtl: seconds(30) })
       expect(await refusalOf(poll())).toMatchObject(pending)
       await grants.denyDevice(device)
@@ -372,7 +372,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(await refusalOf(poll())).toMatchObject(accessDenied)
     })
 
-    it('§3.5 expired_token: the codes ran out, approved or not, however fast it is asked', async () => {
+    it('§3.5 expired_token: the codes have expired, approved or not; also for fast polls', async () => {
       const [a, b] = [await started({ deviceCodeTtl: seconds(5) }), await started({ deviceCodeTtl: seconds(5) })]
       await grants.approveDevice(a.device)
       expect(await refusalOf(b.poll())).toMatchObject(pending)
@@ -390,7 +390,7 @@ onEveryBackend('RFC 8628', (server, database) => {
     const isPending = (watch: Parameters<typeof statesOf>[0]) =>
       vi.waitFor(() => expect(statesOf(watch)).toEqual([State.PENDING]), { timeout: 60_000, interval: 10 })
 
-    it('§3.5 says PENDING at once and APPROVED with the token within a second, and ends', async () => {
+    it('§3.5 a watch reports PENDING at once and APPROVED with the token within a second, and ends', async () => {
       const waited = await calmest(1_000, async () => {
         const { client, device, poll } = await started()
         const watch = grants.watchDevice(client, device)
@@ -408,7 +408,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(waited).toBeLessThan(1_000)
     })
 
-    it('§3.5 a decision made before is told at once', async () => {
+    it('§3.5 a watch reports an earlier decision at once', async () => {
       const [a, b] = [await started(), await started()]
       await grants.approveDevice(a.device)
       await grants.denyDevice(b.device)
@@ -418,7 +418,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(watches[1]?.items[0]?.token).toBeUndefined()
     })
 
-    it('§3.5 says DENIED, and ends', async () => {
+    it('§3.5 a watch reports DENIED, and ends', async () => {
       const { client, device } = await started()
       const watch = grants.watchDevice(client, device)
       await isPending(watch)
@@ -427,7 +427,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(statesOf(watch)).toEqual([State.PENDING, State.DENIED])
     })
 
-    it('§3.5 says EXPIRED, and ends', async () => {
+    it('§3.5 a watch reports EXPIRED, and ends', async () => {
       const { client, device } = await started({ deviceCodeTtl: seconds(5) })
       const watch = grants.watchDevice(client, device)
       await isPending(watch)
@@ -436,7 +436,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(statesOf(watch)).toEqual([State.PENDING, State.EXPIRED])
     })
 
-    it('§3.5 says PENDING again as a heartbeat', async () => {
+    it('§3.5 a watch repeats PENDING as a heartbeat', async () => {
       const { client, device } = await started()
       const watch = grants.watchDevice(client, device)
       await isPending(watch)
@@ -445,7 +445,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       watch.cancel()
     })
 
-    it('§3.5 sees a decision that was made on another instance within a second', async () => {
+    it('§3.5 a watch reports a decision on another instance within a second', async () => {
       const other = await startServer(database.url, server.keyring, server.first)
       try {
         const waited = await calmest(1_000, async () => {
@@ -465,7 +465,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       }
     })
 
-    it('§3.5 is not a poll: it neither slows down nor is slowed down', async () => {
+    it('§3.5 a watch does not count as a poll', async () => {
       const { client, device, poll } = await started()
       expect(await refusalOf(poll())).toMatchObject(pending)
       for (let i = 0; i < 3; i += 1) {
@@ -479,7 +479,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(retryOf(inTime)).toBe(5)
     })
 
-    it('§3.5 invalid_grant: a code that was redeemed, is unknown or another client’s', async () => {
+    it('§3.5 invalid_grant: watching a code that is redeemed, unknown or of another client', async () => {
       const { client, device, poll } = await started()
       const other = await started()
       await grants.approveDevice(device)
@@ -497,7 +497,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       }
     })
 
-    it('§3.5 of two watchers one has the token', async () => {
+    it('§3.5 one of two watches receives the token', async () => {
       const { client, device } = await started()
       const watches = [grants.watchDevice(client, device), grants.watchDevice(client, device)]
       for (const watch of watches) await isPending(watch)
@@ -507,13 +507,13 @@ onEveryBackend('RFC 8628', (server, database) => {
       for (const end of ends) if (end.status === 'rejected') expect(end.reason).toMatchObject(invalidGrant)
     })
 
-    it('§3.5 authenticates the client', async () => {
+    it('§3.5 a watch requires client authentication', async () => {
       const { client, device } = await started()
       const watch = grants.watchDevice({ client: { clientId: client.clientId } as typeof client.client }, device)
       expect((await refusalOf(watch.ended)).reason).toBe('OAUTH_INVALID_CLIENT')
     })
 
-    it('§3.5 one who went away redeems nothing', async () => {
+    it('§3.5 a cancelled watch does not redeem the code', async () => {
       const { client, device, poll } = await started()
       const watch = grants.watchDevice(client, device)
       await isPending(watch)
@@ -525,7 +525,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await poll()).accessToken).not.toBe('')
     })
 
-    it('§3.5 ends with the caller’s deadline, and redeems nothing', async () => {
+    it('§3.5 a watch ends at its deadline, and does not redeem the code', async () => {
       const { client, device, poll } = await started()
       const request = { client: client.client, deviceCode: device.deviceCode }
       const watch = server.stream(DeviceService.method.watchDeviceAuthorization, request, { deadlineMs: 400 })
@@ -535,7 +535,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await poll()).accessToken).not.toBe('')
     })
 
-    it('§3.5 a server that stops says so, and redeems nothing', async () => {
+    it('§3.5 a watch ends with UNAVAILABLE when its server stops, and does not redeem the code', async () => {
       const { client, device, poll } = await started()
       const other = await startServer(database.url, server.keyring, server.first)
       const watch = grantsOn(other).watchDevice(client, device)
@@ -549,7 +549,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await poll()).accessToken).not.toBe('')
     })
 
-    it('§3.5 a client that is disabled meanwhile gets nothing', async () => {
+    it('§3.5 a watch ends with invalid_client when the client is disabled', async () => {
       const { client, device } = await started()
       const watch = grants.watchDevice(client, device)
       await isPending(watch)
@@ -560,7 +560,7 @@ onEveryBackend('RFC 8628', (server, database) => {
   })
 
   describe('§5 security', () => {
-    it('§5.1 limits wrong user codes by attempt key, while others go on', async () => {
+    it('§5.1 limits wrong user codes per attempt key, without effect on other keys', async () => {
       const { device } = await started()
       const [guesser, other] = [server.unique('session-'), server.unique('session-')]
       for (let i = 0; i < 10; i += 1) {
@@ -582,19 +582,19 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await look(device.userCode, guesser))?.state).toBe(State.PENDING)
     })
 
-    it('§5.1 right user codes use up nothing', async () => {
+    it('§5.1 correct user codes do not count against the limit', async () => {
       const { device } = await started()
       const attemptKey = server.unique('session-')
       for (let i = 0; i < 30; i += 1) expect((await look(device.userCode, attemptKey))?.state).toBe(State.PENDING)
     })
 
-    it('§5.1 parallel guesses are counted before they are judged', async () => {
+    it('§5.1 parallel guesses do not exceed the limit', async () => {
       const attemptKey = server.unique('session-')
       const refused = await Promise.all(Array.from({ length: 20 }, () => refusalOf(look('ZZZZ-ZZZZ', attemptKey))))
       expect(refused.filter(({ reason }) => reason === 'RESOURCE_NOT_FOUND').length).toBeLessThanOrEqual(10)
     })
 
-    it('§5.1 limits the front-end as a whole, so that made-up attempt keys do not help', async () => {
+    it('§5.1 limits wrong user codes per front-end, even with a new attempt key for each', async () => {
       const frontEnd = await server.registerClient({ scopes: ['qscope:consent'] })
       const { accessToken } = await grants.mint(frontEnd)
       const guess = (count: number) =>
@@ -610,7 +610,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await look(device.userCode))?.state).toBe(State.PENDING)
     })
 
-    it('§5.1 caps the pending authorizations of a client, also when they are started at once', async () => {
+    it('§5.1 limits the pending authorizations of a client, even if they are started in parallel', async () => {
       const most = { QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS: '20' }
       const other = await startServer(database.url, server.keyring, server.first, most)
       const elsewhere = grantsOn(other)
@@ -638,7 +638,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       }
     })
 
-    it('§5.1 limits what one address starts for public clients, not for others', async () => {
+    it('§5.1 limits the authorizations that one address starts for public clients, not for confidential ones', async () => {
       const client = await grants.deviceClient()
       const ends = await Promise.allSettled(Array.from({ length: 80 }, () => grants.startDevice(client)))
       const refused = ends.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
@@ -651,12 +651,12 @@ onEveryBackend('RFC 8628', (server, database) => {
       server.clock.advance(60_000)
     })
 
-    it('§5.2 a device code is 256 random bits', async () => {
+    it('§5.2 a device code contains 256 random bits', async () => {
       const codes = await Promise.all(Array.from({ length: 5 }, async () => (await started()).device.deviceCode))
       expect(new Set(codes.map((code) => code.slice(4, 47))).size).toBe(5)
     })
 
-    it('§5.2 neither code stands in the database; the user code is hashed under a key', async () => {
+    it('§5.2 neither code is stored or logged; the user code is hashed with a key', async () => {
       const { device } = await started()
       const plain = device.userCode.replace('-', '')
       const text = await dump(database)
@@ -668,7 +668,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect([device.deviceCode, device.userCode, plain].filter((value) => log.includes(value))).toEqual([])
     })
 
-    it('§5.6 a public client’s device code is bound to it by name', async () => {
+    it('§5.6 the device code of a public client is refused for another client', async () => {
       const [client, other] = [await grants.deviceClient(), await grants.deviceClient()]
       const device = await grants.startDevice(client)
       await grants.approveDevice(device)
@@ -678,7 +678,7 @@ onEveryBackend('RFC 8628', (server, database) => {
   })
 
   describe('§6.1 user codes', () => {
-    it('§6.1 case, spaces and dashes do not matter', async () => {
+    it('§6.1 case, spaces and dashes of a user code do not matter', async () => {
       const { client, device } = await started()
       const plain = device.userCode.replace('-', '')
       for (const typed of [
@@ -692,7 +692,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       }
     })
 
-    it('§6.1 punctuation of any kind and script is ignored, wherever it stands', async () => {
+    it('§6.1 punctuation of any kind and script is ignored in a user code', async () => {
       const { client, device } = await started()
       const [one = '', two = ''] = device.userCode.split('-')
       const dashes =
@@ -708,13 +708,13 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await grants.redeemDevice(client, device)).accessToken).not.toBe('')
     })
 
-    it('§6.1 a user code as typed is bounded before anything is made of it', async () => {
+    it('§6.1 invalid_request: a user code that is too long with its punctuation', async () => {
       const { device } = await started()
       const refused = await refusalOf(look(device.userCode + '-'.repeat(24)))
       expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['user_code'] })
     })
 
-    it('§6.1 invalid_request: what cannot be a user code, which counts as no attempt', async () => {
+    it('§6.1 invalid_request: a malformed user code, which does not count as an attempt', async () => {
       const attemptKey = server.unique('session-')
       for (let i = 0; i < 2; i += 1) {
         for (const typed of [
@@ -735,7 +735,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       }
     })
 
-    it('§6.1 are drawn from 20 letters without vowels, each anew', async () => {
+    it('§6.1 user codes are random, from 20 letters without vowels', async () => {
       const codes = await Promise.all(Array.from({ length: 20 }, async () => (await started()).device.userCode))
       for (const code of codes) expect(code).toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/)
       expect(new Set(codes).size).toBe(20)

@@ -27,7 +27,7 @@ const suite = (server: TestServer) => {
     return { ...client, accessToken, header, exchange }
   }
 
-  it('§2.1 exchanges for several targets, named by audience and by resource', async () => {
+  it('§2.1 accepts several targets, as audience and as resource', async () => {
     const { exchange, header } = await exchanger()
     const targets = [
       ['audience', BILLING],
@@ -39,7 +39,7 @@ const suite = (server: TestServer) => {
     expect((await grants.claimsOf(String(body['access_token'])))?.audiences).toEqual([BILLING, LEDGER])
   })
 
-  it('§2.1 misses the subject token, or its type', async () => {
+  it('§2.1 answers invalid_request if the subject token or its type is missing', async () => {
     const { exchange, header } = await exchanger()
     for (const name of ['subject_token', 'subject_token_type']) {
       const { status, body } = await forms.token(
@@ -50,7 +50,7 @@ const suite = (server: TestServer) => {
     }
   })
 
-  it('§2.2.1 says what was issued', async () => {
+  it('§2.2.1 the answer has the access token, its types, lifetime and scope', async () => {
     const { exchange, header } = await exchanger()
     const { body, headers } = await forms.token([...exchange, ['requested_token_type', ACCESS_TOKEN_TYPE]], header)
     expect(body).toEqual({
@@ -63,7 +63,7 @@ const suite = (server: TestServer) => {
     expect(headers.get('cache-control')).toBe('no-store')
   })
 
-  it('§2.2.2 invalid_request for a subject token that is not acceptable, invalid_target for an audience', async () => {
+  it('§2.2.2 invalid_request for an unacceptable subject token, invalid_target for an unknown audience', async () => {
     const { exchange, header } = await exchanger()
     const bad = exchange.map(([name, value]) => [name, name === 'subject_token' ? 'qat_x' : value] as const)
     const subject = await forms.token(bad, header)
@@ -72,7 +72,7 @@ const suite = (server: TestServer) => {
     expect([target.status, target.body['error']]).toEqual([400, 'invalid_target'])
   })
 
-  it('§2.1 takes this grant in JSON, too, as gRPC for Go sends it, and no other one', async () => {
+  it('§2.1 accepts only this grant in JSON too, because gRPC for Go sends it so', async () => {
     const { exchange, header } = await exchanger()
     const json = { ...header, 'content-type': 'application/json' }
     const send = (fields: object, headers = json) => forms.token(JSON.stringify(fields), headers)

@@ -32,7 +32,7 @@ onEveryBackend('RFC 8693', (server) => {
   }
 
   describe('§2.1 request', () => {
-    it('§2.1 invalid_scope: a subject token and a client without a scope in common give no token', async () => {
+    it('§2.1 invalid_scope: the subject token and the client have no scope in common', async () => {
       const { service, subject } = await handedOver({ scopes: ['stock.read'] })
       const refused = await refusalOf(grants.exchangeToken(service, subject))
       expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_SCOPE' })
@@ -58,7 +58,7 @@ onEveryBackend('RFC 8693', (server) => {
       expect(refused).toMatchObject({ ...invalidRequest, violations: ['subject_token_type'] })
     })
 
-    it('§2.1 an actor token without its type is invalid_request, and a type without a token', async () => {
+    it('§2.1 invalid_request: an actor token without its type, or a type without a token', async () => {
       const { service, subject } = await handedOver()
       const actorToken = (await grants.mint(service)).accessToken
       for (const more of [{ actorToken }, { actorTokenType: ACCESS_TOKEN_TYPE }, { actorToken, actorTokenType: '' }]) {
@@ -67,7 +67,7 @@ onEveryBackend('RFC 8693', (server) => {
       }
     })
 
-    it('§2.1 parameters without a value are as if they were omitted (RFC 6749 §3.1)', async () => {
+    it('§2.1 parameters without a value are treated as omitted (RFC 6749 §3.1)', async () => {
       const { service, subject } = await handedOver()
       const without = { actorToken: '', actorTokenType: '', requestedTokenType: '' }
       expect((await grants.exchangeToken(service, subject, without)).accessToken).toMatch(/^qat_/)
@@ -81,13 +81,13 @@ onEveryBackend('RFC 8693', (server) => {
       expect(refused.metadata['rejected_audiences']).toBe('https://other.example')
     })
 
-    it('§2.1 the token is for the audiences that were asked', async () => {
+    it('§2.1 the token is for the requested audiences', async () => {
       const { service, subject } = await handedOver({ audiences: ['https://stock.example', 'https://mail.example'] })
       const { audiences } = await grants.exchangeToken(service, subject, { audiences: ['https://stock.example'] })
       expect(audiences).toEqual(['https://stock.example'])
     })
 
-    it('§2.1 a token for somebody does not become one for anybody because none was asked', async () => {
+    it('§2.1 without a requested audience, a token with an audience is exchanged for one with the client’s audiences', async () => {
       const api = server.unique('https://api.example/')
       const web = await grants.webClient({ audiences: [api] })
       const service = await grants.serviceClient({ resourceAudiences: [api], audiences: ['https://stock.example'] })
@@ -114,7 +114,7 @@ onEveryBackend('RFC 8693', (server) => {
       expect((await grants.exchangeToken(service, subject)).scopes).toEqual(['orders.read'])
     })
 
-    it('§2.1 permissions never pass, not even one’s own', async () => {
+    it('§2.1 invalid_scope: permissions of this server, even the client’s own', async () => {
       const audiences = ['https://stock.example']
       const service = await grants.serviceClient({ scopes: ['orders.read', 'qscope:users.read'], audiences })
       const plain = await grants.mint(service, { scopes: ['orders.read'] })
@@ -128,7 +128,7 @@ onEveryBackend('RFC 8693', (server) => {
   })
 
   describe('§2.2 response', () => {
-    it('§2.2.1 says what was issued: an access token, its type and lifetime, and no refresh token', async () => {
+    it('§2.2.1 the answer has an access token, its type and lifetime, and no refresh token', async () => {
       const { service, subject } = await handedOver()
       const request = { client: service.client, subjectToken: subject, subjectTokenType: ACCESS_TOKEN_TYPE }
       for (const more of [{}, { requestedTokenType: ACCESS_TOKEN_TYPE }]) {
@@ -140,7 +140,7 @@ onEveryBackend('RFC 8693', (server) => {
       }
     })
 
-    it('§2.2.1 the token lives no longer than the subject token, nor than the client’s do', async () => {
+    it('§2.2.1 the token expires no later than the subject token, and lasts at most the lifetime of the client’s tokens', async () => {
       const long = await handedOver()
       const short = await handedOver({ config: { accessTokenTtl: { seconds: 60n } } })
       server.clock.advance(100_000)
@@ -151,7 +151,7 @@ onEveryBackend('RFC 8693', (server) => {
       expect((await grants.exchangeToken(short.service, short.subject)).expiresIn).toSatisfy(isSpan(60))
     })
 
-    it('§2.2.2 a subject token that is not acceptable is invalid_request, whatever the reason, without a hint', async () => {
+    it('§2.2.2 an unacceptable subject token is invalid_request with the same answer for every reason', async () => {
       const { web, service, tokens } = await handedOver()
       const api = server.unique('https://api.example/')
       const foreigner = await grants.webClient({ audiences: [api] })
@@ -177,7 +177,7 @@ onEveryBackend('RFC 8693', (server) => {
       }
     })
 
-    it('§2.2.2 a text that cannot be a token is neither, without a hint', async () => {
+    it('§2.2.2 text that cannot be a token is refused as subject token and actor token, without a hint', async () => {
       const { service, subject } = await handedOver()
       for (const impossible of IMPOSSIBLE_TOKENS) {
         const first = await refusalOf(grants.exchangeToken(service, impossible))
@@ -189,7 +189,7 @@ onEveryBackend('RFC 8693', (server) => {
       }
     })
 
-    it('§2.2.2 a client’s own refresh token is neither subject nor actor', async () => {
+    it('§2.2.2 a client’s own refresh token is refused as subject token and actor token', async () => {
       const client = await grants.webClient({
         grantTypes: [GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN, GrantType.TOKEN_EXCHANGE],
       })
@@ -201,7 +201,7 @@ onEveryBackend('RFC 8693', (server) => {
       expect((await grants.refresh(client, tokens.refreshToken)).accessToken).not.toBe('')
     })
 
-    it('§2.2.2 qscope:tokens.read opens no foreign subject token', async () => {
+    it('§2.2.2 qscope:tokens.read does not permit the subject token of another client', async () => {
       const api = server.unique('https://api.example/')
       const web = await grants.webClient({ audiences: [api] })
       const { accessToken } = await grants.signIn(web, { audiences: [api] })
@@ -209,7 +209,7 @@ onEveryBackend('RFC 8693', (server) => {
       expect(await refusalOf(grants.exchangeToken(service, accessToken))).toMatchObject(notAcceptable)
     })
 
-    it('§2.2.2 takes what was issued to the client, names it as audience, or names nobody', async () => {
+    it('§2.2.2 accepts a subject token issued to the client, with the client as audience, or without an audience', async () => {
       const api = server.unique('https://api.example/')
       const service = await grants.serviceClient({ resourceAudiences: [api], audiences: ['https://stock.example'] })
       const web = await grants.webClient({ audiences: [api, service.clientId] })
@@ -222,7 +222,7 @@ onEveryBackend('RFC 8693', (server) => {
       for (const subject of subjects) expect((await grants.exchangeToken(service, subject)).accessToken).not.toBe('')
     })
 
-    it('§2.2.2 an actor token that is not acceptable is invalid_request, without a hint', async () => {
+    it('§2.2.2 an unacceptable actor token is invalid_request', async () => {
       const { service, subject } = await handedOver()
       const revoked = await grants.mint(service)
       await server.call(revokeToken, { client: service.client, token: revoked.accessToken })
@@ -235,7 +235,7 @@ onEveryBackend('RFC 8693', (server) => {
   })
 
   describe('§3 token type identifiers', () => {
-    it('§3 knows access tokens, and refuses every other type by name', async () => {
+    it('§3 accepts only the type of access tokens, and names the field of another type', async () => {
       const { service, subject } = await handedOver()
       const actorToken = (await grants.mint(service)).accessToken
       for (const type of ['refresh_token', 'id_token', 'saml1', 'saml2', 'jwt', 'ACCESS_TOKEN'].map(
@@ -254,7 +254,7 @@ onEveryBackend('RFC 8693', (server) => {
   })
 
   describe('§1.1 delegation and impersonation', () => {
-    it('§1.1 delegation: the token speaks for the subject, and names the client as actor', async () => {
+    it('§1.1 delegation: the token keeps the subject and names the client as actor', async () => {
       const { service, subject, userId } = await handedOver()
       const { accessToken } = await grants.exchangeToken(service, subject)
       expect(await grants.claimsOf(accessToken)).toMatchObject({
@@ -276,14 +276,14 @@ onEveryBackend('RFC 8693', (server) => {
       })
     })
 
-    it('§1.1 impersonation: no actor, for clients that are allowed to only', async () => {
+    it('§1.1 impersonation: the token of a client that may impersonate names no actor', async () => {
       const allowed = await handedOver({ config: { allowImpersonation: true } })
       const { accessToken } = await grants.exchangeToken(allowed.service, allowed.subject)
       expect(await grants.claimsOf(accessToken)).toMatchObject({ subject: allowed.userId })
       expect(await actorsOf(accessToken)).toEqual([])
     })
 
-    it('§1.1 who may impersonate still cannot hide who acted before', async () => {
+    it('§1.1 impersonation keeps earlier actors', async () => {
       const { service, subject } = await handedOver()
       const impersonator = await grants.serviceClient({ config: { allowImpersonation: true } })
       const first = await grants.exchangeToken(service, subject)
@@ -293,7 +293,7 @@ onEveryBackend('RFC 8693', (server) => {
   })
 
   describe('§4.1 the act claim', () => {
-    it('§4.1 the actor token’s subject acts, where there is one', async () => {
+    it('§4.1 the subject of the actor token is the actor', async () => {
       const { service, subject } = await handedOver({ config: { allowImpersonation: true } })
       const worker = await grants.serviceClient({ audiences: [service.clientId] })
       const actor = await grants.mint(worker, { audiences: [service.clientId] })
@@ -302,7 +302,7 @@ onEveryBackend('RFC 8693', (server) => {
       expect(await actorsOf(accessToken)).toEqual([worker.clientId])
     })
 
-    it('§4.1 acts by a token of its own, or one for it by name: never by one that was for nobody in particular', async () => {
+    it('§4.1 an actor token must be issued to the client or have it as audience: one without an audience is refused', async () => {
       const { web, service, subject } = await handedOver()
       const anybody = (await grants.signIn(web)).accessToken
       const by = (actorToken: string) =>
@@ -339,7 +339,7 @@ onEveryBackend('RFC 8693', (server) => {
         grants.exchangeToken(service, subject, { actorToken, actorTokenType: ACCESS_TOKEN_TYPE })
 
       it.each([{}, { accessTokenFormat: AccessTokenFormat.JWT }])(
-        '§4.1 brings their chain along, before those of the subject token (%o)',
+        '§4.1 actors of the actor token precede those of the subject token (%o)',
         async (config) => {
           const { service, subject, userId } = await handedOver({ config })
           const actor = await actorFor(service.clientId, 2)
@@ -354,7 +354,7 @@ onEveryBackend('RFC 8693', (server) => {
         },
       )
 
-      it('§4.1 is refused where the chain grows longer than five', async () => {
+      it('§4.1 an actor token is refused if the chain of actors would exceed five', async () => {
         const { service, subject } = await handedOver()
         const actor = await actorFor(service.clientId, 2)
         const { token } = await handOn(subject, 3)
@@ -365,7 +365,7 @@ onEveryBackend('RFC 8693', (server) => {
       })
     })
 
-    it('§4.1 an actor token proves who acts when it is shown; what ends it or its ancestors later ends nothing of this', async () => {
+    it('§4.1 revoking an ancestor of the actor token does not end the exchanged token', async () => {
       const { service, subject } = await handedOver()
       const own = await grants.serviceClient()
       const root = await grants.mint(own)
@@ -382,14 +382,14 @@ onEveryBackend('RFC 8693', (server) => {
       })
     })
 
-    it('§4.1 nobody acts for longer than their token lives', async () => {
+    it('§4.1 the token expires no later than the actor token', async () => {
       const { service, subject } = await handedOver()
       const actor = await grants.mint(service, { lifetime: { seconds: 60n } })
       const more = { actorToken: actor.accessToken, actorTokenType: ACCESS_TOKEN_TYPE }
       expect((await grants.exchangeToken(service, subject, more)).expiresIn).toBeLessThanOrEqual(60)
     })
 
-    it('§4.1 keeps the chain, the latest actor outermost, five exchanges deep and no deeper', async () => {
+    it('§4.1 keeps the chain of actors, the latest outermost, for at most five exchanges', async () => {
       const { subject, userId } = await handedOver()
       const services: string[] = []
       let token = subject
@@ -403,7 +403,7 @@ onEveryBackend('RFC 8693', (server) => {
       expect(await refusalOf(grants.exchangeToken(await grants.serviceClient(), token))).toMatchObject(notAcceptable)
     })
 
-    it('§4.1 impersonation counts as an exchange, too', async () => {
+    it('§4.1 impersonation counts as one of the five exchanges', async () => {
       const { service, subject } = await handedOver({ config: { allowImpersonation: true } })
       let token = subject
       for (let depth = 0; depth < 5; depth += 1) token = (await grants.exchangeToken(service, token)).accessToken
@@ -411,7 +411,7 @@ onEveryBackend('RFC 8693', (server) => {
     })
   })
 
-  describe('§5 security: what ends a subject token ends what came of it, in the very next call', () => {
+  describe('§5 security: tokens exchanged for a subject token end with it, in the very next call', () => {
     /** Two exchanges deep. */
     async function chain() {
       const handed = await handedOver()
@@ -422,7 +422,7 @@ onEveryBackend('RFC 8693', (server) => {
     }
     const areActive = (...tokens: string[]) => Promise.all(tokens.map((token) => grants.isActive(token)))
 
-    it('§5 its revocation, at any depth; nothing above it', async () => {
+    it('§5 revoking a token ends all tokens exchanged for it, and none of its ancestors', async () => {
       const { web, subject, one, two } = await chain()
       expect(await areActive(subject, one, two)).toEqual([true, true, true])
       await server.call(revokeToken, { client: web.client, token: subject })
@@ -432,7 +432,7 @@ onEveryBackend('RFC 8693', (server) => {
       expect(await areActive(other.subject, other.one, other.two)).toEqual([true, false, false])
     })
 
-    it('§5 its expiry', async () => {
+    it('§5 an exchanged token ends when its subject token expires', async () => {
       const caller = await grants.serviceClient()
       const parent = await grants.mint(caller, { lifetime: { seconds: 5n } })
       const child = await grants.exchangeToken(await grants.serviceClient(), parent.accessToken)
@@ -440,13 +440,13 @@ onEveryBackend('RFC 8693', (server) => {
       expect(await areActive(parent.accessToken, child.accessToken)).toEqual([false, false])
     })
 
-    it('§5 its family: a refresh token that is reused or revoked', async () => {
+    it('§5 an exchanged token ends when the refresh token of the subject’s grant is revoked', async () => {
       const { web, tokens, one, two } = await chain()
       await server.call(revokeToken, { client: web.client, token: tokens.refreshToken })
       expect(await areActive(one, two)).toEqual([false, false])
     })
 
-    it('§5 its user and its client', async () => {
+    it('§5 an exchanged token ends with the user and the client of the subject token', async () => {
       const a = await chain()
       await server.call(UserService.method.deactivateUser, { userId: a.userId }, grants.bearer())
       expect(await areActive(a.one, a.two)).toEqual([false, false])
@@ -455,13 +455,13 @@ onEveryBackend('RFC 8693', (server) => {
       expect(await areActive(b.one, b.two)).toEqual([false, false])
     })
 
-    it('§5 a client in the middle', async () => {
+    it('§5 an exchanged token ends with a client in the middle of the chain', async () => {
       const { service, subject, one, two } = await chain()
       await server.call(ClientService.method.disableClient, { clientId: service.clientId }, grants.bearer())
       expect(await areActive(subject, one, two)).toEqual([true, false, false])
     })
 
-    it('§5 an exchange that is under way gives nothing that outlives the revocation', async () => {
+    it('§5 an exchange at the same time as the revocation yields no active token', async () => {
       const { web, service, subject } = await handedOver()
       const exchanges = Array.from({ length: 20 }, () => grants.exchangeToken(service, subject))
       const revoked = server.call(revokeToken, { client: web.client, token: subject })
@@ -473,7 +473,7 @@ onEveryBackend('RFC 8693', (server) => {
       }
     })
 
-    it('§5 a derived token belongs to the user and the grant it came from, and is audited', async () => {
+    it('§5 an exchanged token is listed and audited with the user and the grant of its subject token', async () => {
       const { web, service, subject, userId } = await handedOver()
       const { tokenId } = await grants.exchangeToken(service, subject)
       const listed = await server.call(listTokens, { userId }, grants.bearer())

@@ -76,7 +76,7 @@ onEveryBackend(
         'ip:10.0.0.7',
         'ip:FD00:0::0007',
         'email:orders@example.com',
-      ])('§2.1 is by a certificate of the CA that carries %s', async (subject) => {
+      ])('§2.1 a client authenticates by a certificate of the CA with the name %s', async (subject) => {
         const { clientId } = await tlsClient(subject)
         const client = { clientId }
         expect((await showing(orders).call(mintToken, { client })).token?.scopes).toEqual(['a'])
@@ -86,7 +86,7 @@ onEveryBackend(
         }
       })
 
-      it('§2.1 compares names whole', async () => {
+      it('§2.1 compares whole names', async () => {
         for (const subject of [
           'dns:internal',
           'dns:x.orders.internal',
@@ -100,7 +100,7 @@ onEveryBackend(
         }
       })
 
-      it('§2.2 is by the thumbprint of one certificate, self-signed too', async () => {
+      it('§2.2 a client authenticates by the certificate with its thumbprint, which may be self-signed', async () => {
         for (const identity of [alone, orders, pretender]) {
           const { clientId } = await tlsClient(`x5t#S256:${identity.thumbprint}`)
           await showing(identity).call(mintToken, { client: { clientId } })
@@ -109,7 +109,7 @@ onEveryBackend(
         }
       })
 
-      it('§2 is only for clients registered so, and nothing else proves those', async () => {
+      it('§2 a certificate authenticates only clients registered for it, and these have no other method', async () => {
         const secretClient = await server.registerClient({})
         const withoutSecret = { clientId: secretClient.clientId }
         expect((await refusalOf(showing(orders).call(mintToken, { client: withoutSecret }))).reason).toBe(
@@ -128,7 +128,7 @@ onEveryBackend(
         }
       })
 
-      it('§6.5 takes certificates from the handshake only: metadata says what it likes', async () => {
+      it('§6.5 accepts certificates only from the handshake, and ignores those in metadata', async () => {
         const { clientId } = await tlsClient('dns:orders.internal')
         const { clientId: byThumbprint } = await tlsClient(`x5t#S256:${orders.thumbprint}`)
         const pem = encodeURIComponent(orders.cert.toString())
@@ -155,7 +155,7 @@ onEveryBackend(
         expect((await refusalOf(listed)).reason).toBe('OAUTH_INVALID_TOKEN')
       })
 
-      it('§2.1.2 a client is known by one name or one certificate', async () => {
+      it('§2.1.2 registration requires one well-formed name or thumbprint', async () => {
         const wrong = [
           'orders.internal',
           'dns:',
@@ -186,7 +186,7 @@ onEveryBackend(
         expect(surplus.violations).toEqual(['tls_client_subject'])
       })
 
-      it('§2.1.2 the name can be changed, and counts from the next call on', async () => {
+      it('§2.1.2 the name can be changed, with effect in the next call', async () => {
         const { clientId } = await tlsClient('dns:orders.internal')
         const connection = showing(orders)
         await connection.call(mintToken, { client: { clientId } })
@@ -207,7 +207,7 @@ onEveryBackend(
     })
 
     describe('§3 certificate-bound tokens', () => {
-      it('§3.2 say in introspection which certificate they are bound to', async () => {
+      it('§3.2 introspection returns the certificate to which a token is bound', async () => {
         const { accessToken } = await bound()
         expect(await confirmationOf(accessToken)).toBe(alone.thumbprint)
         const plain = await server.registerClient({})
@@ -215,7 +215,7 @@ onEveryBackend(
         expect(await confirmationOf(token?.accessToken ?? '')).toBeUndefined()
       })
 
-      it('§3 verify only with the thumbprint of that certificate', async () => {
+      it('§3 a bound token verifies only with the thumbprint of its certificate', async () => {
         const { clientId, accessToken: token } = await bound()
         const verify = (presentedCertificateSha256?: string) =>
           showing(alone).call(verifyToken, {
@@ -231,7 +231,7 @@ onEveryBackend(
         }
       })
 
-      it('§3 a token that is bound to none verifies with any certificate', async () => {
+      it('§3 an unbound token verifies with any certificate', async () => {
         const { client } = await server.registerClient({})
         const { token } = await server.call(mintToken, { client })
         const request = {
@@ -250,7 +250,7 @@ onEveryBackend(
         expect(decodeJwt(token?.accessToken ?? '')['cnf']).toEqual({ 'x5t#S256': orders.thumbprint })
       })
 
-      it('§3 open this server’s own methods only together with the certificate', async () => {
+      it('§3 a bound token authorizes calls of this server only together with its certificate', async () => {
         const { clientId } = await tlsClient(`x5t#S256:${alone.thumbprint}`, { scopes: ['qscope:clients.read'] })
         const { token } = await showing(alone).call(mintToken, { client: { clientId } })
         const bearer = token?.accessToken ?? ''
@@ -262,7 +262,7 @@ onEveryBackend(
         }
       })
 
-      it('§7.1 tokens of a user’s grant are bound at every refresh to the certificate shown for it', async () => {
+      it('§7.1 tokens of a user’s grant are bound at every refresh to the presented certificate', async () => {
         const grants = grantsOn(server)
         const client = await tlsClient('dns:orders.internal', {
           grantTypes: [GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN],
@@ -281,7 +281,7 @@ onEveryBackend(
         expect(await confirmationOf(second.token?.accessToken ?? '')).toBe(renewed.thumbprint)
       })
 
-      it('§3 an exchanged token is bound to the certificate of who exchanged it', async () => {
+      it('§3 an exchanged token is bound to the certificate of the client that exchanged it', async () => {
         const { accessToken } = await bound()
         const type = 'urn:ietf:params:oauth:token-type:access_token'
         const request = { subjectToken: accessToken, subjectTokenType: type }
@@ -304,7 +304,7 @@ onEveryBackend(
 onEveryBackend(
   'RFC 8705, later',
   (server) => {
-    it('§2.1 a certificate that has run out since the handshake proves nothing', async () => {
+    it('§2.1 a certificate that has expired since the handshake is refused', async () => {
       const { clientId } = await server.registerClient({
         authenticationMethod: TLS_CLIENT,
         tlsClientSubject: 'dns:orders.internal',

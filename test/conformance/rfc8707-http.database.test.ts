@@ -16,14 +16,14 @@ const suite = (server: TestServer) => {
   }
   const mint = ['grant_type', GRANT_TYPES.clientCredentials] as const
 
-  it('§2 restricts the token to the resources that were named', async () => {
+  it('§2 restricts the token to the named resources', async () => {
     const both = await forms.token([mint, ['resource', ORDERS], ['resource', STOCK]], await client())
     expect((await grants.claimsOf(String(both.body['access_token'])))?.audiences).toEqual([ORDERS, STOCK])
     const one = await forms.token([mint, ['resource', STOCK]], await client())
     expect((await grants.claimsOf(String(one.body['access_token'])))?.audiences).toEqual([STOCK])
   })
 
-  it('§2 takes absolute URIs without a fragment, registered or not', async () => {
+  it('§2 invalid_target for a resource that is not an absolute URI without a fragment, even if it is registered', async () => {
     const header = await client(['orders', ORDERS])
     for (const resource of ['orders', `${ORDERS}#part`, '/api', '//orders.example', 'https://']) {
       const { status, body } = await forms.token([mint, ['resource', resource]], header)
@@ -32,13 +32,13 @@ const suite = (server: TestServer) => {
     expect((await forms.token([mint, ['audience', 'orders']], header)).status).toBe(200)
   })
 
-  it('§2 invalid_target for a resource that is unknown', async () => {
+  it('§2 invalid_target for an unknown resource', async () => {
     const { status, body } = await forms.token([mint, ['resource', 'https://else.example']], await client())
     expect([status, body['error']]).toEqual([400, 'invalid_target'])
     expect(body['error_description']).toContain('https://else.example')
   })
 
-  it('§2.2 invalid_target beyond what was consented to, and the code can still be redeemed', async () => {
+  it('§2.2 invalid_target for a resource beyond the consent, after which the code can still be redeemed', async () => {
     const web = await grants.webClient({ audiences: [ORDERS] })
     const { code, verifier = '' } = await grants.createCode(web, { audiences: [ORDERS] })
     const redeem = { grant_type: GRANT_TYPES.code, code, code_verifier: verifier, redirect_uri: REDIRECT_URI }
@@ -79,7 +79,7 @@ const suite = (server: TestServer) => {
     expect(refreshed.audiences).toEqual([ORDERS, STOCK])
   })
 
-  it('§2.2 invalid_target where nobody consented to an audience', async () => {
+  it('§2.2 invalid_target if the consent has no audience', async () => {
     const web = await grants.webClient({ audiences: [ORDERS] })
     const { refreshToken } = await grants.signIn(web)
     const header = basic(web.clientId, web.clientSecret)

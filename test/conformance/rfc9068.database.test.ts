@@ -23,7 +23,7 @@ onEveryBackend('RFC 9068', (server) => {
   const claimsIn = ({ accessToken }: Pick<Tokens, 'accessToken'>) => partOf(accessToken, 1)
 
   describe('§2 data structure', () => {
-    it('§2.1 the header has the type at+jwt, an asymmetric algorithm and the key, and nothing else', async () => {
+    it('§2.1 the header has only the type at+jwt, an asymmetric algorithm and the key id', async () => {
       const { accessToken } = await grants.mint(await client())
       expect(partOf(accessToken, 0)).toEqual({
         alg: 'ES256',
@@ -32,7 +32,7 @@ onEveryBackend('RFC 9068', (server) => {
       })
     })
 
-    it('§2.2 has iss, exp, aud, sub, client_id, iat and jti, and is what introspection says', async () => {
+    it('§2.2 has iss, exp, aud, sub, client_id, iat and jti, equal to the answer of introspection', async () => {
       const service = await client()
       const token = await grants.mint(service, { audiences: [API], lifetime: { seconds: 90n } })
       const claims = claimsIn(token)
@@ -52,14 +52,14 @@ onEveryBackend('RFC 9068', (server) => {
       expect(Number(known?.expireTime?.seconds)).toBe(claims['exp'])
     })
 
-    it('§2.2 with a user, sub is the user and no client can choose it', async () => {
+    it('§2.2 sub is the user if there is one, and not the client', async () => {
       const token = await grants.signIn(await grants.webClient({ config: JWT }))
       const known = await grants.claimsOf(token.accessToken)
       expect(claimsIn(token)['sub']).toBe(known?.subject)
       expect(claimsIn(token)['sub']).not.toBe(claimsIn(token)['client_id'])
     })
 
-    it('§2.2.3 the scope is the one granted, by spaces, and absent where there is none', async () => {
+    it('§2.2.3 scope lists the granted scopes, and is absent without any', async () => {
       const service = await client()
       expect(claimsIn(await grants.mint(service, { scopes: ['orders.write'] }))['scope']).toBe('orders.write')
       const none = await client({ scopes: [] })
@@ -68,7 +68,7 @@ onEveryBackend('RFC 9068', (server) => {
   })
 
   describe('§3 requesting', () => {
-    it('aud is what was asked, and the issuer where nothing was', async () => {
+    it('aud is the requested audiences, or the issuer without any', async () => {
       const service = await client({ audiences: [API, 'https://b.example'] })
       expect(claimsIn(await grants.mint(service))['aud']).toBe(server.issuer)
       expect(claimsIn(await grants.mint(service, { audiences: [API] }))['aud']).toBe(API)
@@ -97,7 +97,7 @@ onEveryBackend('RFC 9068', (server) => {
       expect(signedIn.refreshToken).toMatch(/^qrt_/)
     })
 
-    it('an exchanged one names who acts, and who acted before', async () => {
+    it('a JWT from an exchange names the actor and the earlier actors', async () => {
       const web = await grants.webClient({ config: JWT })
       const first = await client()
       const second = await client()
@@ -108,14 +108,14 @@ onEveryBackend('RFC 9068', (server) => {
       expect(claimsIn(two)['sub']).toBe(claimsIn({ accessToken })['sub'])
     })
 
-    it('a refresh that is repeated gives the same JWT again', async () => {
+    it('a repeated refresh returns the same JWT', async () => {
       const web = await grants.webClient({ config: JWT })
       const { refreshToken } = await grants.signIn(web)
       const [first, again] = [await grants.refresh(web, refreshToken), await grants.refresh(web, refreshToken)]
       expect(again.accessToken).toBe(first.accessToken)
     })
 
-    it('none is issued that would be too long to be looked at', async () => {
+    it('a JWT above 8,192 bytes is not issued', async () => {
       const scopes = Array.from({ length: 100 }, (_, index) => `${'s'.repeat(100)}${index}`)
       const service = await client({ scopes })
       const refused = await refusalOf(grants.mint(service))
@@ -128,7 +128,7 @@ onEveryBackend('RFC 9068', (server) => {
       expect(await grants.isActive(accessToken)).toBe(true)
     })
 
-    it('nothing is consented to of which no JWT could be made: by code, and by device at its start and its approval', async () => {
+    it('scopes that are too long for a JWT are refused when a code is created and when a device is started or approved', async () => {
       const scopes = Array.from({ length: 100 }, (_, index) => `${'s'.repeat(100)}${index}`)
       const grantTypes = [GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE]
       const web = await grants.webClient({ grantTypes, scopes })
@@ -174,13 +174,13 @@ onEveryBackend('RFC 9068', (server) => {
       expect((await refusalOf(server.call(listSigningKeys, {}, { bearer: token }))).reason).toBe('OAUTH_INVALID_TOKEN')
     }
 
-    it('a resource server verifies it with the key set alone, for its own audience alone', async () => {
+    it('a resource server verifies a JWT with only the key set, and refuses one for another audience', async () => {
       const payload = await jwts.verifyOffline(good, API)
       expect(payload).toMatchObject({ client_id: service.clientId })
       await expect(jwts.verifyOffline(good, 'https://other.example')).rejects.toThrow(/"aud"/)
     })
 
-    it('VerifyToken, introspection, exchange and revocation take it like an opaque one', async () => {
+    it('VerifyToken, introspection and revocation accept a JWT like an opaque token', async () => {
       const token = await grants.mint(service, { audiences: [API] })
       const { claims } = await server.call(verifyToken, {
         client: service.client,
@@ -200,7 +200,7 @@ onEveryBackend('RFC 9068', (server) => {
       expect(await jwts.verifyOffline(token.accessToken, API)).toMatchObject({ jti: token.tokenId })
     })
 
-    it('opens management calls, where it has the permission', async () => {
+    it('a JWT with the permission authorizes management calls', async () => {
       const admin = await server.registerClient({ scopes: ['qscope:keys.read'], config: JWT })
       const { accessToken } = await grants.mint(admin)
       expect(claimsIn({ accessToken })['aud']).toBe(server.issuer)
@@ -208,7 +208,7 @@ onEveryBackend('RFC 9068', (server) => {
       expect(keys.length).toBeGreaterThan(0)
     })
 
-    it('is inactive with its client, its user and its grant', async () => {
+    it('a JWT is inactive while its client is disabled or its user deactivated', async () => {
       const web = await grants.webClient({ config: JWT })
       const own = await grants.mint(service)
       const { accessToken } = await grants.signIn(web)
@@ -221,7 +221,7 @@ onEveryBackend('RFC 9068', (server) => {
       expect(await grants.isActive(own.accessToken)).toBe(true)
     })
 
-    it('stays good when its client goes over to opaque tokens', async () => {
+    it('a JWT stays active if its client changes to opaque tokens', async () => {
       const other = await client()
       const { accessToken } = await grants.mint(other)
       await server.call(
@@ -242,7 +242,7 @@ onEveryBackend('RFC 9068', (server) => {
       for (const token of [unsecured, `${named}.${payload}.`, `${named}.${payload}.AA`]) await expectRefused(token)
     })
 
-    it('refuses HS256 with the public key for a secret', async () => {
+    it('refuses HS256 with the public key as secret', async () => {
       const [jwk] = (await jwts.keySet()).keys.filter(({ kid }) => kid === partOf(good, 0)['kid'])
       const publicKey = await importJWK({ ...jwk }, 'ES256', { extractable: true })
       if (publicKey instanceof Uint8Array) throw new Error('the key is symmetric')
@@ -254,18 +254,18 @@ onEveryBackend('RFC 9068', (server) => {
       }
     })
 
-    it('refuses every other type, though its own key signed it', async () => {
+    it('refuses any other typ, even if signed with the server’s key', async () => {
       for (const typ of ['JWT', 'at+JWT ', 'application/at+jwt', 'dpop+jwt', undefined]) {
         await expectRefused(await jwts.forge(good, {}, { typ }))
       }
     })
 
-    it('refuses more in the header than there should be', async () => {
+    it('refuses additional header parameters', async () => {
       await expectRefused(await jwts.forge(good, {}, { jku: 'https://evil.example/keys' }))
       await expectRefused(await jwts.forge(good, {}, { cty: 'JWT' }))
     })
 
-    it('refuses a key that is not one of its own, whatever it is called', async () => {
+    it('refuses a JWT signed with a foreign key, whatever its kid', async () => {
       const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
       for (const kid of [partOf(good, 0)['kid'], '0190aaaa-0000-7000-8000-000000000001', '../../keys', undefined]) {
         const foreign = new SignJWT(partOf(good, 1)).setProtectedHeader({
@@ -277,7 +277,7 @@ onEveryBackend('RFC 9068', (server) => {
       }
     })
 
-    it('refuses what was changed: payload, signature, spelling', async () => {
+    it('refuses a JWT with a changed payload, signature or spelling', async () => {
       const other = (await grants.mint(service)).accessToken
       const [header = '', payload = '', signature = ''] = good.split('.')
       const wider = Buffer.from(JSON.stringify({ ...partOf(good, 1), scope: 'qscope:keys.write' })).toString(
@@ -302,13 +302,13 @@ onEveryBackend('RFC 9068', (server) => {
       expect(await grants.isActive(good)).toBe(true)
     })
 
-    it('refuses a second signature of the same claims: what is good is in the database', async () => {
+    it('refuses a second signature of the same claims, because only the issued token is stored', async () => {
       const again = await jwts.forge(good, {})
       expect(await jwts.verifyOffline(again, API)).toMatchObject({ jti: partOf(good, 1)['jti'] })
       await expectRefused(again)
     })
 
-    it('refuses another issuer, and times that cannot be', async () => {
+    it('refuses another issuer and invalid times', async () => {
       const now = Math.floor(server.clock.now() / 1_000)
       const changes = [
         { iss: 'https://other.example' },
@@ -320,7 +320,7 @@ onEveryBackend('RFC 9068', (server) => {
       for (const change of changes) await expectRefused(await jwts.forge(good, change))
     })
 
-    it('refuses what is longer than any JWT of its own', async () => {
+    it('refuses a JWT that is longer than any issued one', async () => {
       await expectRefused(await jwts.forge(good, { padding: 'x'.repeat(5_500) }))
       const long = await jwts.forge(good, { padding: 'x'.repeat(9_000) })
       await expectRefused(long)
@@ -328,7 +328,7 @@ onEveryBackend('RFC 9068', (server) => {
       expect(bearer.reason).toBe('OAUTH_INVALID_TOKEN')
     })
 
-    it('refuses it from the second in which it expires, and no verifier takes it longer', async () => {
+    it('refuses a JWT after its exp, as an offline verifier does', async () => {
       const token = await grants.mint(service, { audiences: [API], lifetime: { seconds: 30n } })
       server.clock.advance(28_000)
       expect(await grants.isActive(token.accessToken)).toBe(true)
@@ -338,7 +338,7 @@ onEveryBackend('RFC 9068', (server) => {
       await expectRefused(token.accessToken)
     })
 
-    it('refuses all that a revoked key signed, and what was exchanged for it, at once', async () => {
+    it('refuses JWTs of a revoked key, and tokens exchanged for them, in the next call', async () => {
       const key = await jwts.keyOf(good)
       const derived = await grants.exchangeToken(await grants.serviceClient(), (await grants.mint(service)).accessToken)
       expect(derived.accessToken).toMatch(/^qat_/)
@@ -352,20 +352,20 @@ onEveryBackend('RFC 9068', (server) => {
     })
   })
 
-  it('§5 no client can be registered under an id that is a user’s, so that a sub is one or the other', async () => {
+  it('§5 refuses to register a client with the id of a user, so that sub is unambiguous', async () => {
     const { accessToken } = await grants.signIn(await grants.webClient({ config: JWT }))
     const clientId = String(claimsIn({ accessToken })['sub'])
     const refused = await refusalOf(client({ clientId }))
     expect(refused.violations).toEqual(['client_id'])
   })
 
-  it('a public client gets them too', async () => {
+  it('a public client gets JWTs too', async () => {
     const native = await grants.nativeClient({ config: JWT, type: ClientType.PUBLIC })
     const { accessToken } = await grants.signIn(native)
     expect(claimsIn({ accessToken })['client_id']).toBe(native.clientId)
   })
 
-  it('the key set has the members of RFC 7517, public ones only', async () => {
+  it('the key set has only the public members of RFC 7517', async () => {
     await grants.mint(await client({ grantTypes: [GrantType.CLIENT_CREDENTIALS, GrantType.TOKEN_EXCHANGE] }))
     for (const key of (await jwts.keySet()).keys) {
       expect(Object.keys(key).toSorted()).toEqual(['alg', 'crv', 'kid', 'kty', 'rvk', 'use', 'x', 'y'])
@@ -373,7 +373,7 @@ onEveryBackend('RFC 9068', (server) => {
     }
   })
 
-  it('many that mint at once sign with one key', async () => {
+  it('parallel calls of MintToken create no further key', async () => {
     const { keys } = await server.call(listSigningKeys, {}, grants.bearer())
     await Promise.all(
       Array.from({ length: 20 }, async () => server.call(mintToken, { client: (await client()).client })),

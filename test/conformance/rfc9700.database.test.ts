@@ -64,7 +64,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       }
     })
 
-    it('§4.1.3 redeems a code with the very redirect URI it was made for, the port too', async () => {
+    it('§4.1.3 redeems a code only with exactly its redirect URI, including the port', async () => {
       const client = await grants.nativeClient({ redirectUris: ['http://127.0.0.1/callback'] })
       const code = await create(client, 'http://127.0.0.1:51004/callback')
       for (const redirectUri of ['http://127.0.0.1:51005/callback', 'http://127.0.0.1/callback']) {
@@ -83,14 +83,14 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
     })
 
-    it('§2.1.1 registers no public client that goes without PKCE', async () => {
+    it('§2.1.1 refuses to register a public client without PKCE', async () => {
       const refused = await refusalOf(grants.nativeClient({ config: { requirePkce: false } }))
       expect(refused).toMatchObject({ violations: ['config.require_pkce'] })
     })
   })
 
   describe('§2.1.2, §2.4 what is not offered', () => {
-    it('§2.1.2 there is no implicit grant, §2.4 and no password grant', () => {
+    it('§2.1.2 there is no implicit grant, and no password grant (§2.4)', () => {
       expect(Object.keys(GrantType).filter((name) => Number.isNaN(Number(name)))).toEqual([
         'UNSPECIFIED',
         'AUTHORIZATION_CODE',
@@ -103,14 +103,14 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(Object.keys(TokenService.method).filter((name) => /password|implicit/i.test(name))).toEqual([])
     })
 
-    it('§2.4 registers no client for a grant of another number', async () => {
+    it('§2.4 refuses to register a client for an unknown grant type', async () => {
       const refused = await refusalOf(server.registerClient({ grantTypes: [7 as GrantType] }))
       expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', violations: ['grant_types[0]'] })
     })
   })
 
   describe('§2.3 privilege restriction', () => {
-    it('§2.3 a token carries the audiences of the consent, after a refresh too', async () => {
+    it('§2.3 a token has the audiences of the consent, after a refresh too', async () => {
       const audiences = ['https://orders.example', 'https://stock.example']
       const client = await grants.webClient({ audiences })
       const first = await grants.signIn(client, { audiences: ['https://orders.example'] })
@@ -125,7 +125,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(refused.metadata['rejected_audiences']).toBe('https://other.example')
     })
 
-    it('§2.3 a refresh gives no scope that the client has lost meanwhile', async () => {
+    it('§2.3 a refresh omits scopes that the client has lost', async () => {
       const { client, tokens } = await signedIn()
       const update = {
         client: { clientId: client.clientId, scopes: ['orders.read'] },
@@ -135,7 +135,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual(['orders.read'])
     })
 
-    it('§2.3 invalid_scope: no grant gives a token without scopes to a client that has lost all that was consented to', async () => {
+    it('§2.3 invalid_scope: in every grant, if the client has lost all consented scopes', async () => {
       const grantTypes = [GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN]
       const client = await grants.webClient({ grantTypes })
       const tokens = await grants.signIn(client)
@@ -170,13 +170,13 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(given.map(({ scopes }) => scopes)).toEqual([['orders.read'], ['orders.read'], ['orders.read']])
     })
 
-    it('§2.3 a grant to which no scopes were consented still gives what it can', async () => {
+    it('§2.3 a grant without scopes can be refreshed', async () => {
       const client = await grants.webClient({ scopes: [] })
       const tokens = await grants.signIn(client)
       expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual([])
     })
 
-    describe('§2.3 an audience whose resource server', () => {
+    describe('§2.3 an audience of a resource server', () => {
       const given = async () => {
         const [audience, other] = [server.unique('https://orders.example/'), server.unique('https://stock.example/')]
         const owner = await grants.serviceClient({ resourceAudiences: [audience] })
@@ -204,35 +204,41 @@ onEveryBackend('RFC 9700', (server, database) => {
           server.call(ClientService.method.deleteClient, { clientId }, grants.bearer()),
       }
 
-      it.each(Object.entries(closings))('%s is invalid_target in every grant', async (_how, close) => {
-        const { audience, other, owner, client, subject, tokens, code, device, both, forOwner } = await given()
-        await close(owner.clientId)
-        const named = owner.clientId
-        const attempts: readonly (readonly [string, Promise<unknown>])[] = [
-          [audience, grants.mint(client, { audiences: [audience] })],
-          [named, grants.mint(client, { audiences: [named] })],
-          [audience, grants.mint(client, { audiences: [other, audience] })],
-          [audience, grants.createCode(client, { audiences: [audience] })],
-          [audience, grants.startDevice(client, { audiences: [audience] })],
-          [audience, grants.exchangeToken(client, subject.accessToken, { audiences: [audience] })],
-          [named, grants.exchangeToken(client, forOwner.accessToken)],
-          [audience, grants.exchangeCode(client, code)],
-          [audience, grants.refresh(client, tokens.refreshToken)],
-          [audience, grants.redeemDevice(client, device)],
-        ]
-        const refusals = await Promise.all(attempts.map(([, attempt]) => refusalOf(attempt)))
-        for (const [index, refused] of refusals.entries()) {
-          const rejected = attempts[index]?.[0]
-          expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_TARGET' })
-          expect(refused.metadata['rejected_audiences']).toBe(rejected)
-        }
-        const requests = [{ audiences: [audience] }, { audiences: [other] }, {}]
-        const { results } = await server.call(TokenService.method.batchMintTokens, { client: client.client, requests })
-        expect(results.map(({ result }) => result.case)).toEqual(['status', 'token', 'token'])
-        expect((await grants.refresh(client, both.refreshToken)).audiences).toEqual([other])
-      })
+      it.each(Object.entries(closings))(
+        '§2.3 an audience whose resource server %s is invalid_target in every grant',
+        async (_how, close) => {
+          const { audience, other, owner, client, subject, tokens, code, device, both, forOwner } = await given()
+          await close(owner.clientId)
+          const named = owner.clientId
+          const attempts: readonly (readonly [string, Promise<unknown>])[] = [
+            [audience, grants.mint(client, { audiences: [audience] })],
+            [named, grants.mint(client, { audiences: [named] })],
+            [audience, grants.mint(client, { audiences: [other, audience] })],
+            [audience, grants.createCode(client, { audiences: [audience] })],
+            [audience, grants.startDevice(client, { audiences: [audience] })],
+            [audience, grants.exchangeToken(client, subject.accessToken, { audiences: [audience] })],
+            [named, grants.exchangeToken(client, forOwner.accessToken)],
+            [audience, grants.exchangeCode(client, code)],
+            [audience, grants.refresh(client, tokens.refreshToken)],
+            [audience, grants.redeemDevice(client, device)],
+          ]
+          const refusals = await Promise.all(attempts.map(([, attempt]) => refusalOf(attempt)))
+          for (const [index, refused] of refusals.entries()) {
+            const rejected = attempts[index]?.[0]
+            expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_TARGET' })
+            expect(refused.metadata['rejected_audiences']).toBe(rejected)
+          }
+          const requests = [{ audiences: [audience] }, { audiences: [other] }, {}]
+          const { results } = await server.call(TokenService.method.batchMintTokens, {
+            client: client.client,
+            requests,
+          })
+          expect(results.map(({ result }) => result.case)).toEqual(['status', 'token', 'token'])
+          expect((await grants.refresh(client, both.refreshToken)).audiences).toEqual([other])
+        },
+      )
 
-      it('is enabled again, or is another’s now, is good again', async () => {
+      it('§2.3 an audience is accepted again if its resource server is enabled or it is registered by another', async () => {
         const one = await given()
         await server.call(disableClient, { clientId: one.owner.clientId }, grants.bearer())
         await refusalOf(grants.refresh(one.client, one.tokens.refreshToken))
@@ -246,7 +252,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       })
     })
 
-    it('§2.3 a token for one audience never becomes a token for any, when the client loses that audience', async () => {
+    it('§2.3 invalid_target: a grant for an audience that the client has lost', async () => {
       const client = await grants.webClient({ audiences: ['https://orders.example'] })
       const tokens = await grants.signIn(client, { audiences: ['https://orders.example'] })
       const code = await grants.createCode(client, { audiences: ['https://orders.example'] })
@@ -257,7 +263,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidTarget)
     })
 
-    it('§2.3 management permissions are nothing a user can delegate', async () => {
+    it('§2.3 a user cannot delegate management permissions', async () => {
       const client = await grants.webClient({ scopes: ['orders.read', 'qscope:clients.read'] })
       const tokens = await grants.signIn(client)
       expect(tokens.scopes).toEqual(['orders.read'])
@@ -269,7 +275,7 @@ onEveryBackend('RFC 9700', (server, database) => {
   })
 
   describe('§4.5 a code that is used again', () => {
-    it('§4.5 ends everything that came of it, refreshed tokens too, from the very next call on', async () => {
+    it('§4.5 revokes all tokens of the grant, including refreshed ones, in the very next call', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const first = await grants.exchangeCode(client, code)
@@ -283,7 +289,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(events[0]?.grantId).toBeDefined()
     })
 
-    it('§4.5 also long after it has expired', async () => {
+    it('§4.5 revokes them even if the code has expired', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const tokens = await grants.exchangeCode(client, code)
@@ -292,7 +298,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await areActive(tokens.accessToken, tokens.refreshToken)).toEqual([false, false])
     })
 
-    it('§4.5 is not for others to use: another client’s attempt at a spent code revokes nothing', async () => {
+    it('§4.5 revokes nothing if another client presents the redeemed code', async () => {
       const [client, thief] = [await grants.webClient(), await grants.webClient()]
       const code = await grants.createCode(client)
       const tokens = await grants.exchangeCode(client, code)
@@ -311,14 +317,14 @@ onEveryBackend('RFC 9700', (server, database) => {
     }
     const invalidToken = { status: 'UNAUTHENTICATED', reason: 'OAUTH_INVALID_TOKEN', metadata: { token: 'presented' } }
 
-    it('§4.9.1 a token for one of them is good there, and nowhere else', async () => {
+    it('§4.9.1 a resource server accepts tokens for itself and refuses those for another', async () => {
       const { mine, others, token } = await apis()
       const verify = ({ client }: typeof mine) => server.call(TokenService.method.verifyToken, { client, token })
       expect((await verify(mine)).claims?.scopes).toContain('orders.read')
       expect(await refusalOf(verify(others))).toMatchObject(invalidToken)
     })
 
-    it('§4.9.2 one that was broken into neither looks at tokens for others, nor trades them, nor revokes them', async () => {
+    it('§4.9.2 a compromised resource server cannot introspect, exchange or revoke tokens for another', async () => {
       const { others, token } = await apis()
       const { client } = others
       expect((await server.call(TokenService.method.introspectToken, { client, token })).active).toBe(false)
@@ -329,7 +335,7 @@ onEveryBackend('RFC 9700', (server, database) => {
   })
 
   describe('§4.14 refresh tokens', () => {
-    it('§4.14.2 every use gives a successor and spends the old one', async () => {
+    it('§4.14.2 every refresh issues a new refresh token and spends the old one', async () => {
       const { client, tokens } = await signedIn()
       const next = await grants.refresh(client, tokens.refreshToken)
       expect(next.refreshToken).not.toBe(tokens.refreshToken)
@@ -337,7 +343,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await areActive(tokens.refreshToken, next.refreshToken, tokens.accessToken)).toEqual([false, true, true])
     })
 
-    it('§4.14.2 rotates those of public clients', async () => {
+    it('§4.14.2 refresh tokens of public clients are rotated', async () => {
       const client = await grants.nativeClient()
       const first = await grants.signIn(client)
       const second = await grants.refresh(client, first.refreshToken)
@@ -346,7 +352,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await areActive(second.accessToken, second.refreshToken)).toEqual([false, false])
     })
 
-    it('§4.14.2 a lost answer: the same token again inside the window gets the same answer again', async () => {
+    it('§4.14.2 a lost answer: repeating the refresh inside the replay window returns the same answer', async () => {
       const { client, tokens } = await signedIn()
       const first = await grants.refresh(client, tokens.refreshToken)
       server.clock.advance(5_000)
@@ -359,14 +365,14 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(audited).toHaveLength(1)
     })
 
-    it('§4.14.2 inside the window, the order of the scopes asked does not matter', async () => {
+    it('§4.14.2 inside the window, the order of requested scopes does not matter', async () => {
       const { client, tokens } = await signedIn()
       const first = await grants.refresh(client, tokens.refreshToken, ['orders.read', 'orders.write'])
       const again = await grants.refresh(client, tokens.refreshToken, ['orders.write', 'orders.read'])
       expect(pick(again)).toEqual(pick(first))
     })
 
-    it('§4.14.2 inside the window, no scopes asked and all of them by name are one request, in any order, however often', async () => {
+    it('§4.14.2 inside the window, requesting no scopes and requesting all of them are the same request', async () => {
       const all = ['orders.write', 'orders.read', 'orders.write']
       for (const [asked, repeated] of [
         [[], all],
@@ -386,7 +392,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       }
     })
 
-    it('§4.14.2 inside the window, what was narrowed by name is not what no scopes ask for', async () => {
+    it('§4.14.2 inside the window, requesting some scopes and requesting none are different requests', async () => {
       const { client, tokens } = await signedIn()
       const first = await grants.refresh(client, tokens.refreshToken, ['orders.read'])
       expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
@@ -395,7 +401,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       )
     })
 
-    it('§4.14.2 inside the window, other audiences make another request; none and all of them by name are one', async () => {
+    it('§4.14.2 inside the window, other audiences are a different request; none and all of them are the same', async () => {
       const both = ['https://orders.example', 'https://stock.example']
       const [orders = '', stock = ''] = both
       const client = await grants.webClient({ audiences: both })
@@ -416,7 +422,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await refusalOf(grants.refresh(client, refreshToken))).toMatchObject(invalidGrant)
     })
 
-    describe('inside the window, an answer that is of no use any more is not given again', () => {
+    describe('inside the window, an answer that is no longer valid is not repeated', () => {
       const minute = { refreshTokenReplayWindow: seconds(60) }
       type Refreshed = { clientId: string; tokens: Tokens; first: Tokens }
       const repeatAfter = async (config: object, end: (of: Refreshed) => unknown) => {
@@ -428,17 +434,17 @@ onEveryBackend('RFC 9700', (server, database) => {
         return refused
       }
 
-      it('§4.14.2 the successor has expired', async () => {
+      it('§4.14.2 inside the window, the answer is not repeated if the new refresh token has expired', async () => {
         const refused = await repeatAfter({ refreshTokenTtl: seconds(20) }, () => server.clock.advance(20_000))
         expect(refused).toMatchObject(invalidGrant)
       })
 
-      it('§4.14.2 the access token has expired', async () => {
+      it('§4.14.2 inside the window, the answer is not repeated if the access token has expired', async () => {
         const refused = await repeatAfter({ accessTokenTtl: seconds(20) }, () => server.clock.advance(20_000))
         expect(refused).toMatchObject(invalidGrant)
       })
 
-      it('§4.14.2 the access token was revoked by its client', async () => {
+      it('§4.14.2 inside the window, the answer is not repeated if the client has revoked the access token', async () => {
         const { client, tokens } = await signedIn()
         const first = await grants.refresh(client, tokens.refreshToken)
         await server.call(TokenService.method.revokeToken, { client: client.client, token: first.accessToken })
@@ -448,7 +454,7 @@ onEveryBackend('RFC 9700', (server, database) => {
         expect((await grants.refresh(client, first.refreshToken)).accessToken).not.toBe(first.accessToken)
       })
 
-      it('§4.14.2 the access token was revoked by its handle', async () => {
+      it('§4.14.2 inside the window, the answer is not repeated if the access token was revoked by its handle', async () => {
         const refused = await repeatAfter({}, ({ first }) =>
           server.call(
             TokenService.method.revokeTokens,
@@ -459,7 +465,7 @@ onEveryBackend('RFC 9700', (server, database) => {
         expect(refused).toMatchObject(invalidGrant)
       })
 
-      it('§4.14.2 the client has lost one of its scopes', async () => {
+      it('§4.14.2 inside the window, the answer is not repeated if the client has lost one of its scopes', async () => {
         const take = (scopes: string[]) => (of: Refreshed) =>
           server.call(
             updateClient,
@@ -471,7 +477,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       })
     })
 
-    it('§4.14.2 an answer that is given again promises what is left of it', async () => {
+    it('§4.14.2 expires_in of a repeated answer is the remaining lifetime', async () => {
       const { client, tokens } = await signedIn({ config: { accessTokenTtl: seconds(100) } })
       await grants.refresh(client, tokens.refreshToken)
       server.clock.advance(7_000)
@@ -490,7 +496,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(pick(await grants.refresh(client, tokens.refreshToken))).toEqual(pick(first))
     })
 
-    it('§4.14.2 inside the window, another client gets nothing and does no harm', async () => {
+    it('§4.14.2 inside the window, another client is refused and nothing is revoked', async () => {
       const { client, tokens } = await signedIn()
       const thief = await grants.webClient()
       const first = await grants.refresh(client, tokens.refreshToken)
@@ -498,7 +504,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await areActive(first.accessToken, first.refreshToken)).toEqual([true, true])
     })
 
-    it('§4.14.2 inside the window, a spent successor means reuse: the family is revoked', async () => {
+    it('§4.14.2 inside the window, it is reuse if the new refresh token is spent: the family is revoked', async () => {
       const { client, tokens } = await signedIn()
       const second = await grants.refresh(client, tokens.refreshToken)
       const third = await grants.refresh(client, second.refreshToken)
@@ -529,7 +535,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await areActive(second.accessToken, second.refreshToken)).toEqual([false, false])
     })
 
-    it('§4.14.2 keeps the answer encrypted, and erases it when the successor is spent', async () => {
+    it('§4.14.2 stores the answer encrypted, and erases it when the new refresh token is spent', async () => {
       const { client, tokens } = await signedIn()
       const kept = async () => {
         const rows = await database.query(
@@ -554,7 +560,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await kept()).toBe(0)
     })
 
-    it('§4.14.2 expires a refresh token that lies unused', async () => {
+    it('§4.14.2 a refresh token expires if it is not used', async () => {
       const { client, tokens } = await signedIn({ config: { refreshTokenTtl: seconds(60) } })
       server.clock.advance(50_000)
       const second = await grants.refresh(client, tokens.refreshToken)
@@ -565,7 +571,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await grants.isActive(third.refreshToken)).toBe(false)
     })
 
-    it('§4.14.2 ends a grant at its absolute limit, however often it is refreshed', async () => {
+    it('§4.14.2 a grant ends at its absolute limit, even if it is refreshed', async () => {
       const config = { refreshTokenTtl: seconds(60), refreshTokenMaxLifetime: seconds(90) }
       const { client, tokens } = await signedIn({ config })
       server.clock.advance(50_000)
@@ -579,7 +585,7 @@ onEveryBackend('RFC 9700', (server, database) => {
     })
   })
 
-  describe('§4.14.2 what ends refresh tokens from outside, visible in the very next call', () => {
+  describe('§4.14.2 events that end refresh tokens in the very next call', () => {
     const ends = async (
       end: (of: { clientId: string; userId: string; grantId: string; tokens: Tokens }) => Promise<unknown>,
     ) => {
@@ -594,14 +600,14 @@ onEveryBackend('RFC 9700', (server, database) => {
     const revoke = (which: Target, value: string) =>
       server.call(revokeTokens, { target: { case: which, value } }, grants.bearer())
 
-    it('§4.14.2 a disabled client, whose tokens come back with it', async () => {
+    it('§4.14.2 tokens of a disabled client are inactive until it is enabled', async () => {
       const { client, tokens } = await ends(({ clientId }) => server.call(disableClient, { clientId }, grants.bearer()))
       expect((await refusalOf(grants.refresh(client, tokens.refreshToken))).reason).toBe('OAUTH_INVALID_CLIENT')
       await server.call(enableClient, { clientId: client.clientId }, grants.bearer())
       expect((await grants.refresh(client, tokens.refreshToken)).refreshToken).not.toBe('')
     })
 
-    it('§4.14.2 a deactivated user, inside the window too', async () => {
+    it('§4.14.2 tokens of a deactivated user are inactive, inside the window too', async () => {
       const { client, tokens, userId } = await ends(({ userId }) =>
         server.call(UserService.method.deactivateUser, { userId }, grants.bearer()),
       )
@@ -613,25 +619,25 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await areActive(second.accessToken, second.refreshToken)).toEqual([false, false])
     })
 
-    it('§4.14.2 a deleted user', async () => {
+    it('§4.14.2 tokens of a deleted user are inactive', async () => {
       const { client, tokens } = await ends(({ userId }) =>
         server.call(UserService.method.deleteUser, { userId }, grants.bearer()),
       )
       expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
     })
 
-    it('§4.14.2 a deleted client', async () => {
+    it('§4.14.2 tokens of a deleted client are inactive', async () => {
       await ends(({ clientId }) => server.call(ClientService.method.deleteClient, { clientId }, grants.bearer()))
     })
 
-    it('§4.14.2 revocation by client, by user, by grant', async () => {
+    it('§4.14.2 revocation by client, by user or by grant ends their tokens', async () => {
       for (const which of ['clientId', 'userId', 'grantId'] as const) {
         const { client, tokens } = await ends((of) => revoke(which, of[which]))
         expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
       }
     })
 
-    it('§4.14.2 revocation by client spares what is granted afterwards, by user as well', async () => {
+    it('§4.14.2 revocation by client or by user does not affect later grants', async () => {
       for (const which of ['clientId', 'userId'] as const) {
         const { client, userId } = await ends((of) => revoke(which, of[which]))
         const fresh = await grants.signIn(client, { user: { id: { case: 'userId', value: userId } } })
@@ -640,14 +646,14 @@ onEveryBackend('RFC 9700', (server, database) => {
       }
     })
 
-    it('§4.14.2 revocation by client or user ends codes that are not redeemed yet', async () => {
+    it('§4.14.2 revocation by client ends codes that are not redeemed yet', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       await revoke('clientId', client.clientId)
       expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
     })
 
-    it('§4.14.2 revocation by the refresh token’s handle ends the family, by an access token’s handle that one', async () => {
+    it('§4.14.2 revocation by the handle of a refresh token ends the family, by that of an access token only this token', async () => {
       const { client, tokens } = await signedIn()
       const listed = await server.call(listTokens, { clientId: client.clientId }, grants.bearer())
       const refresh = listed.tokens.find(({ tokenId }) => tokenId !== tokens.tokenId)
@@ -659,7 +665,7 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect((await revoke('tokenId', refresh?.tokenId ?? '')).revokedCount).toBe(0)
     })
 
-    it('§4.14.2 the client itself (RFC 7009 §2.1): a refresh token takes its family along, a spent one too', async () => {
+    it('§4.14.2 a client that revokes a refresh token, even a spent one, ends the family (RFC 7009 §2.1)', async () => {
       for (const refreshedBefore of [false, true]) {
         const { client, tokens } = await signedIn()
         const last = refreshedBefore ? await grants.refresh(client, tokens.refreshToken) : tokens
@@ -671,14 +677,14 @@ onEveryBackend('RFC 9700', (server, database) => {
   })
 
   describe('§4.15 clients and users', () => {
-    it('§4.15 cannot be mistaken for each other: no client id is shaped like a user id', async () => {
+    it('§4.15 refuses to register a client id in the form of a user id', async () => {
       const refused = await refusalOf(server.registerClient({ clientId: '01890000-0000-7000-8000-000000000000' }))
       expect(refused).toMatchObject({ reason: 'REGISTRATION_INVALID_CLIENT_METADATA', violations: ['client_id'] })
     })
   })
 
   describe('§2.5 client authentication', () => {
-    it('§2.5 a confidential client that shows no secret gets nothing for its code or refresh token', async () => {
+    it('§2.5 a confidential client without its secret cannot use its code or refresh token', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
       const nameOnly = { client: { clientId: client.clientId } as typeof client.client }

@@ -239,13 +239,22 @@ describe('a condition that refuses a token', () => {
     expect(own).toEqual(Object.keys(TOKEN_CHECKS))
     const reasons = new Set([...REASONS_TO_END.access, ...REASONS_TO_END.refresh])
     expect(Object.keys(END_CHECKS).sort()).toEqual([...reasons].sort())
-    for (const reason of reasons) expect(END_CHECKS[reason].name).toBe(REASONS[reason])
+    for (const reason of reasons) expect(END_CHECKS[reason].name).toBe(REASONS[reason].check)
   })
 
   it('has a check for every error of VerifyToken, and for each reason in the log', () => {
     const checks = [...Object.values(TOKEN_CHECKS), ...Object.values(END_CHECKS)].map(({ name }) => name)
     expect([...toldOf('verify')].sort()).toEqual([...checks].sort())
-    expect([...new Set(Object.values(REASONS))].sort()).toEqual([...checks].sort())
+    const explaining = new Set(Object.values(REASONS).map(({ check }) => check))
+    expect([...explaining].sort()).toEqual([...checks].sort())
+  })
+
+  it('makes a token inactive in introspection exactly if introspection evaluates it', () => {
+    const evaluated = ['unknown', 'not_visible', ...REASONS_TO_END.access, ...REASONS_TO_END.refresh]
+    const inactive = Object.entries(REASONS).flatMap(([reason, { introspect }]) =>
+      introspect === 'inactive' ? [reason] : [],
+    )
+    expect(inactive.sort()).toEqual([...new Set(evaluated)].sort())
   })
 })
 

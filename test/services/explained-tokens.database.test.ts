@@ -1,7 +1,7 @@
 import { decodeProtectedHeader } from 'jose'
 import { afterAll, expect, it } from 'vitest'
 import type { TokenRefusal } from '../../src/auth/token-refusal.ts'
-import { AccessTokenFormat, AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AccessTokenFormat, AuthenticationMethod, ClientType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { ErrorReason, ErrorReasonSchema } from '../../src/gen/qscope/v1/error_reason_pb.ts'
 import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
@@ -10,9 +10,9 @@ import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { certificateAuthority, channelOf, LOCAL_NAMES, selfSigned, suiteFolder } from '../setup/certificates.ts'
-import { type Connection, connect, refusalOf } from '../setup/client.ts'
+import { type Connection, connect, refusalOf, type Sent } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
-import { errorToldBy, REASONS } from '../setup/explained-refusals.ts'
+import { errorToldBy, REASONS, REFUSALS } from '../setup/explained-refusals.ts'
 import { grantsOn } from '../setup/grants.ts'
 
 const { explainToken, introspectToken, mintToken, revokeToken, revokeTokens, verifyToken } = TokenService.method
@@ -21,13 +21,8 @@ const ca = certificateAuthority(folder, 'ca')
 const serving = ca.issue('server', LOCAL_NAMES)
 const holder = selfSigned(folder, 'holder')
 
-/** The checks that `VerifyToken` alone makes. */
-const VERIFIED_ONLY: ReadonlySet<string> = new Set([
-  'token_is_access_token',
-  'token_is_for_audience',
-  'bearer_holds_certificate',
-  'token_has_scopes',
-])
+/** The audience of every token here. No stranger answers for it. */
+const FOR_STOCK = { audiences: ['stock'] }
 
 interface Shown {
   readonly token: string
@@ -53,14 +48,19 @@ onEveryBackend(
       for (const connection of open) connection.close()
     })
     const service = async (more: Parameters<typeof grants.serviceClient>[0] = {}) =>
-      await grants.serviceClient({ audiences: ['stock'], ...more })
+      await grants.serviceClient({ ...FOR_STOCK, ...more })
     const revoke = (target: { readonly case: 'tokenId' | 'clientId' | 'userId'; readonly value: string }) =>
       server.call(revokeTokens, { target }, admin())
     const userOf = async (token: string) => (await grants.claimsOf(token))?.subject ?? ''
-    const signedIn = async () => await grants.signIn(await grants.webClient())
+    const signIn = async (app: Awaited<ReturnType<typeof service>>, more: Parameters<typeof grants.signIn>[1] = {}) =>
+      await grants.signIn(app, { ...FOR_STOCK, ...more })
+    const webClient = async () => await grants.webClient(FOR_STOCK)
+    const signedIn = async () => await signIn(await webClient())
+    const mint = async (one: Awaited<ReturnType<typeof service>>, more: object = {}) =>
+      await grants.mint(one, { ...FOR_STOCK, ...more })
 
     const minted = async (one: Awaited<ReturnType<typeof service>>, more: object = {}) => ({
-      token: (await grants.mint(one, more)).accessToken,
+      token: (await mint(one, more)).accessToken,
     })
 
     /** For each reason for which the log says that a token was refused: one that is, what its fix says, and what comes of doing so. */
@@ -72,7 +72,7 @@ onEveryBackend(
       expired: [
         async () => {
           const one = await service()
-          const { accessToken } = await grants.mint(one, { lifetime: { seconds: 1n } })
+          const { accessToken } = await mint(one, { lifetime: { seconds: 1n } })
           server.clock.advance(2_000)
           return { token: accessToken, mend: () => minted(one) }
         },
@@ -81,7 +81,7 @@ onEveryBackend(
       revoked: [
         async () => {
           const one = await service()
-          const { accessToken, tokenId } = await grants.mint(one)
+          const { accessToken, tokenId } = await mint(one)
           await revoke({ case: 'tokenId', value: tokenId })
           return { token: accessToken, mend: () => minted(one) }
         },
@@ -89,8 +89,8 @@ onEveryBackend(
       ],
       spent: [
         async () => {
-          const app = await grants.webClient()
-          const { refreshToken } = await grants.signIn(app)
+          const app = await webClient()
+          const { refreshToken } = await signIn(app)
           const latest = await grants.refresh(app, refreshToken)
           const mend = async () => ({ token: (await grants.refresh(app, latest.refreshToken)).accessToken })
           return { token: refreshToken, mend }
@@ -99,17 +99,17 @@ onEveryBackend(
       ],
       grant_revoked: [
         async () => {
-          const app = await grants.webClient()
-          const { accessToken, refreshToken } = await grants.signIn(app)
+          const app = await webClient()
+          const { accessToken, refreshToken } = await signIn(app)
           await server.call(revokeToken, { client: app.client, token: refreshToken })
-          return { token: accessToken, mend: async () => ({ token: (await grants.signIn(app)).accessToken }) }
+          return { token: accessToken, mend: async () => ({ token: (await signIn(app)).accessToken }) }
         },
         /consent again/,
       ],
       signing_key_revoked: [
         async () => {
           const one = await service({ config: { accessTokenFormat: AccessTokenFormat.JWT } })
-          const { accessToken } = await grants.mint(one)
+          const { accessToken } = await mint(one)
           const keyId = decodeProtectedHeader(accessToken).kid ?? ''
           await server.call(KeyService.method.revokeSigningKey, { keyId }, admin())
           return { token: accessToken, mend: () => minted(one) }
@@ -153,24 +153,24 @@ onEveryBackend(
       ],
       user_tokens_revoked: [
         async () => {
-          const app = await grants.webClient()
+          const app = await webClient()
           const user = grants.newUser()
-          const { accessToken } = await grants.signIn(app, { user })
+          const { accessToken } = await signIn(app, { user })
           await revoke({ case: 'userId', value: await userOf(accessToken) })
-          return { token: accessToken, mend: async () => ({ token: (await grants.signIn(app, { user })).accessToken }) }
+          return { token: accessToken, mend: async () => ({ token: (await signIn(app, { user })).accessToken }) }
         },
         /consent again/,
       ],
       ancestor_inactive: [
         async () => {
           const one = await service()
-          const subject = await grants.mint(one)
+          const subject = await mint(one)
           const exchanged = async ({ accessToken }: { readonly accessToken: string }) => ({
-            token: (await grants.exchangeToken(one, accessToken)).accessToken,
+            token: (await grants.exchangeToken(one, accessToken, FOR_STOCK)).accessToken,
           })
           const derived = await exchanged(subject)
           await revoke({ case: 'tokenId', value: subject.tokenId })
-          return { ...derived, mend: async () => await exchanged(await grants.mint(one)) }
+          return { ...derived, mend: async () => await exchanged(await mint(one)) }
         },
         /Exchange a subject token/,
       ],
@@ -185,7 +185,7 @@ onEveryBackend(
         async () => {
           const one = await service({ audiences: ['stock', 'shop'] })
           const ask = { audience: 'shop' }
-          const { token } = await minted(one, { audiences: ['stock'] })
+          const { token } = await minted(one)
           return { token, ask, mend: async () => ({ ...(await minted(one, { audiences: ['shop'] })), ask }) }
         },
         /for this audience/,
@@ -193,12 +193,13 @@ onEveryBackend(
       certificate_mismatch: [
         async () => {
           const { clientId } = await server.registerClient({
+            ...FOR_STOCK,
             authenticationMethod: AuthenticationMethod.TLS_CLIENT,
             tlsClientSubject: `x5t#S256:${holder.thumbprint}`,
           })
           const connection = connect(server.address, { ownSocket: true, channel: channelOf(ca, holder) })
           open.push(connection)
-          const answer = await connection.call(mintToken, { client: { clientId } })
+          const answer = await connection.call(mintToken, { client: { clientId }, ...FOR_STOCK })
           const token = answer.token?.accessToken ?? ''
           return { token, mend: async () => ({ token, ask: { presentedCertificateSha256: holder.thumbprint } }) }
         },
@@ -239,11 +240,10 @@ onEveryBackend(
         await server.flush()
         expect(await dump(database)).toBe(before)
         expect(verdict).toBe(reason === 'unknown' ? Verdict.UNKNOWN : Verdict.REFUSED)
-        const name = REASONS[reason as keyof typeof cases]
+        const { check: name, introspect } = REASONS[reason as keyof typeof cases]
         expect(refused.reason).toBe(errorToldBy('verify', name))
         expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
-        // What stands before a check that IntrospectToken does not make has passed for it as well.
-        expect(introspected.active).toBe(VERIFIED_ONLY.has(name))
+        expect(introspected.active ? 'active' : 'inactive').toBe(introspect)
         expect(checks.at(-1)).toMatchObject({ name, passed: false, fix: expect.stringMatching(fix) })
         expect(checks.at(-1)?.detail).not.toBe('')
         expect(checks.slice(0, -1).filter((check) => !check.passed || check.fix !== '')).toEqual([])
@@ -255,6 +255,47 @@ onEveryBackend(
         expect([explained.verdict, explained.errorReason]).toEqual([Verdict.ACCEPTED, ErrorReason.UNSPECIFIED])
       },
     )
+
+    it.each(Object.entries(cases))(
+      'tells a client that may not see the token only what IntrospectToken tells it: %s',
+      async (_reason, [make]) => {
+        const { token, ask = {} }: Case = await make()
+        const { client } = await server.registerClient({})
+        const introspected = await server.call(introspectToken, { client, token })
+        expect(introspected.active ? 'active' : 'inactive').toBe(REASONS.not_visible.introspect)
+        const explain = (shown: string) => server.call(explainToken, { client, token: shown, ...ask })
+        expect((await explain(token)).verdict).toBe(Verdict.UNKNOWN)
+        expect(await explain(token)).toEqual(await explain(server.unknownToken()))
+      },
+    )
+
+    it('refuses a caller with the same error as IntrospectToken', async () => {
+      const { clientId } = await server.registerClient({ type: ClientType.PUBLIC, grantTypes: [] })
+      const one = await server.registerClient({ scopes: ['orders.read'] })
+      const { accessToken: bearer } = await grants.mint(one)
+      const wrong = { clientId: one.clientId, method: { case: 'clientSecret' as const, value: 'wrong' } }
+      const token = server.unknownToken()
+      const calls: readonly (readonly [object, Sent])[] = [
+        [{ token, client: one.client }, { basic: [one.clientId, one.clientSecret] }],
+        [{ token, client: wrong }, {}],
+        [{ token, client: { clientId } }, {}],
+        [{ token }, { bearer }],
+      ]
+      const returned: string[] = []
+      for (const [request, sent] of calls) {
+        const { reason } = await refusalOf(server.call(introspectToken, request, sent))
+        expect((await refusalOf(server.call(explainToken, request, sent))).reason).toBe(reason)
+        returned.push(reason)
+      }
+      // The rates of failed authentications have tests of their own.
+      expect([...returned, 'LIMIT_EXCEEDED'].sort()).toEqual(
+        Object.entries(REFUSALS)
+          .flatMap(([code, { introspect }]) =>
+            introspect === 'caller' ? [code.toUpperCase().replaceAll('.', '_')] : [],
+          )
+          .sort(),
+      )
+    })
 
     it('lists the passed checks of an accepted token, in the order of VerifyToken', async () => {
       const one = await service()

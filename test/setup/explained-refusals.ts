@@ -14,28 +14,38 @@ type Told = readonly [string, ...string[]]
 interface Refusals {
   /** For `VerifyToken`, by `ExplainToken`. */
   readonly verify: Told | Untold
+  /**
+   * For `IntrospectToken`. `inactive`: it does not return the error for a token; if a check that it makes fails, it answers
+   * `active: false` (RFC 7662 §2.2).
+   */
+  readonly introspect: Untold | 'inactive'
   /** For `MintToken`, by `ExplainMint`. */
   readonly mint: Told | Untold
 }
 
-const NEVER: Refusals = Object.freeze({ verify: 'never', mint: 'never' })
-const SERVER: Refusals = Object.freeze({ verify: 'server', mint: 'server' })
+/** The calls whose errors are explained. */
+type Explained = 'verify' | 'mint'
+
+const NEVER: Refusals = Object.freeze({ verify: 'never', introspect: 'never', mint: 'never' })
+const SERVER: Refusals = Object.freeze({ verify: 'server', introspect: 'server', mint: 'server' })
 
 /** The checks that explain each error of the registry. A new row does not compile until it is listed here. */
 export const REFUSALS = {
   'oauth.invalid_request': {
     verify: 'caller',
+    introspect: 'caller',
     mint: ['identity_has_audience', 'lifetime_is_allowed', 'token_is_not_too_long'],
   },
   'oauth.invalid_client': {
     verify: 'caller',
+    introspect: 'caller',
     mint: ['client_is_registered', 'client_is_enabled', 'client_can_authenticate'],
   },
   'oauth.invalid_grant': NEVER,
-  'oauth.unauthorized_client': { verify: 'caller', mint: ['grant_is_allowed'] },
+  'oauth.unauthorized_client': { verify: 'caller', introspect: 'caller', mint: ['grant_is_allowed'] },
   'oauth.unsupported_grant_type': NEVER,
-  'oauth.invalid_scope': { verify: 'never', mint: ['scopes_are_allowed'] },
-  'oauth.invalid_target': { verify: 'never', mint: ['audiences_are_allowed'] },
+  'oauth.invalid_scope': { verify: 'never', introspect: 'never', mint: ['scopes_are_allowed'] },
+  'oauth.invalid_target': { verify: 'never', introspect: 'never', mint: ['audiences_are_allowed'] },
   'oauth.access_denied': NEVER,
   'oauth.unsupported_response_type': NEVER,
   'oauth.unsupported_token_type': NEVER,
@@ -57,11 +67,12 @@ export const REFUSALS = {
       'token_is_for_audience',
       'bearer_holds_certificate',
     ],
+    introspect: 'inactive',
     mint: 'never',
   },
-  'oauth.insufficient_scope': { verify: ['token_has_scopes'], mint: 'never' },
+  'oauth.insufficient_scope': { verify: ['token_has_scopes'], introspect: 'caller', mint: 'never' },
   'oauth.server_error': SERVER,
-  'oauth.temporarily_unavailable': { verify: 'server', mint: ['clock_is_right'] },
+  'oauth.temporarily_unavailable': { verify: 'server', introspect: 'server', mint: ['clock_is_right'] },
   'oauth.device.authorization_pending': NEVER,
   'oauth.device.slow_down': NEVER,
   'oauth.device.expired_token': NEVER,
@@ -70,43 +81,56 @@ export const REFUSALS = {
   'registration.invalid_client_metadata': NEVER,
   'registration.client_identifier_conflict': NEVER,
   'resource.not_found': NEVER,
-  'resource.conflict': { verify: 'never', mint: 'server' },
-  'resource.outcome_unknown': { verify: 'never', mint: 'server' },
-  'limit.exceeded': { verify: 'caller', mint: ['minting_is_within_rate', 'live_tokens_are_within_quota'] },
+  'resource.conflict': { verify: 'never', introspect: 'never', mint: 'server' },
+  'resource.outcome_unknown': { verify: 'never', introspect: 'never', mint: 'server' },
+  'limit.exceeded': {
+    verify: 'caller',
+    introspect: 'caller',
+    mint: ['minting_is_within_rate', 'live_tokens_are_within_quota'],
+  },
 } as const satisfies Record<ErrorCode, Refusals>
 
-/**
- * The check that explains each reason in the log for which a token was refused. For all but the last four, introspection
- * returns inactive.
- */
+/** For a reason in the log for which a token was refused. */
+interface Reason {
+  /** The check that explains it. */
+  readonly check: string
+  /** What `IntrospectToken` answers for the token. */
+  readonly introspect: 'active' | 'inactive'
+}
+
+const inactive = (check: string): Reason => ({ check, introspect: 'inactive' })
+/** Of the checks that `VerifyToken` alone makes. */
+const active = (check: string): Reason => ({ check, introspect: 'active' })
+
+/** For each reason in the log for which a token was refused: the check that explains it, and the answer of introspection. */
 export const REASONS = {
-  unknown: 'token_is_known',
-  not_visible: 'token_is_known',
-  expired: 'token_is_unexpired',
-  revoked: 'token_is_unrevoked',
-  spent: 'refresh_token_is_unspent',
-  grant_revoked: 'grant_is_unrevoked',
-  grant_expired: 'grant_is_unexpired',
-  signing_key_revoked: 'signing_key_is_unrevoked',
-  client_disabled: 'client_is_enabled',
-  client_tokens_revoked: 'client_tokens_are_unrevoked',
-  user_deactivated: 'user_is_active',
-  user_tokens_revoked: 'user_tokens_are_unrevoked',
-  ancestor_inactive: 'exchanged_tokens_are_active',
-  not_an_access_token: 'token_is_access_token',
-  wrong_audience: 'token_is_for_audience',
-  certificate_mismatch: 'bearer_holds_certificate',
-  missing_scope: 'token_has_scopes',
-} as const satisfies Record<TokenRefusal, string>
+  unknown: inactive('token_is_known'),
+  not_visible: inactive('token_is_known'),
+  expired: inactive('token_is_unexpired'),
+  revoked: inactive('token_is_unrevoked'),
+  spent: inactive('refresh_token_is_unspent'),
+  grant_revoked: inactive('grant_is_unrevoked'),
+  grant_expired: inactive('grant_is_unexpired'),
+  signing_key_revoked: inactive('signing_key_is_unrevoked'),
+  client_disabled: inactive('client_is_enabled'),
+  client_tokens_revoked: inactive('client_tokens_are_unrevoked'),
+  user_deactivated: inactive('user_is_active'),
+  user_tokens_revoked: inactive('user_tokens_are_unrevoked'),
+  ancestor_inactive: inactive('exchanged_tokens_are_active'),
+  not_an_access_token: active('token_is_access_token'),
+  wrong_audience: active('token_is_for_audience'),
+  certificate_mismatch: active('bearer_holds_certificate'),
+  missing_scope: active('token_has_scopes'),
+} satisfies Record<TokenRefusal, Reason>
 
 /** The checks that explain an error of a call. */
-export function toldOf(call: keyof Refusals): readonly string[] {
+export function toldOf(call: Explained): readonly string[] {
   const rows: readonly Refusals[] = Object.values(REFUSALS)
   return rows.flatMap((row) => (typeof row[call] === 'string' ? [] : row[call]))
 }
 
 /** The error that a failed check represents. */
-export function errorToldBy(call: keyof Refusals, check: string): string {
+export function errorToldBy(call: Explained, check: string): string {
   const rows: readonly (readonly [string, Refusals])[] = Object.entries(REFUSALS)
   const found = rows.filter(([, row]) => typeof row[call] !== 'string' && row[call].includes(check))
   const [code] = found.map(([name]) => name)

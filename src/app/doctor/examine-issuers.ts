@@ -23,22 +23,31 @@ export async function issuerKeyFindings({ trustedIssuers, trustPrivateHosts }: C
   )
 }
 
-/** So many key sets are fetched at once. */
-const FETCHED_TOGETHER = 8
+/** The number of key sets that are read at the same time. */
+const READ_TOGETHER = 16
+/** GetServerStatus waits for these reads, so no read begins later. One that has begun ends by its own time limit. */
+const PATIENCE_MS = 10_000
 
-/** Whether the keys of issuers of the database can be used, with one finding for all that can, and whether the file hides one of them. */
+/**
+ * Whether the keys of issuers of the database can be used, with one finding for all that can, and whether the file hides one
+ * of them. The keys that were not read within `patienceMs` milliseconds are one finding.
+ */
 export async function registeredIssuerFindings(
   trustedIssuers: TrustedIssuerSet,
   backend: Pick<Backend, 'reads'>,
   config: Pick<Config, 'trustPrivateHosts'>,
   log: Logger,
+  patienceMs = PATIENCE_MS,
 ): Promise<readonly Finding[]> {
   const ctx = backgroundContext('doctor', log)
+  const until = performance.now() + patienceMs
   const reader = keyReaderOf(config)
   const registered = (await trustedIssuers.all(ctx)).filter(({ origin }) => origin === 'api')
   const findings: Finding[] = []
-  for (let at = 0; at < registered.length; at += FETCHED_TOGETHER) {
-    const together = registered.slice(at, at + FETCHED_TOGETHER)
+  let examined = 0
+  while (examined < registered.length && performance.now() <= until) {
+    const together = registered.slice(examined, examined + READ_TOGETHER)
+    examined += together.length
     for (const text of await Promise.all(together.map((terms) => issuerKeyProblem(terms, reader)))) {
       if (text === null) continue
       findings.push(
@@ -50,10 +59,13 @@ export async function registeredIssuerFindings(
       )
     }
   }
-  const usable = registered.length - findings.length
-  if (usable > 0) {
-    const issuers = usable === 1 ? '1 issuer' : `${usable} issuers`
-    findings.unshift(ok(CHECK, `the keys of ${issuers} of the database can be used`))
+  const usable = examined - findings.length
+  if (usable > 0) findings.unshift(ok(CHECK, `the keys of ${issuersOf(usable)} of the database can be used`))
+  if (examined < registered.length) {
+    const text = `the keys of ${issuersOf(registered.length - examined)} of the database were not read within ${patienceMs / 1_000} s`
+    findings.push(
+      warning(CHECK, text, 'correct the key sets that cannot be used; see qscope_key_set_reads_total for the others'),
+    )
   }
   const names = [...trustedIssuers.ofFile.keys()]
   const hidden = await Promise.all(names.map((issuer) => backend.reads.trustedIssuers.find(ctx, issuer)))
@@ -63,6 +75,10 @@ export async function registeredIssuerFindings(
     findings.push(warning(CHECK, text, 'take one of them away: the file first, to change or delete the other'))
   }
   return findings
+}
+
+function issuersOf(count: number): string {
+  return count === 1 ? '1 issuer' : `${count} issuers`
 }
 
 /** Compares the rules of trusted issuers with the clients that they name. */

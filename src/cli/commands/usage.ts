@@ -11,6 +11,7 @@ import {
   withPaging,
 } from '../options/options.ts'
 import { messageJson } from '../output/output.ts'
+import { writeNotice } from '../output/terminal.ts'
 import { usageView } from '../views/usage.ts'
 
 interface UsageOptions extends ConnectionOptions, PageOptions {
@@ -36,6 +37,11 @@ export function usageCommand(): Command {
         const answer = await calls.call(UsageService.method.listUsage, request)
         const document = () => messageJson(ListUsageResponseSchema, answer)
         output.list(usageView, answer.usages, document, answer.nextPageToken)
+        if (answer.usages.length === 0) {
+          writeNotice(
+            'qscope: note: no usage was counted; servers count only with QSCOPE_USAGE=on, and it is off by default\n',
+          )
+        }
       })
     })
 }

@@ -6,7 +6,7 @@ let echo: Echo
 let client: ClientHttp2Session
 beforeAll(async () => {
   echo = await startEcho()
-  // What is on its way may be more than the 10 MB that Node.js allows its clients.
+  // The requests in flight may exceed the 10 MB that Node.js allows its clients.
   client = connect(`http://127.0.0.1:${echo.port}`, { maxSessionMemory: 100 })
 })
 afterAll(async () => {
@@ -14,7 +14,7 @@ afterAll(async () => {
   await echo.stop()
 })
 
-/** Asks with a client that is not ours, and answers with what it was told. */
+/** Sends a request with the client of Node.js, and returns the answer. */
 function ask(path: string, content: Buffer | string = '') {
   return new Promise<{ status: number; content: string; trailers: object }>((resolve, reject) => {
     const stream = client.request({ ':method': 'POST', ':path': path, 'x-secret': 's' }, { endStream: false })
@@ -39,7 +39,7 @@ describe('the client of Node.js', () => {
     expect((await ask('/a', 'hello')).content).toMatch(/^\d+ \/a hello$/)
   })
 
-  it('may send and take megabytes, many at once', async () => {
+  it('can send and receive 1 MB each in 20 parallel requests', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, at) => ask(`/large-${at}`, Buffer.alloc(1_000_000, 'a'.charCodeAt(0) + at))),
     )
@@ -49,14 +49,14 @@ describe('the client of Node.js', () => {
     }
   })
 
-  it('may ask a thousand things at once', async () => {
+  it('can send 1,000 parallel requests', async () => {
     const answers = await Promise.all(Array.from({ length: 1_000 }, (_, at) => ask(`/${at}`, String(at))))
     expect(answers.map(({ content }) => content.replace(/^\d+ /, ''))).toEqual(
       Array.from({ length: 1_000 }, (_, at) => `/${at} ${at}`),
     )
   })
 
-  it('may take back what it asked', async () => {
+  it('can cancel a request', async () => {
     const stream = client.request({ ':path': '/never' })
     await new Promise((resolve) => setTimeout(resolve, 20))
     stream.close(8)
@@ -64,7 +64,7 @@ describe('the client of Node.js', () => {
     expect(echo.application.call('/never').events).toEqual(['request, complete', 'aborted 8'])
   })
 
-  it('may say that it keeps no table of headers', async () => {
+  it('can disable its dynamic table and set a small window', async () => {
     const other = connect(`http://127.0.0.1:${echo.port}`, { settings: { headerTableSize: 0, initialWindowSize: 10 } })
     const stream = other.request({ ':path': '/send/1000' })
     const chunks: Buffer[] = []

@@ -6,7 +6,7 @@ import { type PacedReader, RequestPacer } from '../../../src/transports/http2/re
 import { Unchanged } from '../../../src/transports/http2/unchanged.ts'
 
 describe('the receive window', () => {
-  it('lets a peer send what it may, and not a byte more', () => {
+  it('accepts exactly as many bytes as the window has', () => {
     const window = new ReceiveWindow(100)
     expect([window.receive(60), window.receive(40), window.receive(1), window.receive(0)]).toEqual([
       true,
@@ -16,14 +16,14 @@ describe('the receive window', () => {
     ])
   })
 
-  it('gives credit back when half of it has been consumed', () => {
+  it('returns credit when half of it has been consumed', () => {
     const window = new ReceiveWindow(100)
     window.receive(100)
     expect([window.consume(49), window.consume(1), window.consume(50)]).toEqual([0, 50, 50])
     expect(window.receive(100)).toBe(true)
   })
 
-  it('is moved by SETTINGS, below zero if need be', () => {
+  it('is resized by SETTINGS, and may become negative', () => {
     const window = new ReceiveWindow(100)
     window.receive(80)
     window.resize(50)
@@ -34,27 +34,27 @@ describe('the receive window', () => {
 })
 
 describe('a budget', () => {
-  it('allows so many at once, and then as many as time brings', () => {
+  it('allows a burst, and then a fixed rate', () => {
     const budget = new RateBudget(3, 10)
     expect(Array.from({ length: 5 }, () => budget.take(1_000))).toEqual([true, true, true, false, false])
     expect([budget.take(1_099), budget.take(1_100), budget.take(1_100)]).toEqual([false, true, false])
   })
 
-  it('never holds more than at first', () => {
+  it('never exceeds its initial amount', () => {
     const budget = new RateBudget(2, 10)
     budget.give(100)
     expect(Array.from({ length: 3 }, () => budget.take(0))).toEqual([true, true, false])
     expect(Array.from({ length: 3 }, () => budget.take(1_000_000))).toEqual([true, true, false])
   })
 
-  it('counts no time twice', () => {
+  it('keeps the rate if it is asked often', () => {
     const budget = new RateBudget(2, 1)
     let taken = 0
     for (let now = 0; now <= 10_000; now += 10) if (budget.take(now)) taken += 1
     expect(taken).toBe(12)
   })
 
-  it('takes back what was given', () => {
+  it('can be given back what was taken', () => {
     const budget = new RateBudget(1, 0)
     expect([budget.take(0), budget.take(0)]).toEqual([true, false])
     budget.give(1)
@@ -63,7 +63,7 @@ describe('a budget', () => {
 })
 
 describe('the streams that have ended', () => {
-  it('are remembered up to a number', () => {
+  it('are remembered up to a fixed number', () => {
     const closed = new ClosedStreams()
     expect(closed.howEnded(1)).toBe(Closed.UNKNOWN)
     for (let id = 1; id < 2_000; id += 2) closed.add(id, id % 4 === 1 ? Closed.BY_PEER : Closed.BY_RESET)
@@ -73,8 +73,8 @@ describe('the streams that have ended', () => {
   })
 })
 
-describe('for how long something has been the same', () => {
-  it('begins anew when it changes', () => {
+describe('the time for which a value has been unchanged', () => {
+  it('restarts when the value changes', () => {
     const unchanged = new Unchanged()
     expect([unchanged.for(1, 10), unchanged.for(1, 15), unchanged.for(2, 20), unchanged.for(2, 26)]).toEqual([
       0, 5, 0, 6,
@@ -112,7 +112,7 @@ describe('the pace at which requests begin', () => {
 
   const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-  it('is so many in a turn, and each connection has its turn', async () => {
+  it('is a fixed number per turn, shared in rotation by the connections', async () => {
     const pacer = new RequestPacer(4)
     const begun: string[] = []
     const [many, few] = [new Reader('many', pacer, begun), new Reader('few', pacer, begun)]
@@ -129,7 +129,7 @@ describe('the pace at which requests begin', () => {
     expect(begun).toEqual(['many'])
   })
 
-  it('forgets a connection that has closed', async () => {
+  it('skips a connection that has closed', async () => {
     const pacer = new RequestPacer(1)
     const begun: string[] = []
     const [first, second] = [new Reader('first', pacer, begun), new Reader('second', pacer, begun)]

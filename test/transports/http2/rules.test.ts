@@ -38,18 +38,18 @@ describe('RFC 9113 §8.2.1: names and values', () => {
     ['spaces and tabs within', ['a', 'x \t y']],
     ['text beyond ASCII', ['a', 'caf\u00e9']],
     ['every character of a token', ["!#$%&'*+-.^_`|~09az", 'x']],
-  ] as const)('takes %s', (_what, field) => {
+  ] as const)('accepts %s', (_what, field) => {
     expect(accepts(field)).toBe(true)
   })
 })
 
-describe('RFC 9113 §8.2.2: fields about a connection', () => {
+describe('RFC 9113 §8.2.2: connection-specific fields', () => {
   it.each(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade'])('refuses %s', (name) => {
     expect(accepts([name, 'x'])).toBe(false)
     expect(listOf([[name, 'x']], true).isWellFormed()).toBe(false)
   })
 
-  it('takes te, if it says trailers and nothing else', () => {
+  it('accepts te only with the value trailers', () => {
     expect(accepts(['te', 'trailers'])).toBe(true)
     expect(accepts(['te', 'trailers, deflate'])).toBe(false)
     expect(accepts(['te', ''])).toBe(false)
@@ -66,22 +66,22 @@ describe('RFC 9113 §8.3: pseudo-header fields', () => {
     ['with two of :path', [METHOD, SCHEME, PATH, PATH]],
     ['with two of :authority', [METHOD, SCHEME, PATH, [':authority', 'a'], [':authority', 'a']]],
     ['with one after another field', [METHOD, SCHEME, ['a', 'b'], PATH]],
-    ['with one of an answer', [METHOD, SCHEME, PATH, [':status', '200']]],
-    ['with one that nobody knows', [METHOD, SCHEME, PATH, [':unknown', 'x']]],
-    ['with :protocol, which is not offered', [METHOD, SCHEME, PATH, [':protocol', 'websocket']]],
+    ['with one of responses', [METHOD, SCHEME, PATH, [':status', '200']]],
+    ['with an unknown one', [METHOD, SCHEME, PATH, [':unknown', 'x']]],
+    ['with :protocol, which is not supported', [METHOD, SCHEME, PATH, [':protocol', 'websocket']]],
     ['with an empty path', [METHOD, SCHEME, [':path', '']]],
-    ['with a path that begins otherwise', [METHOD, SCHEME, [':path', 'a/b']]],
+    ['with a path that does not begin with a slash', [METHOD, SCHEME, [':path', 'a/b']]],
     ['with a space in the path', [METHOD, SCHEME, [':path', '/a b']]],
-    ['with an asterisk and a method that knows none', [METHOD, SCHEME, [':path', '*']]],
+    ['with an asterisk and another method than OPTIONS', [METHOD, SCHEME, [':path', '*']]],
     ['with a method that is no token', [[':method', 'PO ST'], SCHEME, PATH]],
     ['with user information', [METHOD, SCHEME, PATH, [':authority', 'user@host']]],
     ['with CONNECT and a path', [[':method', 'CONNECT'], PATH, [':authority', 'a:1']]],
-    ['with CONNECT to nowhere', [[':method', 'CONNECT']]],
+    ['with CONNECT and no authority', [[':method', 'CONNECT']]],
   ] as readonly (readonly [string, Fields])[])('refuses a request %s', (_what, fields) => {
     expect(listOf(fields).isWellFormed()).toBe(false)
   })
 
-  it('takes an asterisk with OPTIONS, and CONNECT to a host', () => {
+  it('accepts an asterisk with OPTIONS, and CONNECT to a host', () => {
     expect(listOf([[':method', 'OPTIONS'], SCHEME, [':path', '*']]).isWellFormed()).toBe(true)
     expect(
       listOf([
@@ -91,12 +91,12 @@ describe('RFC 9113 §8.3: pseudo-header fields', () => {
     ).toBe(true)
   })
 
-  it('refuses them in trailers', () => {
+  it('are refused in trailers', () => {
     expect(listOf([['a', 'b']], true).isWellFormed()).toBe(true)
     expect(listOf([[':path', '/']], true).isWellFormed()).toBe(false)
   })
 
-  it('takes host for :authority, once and if it is the same', () => {
+  it('accepts host instead of :authority, or once with the same value', () => {
     const hosted = listOf([METHOD, SCHEME, PATH, ['host', 'a']])
     expect([hosted.isWellFormed(), hosted.authority]).toEqual([true, 'a'])
     expect(accepts(['host', 'localhost'])).toBe(true)
@@ -111,7 +111,7 @@ describe('RFC 9113 §8.1.1: content-length', () => {
     expect(accepts(['content-length', value])).toBe(false)
   })
 
-  it('takes a number, also twice, if both times the same', () => {
+  it('accepts a number, and a repetition only with the same value', () => {
     expect(listOf(request('/', [['content-length', '012']])).contentLength).toBe(12)
     expect(accepts(['content-length', '1'], ['content-length', '1'])).toBe(true)
     expect(accepts(['content-length', '1'], ['content-length', '2'])).toBe(false)
@@ -120,7 +120,7 @@ describe('RFC 9113 §8.1.1: content-length', () => {
 })
 
 describe('a list of fields', () => {
-  it('keeps their order, and several of one name apart', () => {
+  it('keeps the order of fields and the separate values of one name', () => {
     const list = listOf(
       request('/p', [
         ['b', '1'],
@@ -138,14 +138,14 @@ describe('a list of fields', () => {
     expect([list.method, list.scheme, list.path, list.authority]).toEqual(['POST', 'http', '/p', 'localhost'])
   })
 
-  it('knows nothing of the names of objects', () => {
+  it('has no fields with names of Object.prototype unless they were sent', () => {
     const list = listOf(request('/', [['a', 'b']]))
     for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty'])
       expect(list.get(name)).toBeUndefined()
     expect(listOf(request('/', [['__proto__', 'x']])).get('__proto__')).toBe('x')
   })
 
-  it('counts bytes as RFC 9113 §6.5.2 does, and keeps nothing beyond its limit', () => {
+  it('counts bytes as RFC 9113 §6.5.2 defines, and keeps no fields beyond its limit', () => {
     const small = listOf([
       ['abc', 'de'],
       ['f', ''],
@@ -160,7 +160,7 @@ describe('a list of fields', () => {
     expect([...long.entries()].length).toBeLessThan(8)
   })
 
-  it('is refused as soon as one field is, whatever follows', () => {
+  it('is refused if one field is, whatever follows', () => {
     expect(accepts(['A', 'x'], ['b', 'y'])).toBe(false)
   })
 })

@@ -26,7 +26,7 @@ async function start(requestCert = false, handshakeMs = 10_000): Promise<void> {
 function handshake(options: ConnectionOptions = {}): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port: echo.port, host: '127.0.0.1', ca: ca.cert, ALPNProtocols: ['h2'], ...options })
-    // A server says in TLS 1.3 only after the handshake that it wants another certificate; then it sends its SETTINGS.
+    // In TLS 1.3 a server refuses a client certificate only after the handshake; if it accepts it, it sends its SETTINGS.
     socket.once('data', () => resolve(socket))
     socket.once('error', reject)
     socket.once('close', () => reject(new Error('closed')))
@@ -47,16 +47,16 @@ function ask(options: object = {}): Promise<number | undefined> {
 }
 
 describe('TLS (RFC 9113 §9.2)', () => {
-  it('answers a client that names HTTP/2', async () => {
+  it('answers a client that offers h2 by ALPN', async () => {
     await start()
     expect(await ask()).toBe(200)
   })
 
-  it('asks a connection to end whose handshake was under way when the server closed', async () => {
+  it('sends GOAWAY on a connection whose handshake completes after the server began to close', async () => {
     await start()
     const tcp = connectTcp(echo.port, '127.0.0.1')
     await new Promise((resolve) => tcp.once('connect', resolve))
-    // The server has accepted it when it has answered another one.
+    // The server has accepted this connection when it has answered a later one.
     expect(await ask()).toBe(200)
     const closed = echo.server.close('restart')
     const socket = connect({ socket: tcp, ca: ca.cert, servername: 'localhost', ALPNProtocols: ['h2'] })
@@ -66,28 +66,28 @@ describe('TLS (RFC 9113 §9.2)', () => {
     await closed
   })
 
-  it('does not wait for a handshake that does not end, when the server closes', async () => {
+  it('does not wait for an unfinished handshake when the server closes', async () => {
     const tls = { context: contextOf(first), requestCert: false, rejectUnauthorized: false }
     echo = await startEcho({ handshakeMs: 600_000, closingMs: 100 }, { tls })
     const tcp = connectTcp(echo.port, '127.0.0.1')
     await new Promise((resolve) => tcp.once('connect', resolve))
     const socket = await handshake()
     await sleep(500)
-    // Nobody is cut before.
+    // Neither connection is closed before.
     expect([tcp.destroyed, socket.destroyed]).toEqual([false, false])
     tcp.resume()
     await echo.server.close()
     socket.destroy()
   })
 
-  it('takes nobody who does not name it, or names another', async () => {
+  it('refuses a client that does not offer h2 by ALPN', async () => {
     await start()
     await expect(handshake({ ALPNProtocols: [] })).rejects.toThrow('closed')
     await expect(handshake({ ALPNProtocols: ['http/1.1'] })).rejects.toThrow()
     expect([...echo.server.connections]).toEqual([])
   })
 
-  it('takes TLS 1.2 with ephemeral keys and authenticated encryption, and nothing less', async () => {
+  it('accepts TLS 1.2 only with ephemeral keys and authenticated encryption, and refuses TLS 1.1', async () => {
     await start()
     const at12 = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
     const socket = await handshake({ ...at12, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })
@@ -101,7 +101,7 @@ describe('TLS (RFC 9113 §9.2)', () => {
     ).rejects.toThrow()
   })
 
-  it('asks for a certificate if told to, and shows it to the application', async () => {
+  it('requires a client certificate if configured, and passes it to the application', async () => {
     await start(true)
     await expect(handshake()).rejects.toThrow()
     const socket = await handshake(contextOf(caller))
@@ -112,7 +112,7 @@ describe('TLS (RFC 9113 §9.2)', () => {
     socket.destroy()
   })
 
-  it('shows another certificate to whoever connects after it was replaced', async () => {
+  it('presents a replaced certificate to new connections, and keeps the open ones', async () => {
     await start()
     const before = await handshake()
     echo.server.setSecureContext(contextOf(second))
@@ -124,7 +124,7 @@ describe('TLS (RFC 9113 §9.2)', () => {
     after.destroy()
   })
 
-  it('gives a handshake so much time, and no more', async () => {
+  it('closes a connection whose handshake exceeds the time limit', async () => {
     await start(false, 80)
     const socket = connectTcp({ port: echo.port, host: '127.0.0.1' })
     await new Promise((resolve) => socket.once('close', resolve).resume())

@@ -17,7 +17,7 @@ import { grpcFrame } from './frame.ts'
 
 const NOTHING: CallListener = { cancelled: () => undefined, drained: () => undefined }
 
-/** Answers with the request, some turns of the event loop later. */
+/** Answers with the request after 2 ms. */
 function echo(application: () => GrpcApplication): Method {
   return {
     kind: 'unary',
@@ -33,14 +33,14 @@ function echo(application: () => GrpcApplication): Method {
   }
 }
 
-/** What became of calls that wait. */
+/** Calls that wait, and how often their method was cancelled or drained. */
 class Told {
   readonly calls: ServerCall[] = []
   cancelled = 0
   drained = 0
 }
 
-/** Is answered by the test. */
+/** A method whose calls the test answers. */
 function waiting(told: Told, kind: 'unary' | 'serverStream' = 'unary', keepsDeadline = false): Method {
   return {
     kind,
@@ -61,13 +61,13 @@ function waiting(told: Told, kind: 'unary' | 'serverStream' = 'unary', keepsDead
   }
 }
 
-describe('what is no call of gRPC', () => {
+describe('a request that is not a gRPC call', () => {
   it.each([
     ['a GET', { ':method': 'GET' }, 405],
     ['another type', { 'content-type': 'application/json' }, 415],
     ['a type that only begins like it', { 'content-type': 'application/grpcx' }, 415],
     ['gRPC-Web', { 'content-type': 'application/grpc-web+proto' }, 415],
-  ])('such as %s gets a status of HTTP and a sentence', async (_what, headers, status) => {
+  ])('is answered with an HTTP status and a sentence: %s', async (_what, headers, status) => {
     const session = await serve((application) => [echo(application)])
     const stream = request(session, '/test.Service/Echo', headers)
     stream.end()
@@ -77,7 +77,7 @@ describe('what is no call of gRPC', () => {
     expect(answer.body.toString()).toMatch(/^A call of gRPC .*\n$/)
   })
 
-  it('is not waited for without end', async () => {
+  it('is answered after 10 s if it does not end', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => {
       vi.useRealTimers()
@@ -102,7 +102,7 @@ describe('what is no call of gRPC', () => {
     'Application/gRPC',
     'application/grpc; charset=utf-8',
     'APPLICATION/GRPC+PROTO;x=y',
-  ])('is not %s', async (type) => {
+  ])('does not have the type %s', async (type) => {
     const session = await serve((application) => [echo(application)])
     const stream = request(session, '/test.Service/Echo', { 'content-type': type })
     stream.end(grpcFrame(Buffer.from('hello')))
@@ -125,7 +125,7 @@ describe('a call', () => {
     expect({ ...trailers }).toMatchObject({ 'grpc-status': '0' })
   })
 
-  it('of many at once gets its own message back, though read buffers are used again meanwhile', async () => {
+  it('gets its own message back among 500 parallel calls, which share read buffers', async () => {
     const session = await serve((application) => [echo(application)])
     const calls = Array.from({ length: 500 }, (_, n) => {
       const message = randomBytes((n * 37) % 3_000)
@@ -136,7 +136,7 @@ describe('a call', () => {
     for (const { message, answer } of calls) expect((await answer).body).toEqual(grpcFrame(message))
   })
 
-  it('may come byte by byte', async () => {
+  it('is answered if it arrives byte by byte', async () => {
     const session = await serve((application) => [echo(application)])
     const stream = request(session, '/test.Service/Echo')
     const message = grpcFrame(Buffer.from('one byte after the other'))
@@ -149,9 +149,9 @@ describe('a call', () => {
   })
 
   it.each([
-    ['of a method that there is not', '/test.Service/No', {}, grpcFrame(Buffer.alloc(0)), StatusCode.UNIMPLEMENTED],
+    ['of an unknown method', '/test.Service/No', {}, grpcFrame(Buffer.alloc(0)), StatusCode.UNIMPLEMENTED],
     [
-      'in an encoding that is not known',
+      'in an unknown encoding',
       undefined,
       { 'grpc-encoding': 'br' },
       grpcFrame(Buffer.alloc(0)),
@@ -173,40 +173,40 @@ describe('a call', () => {
     ],
     ['without a request', undefined, {}, Buffer.alloc(0), StatusCode.UNIMPLEMENTED],
     [
-      'with two',
+      'with two requests',
       undefined,
       {},
       Buffer.concat([grpcFrame(Buffer.of(1)), grpcFrame(Buffer.of(2))]),
       StatusCode.UNIMPLEMENTED,
     ],
-    ['that ends amid its request', undefined, {}, grpcFrame(Buffer.alloc(10)).subarray(0, 9), StatusCode.INTERNAL],
-    ['that ends amid a prefix', undefined, {}, Buffer.of(0, 0), StatusCode.INTERNAL],
-    ['with a flag that is not known', undefined, {}, Buffer.of(4, 0, 0, 0, 0), StatusCode.INTERNAL],
+    ['that ends within its request', undefined, {}, grpcFrame(Buffer.alloc(10)).subarray(0, 9), StatusCode.INTERNAL],
+    ['that ends within a prefix', undefined, {}, Buffer.of(0, 0), StatusCode.INTERNAL],
+    ['with an unknown flag', undefined, {}, Buffer.of(4, 0, 0, 0, 0), StatusCode.INTERNAL],
     ['with a request that is too large', undefined, {}, Buffer.of(0, 0, 1, 0x86, 0xa1), StatusCode.RESOURCE_EXHAUSTED],
-    ['compressed, and not said how', undefined, {}, grpcFrame(gzipSync('x'), true), StatusCode.INTERNAL],
+    ['compressed without a grpc-encoding', undefined, {}, grpcFrame(gzipSync('x'), true), StatusCode.INTERNAL],
     [
-      'compressed, where it says that it is not',
+      'compressed with the encoding identity',
       undefined,
       { 'grpc-encoding': 'identity' },
       grpcFrame(gzipSync('x'), true),
       StatusCode.INTERNAL,
     ],
     [
-      'compressed to nonsense',
+      'with malformed compression',
       undefined,
       { 'grpc-encoding': 'gzip' },
       grpcFrame(Buffer.from('nonsense'), true),
       StatusCode.INTERNAL,
     ],
     [
-      'that unfolds to more than is allowed',
+      'that is too large after decompression',
       undefined,
       { 'grpc-encoding': 'gzip' },
       grpcFrame(gzipSync(Buffer.alloc(10_000_000)), true),
       StatusCode.RESOURCE_EXHAUSTED,
     ],
   ])(
-    '%s is refused with trailers alone, and with its code',
+    '%s is refused with trailers only, and with the right code',
     async (_what, path = '/test.Service/Echo', headers, bytes, code) => {
       const session = await serve((application) => [echo(application)])
       const stream = request(session, path, headers)
@@ -225,7 +225,7 @@ describe('a call', () => {
     },
   )
 
-  it('may be compressed, and is answered as it was before', async () => {
+  it('is decompressed before it is processed', async () => {
     const session = await serve((application) => [echo(application)])
     const message = Buffer.alloc(90_000, 'abc')
     const stream = request(session, '/test.Service/Echo', { 'grpc-encoding': 'gzip' })
@@ -233,7 +233,7 @@ describe('a call', () => {
     expect((await answered(stream)).body).toEqual(grpcFrame(message))
   })
 
-  it('carries metadata both ways, of several values and binary', async () => {
+  it('transfers metadata in both directions, with repeated and binary values', async () => {
     const session = await serve((application) => [
       {
         kind: 'unary',
@@ -262,7 +262,7 @@ describe('a call', () => {
 })
 
 describe('a call that is not answered in time', () => {
-  it('ends at its deadline, and its method is told', async () => {
+  it('ends at its deadline, and cancels its method', async () => {
     const told = new Told()
     const session = await serve(() => [waiting(told)])
     const stream = request(session, '/test.Service/Wait', { 'grpc-timeout': '50m' })
@@ -271,7 +271,7 @@ describe('a call that is not answered in time', () => {
     expect(told).toMatchObject({ cancelled: 1, calls: [{ isCancelled: true }] })
   })
 
-  it('has no timer where its method keeps the deadline', async () => {
+  it('has no timer if its method enforces the deadline', async () => {
     const told = new Told()
     const session = await serve((application) => [echo(application), waiting(told, 'unary', true)])
     const stream = request(session, '/test.Service/Wait', { 'grpc-timeout': '20m' })
@@ -284,7 +284,7 @@ describe('a call that is not answered in time', () => {
     expect((await answered(stream)).status).toBe('4')
   })
 
-  it('ends at it while its request is on the way', async () => {
+  it('ends at its deadline while its request is incomplete', async () => {
     const session = await serve((application) => [echo(application)])
     const stream = request(session, '/test.Service/Echo', { 'grpc-timeout': '50m' })
     stream.write(Buffer.of(0, 0))
@@ -294,7 +294,7 @@ describe('a call that is not answered in time', () => {
   it.each([
     ['cancelled', 'stream'],
     ['lost with its connection', 'session'],
-  ])('is told of once when it is %s, and what is answered then is dropped', async (_how, what) => {
+  ])('cancels its method once when it is %s, and drops later answers', async (_how, what) => {
     const told = new Told()
     const session = await serve(() => [waiting(told)])
     const stream = request(session, '/test.Service/Wait', { 'grpc-timeout': '1H' })
@@ -311,7 +311,7 @@ describe('a call that is not answered in time', () => {
     expect(told.cancelled).toBe(1)
   })
 
-  it('counts against the limit of its connection until its method has ended', async () => {
+  it('counts as a stream of its connection until its method has ended', async () => {
     const told = new Told()
     const session = await serve(() => [waiting(told)])
     const stream = request(session, '/test.Service/Wait')
@@ -329,7 +329,7 @@ describe('a call that is not answered in time', () => {
   it.each([
     ['cannot be inflated', grpcFrame(Buffer.from('nonsense'), true), StatusCode.INTERNAL],
     ['is too large inflated', grpcFrame(gzipSync(Buffer.alloc(1_000_000)), true), StatusCode.RESOURCE_EXHAUSTED],
-  ])('counts no longer when its request %s', async (_what, body, status) => {
+  ])('does not count as a stream after its request %s', async (_what, body, status) => {
     const connections: Http2Connection[] = []
     const observer = { opened: (connection: Http2Connection) => connections.push(connection), closed: () => undefined }
     const session = await serve(() => [waiting(new Told())], { connections: observer })
@@ -339,7 +339,7 @@ describe('a call that is not answered in time', () => {
     expect(connections.map(({ streamCount }) => streamCount)).toEqual([0])
   })
 
-  it('counts no longer when its request waits to be inflated and it is cancelled', async () => {
+  it('does not count as a stream if it is cancelled before its request is inflated', async () => {
     const connections: Http2Connection[] = []
     const observer = { opened: (connection: Http2Connection) => connections.push(connection), closed: () => undefined }
     const session = await serve(() => [waiting(new Told())], { connections: observer })
@@ -358,7 +358,7 @@ describe('a call that is not answered in time', () => {
 })
 
 describe('a stream of answers', () => {
-  it('waits for a peer that reads slowly, and goes on when it has read', async () => {
+  it('pauses for a peer that does not read, and continues when it reads', async () => {
     const told = new Told()
     let application: (() => GrpcApplication) | null = null
     const session = await serve(
@@ -393,7 +393,7 @@ describe('a stream of answers', () => {
     expect(body).toEqual(Buffer.concat(Array.from({ length: written }, () => grpcFrame(message))))
   })
 
-  it('may compress some of its messages', async () => {
+  it('can have compressed and uncompressed messages', async () => {
     const session = await serve((application) => [
       {
         kind: 'serverStream',
@@ -423,7 +423,7 @@ describe('a stream of answers', () => {
   })
 })
 
-/** Counts requests, and lets the test pause and go on. */
+/** Counts requests; the test can pause and resume it. */
 class Counter implements RequestListener {
   readonly call: ServerCall
   readonly received: { readonly length: number; readonly compressed: boolean }[] = []
@@ -472,7 +472,7 @@ describe('a stream of requests', () => {
     return { stream, counter }
   }
 
-  it('is told of each request in order, compressed or not, and of the end once', async () => {
+  it('delivers each request in order, compressed or not, and the end once', async () => {
     const { stream, counter } = await counting('clientStream')
     const lengths = Array.from({ length: 50 }, (_, n) => (n * 997) % 5_000)
     for (const [n, length] of lengths.entries()) {
@@ -490,7 +490,7 @@ describe('a stream of requests', () => {
     expect((await answered(stream)).status).toBe('0')
   })
 
-  it('is read no further while it pauses, and the peer can send no more than a window', async () => {
+  it('is not read while it is paused, and the peer can send at most a window', async () => {
     const { stream, counter } = await counting('bidi')
     counter.call.pause()
     const message = grpcFrame(Buffer.alloc(1_000))
@@ -507,7 +507,7 @@ describe('a stream of requests', () => {
     expect((await answered(stream)).status).toBe('0')
   })
 
-  it('may be ended by the server before the peer has', async () => {
+  it('can be ended by the server before the peer ends it', async () => {
     const { stream, counter } = await counting('bidi')
     stream.write(grpcFrame(Buffer.of(1)))
     await expect.poll(() => counter.received.length).toBe(1)
@@ -518,8 +518,8 @@ describe('a stream of requests', () => {
   })
 })
 
-describe('the budget for what arrives', () => {
-  it('hears of calls that take longer than a turn: their size, their pieces, their end', async () => {
+describe('the receive budget', () => {
+  it('is told the size, the pieces and the end of a call that takes longer than one turn', async () => {
     const heard: string[] = []
     const budget = {
       open: (): ReceivingCall => {
@@ -546,7 +546,7 @@ describe('the budget for what arrives', () => {
     expect(heard).toEqual(['open', 'received 2', 'received 4', 'expect 8', 'received 2', 'close'])
   })
 
-  it('may pause a call before the rest of its message, and refuse it', async () => {
+  it('can pause a call before the rest of its message', async () => {
     const call = Promise.withResolvers<{ resumeReceiving(): void }>()
     const session = await serve((application) => [echo(application)], {
       budget: {
@@ -571,7 +571,7 @@ describe('the budget for what arrives', () => {
   })
 })
 
-it('tells of connections that come and go', async () => {
+it('reports connections that open and close', async () => {
   const told: string[] = []
   const session = await serve((application) => [echo(application)], {
     connections: { opened: () => told.push('opened'), closed: () => told.push('closed') },

@@ -25,9 +25,12 @@ describe('grpc-timeout', () => {
     ['4999.123456789m', 4_999.123_456_789],
   ])('%s is %d ms', (text, ms) => expect(timeoutOf(text)).toBeCloseTo(ms, 9))
 
-  it.each(['99999999H', '99999999M', '99999999S', '597H'])('%s is longer than any timer, and none', (text) => {
-    expect(timeoutOf(text)).toBe(Number.POSITIVE_INFINITY)
-  })
+  it.each(['99999999H', '99999999M', '99999999S', '597H'])(
+    '%s is longer than any timer, and means no timeout',
+    (text) => {
+      expect(timeoutOf(text)).toBe(Number.POSITIVE_INFINITY)
+    },
+  )
 
   it.each([
     '',
@@ -50,12 +53,12 @@ describe('grpc-timeout', () => {
 })
 
 describe('grpc-message', () => {
-  it('keeps printable ASCII, and percent-encodes all else byte by byte', () => {
+  it('keeps printable ASCII, and percent-encodes every other byte', () => {
     expect(percentEncoded('All is well.')).toBe('All is well.')
     expect(percentEncoded('100 %\r\nüé')).toBe('100 %25%0D%0A%C3%BC%C3%A9')
   })
 
-  it('reads back as what was said, whatever that is', () => {
+  it('decodes to the original message', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (message) => {
         const encoded = percentEncoded(message)
@@ -76,20 +79,20 @@ describe('metadata', () => {
   const bytes = Buffer.from([0xff, 0xef, 0xfe, 0x00, 0x3e])
 
   it.each([
-    ['padded', '/+/+AD4='],
+    ['with padding', '/+/+AD4='],
     ['without padding', '/+/+AD4'],
-    ['in the alphabet for URLs', '_-_-AD4'],
-  ])('that is binary is read %s', (_how, text) => {
+    ['in the URL-safe alphabet', '_-_-AD4'],
+  ])('is decoded from base64 %s', (_how, text) => {
     expect(binaryValues(headersOf(['x-bin', text]), 'x-bin')).toEqual([bytes])
   })
 
-  it('has the values of one key in their order, in one field or in several', () => {
+  it('keeps the order of the values of a key, in one field or several', () => {
     const headers = headersOf(['a', '1'], ['x-bin', 'AQ,Ag=='], ['a', '2, 3'], ['x-bin', 'Aw, BA'])
     expect(headers.getAll('a')).toEqual(['1', '2, 3'])
     expect(binaryValues(headers, 'x-bin').map((value) => value.readUInt8())).toEqual([1, 2, 3, 4])
   })
 
-  it('is sent without padding', () => {
+  it('encodes binary values without padding', () => {
     expect(new Metadata().add('x-bin', Buffer.of(1)).fields()).toMatchObject([{ name: 'x-bin', value: 'AQ' }])
   })
 
@@ -110,7 +113,7 @@ describe('metadata', () => {
   })
 })
 
-/** Collects messages; holds each after the first for a while, if wanted. */
+/** Collects messages; if `holds`, it pauses after each. */
 class Collector implements MessageSink {
   readonly messages: { readonly text: string; readonly compressed: boolean }[] = []
   problem: string | null = null
@@ -118,7 +121,7 @@ class Collector implements MessageSink {
   holds = false
 
   announced(): void {
-    // Nothing to prepare.
+    // Messages need no preparation.
   }
 
   received(message: Buffer, compressed: boolean): void {
@@ -131,7 +134,7 @@ class Collector implements MessageSink {
   }
 }
 
-/** Feeds a reader as its caller must: what it did not read comes again. */
+/** Feeds a reader as its caller must: bytes that it did not read are passed again. */
 function feed(reader: MessageReader, sink: Collector, pieces: readonly Buffer[]): void {
   for (const piece of pieces) {
     let rest = piece
@@ -148,7 +151,7 @@ function piecesOf(bytes: Buffer, cuts: readonly number[]): readonly Buffer[] {
 }
 
 describe('length-prefixed messages', () => {
-  it('are the same however their bytes are split, held or not', () => {
+  it('are the same for every split of their bytes, with and without pauses', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.uint8Array({ maxLength: 600 }), fc.boolean()), { maxLength: 8 }),
@@ -173,7 +176,7 @@ describe('length-prefixed messages', () => {
     ['a byte more than the limit', grpcFrame(Buffer.alloc(1_001)), 'too large'],
     ['a length of four gigabytes', Buffer.of(0, 0xff, 0xff, 0xff, 0xff), 'too large'],
     ['an unknown flag', Buffer.of(2, 0, 0, 0, 0), 'unknown flag'],
-  ])('end at %s, and nothing after it is read', (_what, bytes, problem) => {
+  ])('end at %s, and later bytes are not read', (_what, bytes, problem) => {
     const sink = new Collector()
     const reader = new MessageReader(sink, 1_000)
     feed(reader, sink, [grpcFrame(Buffer.of(1)), bytes, grpcFrame(Buffer.of(2))])
@@ -181,7 +184,7 @@ describe('length-prefixed messages', () => {
     expect(sink.problem).toBe(problem)
   })
 
-  it('take memory for what came of them, not for what they announce', () => {
+  it('take memory for received bytes, not for the announced length', () => {
     const buffer = new GrowingBuffer()
     const most = 1024 * 1024 * 1024
     for (let n = 0; n < 1_000; n += 1) buffer.append(Buffer.of(n), most)
@@ -196,7 +199,7 @@ describe('inflating', () => {
   const inflated = (inflater: Inflater, bytes: Uint8Array) =>
     new Promise<Buffer | InflateFailure>((resolve) => inflater.inflate(inflater, bytes, resolve))
 
-  it('gives back what was compressed, later, several at once in whatever order', async () => {
+  it('returns the original of every message, several at the same time', async () => {
     const inflater = new Inflater(100_000)
     const messages = Array.from({ length: 20 }, (_, n) => randomBytes(n * 1_000))
     const waiting = messages.map((message) => inflated(inflater, gzipSync(message)))
@@ -214,12 +217,12 @@ describe('inflating', () => {
     expect(order.indexOf('modest')).toBeLessThan(6)
   })
 
-  it('leaves out what nobody wants any more', async () => {
+  it('skips inflations that were withdrawn before they began', async () => {
     const inflater = new Inflater(100_000)
     const done: number[] = []
     const message = gzipSync('x')
     const all = Array.from({ length: 10 }, (_, n) => inflater.inflate(inflater, message, () => done.push(n)))
-    // Two have begun.
+    // Two have begun, so they cannot be withdrawn.
     expect(all.slice(0, 9).map((inflation) => inflater.withdraw(inflater, inflation))).toEqual(
       [false, false].concat(Array(7).fill(true)),
     )
@@ -230,9 +233,9 @@ describe('inflating', () => {
   it.each([
     ['a bomb', gzipSync(Buffer.alloc(50 * 1024 * 1024)), 'too large'],
     ['a byte too many', gzipSync(Buffer.alloc(100_001)), 'too large'],
-    ['what is not gzip', Buffer.from('nonsense'), 'malformed'],
-    ['nothing', Buffer.alloc(0), 'malformed'],
-    ['half of it', gzipSync(randomBytes(1_000)).subarray(0, 500), 'malformed'],
+    ['bytes that are not gzip', Buffer.from('nonsense'), 'malformed'],
+    ['an empty message', Buffer.alloc(0), 'malformed'],
+    ['truncated gzip', gzipSync(randomBytes(1_000)).subarray(0, 500), 'malformed'],
   ])('refuses %s', async (_what, bytes, problem) => {
     expect(await inflated(new Inflater(100_000), bytes)).toBe(problem)
   })
