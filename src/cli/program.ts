@@ -1,4 +1,4 @@
-import { Command, type Option } from 'commander'
+import { type AddHelpTextContext, Command, type Option } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { applyCommand, diffCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
@@ -36,10 +36,19 @@ const NARROWEST_COLUMN = 20
 /** Commander's name for the options that are in no group. */
 const OWN_OPTIONS = 'Options:'
 
+/** The words that ask for help. */
+const HELP: ReadonlySet<string> = new Set(['-h', '--help', 'help'])
+
+/** `-x` or `--name`. */
+const FLAG = /^--?[a-z]/i
+
 /** Runs a command line and returns its exit code: 0 fine, 1 failed, 2 wrong usage. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   try {
-    await program().parseAsync([...argv], { from: 'user' })
+    const [first, ...path] = argv
+    // Commander's own `help` reads one name only.
+    const words = first === 'help' ? [...path, '--help'] : [...argv]
+    await program().parseAsync(words, { from: 'user' })
     return Number(process.exitCode ?? 0)
   } catch (error) {
     return reportFailure(error)
@@ -85,6 +94,7 @@ export function program(): Command {
     .addCommand(explainSqlCommand())
     .commandsGroup('Shell:')
     .addCommand(completionCommand())
+    .addHelpText('beforeAll', refuseUnknownName)
   configure(root)
   return root
 }
@@ -102,6 +112,25 @@ function ownOptionsFirst<Item extends Command | Option>(
 ): Map<string, Item[]> {
   const groups = new Set([OWN_OPTIONS, ...unsorted.map(groupOf), ...visible.map(groupOf)])
   return new Map([...groups].map((group) => [group, visible.filter((item) => groupOf(item) === group)]))
+}
+
+/** Commander shows help before it looks for unknown names, so that a misspelt command would show the help of its group. */
+function refuseUnknownName({ command }: AddHelpTextContext): string {
+  const unknown = unknownNameOf(command)
+  if (unknown === undefined) return ''
+  for (const option of command.options) option.makeOptionMandatory(false)
+  // Throws the usage error that the name causes without --help.
+  command.parse([unknown], { from: 'user' })
+  return ''
+}
+
+/** The first option or subcommand among the words after a command that it does not have. */
+function unknownNameOf({ args, commands }: Command): string | undefined {
+  const words = args.slice(0, [...args, '--'].indexOf('--')).filter((word) => !HELP.has(word))
+  if (commands.length === 0) return words.find((word) => FLAG.test(word))
+  const [first] = words
+  const known = commands.flatMap((child) => [child.name(), ...child.aliases()])
+  return first === undefined || known.includes(first) ? undefined : first
 }
 
 /**

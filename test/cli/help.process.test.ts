@@ -79,10 +79,21 @@ describe('the help of qscope', () => {
     TIMEOUT,
   )
 
-  test.each([['health'], ['client create'], ['']])(
-    'is printed, exit code 0, by qscope %s --help',
-    async (name) => {
-      const args = [...name.split(' ').filter(Boolean), '--help']
+  test.each([
+    ['', '--help'],
+    ['', 'help'],
+    ['health', 'health --help'],
+    ['client create', 'client create -h'],
+    ['client create', 'client create --type public --help'],
+    ['client create', 'help client create'],
+    ['client create', 'client help create'],
+    ['key list', 'keys list --help'],
+    ['token verify', 'token verify - --help'],
+    ['client', 'client --help list'],
+  ])(
+    'of %j is printed, exit code 0, by qscope %s',
+    async (name, line) => {
+      const args = line.split(' ')
       const { code, stdout, stderr } = await qscope(emptyFolder(), args)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(stdout).toContain(`Usage: qscope ${name}`.trim())

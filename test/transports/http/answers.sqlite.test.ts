@@ -14,7 +14,7 @@ const outputs = server.app.pipeline.routes.map(
 )
 const registry = jsonTypes(server.app.pipeline.routes)
 
-/** With every field filled; where only one of some can be, the last. */
+/** A message with every field set; of a oneof, the last one. */
 function filled(schema: DescMessage, depth = 0): Message {
   const message = create(schema)
   const into = reflect(schema, message)
@@ -43,7 +43,7 @@ function messageOf(schema: DescMessage, depth: number): Message {
   return schema.typeName === AnySchema.typeName ? anyOf(depth) : filled(schema, depth + 1)
 }
 
-/** What a status carries: each of the details there are, in turn. */
+/** The details of a status: each type in turn. */
 let turn = 0
 function anyOf(depth: number): Any {
   const details = file_google_rpc_error_details.messages

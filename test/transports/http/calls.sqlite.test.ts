@@ -38,7 +38,7 @@ const transports: readonly (readonly [string, Transport])[] = [
   ["gRPC-Web, a browser's client", createBrowserTransport({ baseUrl: url })],
 ]
 
-/** The details of an error, as those of a status on gRPC are read. */
+/** The details of an error, decoded like those of a gRPC status. */
 function detailsOf(error: ConnectError) {
   const schemas = [
     ErrorInfoSchema,

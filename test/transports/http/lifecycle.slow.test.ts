@@ -19,7 +19,7 @@ const client = { clientId: 'orders', method: { case: 'clientSecret' as const, va
 const asOrders = { client: { clientId: 'orders', clientSecret: GOOD_SECRET } }
 const NOTHING = success({})
 
-/** A handler that waits until it is let go, whatever its signal says. */
+/** A handler that waits until it is released, and ignores its signal. */
 function stubborn() {
   const begun = Promise.withResolvers<CallContext>()
   const released = Promise.withResolvers<void>()

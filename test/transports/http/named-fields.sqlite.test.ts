@@ -30,7 +30,7 @@ const SECRET = server.unknownToken()
 const user = { id: { case: 'externalId' as const, value: 'ada' } }
 const exchange = { client, subjectToken: nativeToken?.accessToken ?? '', subjectTokenType: ACCESS_TOKEN_TYPE }
 
-/** Demands that the message, the details or both name the field, and that neither repeats a secret. */
+/** Checks that the message, the details or both name the field, and that neither repeats a secret. */
 function expectNamed(refused: Refused, field: string, expectation: RegExp) {
   const said = refused.message.slice(refused.message.indexOf(':') + 2)
   expect(said).toContain(`${field === '' ? 'the request' : field} `)

@@ -10,7 +10,7 @@ const BASIC = 'Basic realm="qscope", charset="UTF-8"'
 const BEARER = 'Bearer realm="qscope"'
 const AGAIN = '2'
 
-/** What each refusal is over HTTP: status, `error`, and the headers `retry-after` and `www-authenticate`. */
+/** The answer to each refusal over HTTP: status, `error`, and the headers `retry-after` and `www-authenticate`. */
 const EXPECTED: Readonly<Record<ErrorCode, readonly [number, string, string | null, string | null]>> = {
   'oauth.invalid_request': [400, 'invalid_request', null, null],
   'oauth.invalid_client': [401, 'invalid_client', null, BASIC],
@@ -39,7 +39,7 @@ const EXPECTED: Readonly<Record<ErrorCode, readonly [number, string, string | nu
   'limit.exceeded': [429, 'temporarily_unavailable', AGAIN, null],
 }
 
-/** With all that a refusal can carry. */
+/** A refusal with everything that it can contain. */
 function refusalWith(code: ErrorCode): FailedResult {
   const row: ErrorRow<ErrorDetails> = registry[code]
   const [because] = Object.keys(row.cases ?? {})
@@ -48,7 +48,13 @@ function refusalWith(code: ErrorCode): FailedResult {
     code,
     details: {
       violations: [{ field: 'audiences[3]', description: 'is “odd” \\ ünusual' }],
-      metadata: { rejected_scopes: 'a "b"', rejected_audiences: 'x', required_scopes: 'y', safe_to_retry: 'true' },
+      metadata: {
+        rejected_scopes: 'a "b"',
+        rejected_audiences: 'x',
+        required_scopes: 'y',
+        safe_to_retry: 'true',
+        grant_type: 'z',
+      },
       resource: { type: 'client', name: 'orders' },
       quota: { subject: 'peer:1', description: 'too many' },
       retryAfterMs: 1_500,
