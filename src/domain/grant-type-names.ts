@@ -1,15 +1,17 @@
-/** The accepted values of `grant_type` at the token endpoint. */
-export const GrantType = Object.freeze({
+import type { GrantType } from './client.ts'
+
+/** The `grant_type` of each grant at the token endpoint. */
+export const GRANT_TYPE_NAMES = Object.freeze({
   /** RFC 6749 §4.4.2. */
-  CLIENT_CREDENTIALS: 'client_credentials',
+  client_credentials: 'client_credentials',
   /** RFC 6749 §4.1.3. */
-  AUTHORIZATION_CODE: 'authorization_code',
+  authorization_code: 'authorization_code',
   /** RFC 6749 §6. */
-  REFRESH_TOKEN: 'refresh_token',
+  refresh_token: 'refresh_token',
   /** RFC 8628 §3.4. */
-  DEVICE_CODE: 'urn:ietf:params:oauth:grant-type:device_code',
+  device_code: 'urn:ietf:params:oauth:grant-type:device_code',
   /** RFC 8693 §2.1. */
-  TOKEN_EXCHANGE: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  token_exchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
   /** RFC 7523 §2.1. */
-  JWT_BEARER: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-})
+  jwt_bearer: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+} as const satisfies Record<GrantType, string>)

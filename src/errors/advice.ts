@@ -33,10 +33,11 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
       'Discard the code, token or assertion and start the grant again. If you did not expect this, look for `refresh_token.reused` and `authorization_code.reused` in the audit log: the grant family is revoked when a used token is presented again.',
   },
   'oauth.unauthorized_client': {
-    when: 'The client is not registered for this grant, or clients of its type may not make this call. For example, a public client may not introspect tokens.',
-    details: NONE,
+    when: 'The client is not registered for this grant type, or clients of its type may not make this call. For example, a public client may not introspect tokens.',
+    details:
+      '`metadata.grant_type`, if the client is not registered for it: the value of `grant_type` in RFC 6749, RFC 7523, RFC 8628 or RFC 8693',
     advice:
-      'Ask the owner of the client to add the grant (`ClientService.UpdateClient`), or use a registered grant. `ClientService.ExplainMint` lists what else is missing.',
+      'Ask the owner of the client to add the grant type (`ClientService.UpdateClient`), or use a registered one. `ClientService.ExplainMint` lists what else is missing.',
   },
   'oauth.unsupported_grant_type': {
     when: 'The grant is not enabled on this server. For example, no trusted issuer is configured.',

@@ -168,7 +168,8 @@ const INVALID_TOKEN = Object.freeze({
 })
 
 const UNAUTHORIZED_CLIENT = Object.freeze({
-  grant: 'The client is not registered for this grant. Add the grant with UpdateClient, or use a registered grant.',
+  grant:
+    'The client is not registered for the grant type {grant_type}. Add this grant type with UpdateClient, or use a registered one.',
   public:
     'Public clients may not introspect or verify tokens, because anyone can use their client id. Use a confidential client.',
   own_rotation:
@@ -247,7 +248,10 @@ export const registry = Object.freeze({
       'The code, token or assertion is invalid, expired, already used, revoked or issued to another client. Discard it and start the grant again.',
     retryable: false,
   }),
-  'oauth.unauthorized_client': row<{ readonly because?: keyof typeof UNAUTHORIZED_CLIENT }>({
+  'oauth.unauthorized_client': row<
+    | (Metadata<'grant_type'> & { readonly because: 'grant' })
+    | { readonly because?: Exclude<keyof typeof UNAUTHORIZED_CLIENT, 'grant'> }
+  >({
     oauthError: 'unauthorized_client',
     rfc: 'RFC 6749 §5.2',
     http: BAD_REQUEST,

@@ -6,7 +6,7 @@ import {
   REVOCATION_PATH,
   TOKEN_PATH,
 } from '../domain/endpoint-paths.ts'
-import { GrantType } from '../domain/grant-type-names.ts'
+import { GRANT_TYPE_NAMES } from '../domain/grant-type-names.ts'
 import { PERMISSIONS } from '../domain/scopes.ts'
 import { type GetServerMetadataResponse, GetServerMetadataResponseSchema } from '../gen/qscope/v1/server_service_pb.ts'
 
@@ -40,13 +40,13 @@ export function serverMetadata(capabilities: ServerCapabilities, url: string | n
     // For the codes that the front-end issues for QScope.
     responseTypesSupported: ['code'],
     grantTypesSupported: [
-      GrantType.AUTHORIZATION_CODE,
-      GrantType.CLIENT_CREDENTIALS,
-      GrantType.REFRESH_TOKEN,
-      GrantType.DEVICE_CODE,
-      GrantType.TOKEN_EXCHANGE,
+      GRANT_TYPE_NAMES.authorization_code,
+      GRANT_TYPE_NAMES.client_credentials,
+      GRANT_TYPE_NAMES.refresh_token,
+      GRANT_TYPE_NAMES.device_code,
+      GRANT_TYPE_NAMES.token_exchange,
       // Trusted issuers can be added at any time.
-      GrantType.JWT_BEARER,
+      GRANT_TYPE_NAMES.jwt_bearer,
     ],
     codeChallengeMethodsSupported: ['S256'],
     tokenEndpointAuthMethodsSupported: [...confidentialMethods(capabilities), 'none'],

@@ -1,4 +1,4 @@
-/** A process that plays one attack on a server until it is told to stop. Being refused is what it has coming. */
+/** A process that repeats one attack on a server until it is stopped. Refusals are expected. */
 import { randomBytes } from 'node:crypto'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -75,7 +75,7 @@ const ATTACKS = Object.freeze({
   },
   'readers of the audit log': async () => {
     const session = open()
-    // `client_id`, of one that has no events.
+    // `client_id` of a client without events.
     const filter = Buffer.from('12066e6f626f6479', 'hex')
     await repeated(8, () =>
       called(session, 'AuditService/ListAuditEvents', filter, { authorization: `Bearer ${bearer}` }),
@@ -94,7 +94,7 @@ function open(): ClientHttp2Session {
   return session
 }
 
-/** So many at once, one after the other. */
+/** Runs `atOnce` loops in parallel, each of which repeats `once`. */
 async function repeated(atOnce: number, once: () => Promise<void>): Promise<void> {
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
@@ -123,7 +123,7 @@ async function posted(method: string, body: string): Promise<void> {
   await answer?.text()
 }
 
-/** A megabyte less a byte, and a new one for each that is refused. */
+/** Streams that send a message of a megabyte without its last byte; a refused stream is replaced by a new one. */
 function neverEnding(session: ClientHttp2Session, streams = 700): void {
   const all = grpcFrame(Buffer.alloc(MIB - 5))
   const begin = () => {

@@ -13,7 +13,7 @@ import { accessOf, isServerStream, isUnary, methodsOf, nameOf, reflectServices }
 const { deleteClient, disableClient } = ClientService.method
 const { mintToken, revokeToken } = TokenService.method
 
-/** The whole of what a server serves; one more is a decision to be made here. */
+/** All services of a server. A new service must be added here deliberately. */
 const SERVICES = [
   'grpc.health.v1.Health',
   'grpc.reflection.v1.ServerReflection',
@@ -38,21 +38,21 @@ const OPEN_TO_ANYONE = [
 
 type Way = Sent & { readonly client?: { readonly clientId: string; readonly method?: object } }
 
-/** What a call with an empty request comes to: its reason, the transport's status, or `OK`. */
+/** The outcome of a call with an empty request: its reason, the status of the transport, or `OK`. */
 async function outcomeOf(server: TestServer, method: DescMethod, { client, ...sent }: Way): Promise<string> {
-  // Known by the server's descriptors alone, so the compiler knows no fields.
+  // The method comes from reflection, so the compiler does not know its fields.
   const request: Record<string, unknown> = client === undefined ? {} : { client }
   try {
     if (isUnary(method)) await server.call(method, request, sent)
     else if (isServerStream(method)) {
       const stream = server.stream(method, request, sent)
-      // Whoever is told something was let in, however long the stream would last.
+      // The first message shows that the caller was admitted, so the rest of the stream does not matter.
       await Promise.race([stream.first, stream.ended])
       stream.cancel()
     } else throw new Error(`${nameOf(method)} is of a kind that nobody has thought of`)
     return 'OK'
   } catch (error) {
-    // Whoever is told about the token that they present was let in.
+    // A refusal of the presented token shows that the caller was admitted.
     if (error instanceof Refused && error.metadata['token'] === 'presented') return 'LET_IN'
     if (error instanceof Refused) return error.reason === '' ? error.status : error.reason
     throw error
@@ -65,11 +65,11 @@ onEveryBackend(
   'the access to methods',
   (server) => {
     let methods: readonly DescMethod[] = []
-    /** Bearer tokens that open nothing, though each was good once. */
+    /** Bearer tokens that were valid once and are inactive now. */
     const dead = new Map<string, string>()
-    /** By the permission they lack; they hold all the others. */
+    /** Tokens by the one permission that they lack; they have all others. */
     const lacking = new Map<string, string>()
-    /** Good credentials of a client with every grant and no permission. */
+    /** A client with valid credentials, every grant and no permission. */
     let good: Awaited<ReturnType<TestServer['registerClient']>>
     let disabled: typeof good
 
@@ -117,7 +117,7 @@ onEveryBackend(
     const withPermission = () => methods.filter((method) => accessOf(method).permission !== '')
     const asClient = () => methods.filter((method) => accessOf(method).clientAuthentication)
 
-    /** Fails by name for each method and way in that is not refused as expected. */
+    /** Fails with the names of all methods and credentials that are not refused as expected. */
     async function allRefuse(
       asked: readonly DescMethod[],
       ways: (method: DescMethod) => ReadonlyMap<string, Way>,

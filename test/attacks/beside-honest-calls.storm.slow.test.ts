@@ -12,9 +12,9 @@ import { scaled } from '../setup/scale.ts'
 import type { Attack } from './attacker.ts'
 
 /**
- * What an honest call may wait at the 99th percentile: 100 ms on a machine of its own. On one that is shared ten times that, or
- * ten times what it waits there without the attack. Of the calls of one window it is the second or third longest, which one
- * stall of the machine makes; an attack that starves honest calls does so in each window, and memory is judged in all.
+ * The limit for the 99th percentile of honest calls: 100 ms on a dedicated machine. On a shared one it is ten times that, or
+ * ten times the value without the attack. In one window it is the second or third longest call, which a single
+ * stall of the machine can cause; an attack that starves honest calls does so in every window. Memory is checked in all.
  */
 const P99_MS = 1_000
 const CALLS_A_SECOND = 50
@@ -23,7 +23,7 @@ const CONTROL_MS = scaled(10_000, 2_000)
 const PATIENCE_MS = 300_000
 const MIB = 1024 * 1024
 
-/** Nobody listens there: what is traced is dropped, after everything was done for it. */
+/** Nothing listens there: traces are created in full, and dropped when they are sent. */
 const COLLECTOR = 'http://127.0.0.1:9'
 
 it.each<Attack>([
@@ -49,7 +49,7 @@ it.each<Attack>([
     const honest = await server.registerClient({ scopes: ['orders.read'] })
     const calling = (): Promise<Calls> => callsOf(server.address, honest)
     const quiet = await calmest(P99_MS / 10, async () => (await calling()).during(CONTROL_MS, () => undefined))
-    // The first calls have begun before the attack has.
+    // The first calls begin before the attack.
     let beside: Calls | null = await calling()
     const attacker = node('attacker.ts', attack, server.address, `http://127.0.0.1:${httpPort}`, server.admin.token)
     await attacker.until(/attacking/)
@@ -76,7 +76,7 @@ it.each<Attack>([
 
 type Calls = Awaited<ReturnType<typeof callsOf>>
 
-/** Honest calls, which have begun: what they took at the 99th percentile while something else goes on. */
+/** Starts honest calls; returns the 99th percentile of their durations while something else runs. */
 async function callsOf(address: string, { clientId, clientSecret }: { clientId: string; clientSecret: string }) {
   const caller = node('caller.ts', address, clientId, clientSecret, String(CALLS_A_SECOND))
   await caller.until(/calling/)
@@ -104,7 +104,7 @@ function residentBytes(pid: number | undefined): number {
   return Number(kibibytes) * 1024
 }
 
-/** What `deploy/kubernetes` gives the server. */
+/** The memory limit in `deploy/kubernetes`. */
 function podLimit(): number {
   const file = resolve(import.meta.dirname, '..', '..', 'deploy', 'kubernetes', 'base', 'deployment.yaml')
   const [, mebibytes = ''] = /limits: \{ memory: (\d+)Mi \}/.exec(readFileSync(file, 'utf8')) ?? []

@@ -1,4 +1,4 @@
-/** A process that mints so many tokens a second, answered or not, until it is told to stop; prints what each call took. */
+/** A process that mints tokens at a fixed rate until it is stopped; prints the duration of each call. */
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { connect } from '../setup/client.ts'
 
@@ -19,7 +19,7 @@ process.stdout.write('calling\n')
 const begun = performance.now()
 let started = 0
 const clock = setInterval(() => {
-  // What the clock missed is made up for: a call is due whether or not the one before was answered.
+  // Calls that are overdue are made up for: a call is due even if the previous one is not answered.
   for (const due = ((performance.now() - begun) / 1_000) * Number(perSecond); started < due; started += 1) {
     const one = call().finally(() => running.delete(one))
     running.add(one)

@@ -18,20 +18,20 @@ const tokens = TokenService.method
 const RUNS = scaled(300)
 const ISSUER = 'http://127.0.0.1:50051'
 
-/** What the intruder may do beside writing clients. */
+/** The permissions of the intruder. */
 const HELD = [
   ['qscope:clients.write', 'qscope:clients.read'],
   ['qscope:clients.write', 'qscope:consent', 'qscope:tokens.read'],
 ]
 
-/** One thing to try; the numbers pick from what is known by then. */
+/** One attempt; the numbers select from the values that are known at that time. */
 const trial = record({
   what: constantFrom(
     ...(['register', 'register', 'update', 'update', 'update', 'rotate', 'rotate', 'enable', 'enable'] as const),
     ...(['disable', 'delete', 'reregister', 'revokeSecret', 'mint', 'mint', 'mint', 'mint', 'mint'] as const),
     ...(['batch', 'exchange', 'exchange', 'exchange', 'code', 'device'] as const),
   ),
-  // Mostly the token that nothing it does can end.
+  // Mostly the first token, which the intruder cannot revoke.
   bearer: constantFrom(0, 0, 0, 0, 1, 2, 3, 5, 8),
   target: nat(20),
   other: nat(20),
@@ -190,7 +190,7 @@ describe('a caller with the permission to write clients', () => {
     const answered = new Map<string, number>()
     const attack = asyncProperty(
       constantFrom(...HELD),
-      // What stands together happens at once.
+      // The attempts of one round run in parallel.
       array(array(trial, { minLength: 1, maxLength: 3 }), { minLength: 20, maxLength: 20 }),
       async (held, rounds) => {
         const intruder = new Intruder(server, held)
@@ -216,7 +216,7 @@ describe('a caller with the permission to write clients', () => {
       },
     )
     await assert(attack, { numRuns: RUNS })
-    // Much is refused, but of everything something goes through, or nothing would be proved.
+    // Many attempts are refused, but some of every kind must succeed, or the test would show nothing.
     const counts = Object.fromEntries([...answered].sort())
     expect(Math.min(...['register', 'update', 'rotate', 'mint'].map((what) => counts[what] ?? 0))).toBeGreaterThan(
       RUNS / 4,

@@ -16,7 +16,7 @@ import type { Needles } from './needles.ts'
 type Server = TestServer
 type Registered = Awaited<ReturnType<Server['registerClient']>>
 
-/** Uses a server in every way, well and badly, and notes every secret that there was. */
+/** Uses every grant with valid and invalid requests, and records every secret. */
 export async function useEveryGrant(server: Server, ci: SigningPair, needles: Needles): Promise<readonly string[]> {
   const grants = grantsOn(server)
   const refusals: string[] = []
@@ -33,7 +33,7 @@ export async function useEveryGrant(server: Server, ci: SigningPair, needles: Ne
     if (client.clientSecret !== '') needles.add(`a client secret: ${what}`, client.clientSecret)
     return client
   }
-  /** What fails says why, to callers and to the log. */
+  /** A call that must fail, because errors could contain secrets in the answer and in the log. */
   async function failing(method: DescMethodUnary, request: Record<string, unknown>, sent: Sent = {}) {
     try {
       await server.call(method, request, sent)
@@ -64,7 +64,7 @@ export async function useEveryGrant(server: Server, ci: SigningPair, needles: Ne
     const second = keep(`${form} refreshed`, await grants.refresh(web, first.refreshToken))
     keep(`${form} replayed`, await grants.refresh(web, first.refreshToken))
     const third = keep(`${form} refreshed again`, await grants.refresh(web, second.refreshToken))
-    // Left inside its replay window: the answer is kept for the while.
+    // Still inside its replay window, so the answer is stored.
     const kept = await grants.signIn(web)
     keep(`${form} kept`, kept)
     keep(`${form} kept, refreshed`, await grants.refresh(web, kept.refreshToken))
@@ -144,7 +144,7 @@ export async function useEveryGrant(server: Server, ci: SigningPair, needles: Ne
   await server.call(UserService.method.registerUser, { externalId: server.unique('user-') }, bearer)
   await server.call(KeyService.method.prepareSigningKey, {}, bearer)
 
-  // Secrets that are wrong, mistyped, cut short, or stand in another one's place.
+  // Secrets that are wrong, mistyped, truncated, or in the wrong field.
   const { mintToken, introspectToken } = TokenService.method
   const mistyped = needles.add('a mistyped secret', `${rotated.clientSecret.slice(0, -1)}_`)
   const cut = needles.add('a secret cut short', rotated.clientSecret.slice(0, -3))

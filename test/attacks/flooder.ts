@@ -1,4 +1,4 @@
-/** A process that keeps so many mints of one client in flight, until it is told to stop; prints how many were answered. */
+/** A process that keeps a fixed number of mints of one client in flight until it is stopped; prints how many were answered. */
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { connect } from '../setup/client.ts'
 

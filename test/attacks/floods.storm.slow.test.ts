@@ -25,7 +25,7 @@ const ROUNDS = scaled(20)
 const CALLS = scaled(100, 10)
 const PATIENCE_MS = 180_000
 
-/** A server, and a client of it that wants nothing but to be answered. */
+/** A server under attack, and an honest client of it. */
 async function attacked(variables: Readonly<Record<string, string>> = {}) {
   const server = await restartableServer(sqliteFiles, variables)
   const running = await server.start()
@@ -34,7 +34,7 @@ async function attacked(variables: Readonly<Record<string, string>> = {}) {
   onTestFinished(() => own.close())
   return {
     server,
-    /** Calls one after the other; answers the milliseconds that each took. */
+    /** Calls the server sequentially; returns the milliseconds of each call. */
     async served(calls = CALLS): Promise<number[]> {
       const times: number[] = []
       for (let n = 0; n < calls; n += 1) {
@@ -45,7 +45,7 @@ async function attacked(variables: Readonly<Record<string, string>> = {}) {
       }
       return times
     },
-    /** It lives, and ends as it is asked to, whoever still holds on to it. */
+    /** Checks that the server is still running and stops normally, despite open connections. */
     async stop() {
       running.child.kill('SIGTERM')
       expect(await running.ended).toEqual({ code: 0, signal: null })
@@ -126,7 +126,7 @@ it(
 it(
   `answers others beside ${WATCHES} of 1,000 open watches, and every watch`,
   async () => {
-    // On a connection of a thousand calls, the approvals would wait for the watches to end.
+    // The limit of streams is raised, because otherwise the approvals would wait for the watches on their connection to end.
     const { server, served, stop } = await attacked({ QSCOPE_MAX_CONCURRENT_STREAMS: String(WATCHES * 4) })
     const grants = grantsOn(server)
     const device = await server.registerClient({ grantTypes: [GrantType.DEVICE_CODE], scopes: ['orders.read'] })
@@ -167,7 +167,7 @@ it(
 )
 
 it(
-  'refuses what a client mints beyond its rate, and nobody else',
+  'limits the rate of one client, without effect on others',
   async () => {
     const { server, served, stop } = await attacked({ QSCOPE_MINT_RATE: '50/s:100' })
     const flooding = await server.registerClient({ scopes: ['orders.read'] })
@@ -203,7 +203,7 @@ it(
   PATIENCE_MS,
 )
 
-/** From a process of its own: what the flood costs its sender is not to be seen in what others wait. */
+/** Floods from another process, so that the load of the sender does not delay the honest client. */
 async function startFlood(address: string, { clientId, clientSecret }: { clientId: string; clientSecret: string }) {
   const script = join(import.meta.dirname, 'flooder.ts')
   const child = spawn(process.execPath, [script, address, clientId, clientSecret, String(FLOODING_CALLS)])
@@ -216,7 +216,7 @@ async function startFlood(address: string, { clientId, clientSecret }: { clientI
   while (!said.includes('flooding')) await sleep(10)
   await sleep(300)
   return {
-    /** Answers how many calls were answered. */
+    /** Returns how many calls were answered. */
     async stop(): Promise<number> {
       child.kill('SIGTERM')
       await ended

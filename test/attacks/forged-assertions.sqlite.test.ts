@@ -27,7 +27,7 @@ afterAll(async () => {
 const bearer = { bearer: server.admin.token }
 const forms = formsOn(server)
 
-/** Requests that reach the flow when the client is proved, by method. */
+/** Requests by method that pass validation, so that only client authentication can refuse them. */
 const REQUESTS: Readonly<Record<string, object>> = {
   mintToken: {},
   batchMintTokens: { requests: [{}] },
@@ -47,12 +47,12 @@ const REQUESTS: Readonly<Record<string, object>> = {
   rotateOwnSecret: {},
 }
 
-/** Every method that a client proves itself to. */
+/** Every method with client authentication. */
 const METHODS: readonly DescMethod[] = [TokenService, DeviceService, ClientService]
   .flatMap(({ methods }) => methods)
   .filter(({ input }) => input.field['client']?.message?.typeName === ClientAuthenticationSchema.typeName)
 
-/** A client that its platform vouches for, as itself and by a rule, and what is known to whoever attacks it. */
+/** A client of a trusted platform, by its own registration and by a rule, and the knowledge of the attacker. */
 async function attacked(platform: Platform, other: Platform, subjectOf: (issuer: string) => string) {
   const grantTypes = [
     GrantType.CLIENT_CREDENTIALS,
@@ -92,7 +92,7 @@ const TARGETS = {
 }
 type Kind = keyof typeof TARGETS
 
-/** The reason of a refusal. `null`: there is none. */
+/** The reason of a refusal; `null` if the call succeeded. */
 async function refusalTo(call: Promise<unknown>): Promise<string | null> {
   try {
     await call
@@ -103,10 +103,10 @@ async function refusalTo(call: Promise<unknown>): Promise<string | null> {
   }
 }
 
-/** A way in: shows an assertion, and tells the refusal. */
+/** A way to present an assertion. */
 interface Way {
   readonly use: 'proof' | 'grant'
-  /** How an assertion is refused here. */
+  /** The reason with which an assertion is refused here. */
   readonly refusal: string
   readonly show: (client: Attacked, assertion: string) => Promise<string | null>
 }
@@ -184,13 +184,13 @@ const WAYS: readonly (readonly [string, Way])[] = [
   ['TestAssertion of a grant', { use: 'grant', refusal: TESTED, show: tested(AssertionUse.AUTHORIZATION_GRANT) }],
 ]
 
-/** A text that is longer than any assertion breaks a rule of the message, or is none. */
+/** Text that is longer than any assertion may be refused as an invalid request. */
 const TOO_LONG = ['OAUTH_INVALID_REQUEST', 'invalid_request']
 
 const KINDS: readonly Kind[] = ['a JWT', 'a JWT-SVID']
 const cases = WAYS.flatMap(([title, way]) => KINDS.map((kind) => [title, kind, way] as const))
 
-/** Made once for all ways in. */
+/** Created once for all ways. */
 async function forged(kind: Kind, use: Way['use']): Promise<readonly (readonly [string, string])[]> {
   const forgeries = {
     ...FORGERIES,
@@ -211,15 +211,15 @@ const FORGED = {
   'a JWT-SVID': { proof: await forged('a JWT-SVID', 'proof'), grant: await forged('a JWT-SVID', 'grant') },
 }
 
-describe('the ways in for an assertion', () => {
-  it('are all that there are', () => {
+describe('the methods that accept assertions', () => {
+  it('are all covered by this test', () => {
     expect(METHODS.map(({ localName }) => localName).toSorted()).toEqual(Object.keys(REQUESTS).toSorted())
   })
 
-  it.each(cases)('by %s refuse each forgery of %s, and go on accepting a good one', async (_title, kind, way) => {
+  it.each(cases)('%s: refuse each forgery of %s, and still accept a valid assertion', async (_title, kind, way) => {
     const client = TARGETS[kind]
     const good = await client.assertion()
-    // A refusal for another reason, such as a token that nobody issued, says that the client is proved.
+    // A refusal for another reason, such as an unknown token, shows that the client was authenticated.
     const accepted = await way.show(client, good)
     expect(accepted).not.toBe(way.refusal)
     const answers = await Promise.all(
@@ -232,8 +232,8 @@ describe('the ways in for an assertion', () => {
   })
 })
 
-describe('an assertion that may be used once', () => {
-  it('is used up by the first way in, for all others too, and not by TestAssertion', async () => {
+describe('an assertion for single use', () => {
+  it('is used up for all methods by the first one, and not by TestAssertion', async () => {
     const client = await attacked(
       await jwtPlatform(server, { singleUse: true }),
       await jwtPlatform(server),

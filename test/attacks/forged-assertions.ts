@@ -2,14 +2,14 @@ import { createHmac, createPublicKey, sign } from 'node:crypto'
 import { ALGORITHMS, type Claims, inSeconds, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
 import type { Platform } from '../setup/federated.ts'
 
-/** What an attacker knows and has: good claims, the key of the platform for what it signs by mistake, and another platform. */
+/** The means of an attacker: valid claims, a platform that signs wrong claims by mistake, and another platform. */
 export interface Target {
   readonly pair: SigningPair
-  /** Of an assertion that is accepted. */
+  /** The claims of a valid assertion. */
   readonly claims: Claims
-  /** The one audience. */
+  /** The required audience. */
   readonly audience: string
-  /** As trusted as the platform, for other clients. */
+  /** Another trusted platform, with other clients. */
   readonly other: Platform & { readonly subject: string }
   /** An access token that the server signed. */
   readonly ownToken: string
@@ -48,13 +48,13 @@ const preceded =
     return handWritten(target.pair, `{${header}${h}`, `{${claims}${c}`)
   }
 
-/** Signed by nobody. */
+/** Without a valid signature. */
 const unsigned =
   (header: Claims, signature = ''): Forgery =>
   (target) =>
     `${encoded(JSON.stringify({ kid: target.pair.kid, ...header }), JSON.stringify(target.claims))}.${signature}`
 
-/** Signed by the attacker's own key, by the algorithm of the platform. */
+/** Signed with the attacker's own key, and the algorithm of the platform. */
 const own =
   (header: (pair: SigningPair, target: Target) => Claims): Forgery =>
   async (target) => {
@@ -63,7 +63,7 @@ const own =
     return await signed(pair, target.claims, header(pair, target))
   }
 
-/** RFC 8725 §2.1: the public key taken for the secret of a symmetric algorithm. */
+/** RFC 8725 §2.1: the public key used as the secret of a symmetric algorithm. */
 const symmetric =
   (algorithm: 'HS256' | 'HS512', secretOf: (target: Target) => string | Buffer, more: Claims = {}): Forgery =>
   (target) => {
@@ -81,7 +81,7 @@ const respelled =
     return spell(header, claims, signature)
   }
 
-/** What no way in accepts, whoever made it. */
+/** Forgeries that are refused everywhere. */
 export const FORGERIES: Readonly<Record<string, Forgery>> = {
   'for nobody': misled({ aud: undefined }),
   'for an empty list': misled({ aud: [] }),
@@ -174,7 +174,7 @@ export const FORGERIES: Readonly<Record<string, Forgery>> = {
   'made by this server': ({ ownToken }) => ownToken,
 }
 
-/** What besides is refused where the issuer names itself by `iss`. */
+/** Further forgeries for issuers that are named by `iss`. */
 export const FORGERIES_BY_JWT: Readonly<Record<string, Forgery>> = {
   'of no issuer': misled({ iss: undefined }),
   'of an issuer that is not trusted': misled({ iss: 'https://nobody.example' }),
@@ -185,7 +185,7 @@ export const FORGERIES_BY_JWT: Readonly<Record<string, Forgery>> = {
   'of a list of issuers': misled(({ claims }) => ({ iss: [claims['iss']] })),
 }
 
-/** What besides is refused of a SPIFFE trust domain, whose name is in the subject. */
+/** Further forgeries for SPIFFE trust domains, which are named in the subject. */
 export const FORGERIES_BY_SVID: Readonly<Record<string, Forgery>> = {
   'without the name of its key': headed({ kid: undefined }),
   'of the type of a client authentication': misled({}, { typ: 'client-authentication+jwt' }),
@@ -204,7 +204,7 @@ export const FORGERIES_BY_SVID: Readonly<Record<string, Forgery>> = {
   'about an encoded path': misled(({ claims }) => ({ sub: `${String(claims['sub']).slice(0, -1)}%73` })),
 }
 
-/** What besides proves no client. As a grant it may be good. */
+/** Further assertions that do not authenticate a client. They may be valid as authorization grants. */
 export const FORGED_PROOFS: Readonly<Record<string, Forgery>> = {
   'that does not say when it was made': misled({ iat: undefined }),
   'that lives for more than an hour': misled({ iat: inSeconds(-1_800), exp: inSeconds(1_801) }),

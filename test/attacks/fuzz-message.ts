@@ -14,7 +14,7 @@ import {
   uint8Array,
 } from 'fast-check'
 
-/** A value on the wire; `known` is one that the server gave away before, so that calls reach deep. */
+/** A value on the wire; `known` is one from an earlier answer of the server, so that calls pass more checks. */
 export type Value =
   | { readonly known: number; readonly as: string }
   | { readonly text: string; readonly times: number }
@@ -40,7 +40,7 @@ const USUAL = [0n, 1n, 2n, 50n, 60n]
 const NUMBERS = [0n, 1n, 2n, 50n, 60n, 1_000n, 86_400n, 999_999_999n, 0x7fffffffn, 0x80000000n, 0xffffffffffffffffn]
 
 const known = (as: string) => nat(400).map((index): Value => ({ known: index, as }))
-/** Mostly what a field of this name was seen to hold. */
+/** Mostly values that were seen in fields of this name. */
 const textFor = (name: string): Arbitrary<Value> =>
   oneof({ weight: 12, arbitrary: known(name) }, { weight: 1, arbitrary: text })
 const text: Arbitrary<Value> = oneof(
@@ -48,7 +48,7 @@ const text: Arbitrary<Value> = oneof(
   { weight: 4, arbitrary: constantFrom(...WORDS, URN).map((word): Value => ({ text: word, times: 1 })) },
   { weight: 2, arbitrary: string({ unit: 'binary', maxLength: 300 }).map((word): Value => ({ text: word, times: 1 })) },
   { weight: 1, arbitrary: constantFrom(10, 129, 1_025, 40_000).map((times): Value => ({ text: 'ä', times })) },
-  // Mostly no UTF-8.
+  // Mostly invalid UTF-8.
   { weight: 1, arbitrary: uint8Array({ maxLength: 64 }).map((bytes): Value => ({ bytes })) },
 )
 const varint: Arbitrary<Value> = oneof(
@@ -57,7 +57,7 @@ const varint: Arbitrary<Value> = oneof(
   { weight: 1, arbitrary: bigInt({ min: 0n, max: 0xffffffffffffffffn }) },
 ).map((value) => ({ varint: value }))
 
-/** What may stand in one place of a field, by its type; now and then what may not. */
+/** One value of a field, mostly of its type, and sometimes of another. */
 function placeOf(field: DescField, depth: number): Arbitrary<Value> {
   const right = rightValueOf(field, depth)
   return oneof({ weight: 60, arbitrary: right }, { weight: 1, arbitrary: oneof(text, varint, fixed) })
@@ -102,7 +102,7 @@ function rightValueOf(field: DescField, depth: number): Arbitrary<Value> {
   }
 }
 
-/** The fields of a message, in the order of the schema; of a oneof more than one may come. */
+/** The fields of a message, in the order of the schema; several of one oneof are possible. */
 function fieldsOf(message: DescMessage, depth: number): Arbitrary<readonly Field[]> {
   if (depth > MAX_DEPTH) return constant([])
   const each = message.fields.map((field) => {
@@ -122,7 +122,7 @@ function fieldsOf(message: DescMessage, depth: number): Arbitrary<readonly Field
   )
 }
 
-/** How bytes are spoilt on their way. */
+/** How the bytes of a message are corrupted. */
 export type Spoiling =
   | 'not'
   | { readonly cut: number }
@@ -145,15 +145,15 @@ export interface FuzzedMessage {
   readonly spoiling: Spoiling
 }
 
-/** Messages of a type and what is nearly one. */
+/** Valid and corrupted messages of a type. */
 export function fuzzed(message: DescMessage): Arbitrary<FuzzedMessage> {
   return record({ fields: fieldsOf(message, 0), spoiling })
 }
 
-/** What was seen in fields of a name, or of any for an empty one; picked by a number. */
+/** Selects by number a value that was seen in fields of a name, or of any name if it is empty. */
 export type Known = (name: string, index: number) => string
 
-/** The bytes of a message; what it refers to is picked from `pool`. */
+/** The bytes of a message; known values are selected from `pool`. */
 export function bytesOf(message: FuzzedMessage, pool: Known): Buffer {
   const writer = new BinaryWriter()
   write(writer, message.fields, pool)
@@ -180,7 +180,7 @@ function spoilt(bytes: Buffer, how: Spoiling): Buffer {
   if (how === 'not') return bytes
   if ('cut' in how) return bytes.subarray(0, bytes.length === 0 ? 0 : how.cut % bytes.length)
   if ('behind' in how) return Buffer.concat([bytes, how.behind])
-  // Groups that begin and never end.
+  // Groups without an end.
   if ('groups' in how) return Buffer.concat([bytes, Buffer.alloc(how.groups, 0x7b)])
   if ('unknown' in how) {
     const writer = new BinaryWriter()

@@ -2,7 +2,7 @@ import { pkcePair } from '../setup/grants.ts'
 
 const MOST = 100
 const PKCE = pkcePair()
-/** A field that takes what another one gave. */
+/** Fields of requests, and the fields of answers that provide their values. */
 const SOURCES: Readonly<Record<string, string>> = {
   token: 'accessToken',
   tokens: 'accessToken',
@@ -27,7 +27,7 @@ const BEFOREHAND: Readonly<Record<string, readonly string[]>> = {
   paths: ['display_name', 'scopes', 'config.access_token_ttl', 'jwks', 'enabled'],
 }
 
-/** What a server gave away, by the name of the field; `reserved` is what the attack itself stands on. */
+/** Values from answers of the server, by the name of the field; `reserved` values are needed by the attack itself. */
 export function createPool(reserved: ReadonlySet<string>) {
   const byName = new Map(Object.entries(BEFOREHAND).map(([name, values]) => [name, [...values]]))
 

@@ -8,7 +8,7 @@ import { bytesOf, type FuzzedMessage } from './fuzz-message.ts'
 import { createPool } from './fuzz-pool.ts'
 import { accessOf, isServerStream, nameOf } from './reflected-methods.ts'
 
-/** How a fuzzed call proves itself. */
+/** The credentials of a fuzzed call. */
 export type Proof = 'right' | 'none' | { readonly authorization: string }
 export interface FuzzedCall {
   readonly method: DescMethod
@@ -29,7 +29,7 @@ const GRANTS = [
 
 export type FuzzTarget = Awaited<ReturnType<typeof aimAt>>
 
-/** Fires raw bytes at a server, with credentials that are right, and remembers what it gives away. */
+/** Sends raw bytes to a server with valid credentials, and records values from its answers. */
 export async function aimAt(address: string, adminSecret: string) {
   const raw = new Client(address, credentials.createInsecure(), { 'grpc.max_send_message_length': -1 })
   const connection = connect(address)
@@ -56,7 +56,7 @@ export async function aimAt(address: string, adminSecret: string) {
     return metadata
   }
 
-  /** The status that it comes to. */
+  /** Returns the status of the call. */
   function fire({ method, message, proof }: FuzzedCall): Promise<string> {
     const path = `/${nameOf(method)}`
     const bytes = bytesOf(message, pool.pick)
@@ -84,9 +84,9 @@ export async function aimAt(address: string, adminSecret: string) {
 
   return {
     outcomes,
-    /** Several at once. */
+    /** Sends several calls in parallel. */
     async fire(calls: readonly FuzzedCall[]): Promise<readonly string[]> {
-      // The fuzzer may have revoked the one before.
+      // The fuzzer may have revoked the previous token.
       bearer = await mint()
       const results = await Promise.all(calls.map(fire))
       for (const [index, call] of calls.entries()) {
@@ -96,7 +96,7 @@ export async function aimAt(address: string, adminSecret: string) {
       }
       return results
     },
-    /** Whether it goes on serving as if nothing had been. */
+    /** Whether the server still answers normally. */
     async isServing(): Promise<boolean> {
       const token = await mint()
       return (await connection.call(TokenService.method.introspectToken, { client: admin, token })).active

@@ -14,7 +14,7 @@ import { LIMITS_OFF } from './limits-off.ts'
 import { isServerStream, methodsOf, nameOf, reflectServices } from './reflected-methods.ts'
 import { type Served, serve } from './served.ts'
 
-/** 100,000 in full; a scaled run has a fifth of its share, for each call is made up anew. */
+/** 100,000 in a full run; a scaled run has a fifth of its share, because generating calls takes time. */
 const CALLS = scaled(20_000) < 20_000 ? scaled(20_000) : scaled(100_000)
 const AT_ONCE = 20
 const MAX_GROWTH = 48 * 1024 * 1024
@@ -27,7 +27,7 @@ const proof: Arbitrary<Proof> = oneof(
   { weight: 1, arbitrary: string({ maxLength: 400 }).map((text) => ({ authorization: `Bearer ${text.trim()}` })) },
 )
 
-/** A call of any method. The field `client` is mostly left out: the metadata proves the caller. */
+/** A call of any method. The field `client` is mostly omitted, because the metadata authenticates the caller. */
 function callOf(methods: readonly DescMethod[]): Arbitrary<FuzzedCall> {
   const each = methods.map((method) => {
     const clientField = method.input.fields.find(({ name }) => name === 'client')?.number
@@ -42,7 +42,7 @@ function callOf(methods: readonly DescMethod[]): Arbitrary<FuzzedCall> {
   return oneof(...each)
 }
 
-/** Fires until enough; what no caller can be to blame for is a failure. */
+/** Sends the calls; a status that no caller can cause is a failure. */
 async function attack(target: FuzzTarget, methods: readonly DescMethod[], calls: number): Promise<void> {
   const property = asyncProperty(
     array(callOf(methods), { minLength: AT_ONCE, maxLength: AT_ONCE }),
@@ -60,7 +60,7 @@ async function attack(target: FuzzTarget, methods: readonly DescMethod[], calls:
   await assert(property, { numRuns: Math.ceil(calls / AT_ONCE), endOnFailure: true, ...replay })
 }
 
-/** The methods that answered OK; a fuzzer that is refused everywhere proves little. */
+/** The number of methods that answered OK; it shows that the fuzzer is not refused everywhere. */
 function reached(target: FuzzTarget): number {
   return [...target.outcomes.values()].filter((counts) => counts.has('OK')).length
 }

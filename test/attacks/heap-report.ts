@@ -1,9 +1,9 @@
-/** Preloaded into a server under attack: says over its channel what it holds once all garbage is gone. */
+/** Preloaded into a server under attack: reports its memory after garbage collection over the IPC channel. */
 process.on('message', () => {
   globalThis.gc?.()
-  // Array buffers are among what is external.
+  // `external` includes array buffers.
   const { heapUsed, external } = process.memoryUsage()
   process.send?.(heapUsed + external)
 })
-// The channel alone does not keep the process.
+// The channel does not keep the process alive.
 process.channel?.unref()

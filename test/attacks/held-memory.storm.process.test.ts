@@ -20,16 +20,16 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const IDLE = scaled(1_000, 100)
 const SLOW = scaled(100, 10)
-/** More than a server takes at once on a connection. */
+/** More streams than a server allows on a connection. */
 const STREAMS = 2_000
-/** `SETTINGS_INITIAL_WINDOW_SIZE` = 0 (RFC 9113 §6.5.2): nothing but headers is taken. */
+/** `SETTINGS_INITIAL_WINDOW_SIZE` = 0 (RFC 9113 §6.5.2): the peer accepts only headers. */
 const SHUT = frame(TYPE.SETTINGS, 0, 0, Buffer.of(0, 4, 0, 0, 0, 0))
-/** `ServerReflectionRequest.file_containing_symbol` (4): some hundred kilobytes come back. */
+/** `ServerReflectionRequest.file_containing_symbol` (4): the answer has more than 100 kB. */
 const SYMBOL = Buffer.from('qscope.v1.TokenService')
 const LARGE_ANSWER = grpcMessage(Buffer.concat([Buffer.of(0x22, SYMBOL.byteLength), SYMBOL]))
 const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'
 
-/** What the server holds, once all garbage is gone, for what others make it hold. */
+/** The memory of the server after garbage collection, for connections and calls of others. */
 describe('the memory of a server', () => {
   let served: Served
   beforeAll(async () => {
@@ -45,7 +45,7 @@ describe('the memory of a server', () => {
     })
     return connections
   }
-  /** After what was sent has been read. */
+  /** The growth of memory after the server has read everything. */
   async function growthOf(attack: () => Promise<void>): Promise<number> {
     const before = await served.heap()
     await attack()
@@ -77,7 +77,7 @@ describe('the memory of a server', () => {
   })
 
   it('for the worst that a single connection can send is bounded, and given back', async () => {
-    // It keeps to the windows that it is given, so that it is not thrown out for that.
+    // The attacker obeys flow control, so that the connection is not closed for that.
     const session = connect(`http://${served.address}`)
     session.on('error', () => undefined)
     onTestFinished(() => session.destroy())

@@ -10,23 +10,23 @@ import { Refused } from '../setup/client.ts'
 import type { TestServer } from '../setup/server.ts'
 
 const { CLIENT_SECRET, PRIVATE_KEY_JWT } = AuthenticationMethod
-/** The intruder's own key, to be slipped into the registrations of others. */
+/** The intruder's own key, which it tries to add to registrations of other clients. */
 const pair = signingPair('ES256')
 export const INTRUDERS_JWKS = jwksOf(pair)
 export const INTRUDERS_TLS_SUBJECT = `x5t#S256:${'A'.repeat(43)}`
 
 type Registration = MessageInitShape<typeof RegisterClientRequestSchema>
 
-/** One who may write clients, and remembers whatever the server gives away. */
+/** A caller with the permission to write clients, who records all values from the server. */
 export class Intruder {
   readonly server: TestServer
-  /** What it was given to begin with. */
+  /** The initial permissions. */
   readonly held: readonly string[]
-  /** Clients that it knows by name, its own and others'. */
+  /** Ids of known clients, its own and others'. */
   readonly clientIds: string[] = []
   readonly secrets: { readonly clientId: string; readonly secret: string }[] = []
   readonly tokens: string[] = []
-  /** Permissions that tokens of its own brought beyond those held. */
+  /** Permissions of its tokens beyond the initial ones. */
   readonly gained: string[] = []
   /** How many of its calls were answered. */
   answered = 0
@@ -36,14 +36,14 @@ export class Intruder {
     this.held = held
   }
 
-  /** What is chosen by a number, whatever the length of the list. */
+  /** Selects an item by number, modulo the length of the list. */
   static pick<T>(list: readonly T[], index: number): T {
     const picked = list[index % list.length]
     if (picked === undefined) throw new Error('there is nothing to pick from')
     return picked
   }
 
-  /** A refusal is no failure of an attempt; anything else that goes wrong is. */
+  /** Runs an attempt. A refusal is expected; any other error fails the test. */
   async attempt(act: () => Promise<void>): Promise<void> {
     try {
       await act()
@@ -68,7 +68,7 @@ export class Intruder {
     if (secret !== '') this.secrets.push({ clientId, secret })
   }
 
-  /** Credentials that it has been given, or its own key for any client. */
+  /** Credentials that it has received, or its own key for any client. */
   async credentials(index: number, withKey: boolean) {
     if (!withKey) {
       const { clientId, secret } = Intruder.pick(this.secrets, index)
@@ -79,7 +79,7 @@ export class Intruder {
     return { clientId, method: { case: 'clientAssertion' as const, value: await signed(pair, claims) } }
   }
 
-  /** What a token can do is asked of the server too, not only read off the answer. */
+  /** Records a token. The server is asked for its permissions, in addition to the answer. */
   async keep(token: IssuedToken | undefined): Promise<void> {
     if (token === undefined) return
     this.tokens.push(token.accessToken)
@@ -100,7 +100,7 @@ export const GRANTS = [
 ]
 export const REDIRECTS = ['https://app.example/callback']
 
-/** How the intruder's own clients may prove themselves. */
+/** The authentication methods of the intruder's own clients. */
 export const PROOFS: readonly { readonly authenticationMethod: AuthenticationMethod; readonly jwks?: string }[] = [
   { authenticationMethod: CLIENT_SECRET },
   { authenticationMethod: PRIVATE_KEY_JWT, jwks: INTRUDERS_JWKS },

@@ -1,4 +1,4 @@
-/** For suites that fail at authentication, mint and report leaks far more often than anyone may, all from one address. */
+/** For suites that exceed the limits for failed authentications, mints and reports of leaks from one address. */
 export const LIMITS_OFF = Object.freeze({
   QSCOPE_AUTHENTICATION_FAILURES_PER_CLIENT: 'off',
   QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off',

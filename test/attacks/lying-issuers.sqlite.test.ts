@@ -119,7 +119,7 @@ describe('an issuer', () => {
       spoil(issuer)
       const refusal = await refusalOf(exchange(await issuer.assertion()))
       expect(refusal.reason).toBe(UNAVAILABLE)
-      // Where its keys should be, and what is wrong there, is not for whoever calls.
+      // The caller learns neither the address of the keys nor the problem there.
       expect(inspect(refusal, { depth: null })).not.toContain(urlOf(issuer.host))
       expect(problems()).toEqual(expect.arrayContaining([expect.stringMatching(why)]))
       await isServed()
@@ -145,7 +145,7 @@ describe('an issuer', () => {
     const before = issuer.host.asked.length
     const forged = async () => await signed(signingPair('ES256'), claimsOf(issuer.issuer))
     for (let n = 0; n < 20; n += 1) expect((await refusalOf(exchange(await forged()))).reason).toBe(INVALID)
-    // Its metadata and its keys, once.
+    // One request for the metadata, and one for the keys.
     expect(issuer.host.asked.length - before).toBe(2)
     expect(await exchange(await issuer.assertion())).toMatchObject({ scopes: ['stock.read'] })
   })

@@ -13,7 +13,7 @@ export const TYPE = Object.freeze({
 })
 export const FLAG = Object.freeze({ END_STREAM: 1, END_HEADERS: 4 })
 
-/** RFC 9113 §4.1. */
+/** A frame of HTTP/2 (RFC 9113 §4.1). */
 export function frame(type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9)
   head.writeUIntBE(payload.length, 0, 3)
@@ -23,10 +23,10 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
   return Buffer.concat([head, payload])
 }
 
-/** What an honest client says first. */
+/** The preface and SETTINGS of a normal client. */
 export const HELLO = Buffer.concat([PREFACE, frame(TYPE.SETTINGS, 0, 0)])
 
-/** RFC 7541 §6.2.2: each header a literal, neither compressed nor remembered. */
+/** RFC 7541 §6.2.2: each header as a literal, neither compressed nor added to the dynamic table. */
 export function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
   const text = (value: string) => {
     const bytes = Buffer.from(value)
@@ -44,7 +44,7 @@ function length(value: number): Buffer {
   return Buffer.of(...bytes, rest)
 }
 
-/** RFC gRPC: the headers of a call of MintToken, unless told otherwise. */
+/** The headers of a gRPC call, of MintToken by default. */
 export function callHeaders(more: Readonly<Record<string, string>> = {}): Buffer {
   return headerBlock({
     ':method': 'POST',
@@ -57,7 +57,7 @@ export function callHeaders(more: Readonly<Record<string, string>> = {}): Buffer
   })
 }
 
-/** A whole call on a stream: its headers, and a body as it is. */
+/** A whole call on a stream: its headers and a raw body. */
 export function wholeCall(stream: number, body: Uint8Array, more: Readonly<Record<string, string>> = {}): Buffer {
   return Buffer.concat([
     frame(TYPE.HEADERS, FLAG.END_HEADERS, stream, callHeaders(more)),
@@ -65,7 +65,7 @@ export function wholeCall(stream: number, body: Uint8Array, more: Readonly<Recor
   ])
 }
 
-/** A message with its prefix; `flag` 1 says that it is compressed. */
+/** A message with its prefix; `flag` 1 marks it as compressed. */
 export function grpcMessage(message: Uint8Array, flag = 0, stated = message.length): Buffer {
   const head = Buffer.alloc(5)
   head.writeUInt8(flag, 0)
@@ -73,16 +73,16 @@ export function grpcMessage(message: Uint8Array, flag = 0, stated = message.leng
   return Buffer.concat([head, message])
 }
 
-/** Of what comes back no more is looked at. */
+/** The number of received bytes that are kept. */
 const KEPT = 65_536
 
-/** A connection that says what it likes. */
+/** A connection that sends arbitrary bytes. */
 export interface RawConnection {
   readonly socket: Socket
   readonly isClosed: () => boolean
-  /** Whether the other side has answered on a stream, or has given the connection up. */
+  /** Whether the server has answered on a stream, or is closing the connection. */
   readonly isAnswered: (stream: number) => boolean
-  /** Writes as fast as it is taken; says nothing more when the other side has hung up. */
+  /** Writes with back-pressure; does nothing after the server has closed the connection. */
   send(...parts: readonly Uint8Array[]): Promise<void>
 }
 
@@ -95,7 +95,7 @@ export function openRaw(port: number): Promise<RawConnection> {
       if (received.length < KEPT) received = Buffer.concat([received, bytes])
     })
     socket.once('connect', () => {
-      // From here on being reset is an answer.
+      // From here on a reset of the connection is a valid answer.
       socket.on('error', () => undefined)
       resolve({
         socket,

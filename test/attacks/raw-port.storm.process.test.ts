@@ -27,7 +27,7 @@ const WITHIN_MS = 5_000
 
 describe('the raw port', () => {
   let served: Served
-  /** Open from before the first attack to after the last. */
+  /** A connection that stays open during all attacks. */
   let bystander: Connection
   let atFirst = 0
   const open: RawConnection[] = []
@@ -42,7 +42,7 @@ describe('the raw port', () => {
     const { token } = await connection.call(TokenService.method.mintToken, { client }, { deadlineMs: WITHIN_MS })
     return token?.tokenType
   }
-  /** Others are served while the attack stands, those who are connected and those who come. */
+  /** Existing and new connections are served during the attack. */
   async function othersAreServed() {
     const newcomer = connect(served.address, { ownSocket: true })
     try {
@@ -74,7 +74,7 @@ describe('the raw port', () => {
     await served.stop()
   })
 
-  describe('hangs up on what is not HTTP/2', () => {
+  describe('closes connections that do not speak HTTP/2', () => {
     it.each<[string, Buffer]>([
       ['random bytes', randomBytes(100_000)],
       ['HTTP/1.1', Buffer.from('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')],
@@ -88,16 +88,16 @@ describe('the raw port', () => {
     })
   })
 
-  describe('hangs up on frames that break the protocol', () => {
+  describe('closes connections for invalid frames', () => {
     const huge = frame(TYPE.DATA, 0, 1, Buffer.alloc(16_385))
     it.each<[string, Buffer]>([
       ['an oversized frame', Buffer.concat([frame(TYPE.HEADERS, FLAG.END_HEADERS, 1, callHeaders()), huge])],
       ['data on a stream that is not open', frame(TYPE.DATA, 0, 7, Buffer.alloc(10))],
-      ['a header block that cannot be unpacked', frame(TYPE.HEADERS, FLAG.END_HEADERS, 1, Buffer.alloc(50, 0xff))],
+      ['a malformed header block', frame(TYPE.HEADERS, FLAG.END_HEADERS, 1, Buffer.alloc(50, 0xff))],
       ['a settings frame of seven bytes', frame(TYPE.SETTINGS, 0, 0, Buffer.alloc(7))],
       ['a ping of seven bytes', frame(TYPE.PING, 0, 0, Buffer.alloc(7))],
-      ['a window that opens by nothing', frame(TYPE.WINDOW, 0, 0, Buffer.alloc(4))],
-      ['a continuation of nothing', frame(TYPE.CONTINUATION, 0, 1, Buffer.alloc(10))],
+      ['a window update of 0', frame(TYPE.WINDOW, 0, 0, Buffer.alloc(4))],
+      ['a continuation without headers', frame(TYPE.CONTINUATION, 0, 1, Buffer.alloc(10))],
       ['a client’s stream with an even number', frame(TYPE.HEADERS, FLAG.END_HEADERS, 2, callHeaders())],
     ])('%s', async (_what, bytes) => {
       const attacker = await raw()
@@ -106,8 +106,8 @@ describe('the raw port', () => {
     })
   })
 
-  describe('stands floods', () => {
-    it('headers without end', async () => {
+  describe('serves others during floods', () => {
+    it('of endless headers', async () => {
       const attacker = await raw()
       const some = headerBlock(Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`x-${i}`, 'y'.repeat(30)])))
       await attacker.send(HELLO, frame(TYPE.HEADERS, 0, 1, callHeaders()))
@@ -117,7 +117,7 @@ describe('the raw port', () => {
       await closes(attacker)
     })
 
-    it('empty continuations without end', async () => {
+    it('of empty continuations', async () => {
       const attacker = await raw()
       await attacker.send(HELLO, frame(TYPE.HEADERS, 0, 1, callHeaders()))
       const many = Buffer.concat(Array.from({ length: 1_000 }, () => frame(TYPE.CONTINUATION, 0, 1)))
@@ -125,7 +125,7 @@ describe('the raw port', () => {
       await closes(attacker)
     })
 
-    it('calls that are reset at once', async () => {
+    it('of calls that are reset at once', async () => {
       const attacker = await raw()
       await attacker.send(HELLO)
       const cancel = Buffer.of(0, 0, 0, 8)
@@ -146,7 +146,7 @@ describe('the raw port', () => {
         frame(TYPE.SETTINGS, 0, 0, Buffer.concat(Array.from({ length: 32 }, () => Buffer.of(0, 4, 0, 0, 255, 255)))),
       ],
       ['pings', frame(TYPE.PING, 0, 0, Buffer.alloc(8))],
-    ])('%s, whose answers are not read', async (_what, one) => {
+    ])('of %s, whose answers are not read', async (_what, one) => {
       const attacker = await raw()
       attacker.socket.pause()
       const many = Buffer.concat(Array.from({ length: 500 }, () => one))
@@ -160,7 +160,7 @@ describe('the raw port', () => {
       await flood
     })
 
-    it(`${CONNECTIONS} connections that say nothing, or begin and do not go on`, async () => {
+    it(`of ${CONNECTIONS} connections that send nothing, or only the beginning of a call`, async () => {
       const beginnings = [
         Buffer.alloc(0),
         PREFACE.subarray(0, 10),
@@ -172,7 +172,7 @@ describe('the raw port', () => {
       await othersAreServed()
     })
 
-    it('a message of which every call sends the beginning only', async () => {
+    it('of calls that send only the beginning of a message', async () => {
       const attacker = await raw()
       await attacker.send(HELLO)
       for (let i = 0; i < 900; i += 1) {
@@ -187,15 +187,15 @@ describe('the raw port', () => {
     })
   })
 
-  describe('answers calls that are no gRPC', () => {
+  describe('answers invalid gRPC calls', () => {
     const message = Buffer.of(0x0a, 0x00)
     it.each<[string, Buffer, Record<string, string>]>([
       ['another content type', grpcMessage(message), { 'content-type': 'application/json' }],
       ['no content type', grpcMessage(message), { 'content-type': '' }],
       ['another HTTP method', grpcMessage(message), { ':method': 'GET' }],
-      ['a path that is none', grpcMessage(message), { ':path': '*' }],
+      ['an invalid path', grpcMessage(message), { ':path': '*' }],
       ['a path with odd bytes', grpcMessage(message), { ':path': '/%00/../\u00e4' }],
-      ['a method that is not there', grpcMessage(message), { ':path': '/qscope.v1.TokenService/constructor' }],
+      ['an unknown method', grpcMessage(message), { ':path': '/qscope.v1.TokenService/constructor' }],
       ['a length beyond the message', grpcMessage(message, 0, 100), {}],
       ['a length beyond all limits', grpcMessage(message, 0, 0xffffffff), {}],
       ['a length short of the message', grpcMessage(message, 0, 1), {}],
@@ -203,12 +203,12 @@ describe('the raw port', () => {
       ['no message', Buffer.alloc(0), {}],
       ['two messages', Buffer.concat([grpcMessage(message), grpcMessage(message)]), {}],
       ['a compressed message without an encoding', grpcMessage(message, 1), {}],
-      ['a compressed message that is not', grpcMessage(message, 1), { 'grpc-encoding': 'gzip' }],
+      ['an uncompressed message with the flag of compression', grpcMessage(message, 1), { 'grpc-encoding': 'gzip' }],
       ['an unknown encoding', grpcMessage(message, 1), { 'grpc-encoding': 'br' }],
       ['an unknown flag', grpcMessage(message, 255), {}],
-      ['a timeout that is none', grpcMessage(message), { 'grpc-timeout': 'soon' }],
-      ['a timeout without end', grpcMessage(message), { 'grpc-timeout': '99999999H' }],
-      ['binary metadata that is none', grpcMessage(message), { 'x-bin': '*** not base64 ***' }],
+      ['a malformed timeout', grpcMessage(message), { 'grpc-timeout': 'soon' }],
+      ['the longest timeout', grpcMessage(message), { 'grpc-timeout': '99999999H' }],
+      ['malformed binary metadata', grpcMessage(message), { 'x-bin': '*** not base64 ***' }],
       ['a header with line ends', grpcMessage(message), { 'x-ray-id': 'a\r\nb: c' }],
     ])('%s', async (_what, body, headers) => {
       const attacker = await raw()
@@ -218,7 +218,7 @@ describe('the raw port', () => {
       await othersAreServed()
     })
 
-    it('a small message that unpacks to a large one', async () => {
+    it('a small message that decompresses to a large one', async () => {
       const { gzipSync } = await import('node:zlib')
       const bomb = grpcMessage(gzipSync(Buffer.alloc(256 * 1024 * 1024)), 1)
       const attacker = await raw()
@@ -231,7 +231,7 @@ describe('the raw port', () => {
     })
   })
 
-  it('leaves nothing of it all in memory', async () => {
+  it('releases the memory of all attacks, and logs no error', async () => {
     await sleep(500)
     expect((await served.heap()) - atFirst).toBeLessThan(MAX_GROWTH)
     expect(served.log()).not.toMatch(/"level":"(error|fatal)"/)

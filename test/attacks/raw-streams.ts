@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 const SETTINGS = 4
 const HEADERS = 1
-/** The first frame of headers with neither END_STREAM nor END_HEADERS: more is promised. */
+/** The first frame of headers has neither END_STREAM nor END_HEADERS, so more must follow. */
 const NO_FLAGS = 0
 
 /** A frame of HTTP/2 (RFC 9113 §4.1). */
@@ -18,17 +18,17 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
   return Buffer.concat([head, payload])
 }
 
-/** The socket of a caller of `host:port`. */
+/** A socket that is connected to `host:port`. */
 export async function rawSocket(address: string): Promise<Socket> {
   const [host = '', port = ''] = address.split(':')
   const socket = connect({ host, port: Number(port) })
-  // Being thrown out is what a flooding caller has coming.
+  // The server may close the connection of a flooding caller.
   socket.on('error', () => undefined)
   await once(socket, 'connect')
   return socket
 }
 
-/** Says that headers come, and never ends them. */
+/** Begins headers, and never ends them. */
 export async function unfinishedHeaders(address: string): Promise<Socket> {
   const socket = await rawSocket(address)
   // `:method: POST` of the static table (RFC 7541 Appendix A).
@@ -37,14 +37,14 @@ export async function unfinishedHeaders(address: string): Promise<Socket> {
   return socket
 }
 
-/** A session that lets the server send nothing but headers: its window stays shut. */
+/** A session with a window of zero, so that the server can send only headers. */
 export function shutWindow(address: string): ClientHttp2Session {
   const session = connectHttp2(`http://${address}`, { settings: { initialWindowSize: 0 } })
   session.on('error', () => undefined)
   return session
 }
 
-/** A gRPC call as bytes: whoever sends it decides when it ends. */
+/** A gRPC call as a raw stream, which the test writes and ends. */
 export function rawCall(
   session: ClientHttp2Session,
   path: string,

@@ -21,7 +21,7 @@ import { type Access, access } from '../../src/gen/qscope/v1/options_pb.ts'
 
 type Asked = ServerReflectionRequest['messageRequest']
 
-/** What a server says it serves, asked as any client may: nothing is known of it but its address. */
+/** The services of a server by reflection, with no other knowledge than its address. */
 export async function reflectServices(address: string): Promise<readonly DescService[]> {
   const client = new Client(address, credentials.createInsecure())
   const ask = async (messageRequest: Asked) => {
@@ -62,7 +62,7 @@ export function methodsOf(services: readonly DescService[], prefix: string): rea
   return services.filter(({ typeName }) => typeName.startsWith(prefix)).flatMap(({ methods }) => methods)
 }
 
-/** Who may call a method, as its option says on the wire. */
+/** Who may call a method, by its option in the reflected descriptor. */
 export function accessOf(method: DescMethod): Access {
   return getOption(method, access)
 }
@@ -80,7 +80,7 @@ export function isServerStream(method: DescMethod): method is DescMethodServerSt
   return method.methodKind === 'server_streaming'
 }
 
-/** Every file after those it imports. */
+/** The files in an order in which imports come first. */
 function inOrder(files: ReadonlyMap<string, FileDescriptorProto>): FileDescriptorProto[] {
   const done = new Set<FileDescriptorProto>()
   const add = (file: FileDescriptorProto | undefined) => {

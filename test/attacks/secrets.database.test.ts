@@ -23,7 +23,7 @@ import { serve } from './served.ts'
 const TIMEOUT = 300_000
 const issuers = await trustedIssuers(suiteFolder())
 
-/** The command line, told secrets in every way; what it logs, and answers that hold none. */
+/** Passes secrets to the command line in every way; returns its logs and its answers that must not contain secrets. */
 async function useCommandLine(server: TestServer, needles: Needles): Promise<string> {
   const { clientId, clientSecret, token } = server.admin
   const connection = ['--server', server.address]
@@ -76,7 +76,7 @@ for (const kind of databaseKinds) {
       await database.drop()
     })
 
-    it('are many, and would be found', () => {
+    it('are numerous, and the search finds them', () => {
       expect(needles.size).toBeGreaterThan(80)
       const secret = server.admin.clientSecret
       const forms = [secret, Buffer.from(`admin:${secret}`).toString('base64'), Buffer.from(secret).toString('hex')]
@@ -136,7 +136,7 @@ describe('the first start', () => {
       const { token } = await connection.call(TokenService.method.mintToken, { client })
       needles.add('a token', token?.accessToken ?? '')
       const lines = served.output().split('\n')
-      // Once as what it is; else within the calls that are shown to be tried.
+      // The secret is printed once by itself; other lines contain it only in example calls.
       const shown = lines.filter((line) => line.includes(value) && !line.includes(JSON.stringify(client.clientId)))
       expect(shown).toEqual([`  client secret  ${value}`])
       expect(needles.foundIn(lines.filter((line) => !line.includes(value)).join('\n'))).toEqual([])

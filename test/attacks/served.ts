@@ -10,19 +10,19 @@ const ROOT = resolve(import.meta.dirname, '..', '..')
 const START_MS = 120_000
 const STOP_MS = 3_000
 
-/** A server as a process of its own, which an attack may end without ending the tests. */
+/** A server in its own process, so that a crash does not end the tests. */
 export interface Served {
   readonly address: string
   readonly port: number
-  /** Of the client `admin`. */
+  /** The secret of the client `admin`. */
   readonly secret: string
-  /** What it wrote to standard output. */
+  /** Its standard output. */
   readonly output: () => string
-  /** What it wrote to standard error, its log. */
+  /** Its standard error, which contains its log. */
   readonly log: () => string
-  /** Whether it has come to an end. */
+  /** Whether the process has ended. */
   readonly isGone: () => boolean
-  /** The bytes it holds when all garbage is gone. */
+  /** Its memory in bytes after garbage collection. */
   heap(): Promise<number>
   stop(): Promise<void>
 }

@@ -8,7 +8,7 @@ import { scaled } from '../setup/scale.ts'
 const { approveDeviceAuthorization, denyDeviceAuthorization, getDeviceAuthorization } = DeviceService.method
 const MINUTE = 60_000
 const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ'
-/** What a guesser has, whoever it is: so many at once, so many more with each minute. */
+/** The limits of guesses: a burst, and a rate per minute. */
 const PER_KEY = { burst: 10, perMinute: 1 }
 const PER_FRONT_END = { burst: 100, perMinute: 60 }
 const MINUTES = scaled(120, 5)
@@ -34,7 +34,7 @@ onEveryBackend('brute force on user codes', (server) => {
 
   async function frontEnd() {
     const { client } = await server.registerClient({ scopes: ['qscope:consent'] })
-    // A token lives for an hour, and a search may take longer.
+    // A token lasts an hour, and a search may take longer.
     let bearer = ''
     let renewAt = 0
     const renewed = async () => {
@@ -56,7 +56,7 @@ onEveryBackend('brute force on user codes', (server) => {
     }
     let next = 0
     return {
-      /** By whichever of the three methods comes next. */
+      /** Uses the three methods in rotation. */
       attempt: (userCode: string, attemptKey?: string) => {
         const request = attemptKey === undefined ? { userCode } : { userCode, attemptKey }
         next += 1
@@ -84,11 +84,11 @@ onEveryBackend('brute force on user codes', (server) => {
         server.clock.advance(MINUTE)
       }
       expect(new Set(outcomes)).toEqual(new Set(['RESOURCE_NOT_FOUND', 'LIMIT_EXCEEDED']))
-      // The clock goes on by itself too.
+      // One more minute, because the clock advances by itself too.
       expect(judged(outcomes)).toBeLessThanOrEqual(PER_KEY.burst + (MINUTES + 1) * PER_KEY.perMinute)
     })
 
-    it('learns nothing about a right code beyond the limit, and decides nothing with it', async () => {
+    it('cannot look up or decide a correct code beyond the limit', async () => {
       const end = await frontEnd()
       const { userCode } = await device()
       const key = server.unique('session-')
@@ -104,7 +104,7 @@ onEveryBackend('brute force on user codes', (server) => {
       expect(deviceAuthorization?.state).toBe(State.PENDING)
     })
 
-    it('gains no guesses by presenting its own right code in between', async () => {
+    it('gains no guesses by presenting its own correct code in between', async () => {
       const end = await frontEnd()
       const { userCode } = await device()
       const key = server.unique('session-')
@@ -128,7 +128,7 @@ onEveryBackend('brute force on user codes', (server) => {
   })
 
   describe('a front-end', () => {
-    it(`cannot exceed its own limit of guesses in ${MINUTES} minutes, whatever keys it invents`, async () => {
+    it(`cannot exceed its own limit of guesses in ${MINUTES} minutes, even with new attempt keys`, async () => {
       const end = await frontEnd()
       const started = server.clock.now()
       const outcomes: string[] = []
@@ -160,7 +160,7 @@ onEveryBackend('brute force on user codes', (server) => {
         })
         reasons.push(...(await Promise.all(guesses)))
       }
-      // It gains one a second meanwhile.
+      // The limit recovers by one a second during the test.
       expect(judged(reasons)).toBeLessThanOrEqual(PER_FRONT_END.burst + 20)
     })
 
@@ -170,7 +170,7 @@ onEveryBackend('brute force on user codes', (server) => {
       const key = server.unique('session-')
       await Promise.all(Array.from({ length: 150 }, (_, i) => greedy.look(guessOf(i), server.unique('key-'))))
       expect(await greedy.look(guessOf(1), server.unique('key-'))).toBe('LIMIT_EXCEEDED')
-      // The same end user's key at another front-end is another one.
+      // The same attempt key at another front-end counts separately.
       expect(await honest.look(userCode, key)).toBe('RIGHT')
       expect(await honest.look(userCode)).toBe('RIGHT')
       server.clock.advance(MINUTE)

@@ -28,7 +28,7 @@ const suite = (server: TestServer) => {
     return { reason, violations: violations.map((field) => ({ field })) }
   }
 
-  /** Verifies as a relying party does that was told an issuer and an audience, and knows nothing of this server. */
+  /** Verifies a token like a relying party that knows only the issuer and its audience. */
   async function relyOn(token: string, audience: string) {
     const discovered = JSON.parse(await (await fetch(`${server.httpUrl}/.well-known/openid-configuration`)).text())
     const { issuer, jwks_uri: keys, id_token_signing_alg_values_supported: algorithms } = discovered

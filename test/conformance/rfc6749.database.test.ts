@@ -126,7 +126,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       const { client } = await service({ grantTypes: [] })
       const refused = await refusalOf(server.call(mintToken, { client }))
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
-      expect(refused.metadata['oauth_error']).toBe('unauthorized_client')
+      expect(refused.metadata).toEqual({ oauth_error: 'unauthorized_client', grant_type: 'client_credentials' })
     })
 
     it('§4.4 refuses to register a public client for client credentials', async () => {
@@ -235,9 +235,14 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       const service = await server.registerClient({ redirectUris: [REDIRECT_URI] })
       const disabled = await grants.webClient()
       await server.call(ClientService.method.disableClient, { clientId: disabled.clientId }, grants.bearer())
-      for (const client of [service, disabled]) {
+      // A disabled client does not lack the grant type.
+      for (const [client, lacking] of [
+        [service, { grant_type: 'authorization_code' }],
+        [disabled, {}],
+      ] as const) {
         const refused = await refusalOf(grants.createCode(client))
         expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
+        expect(refused.metadata).toEqual({ oauth_error: 'unauthorized_client', ...lacking })
       }
     })
 
@@ -387,6 +392,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       await server.call(ClientService.method.updateClient, update, grants.bearer())
       const refused = await refusalOf(grants.refresh(client, refreshToken))
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
+      expect(refused.metadata['grant_type']).toBe('refresh_token')
     })
 
     it('§6 a client that is not registered for the grant gets no refresh token', async () => {

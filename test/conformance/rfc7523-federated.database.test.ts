@@ -21,7 +21,7 @@ const SPIFFE_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe'
 const CLOUD = 'https://cloud.example'
 const TOKEN_EXCHANGE = { grantTypes: [GrantType.CLIENT_CREDENTIALS, GrantType.TOKEN_EXCHANGE] }
 
-/** A JWT put together by hand, for headers that no library signs. */
+/** A JWT without a library, for headers that libraries refuse to sign. */
 function forged(header: Claims, claims: Claims, sign: (input: string) => string = () => ''): string {
   const input = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
   return `${input}.${sign(input)}`
@@ -43,7 +43,7 @@ onEveryBackend(
       }
     }
 
-    // The first of this suite: more failures than some from one address are not recorded.
+    // The first test of this suite, because repeated failures from one address are not recorded.
     it('§3.2 failures are invalid_client like those of an unknown client, and audited', async () => {
       const { clientId, assertion, proof, mintWith } = await workload(server, await jwtPlatform(server))
       const good = await assertion()

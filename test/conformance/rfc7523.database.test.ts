@@ -29,13 +29,13 @@ const [OWN, PEER] = ['http://127.0.0.1:50051', 'https://peer.example']
 const issuers = await trustedIssuers(folder, OWN, PEER)
 const OPTIONS = { variables: { ...LIMITS_OFF, QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file } }
 
-/** A JWT put together by hand, for headers that no library signs. */
+/** A JWT without a library, for headers that libraries refuse to sign. */
 function forged(header: Claims, claims: Claims, sign: (input: string) => string = () => ''): string {
   const input = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
   return `${input}.${sign(input)}`
 }
 
-/** A client that signs, and what it signs unless told otherwise. */
+/** A client that authenticates with a key, and its default claims. */
 async function keyClient(
   server: TestServer,
   pair: SigningPair = signingPair('ES256'),
@@ -60,7 +60,7 @@ async function keyClient(
   return { clientId, pair, claims, proof, mintWith }
 }
 
-/** A JWT whose header is written by hand, signed as it stands with ES256. */
+/** A JWT with the given text as header and claims, signed with ES256. */
 function handWritten(pair: SigningPair, header: string, claims: string): string {
   const input = [header, claims].map((part) => Buffer.from(part).toString('base64url')).join('.')
   return `${input}.${sign('sha256', Buffer.from(input), { key: pair.privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
@@ -93,7 +93,7 @@ function respelled(jwt: string): readonly string[] {
 onEveryBackend(
   'RFC 7523, client authentication',
   (server) => {
-    // The first of this suite: more failures than some from one address are not recorded.
+    // The first test of this suite, because repeated failures from one address are not recorded.
     it('§3.2 failures are all invalid_client, alike, and audited', async () => {
       const { clientId, pair, claims, mintWith } = await keyClient(server)
       const refused = await refusalOf(mintWith(await signed(pair, claims({ exp: inSeconds(-10) }))))
@@ -479,7 +479,7 @@ onEveryBackend(
       await workload('ci-runner', ['deploy'])
     })
 
-    /** As the kubelet projects them into a pod. */
+    /** The claims of a token that the kubelet projects into a pod. */
     const projected = (more: Claims = {}): Claims => ({
       iss: CLUSTER,
       sub: 'system:serviceaccount:shop:orders',
@@ -597,7 +597,11 @@ onEveryBackend(
           bearer(),
         )
       await grantTypes([GrantType.CLIENT_CREDENTIALS])
-      expect((await refusalOf(exchange(assertion))).reason).toBe('OAUTH_UNAUTHORIZED_CLIENT')
+      const { reason, metadata } = await refusalOf(exchange(assertion))
+      expect([reason, metadata['grant_type']]).toEqual([
+        'OAUTH_UNAUTHORIZED_CLIENT',
+        'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      ])
       await grantTypes([GrantType.JWT_BEARER])
       await exchange(assertion)
     })

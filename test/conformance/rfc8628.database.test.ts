@@ -60,6 +60,7 @@ onEveryBackend('RFC 8628', (server, database) => {
     it('§3.1 unauthorized_client: a client that is not registered for the grant', async () => {
       const refused = await refusalOf(grants.startDevice(await grants.webClient()))
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
+      expect(refused.metadata['grant_type']).toBe('urn:ietf:params:oauth:grant-type:device_code')
     })
 
     it('§3.1 invalid_scope and invalid_target: scopes and audiences beyond the client’s, and permissions of this server', async () => {

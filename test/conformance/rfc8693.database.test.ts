@@ -49,6 +49,7 @@ onEveryBackend('RFC 8693', (server) => {
       const { web, subject } = await handedOver()
       const refused = await refusalOf(grants.exchangeToken(web, subject))
       expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
+      expect(refused.metadata['grant_type']).toBe('urn:ietf:params:oauth:grant-type:token-exchange')
     })
 
     it('§2.1 subject_token and its type are required', async () => {
@@ -313,7 +314,7 @@ onEveryBackend('RFC 8693', (server) => {
     })
 
     describe('an actor token that has actors of its own', () => {
-      /** A token of a client's own, handed on by so many others, for `holder` by name. */
+      /** A client's own token after `depth` exchanges by other clients, with `holder` as audience. */
       const actorFor = async (holder: string, depth: number) => {
         const own = await grants.serviceClient()
         let token = (await grants.mint(own)).accessToken

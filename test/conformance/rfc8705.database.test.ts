@@ -52,7 +52,7 @@ onEveryBackend(
     afterAll(() => {
       for (const connection of open) connection.close()
     })
-    /** A connection on which a certificate is shown. */
+    /** A connection with a client certificate. */
     const showing = (identity: Identity | null) => {
       const connection = connect(server.address, { ownSocket: true, channel: channelOf(ca, identity) })
       open.push(connection)

@@ -164,7 +164,7 @@ onEveryBackend('RFC 9068', (server) => {
       good = (await grants.mint(service, { audiences: [API] })).accessToken
     })
 
-    /** Refused wherever an access token may be shown, in the ways of each. */
+    /** Checks that a token is refused by every call that accepts access tokens. */
     async function expectRefused(token: string): Promise<void> {
       expect(await grants.isActive(token)).toBe(false)
       const verified = await refusalOf(server.call(verifyToken, { client: service.client, token }))
@@ -196,7 +196,7 @@ onEveryBackend('RFC 9068', (server) => {
       expect(refused.reason).toBe('OAUTH_INVALID_GRANT')
       await server.call(revokeToken, { client: service.client, token: token.accessToken })
       expect(await grants.isActive(token.accessToken)).toBe(false)
-      // What the page on keys says: nobody tells the resource server.
+      // As documented, a resource server that verifies offline does not learn of the revocation.
       expect(await jwts.verifyOffline(token.accessToken, API)).toMatchObject({ jti: token.tokenId })
     })
 
@@ -284,7 +284,7 @@ onEveryBackend('RFC 9068', (server) => {
         'base64url',
       )
       const flipped = `${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`
-      // The last character of 64 bytes has four bits that say nothing.
+      // Four bits of the last character of 64 bytes are not part of the signature.
       const respelled = signature.slice(0, -1) + String.fromCharCode(signature.charCodeAt(signature.length - 1) + 1)
       const parts = [
         [header, wider, signature],

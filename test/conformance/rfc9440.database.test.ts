@@ -50,7 +50,7 @@ onEveryBackend(
       const { clientId } = await server.registerClient({ ...wanted, scopes: ['a'] })
       return { client: { clientId } }
     }
-    /** To which certificate the token is bound that a client gets through a proxy. */
+    /** The certificate to which a token is bound that a client gets through a proxy. */
     const boundThrough = async (headers: Headers, identity: Identity | null = proxy) => {
       const { token } = await through(identity).call(mintToken, await tlsClient(), { metadata: headers })
       const shown = { client: server.admin.client, token: token?.accessToken ?? '' }
@@ -157,7 +157,7 @@ onEveryBackend(
         for (const identity of [other, null]) {
           expect(await refusedThrough(headers, identity)).toEqual(['OAUTH_INVALID_CLIENT'])
         }
-        // Nor do they do harm: the certificate of the connection counts.
+        // They are ignored even if malformed, and the certificate of the connection is used.
         expect(await boundThrough({ 'client-cert': 'x' }, orders)).toBe(orders.thumbprint)
       })
 

@@ -449,7 +449,7 @@ onEveryBackend('RFC 9700', (server, database) => {
         const first = await grants.refresh(client, tokens.refreshToken)
         await server.call(TokenService.method.revokeToken, { client: client.client, token: first.accessToken })
         expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
-        // The refresh token stands, and the family with it.
+        // The refresh token and its family are still active.
         expect(await areActive(first.refreshToken)).toEqual([true])
         expect((await grants.refresh(client, first.refreshToken)).accessToken).not.toBe(first.accessToken)
       })
@@ -701,7 +701,7 @@ onEveryBackend('RFC 9700', (server, database) => {
   })
 })
 
-/** What must be the same in an answer that is given again. */
+/** The parts of an answer that must be the same in a repetition. */
 function pick({ expiresIn: _left, ...same }: { readonly expiresIn: number }) {
   return same
 }

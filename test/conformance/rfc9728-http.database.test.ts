@@ -11,7 +11,7 @@ import type { TestServer } from '../setup/server.ts'
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
 const suite = (server: TestServer) => {
-  /** As a proxy of the host asks that lets this path lead here. */
+  /** A request with this host, like one that a proxy of the host forwards. */
   async function ask(host: string, path = '', method = 'GET') {
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; type: string; text: string }>()
     const sent = request(`${server.httpUrl}${WELL_KNOWN}${path}`, { method, headers: { host } }, async (answer) =>

@@ -37,7 +37,7 @@ const suite = (server: TestServer) => {
     })
   type Workload = Awaited<ReturnType<typeof workload>>
 
-  /** A user's token that an API gateway was handed. */
+  /** A user's token that an API gateway has received. */
   async function inbound(more: { audiences?: string[] } = {}) {
     const web = await grants.webClient({ audiences: [DOMAIN] })
     return { web, ...(await grants.exchangeCode(web, await grants.createCode(web, more))) }
@@ -63,7 +63,7 @@ const suite = (server: TestServer) => {
     return [refusal.reason, ...refusal.violations]
   }
 
-  /** As a workload of the trust domain does, at the server's clock. */
+  /** Verifies a token like a workload of the trust domain, at the time of the server's clock. */
   async function validated(token: string, audience = DOMAIN) {
     const response = await fetch(`${server.httpUrl}/.well-known/jwks.json`)
     const keys = createLocalJWKSet((await response.json()) as Parameters<typeof createLocalJWKSet>[0])

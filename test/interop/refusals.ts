@@ -119,6 +119,6 @@ export const REFUSALS: Readonly<Record<string, ExpectedRefusal>> = Object.freeze
     status: 'PERMISSION_DENIED',
     reason: 'OAUTH_UNAUTHORIZED_CLIENT',
     remedy: 'ask_for_permission',
-    metadata: { oauth_error: 'unauthorized_client' },
+    metadata: { oauth_error: 'unauthorized_client', grant_type: 'client_credentials' },
   },
 })

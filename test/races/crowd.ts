@@ -5,12 +5,12 @@ import type { TestServer } from '../setup/server.ts'
 
 const SOCKETS = 8
 
-/** How a call of a crowd ended. */
+/** The outcome of a call. */
 export type Outcome<T> =
   | { readonly answer: T; readonly refused: null }
   | { readonly answer: null; readonly refused: Refused }
 
-/** Many callers at once, on connections of their own. */
+/** Many parallel callers, each with its own connection. */
 export interface Crowd {
   /** One call, on the next connection. */
   call<I extends DescMessage, O extends DescMessage>(
@@ -18,11 +18,11 @@ export interface Crowd {
     request: MessageInitShape<I>,
     sent?: Sent,
   ): Promise<MessageShape<O>>
-  /** The same thing done by all at once. */
+  /** Runs the same function `count` times in parallel. */
   rush<T>(count: number, each: (index: number) => Promise<T>): Promise<readonly Outcome<T>[]>
 }
 
-/** Connects the callers before the suite and lets them go after it. */
+/** Connects the callers before the suite and disconnects them after it. */
 export function gatherCrowd(server: TestServer): Crowd {
   const connections: Connection[] = []
   let next = 0
@@ -43,7 +43,7 @@ export function gatherCrowd(server: TestServer): Crowd {
   }
 }
 
-/** The outcome of a call; an accident of the server's is a failure of the test. */
+/** The outcome of a call; an internal error of the server fails the test. */
 export async function outcomeOf<T>(call: Promise<T>): Promise<Outcome<T>> {
   try {
     return { answer: await call, refused: null }
@@ -54,12 +54,12 @@ export async function outcomeOf<T>(call: Promise<T>): Promise<Outcome<T>> {
   }
 }
 
-/** What was answered. */
+/** The answers of the calls that were not refused. */
 export function answersOf<T>(outcomes: readonly Outcome<T>[]): T[] {
   return outcomes.flatMap((outcome) => (outcome.refused === null ? [outcome.answer] : []))
 }
 
-/** The reasons of the refusals, each with how often it came. */
+/** How often each reason of refusal occurred. */
 export function reasonsOf(outcomes: readonly Outcome<unknown>[]): Record<string, number> {
   const reasons: Record<string, number> = {}
   for (const { refused } of outcomes) {

@@ -67,7 +67,7 @@ onEveryBackend('decisions at once', (server) => {
     const { user } = await crowd.call(getUser, winner ?? {}, given.bearer())
     expect(claims?.subject).toBe(user?.userId)
     expect(await eventsOf(server, owner.clientId)).toMatchObject({ 'authorization.granted': 1, 'device.approved': 1 })
-    // Who came too late was not registered on the way.
+    // Users whose approval came too late were not registered.
     const known = await crowd.rush(CALLERS, (index) =>
       crowd.call(getUser, external(names[index] ?? ''), given.bearer()),
     )
@@ -112,7 +112,7 @@ onEveryBackend('decisions at once', (server) => {
     }
   })
 
-  it('never mistake a user for the one who had the external id before', { timeout: TIMEOUT_MS }, async () => {
+  it('never confuse a user with the former owner of the external id', { timeout: TIMEOUT_MS }, async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const owner = await given.client()
       const externalId = server.unique('user-')

@@ -90,13 +90,13 @@ onEveryBackend('FIFO limits', (server, database) => {
       const sampling = (async () => {
         for (; working; samples += 1) {
           expectWithin(await count(owner), caps)
-          // Counting on SQLite holds this process up; the callers want their turn.
+          // Counting on SQLite blocks this process, so the callers need time in between.
           await sleep(2)
         }
       })()
       sampling.catch(() => undefined)
 
-      /** A login by code or device, then refreshes until the family is evicted or left alone. */
+      /** A login by code or device, then refreshes until the family is evicted or abandoned. */
       async function session(index: number, step: number): Promise<void> {
         const user = users[(index + step) % USERS] ?? ''
         const byDevice = (index + step) % 5 === 0
@@ -130,7 +130,7 @@ onEveryBackend('FIFO limits', (server, database) => {
       }
       await sampling
       expect(samples).toBeGreaterThan(0)
-      // Many more were issued than fit, so the limits are reached, not merely kept.
+      // Many more tokens were issued than allowed, so the limits are actually reached.
       const left = await count(owner)
       expect(left.refresh).toBe(Math.min(caps.refresh, USERS * caps.perUser))
       const { tokens } = await server.call(
@@ -142,7 +142,7 @@ onEveryBackend('FIFO limits', (server, database) => {
       const evictions = await server.auditEvents({ clientId: owner.clientId, eventTypes: ['tokens.revoked'] })
       const granted = await server.auditEvents({ clientId: owner.clientId, eventTypes: ['token.issued'] })
       expect(evictions.length).toBe(granted.length - left.refresh)
-      // Nobody is answered with tokens that their own issue evicted.
+      // No issue evicts the tokens that it returns.
       const issuedBy = new Map(granted.map(({ grantId, rayId }) => [grantId, rayId]))
       expect(evictions.filter(({ grantId, rayId }) => issuedBy.get(grantId) === rayId)).toEqual([])
       expect(new Set(evictions.map(({ grantId }) => grantId)).size).toBe(evictions.length)

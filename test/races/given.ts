@@ -8,7 +8,7 @@ export type Registered = Awaited<ReturnType<TestServer['registerClient']>>
 
 const pkce = pkcePair()
 
-/** A user whom another system knows. */
+/** A user by external id. */
 export function external(value: string) {
   return { id: { case: 'externalId' as const, value } }
 }
@@ -29,7 +29,7 @@ export function redemptionOf({ client }: Registered, code: string) {
   return { client, code, redirectUri: REDIRECT_URI, codeVerifier: pkce.verifier }
 }
 
-/** What races begin with: a client that may use every grant, and codes and tokens of its users. */
+/** The objects that races start with: a client with every grant, and codes and tokens of its users. */
 export function givenGrants(server: TestServer) {
   const grants = grantsOn(server)
 
@@ -62,7 +62,7 @@ export function givenGrants(server: TestServer) {
 
     refresh: (owner: Registered, { refreshToken }: Tokens): Promise<Tokens> => grants.refresh(owner, refreshToken),
 
-    /** A device code that the user has agreed to. */
+    /** A device code that a user has approved. */
     async approvedDevice(owner: Registered, externalId = server.unique('user-')): Promise<string> {
       const started = await grants.startDevice(owner)
       await grants.approveDevice(started, { user: external(externalId) })

@@ -50,7 +50,9 @@ onEveryBackend('many redemptions at once', (server, database) => {
     }
   })
 
-  it('give one successor of one refresh token, the same in every answer', { timeout: TIMEOUT_MS }, async () => {
+  it('issue one new refresh token for one refresh token, the same in every answer', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const owner = await given.client()
       const { client, clientId } = owner
@@ -61,7 +63,7 @@ onEveryBackend('many redemptions at once', (server, database) => {
       for (const generation of [1, 2]) {
         const outcomes = await crowd.rush(CALLERS, () => refresh(current.refreshToken))
         expect(reasonsOf(outcomes)).toEqual({})
-        // What is left of it grows less from answer to answer.
+        // `expiresIn` may differ, because it is the remaining lifetime.
         const answers = answersOf(outcomes).map(({ token }) => JSON.stringify({ ...tokensOf(token), expiresIn: 0 }))
         expect(new Set(answers).size).toBe(1)
         const successor = tokensOf(answersOf(outcomes)[0]?.token)
@@ -77,7 +79,7 @@ onEveryBackend('many redemptions at once', (server, database) => {
         'token.refreshed': 2,
       })
 
-      // The first one's successor is spent: now it is a theft, seen by all of them and recorded once.
+      // The new refresh token is spent, so this is reuse: every call is refused, and the event is recorded once.
       const late = await crowd.rush(CALLERS, () => refresh(first.refreshToken))
       expect(reasonsOf(late)).toEqual({ OAUTH_INVALID_GRANT: CALLERS })
       expect(await server.introspectAll(client, [current.refreshToken, current.accessToken])).toEqual([false, false])
@@ -85,7 +87,7 @@ onEveryBackend('many redemptions at once', (server, database) => {
     }
   })
 
-  it('give a spent refresh token’s answer to all who ask for the same, and to nobody else', async () => {
+  it('repeat the answer for a spent refresh token for the same request, and refuse other requests', async () => {
     const owner = await given.client()
     const { client, clientId } = owner
     const { refreshToken: refresh } = await given.family(owner)
@@ -97,7 +99,7 @@ onEveryBackend('many redemptions at once', (server, database) => {
     expect(new Set(answers.map((token) => token?.refreshToken)).size).toBe(1)
     expect(new Set(answers.map((token) => token?.scopes.join(' '))).size).toBe(1)
     expect(reasonsOf(outcomes)).toEqual({ OAUTH_INVALID_GRANT: CALLERS / 2 })
-    // Nobody was robbed: the family stands.
+    // This is not reuse, so the family is still active.
     expect(await server.introspectAll(client, [answers[0]?.refreshToken ?? ''])).toEqual([true])
     expect(await eventsOf(server, clientId)).toMatchObject({ 'token.refreshed': 1 })
   })

@@ -34,7 +34,7 @@ onEveryBackend('revocation under way', (server) => {
     } as const
   }
 
-  /** Ends what a family depends on, one way or another; resolves when it has ended. */
+  /** Ends something on which a family depends; resolves when that has ended. */
   type End = (owner: Registered, family: Tokens) => Promise<unknown>
   const ends: Record<string, End> = {
     'its token is revoked by its client': ({ client }, { accessToken: token }) =>
@@ -88,7 +88,7 @@ onEveryBackend('revocation under way', (server) => {
         })
         await sleep(Math.random() * 20)
         await end(owner, family)
-        // From here on nothing of it may be active, the answers still under way included.
+        // From here on no token may be active, including those in answers that are still in transit.
         const { tokens } = await server.call(
           listTokens,
           { clientId: service.clientId, activeOnly: true, pageSize: 1_000 },

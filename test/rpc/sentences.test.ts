@@ -1,6 +1,7 @@
 import type { DescMessage } from '@bufbuild/protobuf'
 import { fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
+import { GRANT_TYPE_NAMES } from '../../src/domain/grant-type-names.ts'
 import { type ErrorDetails, type ErrorRow, registry } from '../../src/errors/registry.ts'
 import { ListAuditEventsRequestSchema } from '../../src/gen/qscope/v1/audit_service_pb.ts'
 import {
@@ -103,6 +104,10 @@ describe('the message of a refusal', () => {
       /cannot be activated before 2026-01-01T00:00:00\.000Z,/,
     ],
     [fail('resource.conflict', { because: 'contended' }), /at the same time/],
+    [
+      fail('oauth.unauthorized_client', { because: 'grant', metadata: { grant_type: GRANT_TYPE_NAMES.device_code } }),
+      /grant type urn:ietf:params:oauth:grant-type:device_code\./,
+    ],
     [fail('oauth.insufficient_scope', { metadata: { required_scopes: 'a b' } }), /required scopes: a b\./],
     [
       fail('limit.exceeded', { quota: { subject: 's', description: 'too many wrong user codes' }, retryAfterMs: 1 }),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../interop/toolchain.ts'
 
-/** Seconds until h2spec takes it that a server says nothing; each case that fails so waits as long. */
+/** Seconds for which h2spec waits for an answer; each case that fails by timeout takes this long. */
 const TIMEOUT_S = 2
 
 export interface H2specCase {
@@ -23,7 +23,7 @@ export async function runH2spec(h2spec: string, { port, tls }: H2specTarget): Pr
   const report = join(directory, 'report.xml')
   const secured = tls ? ['--tls', '--insecure'] : []
   try {
-    // It exits with an error where a case fails; the report says which.
+    // h2spec exits with an error if a case fails; the report contains the cases.
     await run(h2spec, ['-p', `${port}`, '-o', `${TIMEOUT_S}`, '-j', report, ...secured]).catch((error: Error) => {
       if (!error.message.includes('tests,')) throw error
     })
@@ -35,7 +35,7 @@ export async function runH2spec(h2spec: string, { port, tls }: H2specTarget): Pr
 
 const CASE = /<testcase package="([^"]*)" classname="([^"]*)" time="[^"]*">(.*?)<\/testcase>/gs
 
-/** The report is no XML that a parser takes: it has the bytes that frames held, unescaped. */
+/** The report is not valid XML, because it contains unescaped bytes of frames. */
 function casesOf(report: string): readonly H2specCase[] {
   return Array.from(report.matchAll(CASE), ([, section = '', title = '', body = '']) => ({
     title: `${section}: ${title.replaceAll('&#34;', '"')}`,

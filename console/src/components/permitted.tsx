@@ -19,6 +19,9 @@ export function Lock({ permission }: { readonly permission: Permission }) {
   if (usePermission(permission)) return null
   return (
     <span class="locked" title={`Your token lacks ${permission}`}>
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <path d="M3 7h1V5a4 4 0 0 1 8 0v2h1v8H3zm3 0h4V5a2 2 0 0 0-4 0z" />
+      </svg>
       <span class="visually-hidden"> (not permitted)</span>
     </span>
   )

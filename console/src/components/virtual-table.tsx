@@ -32,7 +32,9 @@ export function VirtualTable<T>({ label, columns, pages, keyOf, empty }: Virtual
     const element = scroller.current
     if (element !== null) setView({ top: element.scrollTop, height: element.clientHeight })
   }
-  useLayoutEffect(measure, [])
+  const isEmpty = items.length === 0 && !isLoading
+  // An empty table is lower.
+  useLayoutEffect(measure, [isEmpty])
   useEffect(() => {
     addEventListener('resize', measure)
     return () => removeEventListener('resize', measure)
@@ -56,8 +58,14 @@ export function VirtualTable<T>({ label, columns, pages, keyOf, empty }: Virtual
   return (
     <>
       <RefusalNotice refusal={refusal} retry={reload} />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard (WCAG 2.1.1) */}
-      <section class="scroller" ref={scroller} onScroll={measure} tabIndex={0} aria-label={label}>
+      <section
+        class={`scroller${isEmpty ? ' empty' : ''}`}
+        ref={scroller}
+        onScroll={measure}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard (WCAG 2.1.1)
+        tabIndex={0}
+        aria-label={label}
+      >
         {/* biome-ignore lint/a11y/useSemanticElements: rows of a table element cannot be placed */}
         <div role="table" aria-label={label} aria-rowcount={hasMore ? -1 : items.length + 1} aria-busy={isLoading}>
           {/* biome-ignore lint/a11y/useSemanticElements: as above */}
@@ -85,7 +93,7 @@ export function VirtualTable<T>({ label, columns, pages, keyOf, empty }: Virtual
         </div>
       </section>
       <p class="quiet" role="status">
-        {isLoading ? 'Loading…' : items.length === 0 && refusal === null ? empty : countOf(pages)}
+        {isLoading ? 'Loading…' : isEmpty && refusal === null ? empty : countOf(pages)}
       </p>
     </>
   )

@@ -120,7 +120,7 @@ function statusCommand(): Command {
 }
 
 function underWayText({ direction, migration }: NonNullable<SchemaState['underWay']>): string {
-  return `${migration} (${direction}); if nobody is at it, \`qscope migrate ${direction}\` does the rest`
+  return `${migration} (${direction}); if no other process is running it, \`qscope migrate ${direction}\` completes it`
 }
 
 /** Whether the database file does not exist yet. Showing the status or reverting does not create it. */

@@ -29,13 +29,13 @@ export function statusCommand(): Command {
         output.answer({
           document: () => messageJson(GetServerStatusResponseSchema, answer),
           text: () => statusText(answer, output),
-          names: () => [...new Set(toLookInto(answer).map(({ check }) => check))],
+          names: () => [...new Set(warningsAndProblems(answer).map(({ check }) => check))],
         })
       })
     })
 }
 
-function toLookInto({ findings }: GetServerStatusResponse): readonly Found[] {
+function warningsAndProblems({ findings }: GetServerStatusResponse): readonly Found[] {
   return findings.filter(({ advice }) => advice !== '')
 }
 
@@ -50,7 +50,7 @@ function wholeSeconds(window: Duration | undefined): number {
 
 function statusText(status: GetServerStatusResponse, output: Output): string {
   const { version, serving, startTime, rateWindow, examineTime, findings, calls, refusals } = status
-  const found = toLookInto(status)
+  const found = warningsAndProblems(status)
   const rate = `PER SECOND, LAST ${formatDuration(wholeSeconds(rateWindow))}`
   const callColumns: readonly Column<Called>[] = [
     { heading: 'METHOD', value: ({ method }) => method, whole: true },
@@ -68,7 +68,7 @@ function statusText(status: GetServerStatusResponse, output: Output): string {
       ['serving', state(yesNo(serving))],
       ['since', startTime],
       ['examined', examineTime],
-      ['findings', `${findings.length}, of which ${found.length} to look into`],
+      ['findings', `${findings.length}; warnings and problems: ${found.length}`],
     ]),
     ...(found.length === 0 ? [] : ['', output.table(FINDING_COLUMNS, found.map(shown))]),
     ...(calls.length === 0 ? [] : ['', output.table(callColumns, calls)]),

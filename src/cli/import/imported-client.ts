@@ -91,7 +91,7 @@ function grantsOf(
 }
 
 function scopeProblem(scope: string): string | null {
-  if (!isScopeToken(scope)) return 'has characters that no scope has'
+  if (!isScopeToken(scope)) return 'has characters that are not allowed in a scope'
   return isReservedScope(scope) ? 'is among the permissions of this server' : null
 }
 

@@ -1,5 +1,6 @@
 import type { Caller } from '../../context.ts'
 import type { Client, GrantType } from '../../domain/client.ts'
+import { GRANT_TYPE_NAMES } from '../../domain/grant-type-names.ts'
 import { isPermission } from '../../domain/scopes.ts'
 import { fail, HOLDS, type Result, success } from '../../results.ts'
 import { condition } from '../condition.ts'
@@ -12,8 +13,15 @@ export const callerIsClient = condition<object, { readonly client: Client }>('ca
 /** RFC 6749 §5.2, unauthorized_client: the client is registered for the grant. */
 export function grantIsAllowed(grant: GrantType) {
   return condition<{ readonly client: Client }>(`grantIsAllowed(${grant})`, (_ctx, { client }) =>
-    client.grantTypes.includes(grant) ? HOLDS : fail('oauth.unauthorized_client', { because: 'grant' }),
+    isRegisteredFor(client, grant),
   )
+}
+
+/** Refuses a client that is not registered for a grant. The refusal names the grant type. */
+export function isRegisteredFor(client: Client, grant: GrantType): Result<object> {
+  return client.grantTypes.includes(grant)
+    ? HOLDS
+    : fail('oauth.unauthorized_client', { because: 'grant', metadata: { grant_type: GRANT_TYPE_NAMES[grant] } })
 }
 
 /** The tokens that a caller may see: all, or only those that concern one client. */

@@ -2,7 +2,7 @@ import { type Client, etagOf, type GrantType } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition } from '../condition.ts'
-import type { ScopesAtStake } from './caller.ts'
+import { isRegisteredFor, type ScopesAtStake } from './caller.ts'
 
 /** A management call names an existing client. Adds the client, and the permissions at stake. */
 export const clientExists = condition<{ readonly clientId: ClientId }, { readonly client: Client } & ScopesAtStake>(
@@ -28,6 +28,6 @@ export const etagIsCurrent = condition<{ readonly client: Client; readonly etag:
  */
 export function clientMayObtainConsent(grant: GrantType) {
   return condition<{ readonly client: Client }>(`clientMayObtainConsent(${grant})`, (_ctx, { client }) =>
-    client.enabled && client.grantTypes.includes(grant) ? HOLDS : fail('oauth.unauthorized_client'),
+    client.enabled ? isRegisteredFor(client, grant) : fail('oauth.unauthorized_client'),
   )
 }

@@ -17,13 +17,13 @@ const { introspectToken, mintToken, revokeToken } = TokenService.method
 const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
 const PATIENCE_MS = 300_000
 const A_DAY_MS = 86_400_000
-/** From far below the age of a connection to the greatest that can be configured. */
+/** From far below the age of a connection to the largest configurable value. */
 const KEEPALIVES_MS = [10, 90, 150, A_DAY_MS]
-/** So that pings are due several times while a connection drains. */
+/** Long enough that several pings are due while a connection drains. */
 const DRAINING_MS = 600
 const AGE_MS = 100
 
-/** Calls that are under way until they are let go, whatever becomes of their connection. */
+/** Calls that run until they are released, even if their connection ends. */
 function heldCalls() {
   const begun = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
@@ -86,7 +86,7 @@ it('a connection to a peer that answers no ping is closed with its calls', async
   const [host = '', port] = address.split(':')
   const socket = connectSocket(Number(port), host)
   await once(socket, 'connect')
-  // The preface and empty settings; then it never speaks again.
+  // The preface and empty SETTINGS; then the peer sends nothing more.
   socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
   socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))
   socket.resume()
@@ -96,7 +96,7 @@ it('a connection to a peer that answers no ping is closed with its calls', async
 })
 
 describe('a watch', () => {
-  /** Lasts until the connection is asked to go; then says so, as the watch of a device does. */
+  /** A stream that lasts until its connection drains, and then fails like the watch of a device. */
   function lasting(): readonly Route[] {
     const service = streamProbe({ anyone: true })
     return route(service, {

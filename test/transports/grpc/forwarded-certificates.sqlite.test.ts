@@ -74,7 +74,7 @@ async function tlsClient(tlsClientSubject = 'dns:orders.internal') {
 
 const metadataOf = (sent: Readonly<Record<string, string>>): Sent => ({ metadata: sent })
 
-/** To which certificate the token of a client is bound, who calls through a proxy. */
+/** The certificate to which a token is bound that a client gets through a proxy. */
 async function boundThrough(headers: Readonly<Record<string, string>>, identity = proxy) {
   const { token } = await through(identity).call(mintToken, await tlsClient(), metadataOf(headers))
   const shown = { client: server.admin.client, token: token?.accessToken ?? '' }
@@ -104,7 +104,7 @@ describe('the certificate that Envoy forwards', () => {
     const chain = urlEncoded(distant, intermediate)
     expect(await boundThrough(xfcc(`${cert(distant)};Chain="${chain}"`))).toBe(distant.thumbprint)
     expect(await refusedThrough(xfcc(cert(distant)))).toEqual(['OAUTH_INVALID_CLIENT'])
-    // In the wrong order the first is a CA's, which is no client.
+    // In the wrong order the first certificate is that of a CA, which is not a client.
     expect(await refusedThrough(xfcc(`Chain="${urlEncoded(intermediate, distant)}"`))).toEqual(['OAUTH_INVALID_CLIENT'])
   })
 
@@ -115,7 +115,7 @@ describe('the certificate that Envoy forwards', () => {
     const bearer = token?.accessToken ?? ''
     const reasonOf = async (identity: Identity | null, headers: Readonly<Record<string, string>>) =>
       (await refusalOf(through(identity).call(listClients, {}, { bearer, metadata: headers }))).reason
-    // The certificate fits, and the token does not reach far enough.
+    // The certificate is right, so only the scope of the token is refused.
     expect(await reasonOf(proxy, xfcc(cert(orders)))).toBe('OAUTH_INSUFFICIENT_SCOPE')
     expect(await reasonOf(orders, {})).toBe('OAUTH_INSUFFICIENT_SCOPE')
     expect(await reasonOf(proxy, xfcc(cert(billing)))).toBe('OAUTH_INVALID_TOKEN')
@@ -143,7 +143,7 @@ describe('the certificate that Envoy forwards', () => {
     ['with two certificates in Cert', `Cert="${urlEncoded(orders, billing)}"`],
     ['with a Chain of another', `${cert(orders)};Chain="${urlEncoded(billing, orders)}"`],
     ['with the Hash of another', `Hash=${hexHash(billing)};${cert(orders)}`],
-    // A name in a certificate of billing, which Envoy writes as it is.
+    // A name in billing's own certificate, which Envoy copies unescaped.
     ['into which a name adds one', `Hash=${hexHash(billing)};URI=spiffe://a;${cert(orders)}`],
     [
       'into which a name adds one with its Hash',
@@ -220,7 +220,7 @@ describe('the certificate that Envoy forwards', () => {
     const asBrief = metadataOf(xfcc(cert(brief)))
     await through(proxy).call(mintToken, { client }, asBrief)
     server.clock.advance(2 * DAY_MS)
-    // The proxy's connection is judged by the same clock; its own certificate lasts.
+    // The same clock applies to the certificate of the proxy, which is still valid.
     const refused = await refusalOf(through(proxy).call(mintToken, { client }, asBrief))
     expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_CLIENT' })
     expect(refused.message).toContain('has expired')
@@ -288,7 +288,7 @@ describe('the certificate that a proxy forwards over HTTP', () => {
   it('is not read from headers that no port accepts', async () => {
     const body = JSON.stringify(await tlsClient())
     const headers = xfcc(`${cert(orders)};Subject="${'a'.repeat(100_000)}"`)
-    // The connection may be closed while the rest of the header is on its way.
+    // The server may close the connection before the whole header is sent.
     const outcome = await post({ body, headers }).then(
       ({ status }) => status,
       (error: NodeJS.ErrnoException) => error.code,
@@ -297,7 +297,7 @@ describe('the certificate that a proxy forwards over HTTP', () => {
   })
 })
 
-// At the end: it takes the CA away from the connections of the others.
+// Last in this file, because it replaces the CA of the other connections.
 describe('the CA of forwarded certificates', () => {
   it('is reloaded from its file', async () => {
     const { client } = await tlsClient()

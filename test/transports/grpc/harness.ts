@@ -29,7 +29,7 @@ import { sqliteFiles } from '../../setup/fresh-database.ts'
 import { startServer as startApplication } from '../../setup/server.ts'
 import { testedTransport } from '../../setup/transport.ts'
 
-/** The application that lets callers in; what answers them is each test's own. */
+/** The real application, which authenticates callers; each test has its own handlers. */
 const database = await sqliteFiles.createMigrated()
 const application = await startApplication(database.url)
 afterAll(async () => {
@@ -40,14 +40,14 @@ const orders = await application.registerClient({ clientId: 'orders', scopes: ['
 const minted = await application.call(TokenService.method.mintToken, { client: orders.client })
 
 export const { authorizer } = application.app
-/** Of the client `orders`. */
+/** The secret of the client `orders`. */
 export const GOOD_SECRET = orders.clientSecret
-/** May list tokens. */
+/** A bearer token with the permission to list tokens. */
 export const GOOD_BEARER = minted.token?.accessToken ?? ''
 
 const unanswered = async () => fail('oauth.server_error')
 
-/** The real service, of which a test answers what it is about. */
+/** The real service, with the handlers of a test; the others fail. */
 export function tokenRoutes(handlers: Partial<ServiceHandlers<typeof TokenService>> = {}): readonly Route[] {
   return route(TokenService, {
     mintToken: unanswered,

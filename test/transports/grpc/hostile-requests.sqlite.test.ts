@@ -7,7 +7,7 @@ import { call, detailsOf, startServer, tokenRoutes } from './harness.ts'
 const { batchMintTokens } = TokenService.method
 const MEGABYTE = 1024 * 1024
 
-/** The pattern, repeated up to the size that a server takes. */
+/** The pattern, repeated up to the maximum size of a message. */
 function flood(head: readonly number[], pattern: readonly number[]): Uint8Array {
   const count = Math.floor((MEGABYTE - 64 - head.length) / pattern.length)
   const bytes = new Uint8Array(head.length + count * pattern.length)
@@ -39,7 +39,7 @@ describe('an unauthenticated message of a megabyte', () => {
       expect(detailsOf(error)?.info?.reason).toBe('OAUTH_INVALID_REQUEST')
     }
     const durations = server.lines.filter(({ msg }) => msg === 'call').map(({ durationMs }) => Number(durationMs))
-    // Ten times the bound, for a machine that does other work.
+    // Ten times the expected duration, because the machine may be busy.
     expect(Math.min(...durations)).toBeLessThan(200)
   })
 })

@@ -11,7 +11,7 @@ const PATH = `/${TokenService.typeName}/GetJsonWebKeySet`
 /** An empty message of gRPC. */
 const EMPTY = Buffer.alloc(5)
 
-/** A call with these fields on a connection of its own, sent as bytes; `frames` are those that came on its stream. */
+/** Sends a raw call with these fields on a new connection; `frames` are those received on its stream. */
 async function called(fields: Fields) {
   const heard: (string | undefined)[] = []
   const server = await startServer(
@@ -78,7 +78,7 @@ describe('a control character in the value of a header', () => {
       expect(heard).toEqual([])
       return
     }
-    // nghttp2, within Node.js, drops such a field before anybody is told of it.
+    // nghttp2, the library of Node.js, drops such a field.
     const { payload } = await peer.until(({ type, stream }) => type === TYPE.HEADERS && stream === 1)
     expect(peer.fieldsOf(payload)).toMatchObject({ 'x-ray-id': 'fresh-ray-id' })
     expect(heard).toEqual(['called'])

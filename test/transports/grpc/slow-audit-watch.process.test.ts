@@ -20,7 +20,7 @@ const WATCH = `/${AuditService.typeName}/${watchAuditEvents.name}`
 const MIB = 1024 * 1024
 const SLOW = 20
 const BATCH = 100
-/** Written out for one reader, they are some 3 MiB. */
+/** For one reader, they are about 3 MiB. */
 const EVENTS = 5_000
 /** For a loaded machine. */
 const PATIENCE = { timeout: 120_000, interval: 100 }
@@ -30,7 +30,7 @@ describe('watchers of the audit log that read nothing', () => {
   let served: Served
   let connection: Connection
   beforeAll(async () => {
-    // One client has half of the places: that is all of them here.
+    // A client may use half of the watches, which is the number in this test.
     served = await serve({ QSCOPE_MAX_AUDIT_WATCHES: String(2 * (SLOW + 1)) })
     connection = connect(served.address, { ownSocket: true })
   })
@@ -40,7 +40,7 @@ describe('watchers of the audit log that read nothing', () => {
   })
 
   const client = () => ({ clientId: 'admin', method: { case: 'clientSecret' as const, value: served.secret } })
-  /** A stream that takes what fits into its window, on a connection of its own, until somebody reads it. */
+  /** A stream on its own connection that receives only its flow control window until the test reads it. */
   async function openSlow(bearer: string): Promise<{ session: ClientHttp2Session; stream: ClientHttp2Stream }> {
     const session = connectHttp2(`http://${served.address}`)
     session.on('error', () => undefined)
@@ -66,14 +66,14 @@ describe('watchers of the audit log that read nothing', () => {
     for (let minted = 0; minted < EVENTS; minted += BATCH)
       await connection.call(batchMintTokens, { client: client(), requests })
     await expect.poll(() => idsOf(prompt.items).length, PATIENCE).toBeGreaterThanOrEqual(EVENTS)
-    // A page of events and what waits for the socket, however many events there are.
+    // A page of events and the bytes that wait for the socket, for any number of events.
     expect(((await served.heap()) - before) / SLOW).toBeLessThan(MIB)
 
     const refused = await refusalOf(connection.stream(watchAuditEvents, {}, { bearer }).ended)
     expect(refused).toMatchObject({ reason: 'LIMIT_EXCEEDED' })
     const [first, ...others] = slow
     for (const { session } of others) session.destroy()
-    // Their places are free again.
+    // Further watches are accepted again.
     const isLetIn = async () => {
       const watching = connection.stream(watchAuditEvents, {}, { bearer })
       const outcome = await Promise.race([watching.first.then(() => true), watching.ended.catch(() => false)])
@@ -88,7 +88,7 @@ describe('watchers of the audit log that read nothing', () => {
   })
 })
 
-/** Reads a stream from now on; answers what has come. */
+/** Reads a stream from now on, and returns the received items. */
 function reader(stream: ClientHttp2Stream | undefined): () => readonly WatchAuditEventsResponse[] {
   const chunks: Buffer[] = []
   stream?.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -31,7 +31,7 @@ describe('calls that arrive together', () => {
     await nextTurn()
     await nextTurn()
     expect(begun.filter((name) => name !== 'one')).toEqual(names)
-    // Whoever comes later waits for nothing.
+    // A later call starts at once.
     await nextTurn()
     expect(arrivals.mayStart()).toBe(true)
   })

@@ -23,7 +23,7 @@ export function streamProbe(rule: Rule): Probe<'server_streaming'> {
   return compile(rule, true, rule?.idempotent ?? false) as unknown as Probe<'server_streaming'>
 }
 
-/** A service compiled on the spot, for what the contract has no method for (yet, or ever). */
+/** A service that is compiled in the test, for cases without a method in the API. */
 function compile(rule: Rule, serverStreaming: boolean, idempotent: boolean): DescService {
   const options = create(MethodOptionsSchema)
   if (idempotent) options.idempotencyLevel = MethodOptions_IdempotencyLevel.IDEMPOTENT

@@ -27,7 +27,7 @@ const caller = ca.issue('caller', ['DNS:caller.internal'])
 const alone = selfSigned(folder, 'alone')
 const files = { cert: join(folder, 'live.pem'), key: join(folder, 'live.key'), ca: join(folder, 'live-ca.pem') }
 
-/** As tools put new certificates in place: each file at once, one after the other. */
+/** Replaces the certificate files as tools do: each file atomically, one after the other. */
 function put({ certFile, keyFile }: Pick<Identity, 'certFile' | 'keyFile'>): void {
   for (const [from, to] of [[certFile, files.cert] as const, [keyFile, files.key] as const]) {
     copyFileSync(from, `${to}.new`)

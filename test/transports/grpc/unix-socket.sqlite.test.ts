@@ -81,7 +81,7 @@ function postAt(socketPath: string, path: string, headers: Readonly<Record<strin
 }
 
 describe('the Unix domain socket', () => {
-  it('serves in plaintext what the port serves over TLS, to a stock client', async () => {
+  it('serves a stock client in plaintext while the port serves TLS', async () => {
     const { client } = await server.registerClient({ scopes: ['a'] })
     const { token } = await atSocket().call(mintToken, { client })
     const shown = { client: server.admin.client, token: token?.accessToken ?? '' }
@@ -89,7 +89,7 @@ describe('the Unix domain socket', () => {
     expect((await atSocket().call(introspectToken, shown)).active).toBe(true)
   })
 
-  it('has the permissions that are configured', () => {
+  it('has the configured permissions', () => {
     for (const path of [grpcSocket, httpSocket]) expect(statSync(path).mode & 0o777).toBe(0o660)
   })
 
@@ -105,7 +105,7 @@ describe('the Unix domain socket', () => {
 })
 
 describe('a proxy at the Unix domain socket', () => {
-  it('tells of the certificates of its callers, who mint and use what is bound to them', async () => {
+  it('forwards the certificates of its callers, who get and use tokens bound to them', async () => {
     const request = await tlsClient()
     const { token } = await atSocket().call(mintToken, request, { metadata: xfcc(orders) })
     const bearer = token?.accessToken ?? ''
@@ -117,7 +117,7 @@ describe('a proxy at the Unix domain socket', () => {
     expect((await listed({})).reason).toBe('OAUTH_INVALID_TOKEN')
   })
 
-  it('is believed nothing that the client CA did not issue, and says so where it is unclear', async () => {
+  it('is refused with a certificate of another CA, with an incomplete one and without one', async () => {
     const request = await tlsClient()
     const impostor = pki.issue(pki.root(), named('DNS:orders.internal'))
     const reasonOf = async (metadata: Readonly<Record<string, string>>) =>
@@ -127,14 +127,14 @@ describe('a proxy at the Unix domain socket', () => {
     expect(await reasonOf({})).toBe('OAUTH_INVALID_CLIENT')
   })
 
-  it('is believed nothing at the port', async () => {
+  it('has its headers ignored at the port', async () => {
     const atPort = connect(server.address, { ownSocket: true, channel: channelOf(root) })
     open.push(atPort)
     const refused = await refusalOf(atPort.call(mintToken, await tlsClient(), { metadata: xfcc(orders) }))
     expect(refused.reason).toBe('OAUTH_INVALID_CLIENT')
   })
 
-  it('may come by HTTP', async () => {
+  it('can use the socket for HTTP', async () => {
     const { client } = await tlsClient()
     const form = `grant_type=client_credentials&client_id=${client.clientId}`
     const headers = { host: 'qscope', 'content-type': 'application/x-www-form-urlencoded' }
@@ -143,7 +143,7 @@ describe('a proxy at the Unix domain socket', () => {
     expect((await postAt(httpSocket, '/oauth2/token', headers, form)).status).toBe(401)
   })
 
-  it('shares the limits by address with all who come through the socket, and with nobody else', async () => {
+  it('shares the limits per address with all callers at the socket, and not with those at the port', async () => {
     const guess = { client: { clientId: 'nobody', method: { case: 'clientSecret' as const, value: 'x' } } }
     const reasonAt = async (connection: Connection) => (await refusalOf(connection.call(mintToken, guess))).reason
     const reasons: string[] = []
@@ -152,13 +152,13 @@ describe('a proxy at the Unix domain socket', () => {
     const atPort = connect(server.address, { ownSocket: true, channel: channelOf(root) })
     open.push(atPort)
     expect(await reasonAt(atPort)).toBe('OAUTH_INVALID_CLIENT')
-    // The limit is about failures, so callers with good credentials go on.
+    // Only failures are limited, so callers with valid credentials are still answered.
     expect((await atSocket().call(introspectToken, { client: server.admin.client, token: 'x' })).active).toBe(false)
   })
 })
 
-describe('a Unix domain socket that is no trusted proxy', () => {
-  it('takes no certificates from headers, and goes with its server', async () => {
+describe('a Unix domain socket without a trusted proxy', () => {
+  it('ignores certificates in headers, and is removed when its server stops', async () => {
     const other = await sqliteFiles.create()
     const path = join(folder, 'other.sock')
     const plain = await startServer(other.url, undefined, undefined, { QSCOPE_GRPC_SOCKET: path })
@@ -198,7 +198,7 @@ describe('a Unix domain socket that is no trusted proxy', () => {
     )
   })
 
-  it('keeps its server from starting where something listens already', async () => {
+  it('prevents the start of a server if it is in use', async () => {
     const other = await sqliteFiles.create()
     const path = join(folder, 'taken.sock')
     const holder = createServer().listen({ path })

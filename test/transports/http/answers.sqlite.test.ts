@@ -14,7 +14,7 @@ const outputs = server.app.pipeline.routes.map(
 )
 const registry = jsonTypes(server.app.pipeline.routes)
 
-/** With every field filled; where only one of some can be, the last. */
+/** A message with every field set; of a oneof, the last one. */
 function filled(schema: DescMessage, depth = 0): Message {
   const message = create(schema)
   const into = reflect(schema, message)
@@ -43,7 +43,7 @@ function messageOf(schema: DescMessage, depth: number): Message {
   return schema.typeName === AnySchema.typeName ? anyOf(depth) : filled(schema, depth + 1)
 }
 
-/** What a status carries: each of the details there are, in turn. */
+/** The details of a status: each type in turn. */
 let turn = 0
 function anyOf(depth: number): Any {
   const details = file_google_rpc_error_details.messages
@@ -73,14 +73,14 @@ function scalarOf(scalar: ScalarType) {
 }
 
 describe('an answer in JSON', () => {
-  it.each(outputs)('of %s can be written with every field filled, whatever details it carries', (_name, output) => {
+  it.each(outputs)('of %s can be serialized with every field set and every type of details', (_name, output) => {
     for (const _ of file_google_rpc_error_details.messages) {
       const text = toJsonString(output, filled(output), { registry, alwaysEmitImplicit: true })
       expect(JSON.parse(text)).toBeTypeOf('object')
     }
   })
 
-  it('of a batch of which one request is refused holds the token of the other', async () => {
+  it('of a batch with one refused request contains the token of the other', async () => {
     const requests = [{ scopes: ['a'] }, { scopes: ['zz'] }]
     const { status, json } = await post(server.httpUrl, 'TokenService/BatchMintTokens', { requests }, asOrders)
     expect(status).toBe(200)

@@ -17,7 +17,7 @@ export async function startApplication(variables: Readonly<Record<string, string
   return server
 }
 
-/** A call as curl would make it. */
+/** A call like one of curl. */
 export async function post(
   url: string,
   method: string,

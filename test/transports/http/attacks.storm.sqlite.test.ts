@@ -16,13 +16,13 @@ const MINT = '/qscope.v1.TokenService/MintToken'
 
 async function dial(to = port): Promise<Socket> {
   const socket = connect(to, '127.0.0.1')
-  // What is written to a server that has hung up comes back as an error; what it answered counts.
+  // Writing to a connection that the server has closed causes an error; only the answer matters.
   socket.on('error', () => undefined)
   await once(socket, 'connect')
   return socket
 }
 
-/** Sends bytes as they are, and reads until the server hangs up. */
+/** Sends raw bytes, and reads until the server closes the connection. */
 async function send(bytes: string | Uint8Array, to = port): Promise<string> {
   const socket = await dial(to)
   socket.write(bytes)
@@ -32,18 +32,18 @@ async function send(bytes: string | Uint8Array, to = port): Promise<string> {
 const head = (lines: readonly string[], first = `POST ${MINT} HTTP/1.1`) =>
   [first, 'host: localhost', 'connection: close', ...lines, '', ''].join('\r\n')
 
-/** The status of an answer that may be all that there is. */
+/** The status of an answer, or 0 if there is none. */
 const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0)
 
-describe('a request that is none', () => {
+describe('an invalid HTTP request', () => {
   it.each([
     ['noise', '\x00\x01\x02\xff\r\n\r\n', 400],
-    ['a greeting in HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
+    ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
     ['a method that does not exist', 'BREW / HTTP/1.1\r\nhost: x\r\n\r\n', 400],
     ['no host', `POST ${MINT} HTTP/1.1\r\nconnection: close\r\n\r\n`, 400],
-    ['a host that is none', head([]).replace('localhost', 'a b'), 400],
+    ['an invalid host', head([]).replace('localhost', 'a b'), 400],
     ['two lengths', head(['content-type: application/json', 'content-length: 2', 'content-length: 3']), 400],
-    ['a length beside chunks', head(['content-length: 2', 'transfer-encoding: chunked']), 400],
+    ['a length and chunks', head(['content-length: 2', 'transfer-encoding: chunked']), 400],
     ['a broken chunk', `${head(['content-type: application/json', 'transfer-encoding: chunked'])}zz\r\n{}\r\n`, 400],
     ['a folded header', head(['x-long: a', ' b']), 400],
     ['headers without end', head([`x-large: ${'x'.repeat(20_000)}`]), 431],
@@ -60,21 +60,21 @@ describe('a request that is none', () => {
   })
 })
 
-describe('a caller who takes their time', () => {
+describe('a slow caller', () => {
   const limits = { headersTimeoutMs: 200, requestTimeoutMs: 400, timeoutCheckMs: 50 }
 
   it.each([
-    ['says nothing', ''],
+    ['sends nothing', ''],
     ['does not end the headers', `POST ${MINT} HTTP/1.1\r\nhost: localhost\r\n`],
     ['does not end the body', `${head(['content-type: application/json', 'content-length: 20'])}{"client":`],
-  ])('is hung up on: %s', async (_what, bytes) => {
+  ])('is disconnected if it %s', async (_what, bytes) => {
     const slow = await startHttp(tokenRoutes({ mintToken: async () => success({}) }), { limits })
     const answer = await send(bytes, slow.port)
     expect(answer).toMatch(/^(HTTP\/1\.1 408 |$)/)
     expect((await fetch(`${slow.url}/healthz`)).status).toBe(200)
   })
 
-  it('is one of so many, and no more', async () => {
+  it('is one of at most maxConnections', async () => {
     const narrow = await startHttp(tokenRoutes(), { limits: { maxConnections: 3 } })
     const held = await Promise.all([dial(narrow.port), dial(narrow.port), dial(narrow.port)])
     const surplus = await dial(narrow.port)
@@ -94,7 +94,7 @@ describe('a caller who takes their time', () => {
 })
 
 describe('a body', () => {
-  it('is let go of when it takes too long, though nothing more of it comes', async () => {
+  it('that does not arrive in time is refused, and its reserved bytes are released', async () => {
     const incoming = new IncomingMessages(1_000, { arrivalMs: 500 })
     const { port: own } = await startHttp(tokenRoutes(), { incoming })
     const refused = await send(`${head(['content-type: application/json', 'content-length: 900'])}{`, own)
@@ -103,7 +103,7 @@ describe('a body', () => {
     expect(incoming.bytes).toBe(0)
   })
 
-  it('that is larger than it may be is refused while it still comes in', async () => {
+  it('above the size limit is refused before it is complete', async () => {
     const socket = await dial()
     const answer = text(socket)
     socket.write(head(['content-type: application/json', 'transfer-encoding: chunked']))
@@ -113,7 +113,7 @@ describe('a body', () => {
   })
 })
 
-describe('whatever is sent', () => {
+describe('any request', () => {
   const type = fc.constantFrom(
     'application/json',
     'application/proto',
@@ -149,14 +149,14 @@ describe('whatever is sent', () => {
   const method = fc.constantFrom('POST', 'GET', 'HEAD', 'PUT', 'OPTIONS', 'TRACE')
   const request = fc.record({ method, path, type, body, headers: fc.uniqueArray(header, { maxLength: 3 }) })
 
-  it('is answered, and never with an accident', async () => {
+  it('is answered without an internal error', async () => {
     const property = fc.asyncProperty(request, async (sent) => {
       const lines = [`content-type: ${sent.type}`, `content-length: ${sent.body.byteLength}`, ...sent.headers]
       const start = head(lines, `${sent.method} ${sent.path} HTTP/1.1`)
       const answer = await send(Buffer.concat([Buffer.from(start), sent.body]))
       const status = statusOf(answer)
       expect(status).toBeGreaterThanOrEqual(200)
-      // Compression that is not offered, and a grant that is switched off, are unimplemented in Connect's words.
+      // Unsupported compression and a grant that is switched off are `unimplemented` in Connect.
       if (status >= 500) expect([status, answer]).toEqual([501, expect.stringContaining('"code":"unimplemented"')])
     })
     await fc.assert(property, { numRuns: scaled(10_000, 300) })

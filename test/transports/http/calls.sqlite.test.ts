@@ -38,7 +38,7 @@ const transports: readonly (readonly [string, Transport])[] = [
   ["gRPC-Web, a browser's client", createBrowserTransport({ baseUrl: url })],
 ]
 
-/** The details of an error, as those of a status on gRPC are read. */
+/** The details of an error, decoded like those of a gRPC status. */
 function detailsOf(error: ConnectError) {
   const schemas = [
     ErrorInfoSchema,
@@ -170,7 +170,7 @@ describe('a call with curl', () => {
     expect(json).toEqual({ active: false })
   })
 
-  it('shows the details of an error in words too', async () => {
+  it('returns the details of an error in readable JSON too', async () => {
     const { status, headers, json } = await post(url, 'TokenService/MintToken', {}, basic('orders', 'wrong'))
     expect(status).toBe(401)
     expect(headers.get('www-authenticate')).toBe('Basic realm="qscope", charset="UTF-8"')
@@ -241,7 +241,7 @@ describe('a call with curl', () => {
     })
   })
 
-  it('with a secret in the wrong place gets no echo of it', async () => {
+  it('with a secret in the wrong field is refused without repeating the secret', async () => {
     const secret = server.unknownToken()
     const wrong = [{ scopes: secret }, { [secret]: 1 }, { client: { clientSecret: [secret] } }, { lifetime: secret }]
     for (const body of wrong) {

@@ -11,7 +11,7 @@ async function clientWith(scopes: string[]) {
   return { ...registered, token: token?.accessToken ?? '' }
 }
 
-/** A token of a client whose tokens may list clients, and of one whose may do nothing here. */
+/** A token with the permission to list clients, and one without permissions. */
 const { token: powerful } = await clientWith(['qscope:clients.read'])
 const orders = await clientWith(['orders.read'])
 const powerless = orders.token
@@ -27,14 +27,14 @@ async function challengeOf(method: string, body: unknown, headers: Record<string
 }
 
 describe('RFC 6750 §3: over HTTP,', () => {
-  it('a token without the permission is told which one the call needs', async () => {
+  it('a token without the permission gets a challenge with the required one', async () => {
     expect(await challengeOf('ClientService/ListClients', {}, bearer(powerless))).toEqual([
       403,
       'Bearer realm="qscope", error="insufficient_scope", scope="qscope:clients.read"',
     ])
   })
 
-  it('a token with the permission to read is told which one it needs to write', async () => {
+  it('a token with only the permission to read gets a challenge with the one to write', async () => {
     const asked = { type: 'CLIENT_TYPE_CONFIDENTIAL', grantTypes: ['GRANT_TYPE_CLIENT_CREDENTIALS'] }
     expect(await challengeOf('ClientService/RegisterClient', asked, bearer(powerful))).toEqual([
       403,
@@ -42,7 +42,7 @@ describe('RFC 6750 §3: over HTTP,', () => {
     ])
   })
 
-  it('a token that a resource server has checked for scopes that it lacks is not the token of the call', async () => {
+  it('VerifyToken has no challenge for the scopes of the presented token', async () => {
     const asked = { token: powerless, requiredScopes: ['orders.write', 'orders.read'] }
     expect(await challengeOf('TokenService/VerifyToken', asked, basic(orders.clientId, orders.clientSecret))).toEqual([
       403,
@@ -52,10 +52,10 @@ describe('RFC 6750 §3: over HTTP,', () => {
 
   it.each([
     ['unknown', () => bearer('qat_no')],
-    ['no token at all', () => ({ authorization: 'Bearer' })],
-    ['written in another case', () => ({ authorization: `bEARER ${powerless.slice(0, -1)}` })],
-    ['no b64token', () => bearer('a,b')],
-  ])('a bearer that is %s is told that it is invalid', async (_what, headers) => {
+    ['missing', () => ({ authorization: 'Bearer' })],
+    ['truncated, with the scheme in another case', () => ({ authorization: `bEARER ${powerless.slice(0, -1)}` })],
+    ['not a b64token', () => bearer('a,b')],
+  ])('a bearer token that is %s gets a challenge with invalid_token', async (_what, headers) => {
     expect(await challengeOf('ClientService/ListClients', {}, headers())).toEqual([
       401,
       'Bearer realm="qscope", error="invalid_token"',
@@ -65,15 +65,15 @@ describe('RFC 6750 §3: over HTTP,', () => {
   it.each([
     ['no credentials', () => ({})],
     ['another scheme', () => basic(orders.clientId, orders.clientSecret)],
-    ['a scheme that nobody knows', () => ({ authorization: 'Digest username="a"' })],
-  ])('§3.1: whoever shows %s is told of the scheme and of no error', async (_what, headers) => {
+    ['an unknown scheme', () => ({ authorization: 'Digest username="a"' })],
+  ])('§3.1: a caller with %s gets a challenge without an error', async (_what, headers) => {
     expect(await challengeOf('ClientService/ListClients', {}, headers() as Record<string, string>)).toEqual([
       401,
       'Bearer realm="qscope"',
     ])
   })
 
-  it('§3.1: a malformed request with a token is told that it is one', async () => {
+  it('§3.1: a malformed request with a token gets a challenge with invalid_request', async () => {
     const malformed = { pageSize: -1 }
     expect(await challengeOf('ClientService/ListClients', malformed, bearer(powerful))).toEqual([
       400,
@@ -81,19 +81,19 @@ describe('RFC 6750 §3: over HTTP,', () => {
     ])
   })
 
-  it('a malformed request without a token is told nothing of tokens', async () => {
+  it('a malformed request without a token gets no challenge', async () => {
     const malformed = { client: { clientId: orders.clientId, clientSecret: orders.clientSecret }, scopes: ['"'] }
     expect(await challengeOf('TokenService/MintToken', malformed)).toEqual([400, null])
   })
 
-  it('RFC 6749 §5.2: a client that is not proved is told how to prove itself', async () => {
+  it('RFC 6749 §5.2: a failed client authentication gets a challenge', async () => {
     const challenge = 'Basic realm="qscope", charset="UTF-8"'
     expect(await challengeOf('TokenService/MintToken', {}, basic('orders', 'wrong'))).toEqual([401, challenge])
     expect(await challengeOf('TokenService/MintToken', {})).toEqual([401, challenge])
   })
 })
 
-it('RFC 9110 §11.6.1: every refusal that becomes a 401 has a challenge', () => {
+it('RFC 9110 §11.6.1: every error with the status 401 has a challenge', () => {
   const without = Object.entries(registry).filter(
     ([, row]) => row.status === 'UNAUTHENTICATED' && !('challenge' in row && row.challenge !== undefined),
   )

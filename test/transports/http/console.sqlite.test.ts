@@ -20,7 +20,7 @@ const FILES = [
   fileOf('assets/index-1a2b3c4d.js', 'text/javascript; charset=utf-8', SCRIPT),
 ]
 
-/** A request whose path is sent as it is written, which `fetch` would tidy up. */
+/** A request with an unchanged path, which `fetch` would normalize. */
 async function ask(url: string, path: string, method = 'GET', headers: Record<string, string> = {}) {
   const { promise, resolve, reject } = Promise.withResolvers<{
     readonly status: number
@@ -40,7 +40,7 @@ async function ask(url: string, path: string, method = 'GET', headers: Record<st
 }
 
 describe('the console over HTTP', () => {
-  it('is a page that the browser asks for again, and assets that it keeps for ever', async () => {
+  it('has a page that is revalidated, and assets that are cached without expiry', async () => {
     const { url } = await startHttp([], { consoleFiles: FILES })
     const page = await ask(url, '/console/')
     expect([page.status, page.headers['content-type'], page.headers['cache-control'], page.body.toString()]).toEqual([
@@ -57,7 +57,7 @@ describe('the console over HTTP', () => {
     ])
   })
 
-  it('lets a page load, run and ask nothing but from this server', async () => {
+  it('restricts pages to resources of this server by Content-Security-Policy', async () => {
     const { url } = await startHttp([], { consoleFiles: FILES })
     for (const path of ['/console/', '/console', '/console/assets/index-1a2b3c4d.js']) {
       const { headers } = await ask(url, path)
@@ -73,7 +73,7 @@ describe('the console over HTTP', () => {
     }
   })
 
-  it('is sent in the best coding that the caller takes, and says that it depends on that', async () => {
+  it('is sent in the best accepted content coding, with Vary', async () => {
     const { url } = await startHttp([], { consoleFiles: FILES })
     const br = await ask(url, '/console/', 'GET', { 'accept-encoding': 'gzip, deflate, br' })
     expect([br.headers['content-encoding'], br.headers['vary']]).toEqual(['br', 'accept-encoding'])
@@ -84,7 +84,7 @@ describe('the console over HTTP', () => {
     expect([plain.headers['content-encoding'], plain.body.toString()]).toEqual([undefined, PAGE])
   })
 
-  it('is answered without its text where only its headers are asked for, and takes nothing', async () => {
+  it('answers HEAD without content, and refuses POST', async () => {
     const { url } = await startHttp([], { consoleFiles: FILES })
     const head = await ask(url, '/console/', 'HEAD')
     expect([head.status, head.headers['content-length'], head.body.length]).toEqual([200, String(PAGE.length), 0])
@@ -92,7 +92,7 @@ describe('the console over HTTP', () => {
     expect([posted.status, posted.headers['allow']]).toEqual([405, 'GET, HEAD'])
   })
 
-  it('leads from its address without the slash to the one with it', async () => {
+  it('redirects from its path without the slash to that with it', async () => {
     const { url } = await startHttp([], { consoleFiles: FILES })
     const { status, headers } = await ask(url, '/console')
     expect([status, headers['location']]).toEqual([308, '/console/'])
@@ -103,18 +103,21 @@ describe('the console over HTTP', () => {
     ['?user_code=BCDF-GHJK', '?user_code=BCDF-GHJK'],
     ['?user_code=BCDF-GHJK&user_code=X&next=//h.example', '?user_code=BCDF-GHJK'],
     ['?user_code=%0d%0aset-cookie:a%23/clients?', '?user_code=%0D%0Aset-cookie%3Aa%23%2Fclients%3F'],
-  ])('leads from the address that devices show, with %j, to a page with the code behind #', async (query, behind) => {
-    const { url } = await startHttp([], { consoleFiles: FILES })
-    const { status, headers, body } = await ask(url, `/console/device${query}`)
-    expect([status, headers['location'], headers['cache-control'], headers['referrer-policy'], body.length]).toEqual([
-      303,
-      `/console/#/devices${behind}`,
-      'no-store',
-      'no-referrer',
-      0,
-    ])
-    expect(headers['set-cookie']).toBeUndefined()
-  })
+  ])(
+    'redirects from the verification URI with %j to a page with the user code in the fragment',
+    async (query, behind) => {
+      const { url } = await startHttp([], { consoleFiles: FILES })
+      const { status, headers, body } = await ask(url, `/console/device${query}`)
+      expect([status, headers['location'], headers['cache-control'], headers['referrer-policy'], body.length]).toEqual([
+        303,
+        `/console/#/devices${behind}`,
+        'no-store',
+        'no-referrer',
+        0,
+      ])
+      expect(headers['set-cookie']).toBeUndefined()
+    },
+  )
 
   it.each([
     '/console/index.html',
@@ -127,18 +130,18 @@ describe('the console over HTTP', () => {
     '/console/assets//index-1a2b3c4d.js',
     '/console/\\..\\package.json',
     '/console/assets/index-1a2b3c4d.js%00',
-  ])('has nothing at %s', async (path) => {
+  ])('answers %s with 404', async (path) => {
     const { url } = await startHttp([], { consoleFiles: FILES })
     expect((await ask(url, path)).status).toBe(404)
   })
 
-  it('is not there unless it is turned on', async () => {
+  it('is 404 unless it is enabled', async () => {
     const { url } = await startHttp([])
     for (const path of ['/console', '/console/', '/console/device']) expect((await ask(url, path)).status).toBe(404)
   })
 })
 
-describe('the coding of an answer', () => {
+describe('the content coding of an answer', () => {
   it.each([
     ['', null],
     ['*', null],
@@ -148,7 +151,7 @@ describe('the coding of an answer', () => {
     ['br; q=0.001', 'br'],
     ['br;q=0.000, gzip', 'gzip'],
     ['brotli, xgzip', null],
-  ])('is, where %j is accepted, %s', (accepted, coding) => {
+  ])('for accept-encoding %j is %s', (accepted, coding) => {
     expect(codingFor(accepted)).toBe(coding)
   })
 })

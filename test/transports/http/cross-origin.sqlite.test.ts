@@ -33,7 +33,7 @@ describe('a web page', () => {
   })
 
   it.each(['https://console.example.com.evil.example', 'http://console.example.com', 'null', '*'])(
-    'of %s is not told that it may',
+    'of %s is not allowed to call',
     async (origin) => {
       const { url } = await startHttp(routes, { allowedOrigins: [page] })
       expect((await preflight(url, origin)).headers.get('access-control-allow-origin')).toBe(null)
@@ -41,7 +41,7 @@ describe('a web page', () => {
     },
   )
 
-  it('of any origin is told nothing where none is allowed', async () => {
+  it('gets no CORS headers if no origin is allowed', async () => {
     const { url } = await startHttp(routes)
     const asked = await preflight(url, page)
     expect(asked.status).toBe(405)

@@ -13,7 +13,7 @@ const server = await startApplication({
 })
 const get = (path: string, init: RequestInit = {}) => fetch(server.httpUrl + path, init)
 
-/** One request as it stands, and all that comes back. */
+/** Sends one raw request, and returns the whole answer. */
 async function raw(url: string, request: string): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   socket.write(request)
@@ -43,7 +43,7 @@ describe('/readyz', () => {
 })
 
 describe('/.well-known/jwks.json', () => {
-  it('has exactly the keys that GetJsonWebKeySet has, and may be kept for as long', async () => {
+  it('has exactly the keys of GetJsonWebKeySet, and may be cached for 300 s', async () => {
     for (const algorithm of [SigningAlgorithm.ES256, SigningAlgorithm.RS256, SigningAlgorithm.EDDSA]) {
       await server.call(KeyService.method.prepareSigningKey, { algorithm }, { bearer: server.admin.token })
     }
@@ -104,7 +104,7 @@ describe('/.well-known/oauth-authorization-server', () => {
     })
   })
 
-  it('is also at the path for the issuer (RFC 8414 §3.1), and nowhere else', async () => {
+  it('is also served at the path for the issuer (RFC 8414 §3.1), and not for another', async () => {
     const there = await get('/.well-known/oauth-authorization-server/tenants/one')
     expect(await there.text()).toBe(await (await get('/.well-known/oauth-authorization-server')).text())
     expect((await get('/.well-known/oauth-authorization-server/tenants/two')).status).toBe(404)
@@ -112,7 +112,7 @@ describe('/.well-known/oauth-authorization-server', () => {
 })
 
 describe('/.well-known/openid-configuration', () => {
-  it('has all of the metadata, and what readers of OpenID Connect ask for', async () => {
+  it('has all of the metadata and the required members of OpenID Connect Discovery', async () => {
     const oauth = JSON.parse(await (await get('/.well-known/oauth-authorization-server')).text())
     const openid = await (await get('/.well-known/openid-configuration')).json()
     expect(openid).toEqual({
@@ -123,7 +123,7 @@ describe('/.well-known/openid-configuration', () => {
     })
   })
 
-  it('is at the paths of both specifications for an issuer with a path', async () => {
+  it('is served at the paths of both specifications for an issuer with a path', async () => {
     const there = await get('/tenants/one/.well-known/openid-configuration')
     expect(there.status).toBe(200)
     expect((await get('/.well-known/openid-configuration/tenants/one')).status).toBe(200)
@@ -132,7 +132,7 @@ describe('/.well-known/openid-configuration', () => {
 })
 
 describe('without QSCOPE_HTTP_OAUTH', () => {
-  it('the metadata names no endpoint for forms, and there is none', async () => {
+  it('the metadata names no endpoints for forms, and these are 404', async () => {
     const off = await startApplication({ QSCOPE_HTTP_OAUTH: 'off' })
     const document = await (await fetch(`${off.httpUrl}/.well-known/oauth-authorization-server`)).json()
     expect(Object.keys(document as object).filter((name) => name.includes('_endpoint'))).toEqual([
@@ -205,7 +205,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
   })
 })
 
-describe('what is not there', () => {
+describe('unknown paths, methods and types', () => {
   it.each(['/', '/index.html', '/qscope.v1.TokenService/Nothing', '/qscope.v1.TokenService', '/healthz/', '/HEALTHZ'])(
     '%s is not found',
     async (path) => {
@@ -228,19 +228,19 @@ describe('what is not there', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 40[04] /)
   })
 
-  it('a path in absolute form is the same path (RFC 9112 §3.2.2)', async () => {
+  it('a request target in absolute form is accepted (RFC 9112 §3.2.2)', async () => {
     const request = 'GET http://localhost/healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n'
     expect(await raw(server.httpUrl, request)).toMatch(/^HTTP\/1\.1 200 /)
   })
 
-  it('a call takes POST only, and GET where the contract says that it changes nothing and holds no secret', async () => {
+  it('a call requires POST, or allows GET if its method has no side effects and no secret', async () => {
     const minting = await get('/qscope.v1.TokenService/MintToken')
     expect([minting.status, minting.headers.get('allow')]).toEqual([405, 'POST'])
     const query = `encoding=json&message=${encodeURIComponent('{}')}`
     expect((await get(`/qscope.v1.TokenService/GetJsonWebKeySet?${query}`)).status).toBe(200)
   })
 
-  it('a call takes the types of Connect and gRPC-Web only', async () => {
+  it('a call requires a content type of Connect or gRPC-Web', async () => {
     for (const type of ['text/plain', 'application/grpc', 'application/x-www-form-urlencoded', 'application/jsonp']) {
       const request = { method: 'POST', headers: { 'content-type': type }, body: '{}' }
       expect((await get('/qscope.v1.TokenService/MintToken', request)).status).toBe(415)

@@ -24,7 +24,7 @@ async function serverWith(variables: Readonly<Record<string, string>>) {
 const linkIn = (text: string) => /"url":"([^"]+)"/.exec(text)?.[1] ?? ''
 
 describe('the Help link of a refusal', () => {
-  it('leads to the page that the HTTP port serves, and to the place on it, from either port', async () => {
+  it('leads to the section of the error on the page that the HTTP port serves, over gRPC and HTTP', async () => {
     const server = await serverWith({ QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
     const onGrpc = await refusalOf(server.call(mintToken, { client: NOBODY }))
     const onHttp = await post(server.httpUrl, 'TokenService/MintToken', { client: { clientId: 'nobody' } })
@@ -48,7 +48,7 @@ describe('the Help link of a refusal', () => {
     }
   })
 
-  it('leads to where the operator says, whatever is on', async () => {
+  it('leads to QSCOPE_ERROR_DOCS_URL if it is set', async () => {
     const server = await serverWith({
       QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
       QSCOPE_ERROR_DOCS_URL: 'https://docs.example/errors',
@@ -57,13 +57,13 @@ describe('the Help link of a refusal', () => {
     expect(details.help?.links[0]?.url).toBe('https://docs.example/errors#oauth-invalid-client')
   })
 
-  it('leads to the URL at which callers reach the HTTP port', async () => {
+  it('leads to QSCOPE_HTTP_URL if it is set', async () => {
     const server = await serverWith({ QSCOPE_HTTP_LISTEN: '127.0.0.1:0', QSCOPE_HTTP_URL: 'https://q.example' })
     const { details } = await refusalOf(server.call(mintToken, { client: NOBODY }))
     expect(details.help?.links[0]?.url).toBe('https://q.example/docs/errors#oauth-invalid-client')
   })
 
-  it('is left out where nothing would answer it', async () => {
+  it('is omitted if no page of errors is served', async () => {
     const server = await serverWith({})
     const connection = connect(server.address)
     const refused = await refusalOf(connection.call(mintToken, { client: NOBODY }))
@@ -74,7 +74,7 @@ describe('the Help link of a refusal', () => {
 })
 
 describe('the page of errors', () => {
-  it('has every error, with its advice, and can be kept', async () => {
+  it('contains every error with its advice, and may be cached', async () => {
     const server = await serverWith({ QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
     const answer = await fetch(`${server.httpUrl}/docs/errors`)
     const text = await answer.text()
@@ -86,11 +86,11 @@ describe('the page of errors', () => {
       expect(text).toContain(firstWords)
     }
     expect(answer.headers.get('cache-control')).toBe('public, max-age=3600')
-    // What is left of Markdown would be read as it is.
+    // No Markdown is left.
     expect(text).not.toMatch(/`|\]\(/)
   })
 
-  it('lets a browser load, run, send and frame nothing', async () => {
+  it('forbids scripts, forms, frames and external resources by Content-Security-Policy', async () => {
     const server = await serverWith({ QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
     const answer = await fetch(`${server.httpUrl}/docs/errors`)
     const policy = answer.headers.get('content-security-policy') ?? ''
@@ -101,7 +101,7 @@ describe('the page of errors', () => {
     expect(await answer.text()).not.toMatch(/<script|<img|<link|<iframe|style=| on\w+=/i)
   })
 
-  it('is answered without its text where only its headers are asked for, and takes nothing', async () => {
+  it('answers HEAD without content, and refuses POST', async () => {
     const server = await serverWith({ QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
     const head = await fetch(`${server.httpUrl}/docs/errors`, { method: 'HEAD' })
     expect([head.status, await head.text()]).toEqual([200, ''])

@@ -14,7 +14,7 @@ async function minted(): Promise<string> {
 }
 
 describe('with curl', () => {
-  it('a token is explained to its client, and the answer is kept nowhere', async () => {
+  it('a token is explained to its client, and the answer must not be cached', async () => {
     const token = await minted()
     const { status, headers, json, text } = await post(url, 'TokenService/ExplainToken', { token }, asOrders)
     expect(status).toBe(200)
@@ -24,7 +24,7 @@ describe('with curl', () => {
     expect(text).not.toContain(token)
   })
 
-  it('a check that fails is told with "passed": false', async () => {
+  it('a failed check has an explicit "passed": false', async () => {
     const request = { clientId: 'orders', grantType: 'GRANT_TYPE_CLIENT_CREDENTIALS', scopes: ['orders.write'] }
     const { json } = await post(url, 'ClientService/ExplainMint', request, asAdmin)
     expect(json).toMatchObject({
@@ -34,7 +34,7 @@ describe('with curl', () => {
     })
   })
 
-  it('a leaked token is ended without credentials; by GET nothing is', async () => {
+  it('a leaked token is revoked by POST without credentials, and not by GET', async () => {
     const token = await minted()
     const get = new URL(`${url}/qscope.v1.TokenService/RevokeLeakedToken`)
     get.search = new URLSearchParams({ connect: 'v1', encoding: 'json', message: JSON.stringify({ token }) }).toString()

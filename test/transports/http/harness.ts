@@ -4,7 +4,7 @@ import type { Route } from '../../../src/rpc/routes.ts'
 import { HttpServer, type HttpServerOptions } from '../../../src/transports/http/server.ts'
 import { startServer } from '../grpc/harness.ts'
 
-/** The HTTP port alone, in front of routes of the test's own; callers are let in by the real application. */
+/** Only the HTTP port, with routes of the test; the real application authenticates callers. */
 export async function startHttp(routes: readonly Route[], more: Partial<HttpServerOptions> = {}) {
   const { pipeline, state } = await startServer(routes, { reflection: false })
   const lines: Record<string, unknown>[] = []

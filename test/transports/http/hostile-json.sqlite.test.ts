@@ -9,7 +9,7 @@ const asAdmin = { authorization: `Bearer ${server.admin.token}` }
 const MINT = 'TokenService/MintToken'
 const MEGABYTE = 1024 * 1024 - 64
 
-/** What the answer says is wrong. */
+/** The field violations in the answer. */
 function violationsOf(json: unknown): unknown {
   const details: readonly unknown[] =
     typeof json === 'object' && json !== null && 'details' in json && Array.isArray(json.details) ? json.details : []
@@ -20,16 +20,16 @@ function violationsOf(json: unknown): unknown {
 describe('a request in JSON', () => {
   it.each([
     ['one name twice', '{"scopes":["a"],"scopes":["b"]}', 'scopes'],
-    ['both of its names', '{"client":{"clientId":"orders","client_id":"orders"}}', 'client.client_id'],
-    ['a name that is escaped', '{"scopes":["a"],"\\u0073copes":["b"]}', 'scopes'],
-    ['no value the first time', '{"scopes":null,"scopes":["b"]}', 'scopes'],
-  ])('with a member twice is refused: %s (RFC 6749 §3.1)', async (_what, body, field) => {
+    ['both names of a field', '{"client":{"clientId":"orders","client_id":"orders"}}', 'client.client_id'],
+    ['an escaped name', '{"scopes":["a"],"\\u0073copes":["b"]}', 'scopes'],
+    ['null and a value', '{"scopes":null,"scopes":["b"]}', 'scopes'],
+  ])('with a duplicate member is refused: %s (RFC 6749 §3.1)', async (_what, body, field) => {
     const { status, json } = await post(url, MINT, body, body.includes('client') ? {} : asOrders)
     expect(status).toBe(400)
     expect(violationsOf(json)).toMatchObject([{ field, description: 'is set more than once' }])
   })
 
-  it('with a key of a map twice is refused', async () => {
+  it('with a duplicate key of a map is refused', async () => {
     const body = '{"type":"CLIENT_TYPE_PUBLIC","config":{"metadata":{"team":"a","te\\u0061m":"b"}}}'
     const { status, json } = await post(url, 'ClientService/RegisterClient', body, asAdmin)
     expect(status).toBe(400)
@@ -38,7 +38,7 @@ describe('a request in JSON', () => {
     ])
   })
 
-  it('with parameters that have no value is as if without them, where a client calls', async () => {
+  it('parameters without a value are treated as omitted', async () => {
     const { status } = await post(url, MINT, { lifetime: '' }, asOrders)
     expect(status).toBe(200)
     const exchange = { subjectToken: 'x', subjectTokenType: '', actorToken: '' }
@@ -53,7 +53,7 @@ describe('a request in JSON', () => {
     ['items', `{"scopes":[${'"",'.repeat(MEGABYTE / 3 - 10)}""]}`],
     ['members', `{${'"scopes":[],'.repeat(MEGABYTE / 12 - 10)}"scopes":[]}`],
     ['the digits of a number', `{"lifetime":"${'1'.repeat(MEGABYTE - 20)}s"}`],
-  ])('of a megabyte of %s is refused from whoever it comes, before it is parsed', async (_what, body) => {
+  ])('of a megabyte of %s is refused before it is parsed, without authentication', async (_what, body) => {
     const durations: number[] = []
     for (let times = 0; times < 5; times += 1) {
       const { status, text, headers } = await post(url, MINT, body)
@@ -63,11 +63,11 @@ describe('a request in JSON', () => {
       const line = server.lines.find((each) => each['msg'] === 'call' && each['rayId'] === rayId)
       durations.push(Number(line?.['durationMs']))
     }
-    // Ten times the bound, for a machine that does other work.
+    // Ten times the expected duration, because the machine may be busy.
     expect(Math.min(...durations)).toBeLessThan(200)
   })
 
-  it('of a megabyte of paths in a mask is refused from whoever it comes, before they are taken apart', async () => {
+  it('of a megabyte of paths in a mask is refused before they are split, without authentication', async () => {
     const body = `{"updateMask":"${'a,'.repeat(MEGABYTE / 2 - 20)}a"}`
     const { status, json } = await post(url, 'ClientService/UpdateClient', body)
     expect(status).toBe(400)
@@ -76,7 +76,7 @@ describe('a request in JSON', () => {
     ])
   })
 
-  it('may have any names for the keys of a map, and none of them hides U+0000', async () => {
+  it('accepts names of Object.prototype as keys of a map, and refuses U+0000 in their values', async () => {
     const keys = ['$unknown', '$typeName', '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'case', 'value']
     const wanted = (metadata: string) =>
       `{"clientId":"${server.unique('keys-')}","type":"CLIENT_TYPE_CONFIDENTIAL","config":{"metadata":${metadata}}}`

@@ -19,7 +19,7 @@ const client = { clientId: 'orders', method: { case: 'clientSecret' as const, va
 const asOrders = { client: { clientId: 'orders', clientSecret: GOOD_SECRET } }
 const NOTHING = success({})
 
-/** A handler that waits until it is let go, whatever its signal says. */
+/** A handler that waits until it is released, and ignores its signal. */
 function stubborn() {
   const begun = Promise.withResolvers<CallContext>()
   const released = Promise.withResolvers<void>()
@@ -38,7 +38,7 @@ const transports = [
 ] as const
 
 describe.each(transports)('a call over %s', (_name, transport) => {
-  it('ends at its deadline, though its handler does not', async () => {
+  it('ends at its deadline even if its handler does not', async () => {
     const handler = stubborn()
     const { url } = await startHttp(handler.routes)
     const tokens = createClient(TokenService, transport({ baseUrl: url, httpVersion: '1.1' }))
@@ -50,7 +50,7 @@ describe.each(transports)('a call over %s', (_name, transport) => {
     handler.release()
   })
 
-  it('notifies its handler when the caller is gone', async () => {
+  it('aborts the signal of its handler when the caller cancels', async () => {
     const handler = stubborn()
     const { url, state, lines } = await startHttp(handler.routes)
     const tokens = createClient(TokenService, transport({ baseUrl: url, httpVersion: '1.1' }))
@@ -66,7 +66,7 @@ describe.each(transports)('a call over %s', (_name, transport) => {
     expect(lines.filter(({ level }) => Number(level) >= 50)).toEqual([])
   })
 
-  it('that streams stops its handler when the caller leaves, and is no longer counted', async () => {
+  it('that streams stops its handler when the caller cancels, and is no longer counted', async () => {
     const ended = Promise.withResolvers<void>()
     const service = streamProbe({ anyone: true })
     const routes = route(service, {
@@ -124,7 +124,7 @@ describe('a deadline', () => {
 })
 
 describe('a server that stops', () => {
-  it('lets running calls finish, refuses new ones with a reason, reports it at /readyz, and closes', async () => {
+  it('finishes running calls, refuses new ones with 503, reports draining at /readyz, and closes', async () => {
     const handler = stubborn()
     const { url, server, state } = await startHttp(handler.routes)
     const running = post(url, 'TokenService/MintToken', asOrders)
@@ -151,7 +151,7 @@ describe('a server that stops', () => {
   it.each([
     ['is told not to call again blindly', 'MintToken', {}, 'false'],
     ['is told to call again', 'IntrospectToken', { token: 'x' }, 'true'],
-  ])('what still runs when its patience ends %s', async (_what, method, more, safe) => {
+  ])('a call that is aborted at the end of the grace period %s', async (_what, method, more, safe) => {
     const handler = stubborn()
     const { url, server, lines } = await startHttp(handler.routes)
     const running = post(url, `TokenService/${method}`, { ...asOrders, ...more })
@@ -167,31 +167,34 @@ describe('a server that stops', () => {
     handler.release()
   })
 
-  it.each(transports)('tells a call over %s that outlasts it, and a stream that does', async (_name, transport) => {
-    const handler = stubborn()
-    const service = streamProbe({ anyone: true })
-    const begun = Promise.withResolvers<void>()
-    const stream = route(service, {
-      async *try() {
-        yield NOTHING
-        begun.resolve()
-        await new Promise(() => undefined)
-      },
-    })
-    const { url, server } = await startHttp([...handler.routes, ...stream])
-    const over = transport({ baseUrl: url, httpVersion: '1.1' })
-    const items = createClient(service, over).try({})[Symbol.asyncIterator]()
-    await items.next()
-    const cut = [items.next(), createClient(TokenService, over).mintToken({ client })].map(connectErrorOf)
-    await Promise.all([begun.promise, handler.begun])
-    await server.stop(50)
-    // A client takes a connection that was cut for aborted, too: only the reason is the server's.
-    const told = (await Promise.all(cut)).map((error) => [error.code, error.findDetails(ErrorInfoSchema)[0]?.reason])
-    expect(told).toEqual(cut.map(() => [Code.Aborted, 'RESOURCE_OUTCOME_UNKNOWN']))
-    handler.release()
-  })
+  it.each(transports)(
+    'aborts calls and streams over %s with RESOURCE_OUTCOME_UNKNOWN at the end of the grace period',
+    async (_name, transport) => {
+      const handler = stubborn()
+      const service = streamProbe({ anyone: true })
+      const begun = Promise.withResolvers<void>()
+      const stream = route(service, {
+        async *try() {
+          yield NOTHING
+          begun.resolve()
+          await new Promise(() => undefined)
+        },
+      })
+      const { url, server } = await startHttp([...handler.routes, ...stream])
+      const over = transport({ baseUrl: url, httpVersion: '1.1' })
+      const items = createClient(service, over).try({})[Symbol.asyncIterator]()
+      await items.next()
+      const cut = [items.next(), createClient(TokenService, over).mintToken({ client })].map(connectErrorOf)
+      await Promise.all([begun.promise, handler.begun])
+      await server.stop(50)
+      // A client also reports a closed connection as aborted, so the reason shows that the server answered.
+      const told = (await Promise.all(cut)).map((error) => [error.code, error.findDetails(ErrorInfoSchema)[0]?.reason])
+      expect(told).toEqual(cut.map(() => [Code.Aborted, 'RESOURCE_OUTCOME_UNKNOWN']))
+      handler.release()
+    },
+  )
 
-  it('closes keep-alive connections, and silent ones', async () => {
+  it('closes idle keep-alive connections and those without a request', async () => {
     const { url, port, server } = await startHttp(tokenRoutes())
     const agent = new Agent({ keepAlive: true })
     const request = httpRequest(`${url}/healthz`, { agent }).end()
@@ -209,7 +212,7 @@ describe('a server that stops', () => {
   })
 })
 
-describe('an address that is taken', () => {
+describe('an address in use', () => {
   it('is reported in one line', async () => {
     const { port } = await startHttp(tokenRoutes())
     await expect(startHttp(tokenRoutes(), { listen: { host: '127.0.0.1', port } })).rejects.toThrow(

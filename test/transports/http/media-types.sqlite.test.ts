@@ -11,7 +11,7 @@ import { startHttp } from './harness.ts'
 const KEYS = '/qscope.v1.TokenService/GetJsonWebKeySet'
 const routes = tokenRoutes({ getJsonWebKeySet: async () => success({}) })
 
-/** What a server answers to bytes as they are, until it hangs up. */
+/** Sends raw bytes, and returns the answer when the server closes the connection. */
 async function answerTo(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
@@ -42,7 +42,7 @@ describe('RFC 9110 §8.3.1: over HTTP', () => {
   })
 
   it.each(['text/plain', 'application/json; charset=latin1', 'application/jsonx', 'application/xml'])(
-    'one of the type %s is not',
+    'a call of the type %s is refused',
     async (contentType) => {
       const { url } = await startHttp(routes)
       const answer = await fetch(url + KEYS, { method: 'POST', headers: { 'content-type': contentType }, body: '{}' })
@@ -51,16 +51,19 @@ describe('RFC 9110 §8.3.1: over HTTP', () => {
   )
 })
 
-describe('RFC 9110 §8.4.1: the coding of a body', () => {
+describe('RFC 9110 §8.4.1: the content coding of a body', () => {
   const post = (coding: string) => fetchRaw({ 'content-type': 'application/json', 'content-encoding': coding })
 
-  it.each(['identity', 'Identity', 'IDENTITY'])('%s says that there is none', async (coding) => {
+  it.each(['identity', 'Identity', 'IDENTITY'])('%s is accepted', async (coding) => {
     expect(statusOf(await post(coding))).toBe(200)
   })
 
-  it.each(['gzip', 'GZIP', 'br', 'identity, gzip'])('%s is refused, because none is offered', async (coding) => {
-    expect(statusOf(await post(coding))).toBe(501)
-  })
+  it.each(['gzip', 'GZIP', 'br', 'identity, gzip'])(
+    '%s is refused, because no compression is supported',
+    async (coding) => {
+      expect(statusOf(await post(coding))).toBe(501)
+    },
+  )
 
   async function fetchRaw(headers: Readonly<Record<string, string>>): Promise<string> {
     const { port } = await startHttp(routes)
@@ -101,9 +104,9 @@ describe('RFC 9112 §3.2: the host', () => {
     ['HTTP/1.1 with two', '1.1', ['host: a', 'host: b']],
     ['HTTP/1.1 with the same twice', '1.1', ['host: a', 'Host: a']],
     ['HTTP/1.0 with two', '1.0', ['host: a', 'host: b']],
-    ['one that is none', '1.1', ['host: a b']],
-    ['one with a path', '1.1', ['host: a/b']],
-    ['one with a user', '1.1', ['host: a@b']],
+    ['a malformed host', '1.1', ['host: a b']],
+    ['a host with a path', '1.1', ['host: a/b']],
+    ['a host with a user', '1.1', ['host: a@b']],
   ])('%s is refused', async (_what, version, lines) => {
     const { port } = await startHttp(routes)
     expect(statusOf(await answerTo(port, post(version, ...lines)))).toBe(400)

@@ -30,7 +30,7 @@ const SECRET = server.unknownToken()
 const user = { id: { case: 'externalId' as const, value: 'ada' } }
 const exchange = { client, subjectToken: nativeToken?.accessToken ?? '', subjectTokenType: ACCESS_TOKEN_TYPE }
 
-/** Demands that the message, the details or both name the field, and that neither repeats a secret. */
+/** Checks that the message, the details or both name the field, and that neither repeats a secret. */
 function expectNamed(refused: Refused, field: string, expectation: RegExp) {
   const said = refused.message.slice(refused.message.indexOf(':') + 2)
   expect(said).toContain(`${field === '' ? 'the request' : field} `)
@@ -52,7 +52,7 @@ const { mintToken, exchangeToken, createAuthorizationCode, listTokens, revokeTok
 const { registerClient, updateClient, explainMint } = ClientService.method
 const code = { clientId, user, redirectUri: REDIRECT_URI }
 
-describe('a malformed request over gRPC is told which field to correct, and how', () => {
+describe('the refusal of a malformed request over gRPC names the field and the correction', () => {
   it.each<readonly [string, () => Promise<Refused>, string, RegExp]>([
     ['a lifetime of none', refused(mintToken, { client, lifetime: { seconds: 0n } }), 'lifetime', /must be/],
     [
@@ -164,7 +164,7 @@ describe('a malformed request over gRPC is told which field to correct, and how'
   })
 })
 
-describe('a malformed request in JSON is told which field to correct, and how', () => {
+describe('the refusal of a malformed request in JSON names the field and the correction', () => {
   it.each<readonly [string, string | Uint8Array, string, string]>([
     ['TokenService/MintToken', '{"scopes": [7]}', 'scopes', 'must be a list of strings'],
     ['TokenService/MintToken', '{"scopes": "orders.read"}', 'scopes', 'must be a list of strings'],
@@ -209,7 +209,7 @@ describe('a malformed request in JSON is told which field to correct, and how', 
   })
 })
 
-it('an empty request of whichever method names a field, where it is refused for what it lacks', async () => {
+it('every method that refuses an empty request names the missing field', async () => {
   const methods = SERVICES.flatMap((service) => service.methods).filter(({ methodKind }) => methodKind === 'unary')
   const refusals: string[] = []
   for (const { parent, name } of methods) {
@@ -222,7 +222,7 @@ it('an empty request of whichever method names a field, where it is refused for 
   expect(refusals.filter((refusal) => !/: [a-z_.]+ must (?:not )?be .+\. Correct/.test(refusal))).toEqual([])
 })
 
-describe('a malformed form is told which parameter to correct, and how', () => {
+describe('the refusal of a malformed form names the parameter and the correction', () => {
   const forms = formsOn(server)
   const proof = basic(clientId, clientSecret)
   const mint = { grant_type: GRANT_TYPES.clientCredentials }

@@ -28,12 +28,12 @@ const head = (lines: readonly string[], target = '/oauth2/token') =>
 const FORM = 'content-type: application/x-www-form-urlencoded'
 const AUTHORIZATION = `authorization: ${header.authorization}`
 
-describe('the type of a form', () => {
+describe('the content type of a form', () => {
   it.each([
     'application/x-www-form-urlencoded',
     'application/x-www-form-urlencoded;charset=UTF-8',
     'Application/X-WWW-Form-Urlencoded; Charset="utf-8"',
-  ])('is %s', async (type) => {
+  ])('may be %s', async (type) => {
     expect((await forms.token(MINT, { ...header, 'content-type': type })).status).toBe(200)
   })
 
@@ -49,12 +49,12 @@ describe('the type of a form', () => {
     'application/x-www-form-urlencoded, text/plain',
     'application/x-www-form-urlencodedx',
     'x/application/x-www-form-urlencoded',
-  ])('is not %s', async (type) => {
+  ])('must not be %s', async (type) => {
     const { status, body } = await forms.token(MINT, { ...header, 'content-type': type })
     expect([status, body['error']]).toEqual([400, 'invalid_request'])
   })
 
-  it('comes once, and is not left out', async () => {
+  it('is required, and refused if it occurs twice', async () => {
     const length = `content-length: ${MINT.length}`
     const twice = await raw(head([FORM, 'content-type: text/plain', AUTHORIZATION, length]) + MINT)
     expect(twice).toMatch(/^HTTP\/1\.1 400 [\s\S]*"invalid_request"/)
@@ -62,7 +62,7 @@ describe('the type of a form', () => {
     expect(none).toMatch(/^HTTP\/1\.1 400 [\s\S]*"invalid_request"/)
   })
 
-  it.each(['gzip', 'br', 'identity, gzip', 'deflate'])('is not compressed with %s', async (coding) => {
+  it.each(['gzip', 'br', 'identity, gzip', 'deflate'])('is refused with the content coding %s', async (coding) => {
     const { status, body } = await forms.token(MINT, { ...header, 'content-encoding': coding })
     expect([status, body['error']]).toEqual([400, 'invalid_request'])
   })
@@ -82,26 +82,26 @@ describe('the encoding of a form', () => {
     expect([answer.status, answer.body['error']]).toEqual([400, 'invalid_request'])
   })
 
-  it('is refused with bytes that are no UTF-8', async () => {
+  it('is refused with bytes that are not UTF-8', async () => {
     const bytes = Buffer.concat([Buffer.from(`${MINT}&scope=`), Buffer.from([0xff, 0xfe])])
     expect((await forms.token(new Uint8Array(bytes), header)).status).toBe(400)
   })
 
-  it('_charset_ changes nothing, and a semicolon separates nothing', async () => {
+  it('_charset_ has no effect, and a semicolon is not a separator', async () => {
     const { status } = await forms.token(`_charset_=iso-8859-1&${MINT}`, header)
     expect(status).toBe(200)
     const joined = await forms.token(`${MINT};scope=orders.read`, header)
     expect([joined.status, joined.body['error']]).toEqual([400, 'unsupported_grant_type'])
   })
 
-  it('one parameter has one name, however it is written', async () => {
+  it('percent-encoded names are the same parameter, and names in another case are not', async () => {
     const answer = await forms.token(`${MINT}&grant%5Ftype=password`, header)
     expect([answer.status, answer.body['error']]).toEqual([400, 'invalid_request'])
     expect((await forms.token(`%67rant_type=client_credentials`, header)).status).toBe(200)
     expect((await forms.token(`GRANT_TYPE=client_credentials`, header)).body['error']).toBe('invalid_request')
   })
 
-  it('U+0000 reaches no database', async () => {
+  it('U+0000 is refused', async () => {
     for (const [name, error] of [
       ['scope', 'invalid_request'],
       ['audience', 'invalid_request'],
@@ -122,13 +122,13 @@ describe('the size of a form', () => {
     expect([status, body['error']]).toEqual([413, 'invalid_request'])
   })
 
-  it('is held against what comes, not only against what was said', async () => {
+  it('is limited for chunked bodies too', async () => {
     const chunk = `2000\r\n${'x'.repeat(0x2000)}\r\n`
     const answer = await raw(head([FORM, 'transfer-encoding: chunked']) + chunk.repeat(16))
     expect(answer).toMatch(/^HTTP\/1\.1 413 /)
   })
 
-  it('has 200 parameters at most, and lists as long as the contract has them', async () => {
+  it('is limited to 200 parameters, and lists to the limits of the API', async () => {
     const many = Array.from({ length: 200 }, (_, index) => `x${index}=`).join('&')
     expect((await forms.token(`${MINT}&${many}`, header)).body['error']).toBe('invalid_request')
     const audiences = Array.from({ length: 51 }, (_, index) => `audience=a${index}`).join('&')
@@ -137,17 +137,17 @@ describe('the size of a form', () => {
   })
 })
 
-describe('what proxies and servers could read in different ways', () => {
+describe('requests that proxies and servers could interpret differently', () => {
   it.each([
     ['two lengths', ['content-length: 5', 'content-length: 29']],
-    ['a length beside chunks', ['content-length: 5', 'transfer-encoding: chunked']],
+    ['a length and chunks', ['content-length: 5', 'transfer-encoding: chunked']],
     ['an unknown transfer coding', ['transfer-encoding: xchunked']],
     ['chunks that are not the last coding', ['transfer-encoding: chunked, identity']],
-  ])('is refused: %s', async (_what, lines) => {
+  ])('are refused: %s', async (_what, lines) => {
     expect(await raw(`${head([FORM, ...lines])}0\r\n\r\n${MINT}`)).toMatch(/^HTTP\/1\.1 (400|501) /)
   })
 
-  it('a second request in the body of the first is no request', async () => {
+  it('a second request in the body of the first is not processed', async () => {
     const inner = `POST /oauth2/token HTTP/1.1\r\nhost: localhost\r\n${AUTHORIZATION}\r\n\r\n`
     const answer = await raw(head([FORM, `content-length: ${inner.length}`]) + inner)
     expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1)
@@ -161,17 +161,17 @@ describe('what proxies and servers could read in different ways', () => {
     '/OAUTH2/token',
     '/x/../oauth2/token',
     '/oauth2/token;x',
-  ])('no other spelling of the path leads there: %s', async (target) => {
+  ])('another spelling of the path is 404: %s', async (target) => {
     const answer = await raw(head([FORM, AUTHORIZATION, `content-length: ${MINT.length}`], target) + MINT)
     expect(answer).toMatch(/^HTTP\/1\.1 404 /)
   })
 
-  it('a method that a header names is none', async () => {
+  it('x-http-method-override is ignored', async () => {
     const response = await fetch(`${server.httpUrl}/oauth2/token`, { headers: { 'x-http-method-override': 'POST' } })
     expect(response.status).toBe(405)
   })
 
-  it('parameters in the URL are refused, also beside a good form', async () => {
+  it('parameters in the URL are refused, even with a valid form', async () => {
     for (const query of ['scope=orders.read', 'x', 'client_secret=x']) {
       const { status, body } = await forms.post(`/oauth2/token?${query}`, MINT, header)
       expect([status, body['error']]).toEqual([400, 'invalid_request'])
@@ -179,7 +179,7 @@ describe('what proxies and servers could read in different ways', () => {
     expect((await forms.post('/oauth2/token?', MINT, header)).status).toBe(200)
   })
 
-  it('more than one header authorization is refused', async () => {
+  it('two authorization headers are refused', async () => {
     const length = `content-length: ${MINT.length}`
     const answer = await raw(head([FORM, AUTHORIZATION, 'authorization: Bearer x', length]) + MINT)
     expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*"invalid_request"/)
@@ -187,7 +187,7 @@ describe('what proxies and servers could read in different ways', () => {
 })
 
 describe('caches and web pages', () => {
-  it('no answer is kept, whatever it is', async () => {
+  it('no answer may be cached', async () => {
     const answers = await Promise.all([
       forms.token(MINT, header),
       forms.token(MINT),
@@ -205,7 +205,7 @@ describe('caches and web pages', () => {
     }
   })
 
-  it('no page may read an answer where no origin is named', async () => {
+  it('no page may read an answer if no origin is allowed', async () => {
     const { headers } = await forms.token(MINT, { ...header, origin: 'https://evil.example' })
     expect(headers.get('access-control-allow-origin')).toBeNull()
     const preflight = await fetch(`${server.httpUrl}/oauth2/token`, {
@@ -215,7 +215,7 @@ describe('caches and web pages', () => {
     expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([405, null])
   })
 
-  it('a page of a named origin may send forms, and no other', async () => {
+  it('a page of an allowed origin may send forms, and a page of another may not', async () => {
     const open = await startApplication({ QSCOPE_HTTP_ALLOWED_ORIGINS: 'https://app.example' })
     const from = (origin: string) =>
       fetch(`${open.httpUrl}/oauth2/token`, {
@@ -237,8 +237,8 @@ describe('caches and web pages', () => {
   })
 })
 
-describe('whatever bytes come', () => {
-  it('the answer is JSON with an error of OAuth, and never a 5xx', async () => {
+describe('any form', () => {
+  it('is answered with 200 or an OAuth error, and never with 5xx', async () => {
     const part = fc.oneof(
       fc.constantFrom('grant_type', 'client_id', 'client_secret', 'client_assertion', 'code', 'scope', 'audience'),
       fc.constantFrom(...Object.values(GRANT_TYPES)),

@@ -10,8 +10,8 @@ const forms = formsOn(server)
 const grants = grantsOn(server)
 const mint = { grant_type: GRANT_TYPES.clientCredentials }
 
-describe('what operators count on', () => {
-  it('whoever fails to prove a client too often is told when to come back', async () => {
+describe('operation of the form endpoints', () => {
+  it('too many failed authentications of a client are answered with 429 and Retry-After', async () => {
     const { clientId, clientSecret } = await server.registerClient({})
     const statuses: number[] = []
     for (let round = 0; round < 6; round += 1) {
@@ -25,7 +25,7 @@ describe('what operators count on', () => {
     expect(events.length).toBeGreaterThan(0)
   })
 
-  it('a form is counted as the call that it is, and so is one that is refused', async () => {
+  it('accepted and refused forms are counted in the metrics of calls', async () => {
     const client = await server.registerClient({})
     const proof = basic(client.clientId, client.clientSecret)
     const counted = async (reading: RegExp) =>
@@ -38,7 +38,7 @@ describe('what operators count on', () => {
     expect([await counted(minted), await counted(refused)]).toEqual([before[0] + 1, before[1] + 1])
   })
 
-  it('a connection is of use after a form that was too large, or of another type', async () => {
+  it('a connection can be reused after a form that is too large or of another type', async () => {
     const { clientId, clientSecret } = await server.registerClient({})
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const post = async (body: string, type = 'application/x-www-form-urlencoded') => {
@@ -67,8 +67,8 @@ describe('what operators count on', () => {
   })
 })
 
-describe('forms that race', () => {
-  it('one of many redeems a code, and none is answered with a 5xx', async () => {
+describe('parallel forms', () => {
+  it('one of 30 redeems a code, and the others get invalid_grant', async () => {
     const client = await grants.webClient()
     const { code, verifier = '' } = await grants.createCode(client)
     const redeem = { grant_type: GRANT_TYPES.code, code, code_verifier: verifier, redirect_uri: REDIRECT_URI }
@@ -78,11 +78,11 @@ describe('forms that race', () => {
     expect(won).toHaveLength(1)
     for (const { status, body } of answers)
       if (status !== 200) expect([status, body['error']]).toEqual([400, 'invalid_grant'])
-    // The others showed a code that was spent, so what it gave is revoked.
+    // The others presented a redeemed code, so its tokens are revoked.
     expect(await grants.isActive(String(won[0]?.body['access_token']))).toBe(false)
   })
 
-  it('a refresh that is repeated gets the same answer again, over either surface', async () => {
+  it('a repeated refresh gets the same answer, over forms and gRPC', async () => {
     const client = await grants.webClient()
     const { refreshToken } = await grants.signIn(client)
     const fields = { grant_type: GRANT_TYPES.refresh, refresh_token: refreshToken }
@@ -94,7 +94,7 @@ describe('forms that race', () => {
     expect(again.refreshToken).toBe(answers[0]?.body['refresh_token'])
   })
 
-  it('a caller that leaves disturbs nobody', async () => {
+  it('a caller that aborts its request does not affect the next one', async () => {
     const client = await server.registerClient({})
     const leaving = new AbortController()
     const asked = fetch(`${server.httpUrl}/oauth2/token`, {

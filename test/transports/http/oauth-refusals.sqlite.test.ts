@@ -10,7 +10,7 @@ const BASIC = 'Basic realm="qscope", charset="UTF-8"'
 const BEARER = 'Bearer realm="qscope"'
 const AGAIN = '2'
 
-/** What each refusal is over HTTP: status, `error`, and the headers `retry-after` and `www-authenticate`. */
+/** The answer to each refusal over HTTP: status, `error`, and the headers `retry-after` and `www-authenticate`. */
 const EXPECTED: Readonly<Record<ErrorCode, readonly [number, string, string | null, string | null]>> = {
   'oauth.invalid_request': [400, 'invalid_request', null, null],
   'oauth.invalid_client': [401, 'invalid_client', null, BASIC],
@@ -39,7 +39,7 @@ const EXPECTED: Readonly<Record<ErrorCode, readonly [number, string, string | nu
   'limit.exceeded': [429, 'temporarily_unavailable', AGAIN, null],
 }
 
-/** With all that a refusal can carry. */
+/** A refusal with everything that it can contain. */
 function refusalWith(code: ErrorCode): FailedResult {
   const row: ErrorRow<ErrorDetails> = registry[code]
   const [because] = Object.keys(row.cases ?? {})
@@ -48,7 +48,13 @@ function refusalWith(code: ErrorCode): FailedResult {
     code,
     details: {
       violations: [{ field: 'audiences[3]', description: 'is “odd” \\ ünusual' }],
-      metadata: { rejected_scopes: 'a "b"', rejected_audiences: 'x', required_scopes: 'y', safe_to_retry: 'true' },
+      metadata: {
+        rejected_scopes: 'a "b"',
+        rejected_audiences: 'x',
+        required_scopes: 'y',
+        safe_to_retry: 'true',
+        grant_type: 'z',
+      },
       resource: { type: 'client', name: 'orders' },
       quota: { subject: 'peer:1', description: 'too many' },
       retryAfterMs: 1_500,
@@ -57,7 +63,7 @@ function refusalWith(code: ErrorCode): FailedResult {
   }
 }
 
-it('a clause of an RFC is named in ASCII', async () => {
+it('error_description names a section of an RFC in ASCII', async () => {
   const { url } = await startHttp(tokenRoutes())
   const answer = await formsOn({ httpUrl: url }).token(
     { grant_type: GRANT_TYPES.clientCredentials },
@@ -69,7 +75,7 @@ it('a clause of an RFC is named in ASCII', async () => {
 
 describe('every row of the registry', () => {
   it.each(Object.entries(EXPECTED))(
-    'is answered over both surfaces: %s',
+    'is answered over forms and gRPC: %s',
     async (code, [status, error, retry, challenge]) => {
       const failed = refusalWith(code as ErrorCode)
       const routes = tokenRoutes({ mintToken: async () => failed })
@@ -101,7 +107,7 @@ describe('every row of the registry', () => {
     },
   )
 
-  it('none is a status that clients send again by themselves, unless nothing was written', () => {
+  it('no error has a status that clients retry automatically, unless nothing was written', () => {
     for (const [code, [status]] of Object.entries(EXPECTED)) {
       expect([502, 504]).not.toContain(status)
       if (status === 503) expect(['oauth.temporarily_unavailable', 'resource.conflict']).toContain(code)
@@ -110,7 +116,7 @@ describe('every row of the registry', () => {
 })
 
 describe('while the server stops', () => {
-  it('a form is refused before anything is done, and told to come back', async () => {
+  it('a form is refused with 503 and Retry-After', async () => {
     const { url, state } = await startHttp(tokenRoutes())
     state.drain()
     const answer = await formsOn({ httpUrl: url }).token(
@@ -124,7 +130,7 @@ describe('while the server stops', () => {
     ])
   })
 
-  it('a call that is cut off may have changed something: 500, and no word of coming back', async () => {
+  it('a form that is aborted while it runs is answered with 500 and without Retry-After', async () => {
     const { promise: never } = Promise.withResolvers<never>()
     const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
     const routes = tokenRoutes({

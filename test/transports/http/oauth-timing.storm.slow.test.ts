@@ -9,10 +9,10 @@ const MINT = GRANT_TYPES.clientCredentials
 const WARM_UP = 200
 const CALLERS = 8
 const ROUNDS = scaled(10_000, 800)
-/** Of the medians: 5 % in full; few calls on a machine that is shared scatter by more, and are held to ten times that. */
+/** The limit for the ratio of medians: 5 % in a full run, and 50 % with fewer calls, which scatter more on a shared machine. */
 const MAX_SPREAD = inFull ? 1.05 : 1.5
 
-/** Each kind is told apart by its time, not by how often it failed. */
+/** Without limits for failures, because the test compares times. */
 const server = await startApplication({
   QSCOPE_AUTHENTICATION_FAILURES_PER_CLIENT: 'off',
   QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off',
@@ -24,7 +24,7 @@ async function disable(clientId: string): Promise<void> {
   await server.call(ClientService.method.disableClient, { clientId }, { bearer: server.admin.token })
 }
 
-/** The fields of a form that only differ in whether there is such a client, and in what state it is. */
+/** The fields of forms that differ only in the existence and the state of the client. */
 type Kinds = Readonly<Record<(typeof NAMES)[number], Readonly<Record<string, string>>>>
 
 const unknownLike = (clientId: string) => crypto.randomUUID().slice(0, clientId.length)
@@ -40,7 +40,7 @@ async function secrets(): Promise<Kinds> {
   }
 }
 
-/** All present the assertion of the disabled client. */
+/** All kinds present the assertion of the disabled client. */
 async function assertions(): Promise<Kinds> {
   const platform = await jwtPlatform(server)
   const known = await workload(server, platform)
@@ -58,7 +58,7 @@ it.each([
   ['a secret', secrets],
   ["an assertion of another's subject", assertions],
 ])(
-  `a form takes the same time for an unknown client, one that %s does not prove, and a disabled client (${ROUNDS} calls each)`,
+  `with %s, a form takes the same time for an unknown client, a failed authentication and a disabled client (${ROUNDS} calls each)`,
   async (_, given) => {
     const kinds = await given()
     const spread = await spreadOfMedians(async (name) => await forms.token({ grant_type: MINT, ...kinds[name] }))
@@ -69,7 +69,7 @@ it.each([
 
 const NAMES = Object.freeze(['unknown', 'wrong', 'disabled'] as const)
 
-/** The largest median of the three kinds by the smallest; all are refused in the same words. */
+/** The ratio of the largest median of the three kinds to the smallest. All must be refused with the same text. */
 async function spreadOfMedians(ask: (name: (typeof NAMES)[number]) => Promise<FormAnswer>): Promise<number> {
   const times = { unknown: [] as number[], wrong: [] as number[], disabled: [] as number[] }
   const texts = new Set<string>()
@@ -78,7 +78,7 @@ async function spreadOfMedians(ask: (name: (typeof NAMES)[number]) => Promise<Fo
     while (round < ROUNDS) {
       const counted = round >= 0
       round += 1
-      // Every kind follows every other as often.
+      // A random order, so that every kind follows every other equally often.
       const first = Math.floor(Math.random() * NAMES.length)
       const step = Math.random() < 0.5 ? 1 : 2
       for (const at of NAMES.keys()) {

@@ -43,7 +43,7 @@ async function serve(more: Record<string, string>, channel = channelOf(ca)) {
   return server
 }
 
-/** On a connection of its own, with what the server showed. */
+/** Sends a request on a new connection; `shown` is the fingerprint of the server's certificate. */
 function fetchTls(url: string, { body = '', ...options }: RequestOptions & { body?: string }) {
   return new Promise<{ status: number; document: unknown; shown: string }>((resolve, reject) => {
     const agent = new Agent({ ca: ca.cert, keepAlive: false })
@@ -64,7 +64,7 @@ const POST = Object.freeze({ method: 'POST', headers: { 'content-type': 'applica
 const METADATA = '/.well-known/oauth-authorization-server'
 
 describe('with QSCOPE_TLS_CERT_FILE the HTTP port', () => {
-  it('speaks TLS only, and shows a new certificate as soon as gRPC does', async () => {
+  it('accepts only TLS, and presents a replaced certificate', async () => {
     const { httpUrl, lines } = await serve({})
     const before = await fetchTls(httpUrl + METADATA, {})
     expect(before.document).toMatchObject({ tls_client_certificate_bound_access_tokens: false })
@@ -75,7 +75,7 @@ describe('with QSCOPE_TLS_CERT_FILE the HTTP port', () => {
     expect((await fetchTls(httpUrl + METADATA, {})).shown).toBe(new X509Certificate(second.cert).fingerprint256)
   })
 
-  it('lets a client prove itself by its certificate, and binds what it is issued (RFC 8705)', async () => {
+  it('authenticates a client by its certificate, and binds its tokens to it (RFC 8705)', async () => {
     const server = await serve({ QSCOPE_TLS_CLIENT_CA_FILE: ca.certFile })
     const { client } = await server.registerClient({
       clientId: 'by-certificate',
@@ -98,7 +98,7 @@ describe('with QSCOPE_TLS_CERT_FILE the HTTP port', () => {
     })
   })
 
-  it('believes no header that tells of a certificate', async () => {
+  it('ignores certificates in headers', async () => {
     const server = await serve({ QSCOPE_TLS_CLIENT_CA_FILE: ca.certFile })
     await server.registerClient({
       clientId: 'by-certificate',
@@ -112,7 +112,7 @@ describe('with QSCOPE_TLS_CERT_FILE the HTTP port', () => {
     expect((await fetchTls(url, { ...POST, headers, body })).status).toBe(401)
   })
 
-  it('lets nobody connect without a certificate where one is required', async () => {
+  it('refuses connections without a certificate if one is required', async () => {
     const variables = { QSCOPE_TLS_CLIENT_CA_FILE: ca.certFile, QSCOPE_TLS_CLIENT_AUTH: 'require' }
     const { httpUrl } = await serve(variables, channelOf(ca, caller))
     await expect(fetchTls(httpUrl + METADATA, {})).rejects.toThrow()

@@ -25,36 +25,36 @@ afterAll(async () => {
   node.close()
 })
 
-/** As EchoApplication answers. */
+/** Answers like EchoApplication. */
 function echoOn(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | string[] | undefined>>): void {
   const chunks: Buffer[] = []
   stream.on('error', () => undefined)
   stream.on('data', (chunk: Buffer) => chunks.push(chunk))
   stream.on('end', () => {
-    // A stream that is reset, or whose session ends, may still tell that its request has ended.
+    // `end` may still be emitted after the stream is reset or its session has ended.
     if (stream.destroyed || stream.closed) return
     stream.respond({ ':status': 200, 'content-type': 'text/plain' })
     stream.end(Buffer.concat([Buffer.from(`${stream.id} ${headers[':path']} `), ...chunks]))
   })
 }
 
-/** The answers that came whole, by stream, and whether the server had nothing to say against what it was sent. */
+/** The complete answers by stream, and whether the server refused anything. */
 async function answersOf(port: number, bytes: Buffer, patienceMs: number) {
   const peer = await Peer.connect(port)
-  // The answer to a PING says that all before it has been read.
+  // After the answer to this PING, the server has read all bytes before it.
   peer.send(bytes, frame(TYPE.PING, 0, 0, MARK))
   const isMark = ({ type, payload }: { type: number; payload: Buffer }) => type === TYPE.PING && payload.equals(MARK)
   const expected = new Map<number, string>()
   try {
     await peer.until((each) => isMark(each) || each.type === TYPE.GOAWAY, patienceMs)
-    // What was asked before the mark may be answered a turn later.
+    // The last requests may be answered one turn later.
     peer.send(frame(TYPE.PING, 0, 0, Buffer.from('truly so')))
     await peer.until(
       (each) => each.type === TYPE.GOAWAY || (each.type === TYPE.PING && each.payload.toString() === 'truly so'),
       patienceMs,
     )
   } catch {
-    // Closed without a word, as Node.js does at times; or the mark was swallowed by a frame that is longer than what came.
+    // Node.js may close the connection without GOAWAY, or the mark was read as part of a longer frame.
     expected.set(-1, 'closed')
   }
   const refused = peer.frames.some(({ type }) => type === TYPE.GOAWAY || type === TYPE.RST_STREAM) || peer.closed
@@ -71,8 +71,8 @@ const both = async (bytes: Buffer, patienceMs: number) => {
   return { ours: await answersOf(echo.port, bytes, patienceMs), theirs: await answersOf(port, bytes, patienceMs) }
 }
 
-describe(`beside the HTTP/2 of Node.js, with QSCOPE_TEST_SEED=${seed}`, () => {
-  it('requests that keep the rules are answered alike', async () => {
+describe(`compared with the HTTP/2 server of Node.js, with QSCOPE_TEST_SEED=${seed}`, () => {
+  it('valid requests get the same answers', async () => {
     for (let round = 0; round < 40; round += 1) {
       const { ours, theirs } = await both(conversation(honestFrames(seededRandom(seed + round), REQUESTS)), 20_000)
       expect(theirs.answers.size).toBe(REQUESTS)
@@ -80,7 +80,7 @@ describe(`beside the HTTP/2 of Node.js, with QSCOPE_TEST_SEED=${seed}`, () => {
     }
   })
 
-  it('requests that break some are answered alike where both answer them', async () => {
+  it('invalid requests get the same answers if both servers answer them', async () => {
     let compared = 0
     for (let round = 0; round < 150; round += 1) {
       const random = seededRandom(seed + round)

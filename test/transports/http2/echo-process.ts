@@ -2,13 +2,13 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { startEcho } from './peer.ts'
 
-// A server in a process of its own, so that what it holds is not mixed with what its clients do.
+// A server in its own process, so that its memory can be measured without that of its clients.
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 const { port, application } = await startEcho()
 process.send?.({ port })
 process.on('message', () => {
-  // What the application remembers for its tests is not what a connection holds.
+  // The calls that the application records for tests do not belong to the memory of a connection.
   application.calls.splice(0)
   collect()
   const { heapUsed, external, rss } = process.memoryUsage()

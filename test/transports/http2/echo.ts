@@ -17,9 +17,9 @@ const TRAILERS = encodeBlock([new HeaderField('answer-is', 'complete')])
 
 /**
  * Answers each request with its path and content: `/now` as soon as it begins, `/later` after a turn of the event loop,
- * `/never` never. `/bare` is
- * answered with a long header alone. `/hoard` keeps the content without giving credit. `/send/<bytes>` is answered with so many bytes, in
- * pieces, as fast as they are read. Every other one is answered when it ends.
+ * and `/never` never. `/bare` is answered with a long header alone. `/hoard` keeps the content without giving credit.
+ * `/send/<bytes>` is answered with that many bytes, in pieces, as fast as they are read. Every other request is
+ * answered when it ends.
  */
 export class EchoApplication implements Http2Application {
   readonly calls: EchoCall[] = []
@@ -50,7 +50,7 @@ export class EchoCall implements StreamHandler {
   readonly stream: Http2Stream
   readonly headers: RequestHeaders
   readonly chunks: Buffer[] = []
-  /** What came, the views as they were. */
+  /** The received views, not copied. */
   readonly views: Buffer[] = []
   readonly events: string[] = []
   trailersOf: HeaderList | null = null

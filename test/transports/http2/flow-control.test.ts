@@ -12,14 +12,14 @@ afterAll(() => echo.stop())
 
 const content = (bytes: number) => Buffer.alloc(Math.min(bytes, 16_384), 'c')
 
-/** So many bytes on a stream, in frames that may be sent. */
+/** DATA frames of this many bytes, each within the limit for frames. */
 function upload(stream: number, bytes: number): Buffer {
   const frames: Buffer[] = []
   for (let left = bytes; left > 0; left -= 16_384) frames.push(data(stream, content(left)))
   return Buffer.concat(frames)
 }
 
-/** When nothing more comes. */
+/** Resolves when no more frames arrive. */
 async function quiet(peer: Peer): Promise<void> {
   for (let seen = -1; seen !== peer.frames.length; ) {
     seen = peer.frames.length
@@ -32,8 +32,8 @@ const credit = (peer: Peer, stream: number) =>
     .filter((frame) => frame.type === TYPE.WINDOW_UPDATE && frame.stream === stream)
     .reduce((sum, { payload }) => sum + payload.readUInt32BE(), 0)
 
-describe('what a peer sends', () => {
-  it('may be as much as the windows say, and they say it once they are known', async () => {
+describe('content that a peer sends', () => {
+  it('is limited by the configured windows, which the server announces', async () => {
     const peer = await echo.greet()
     expect(credit(peer, 0)).toBe(100_000 - WINDOW)
     peer.send(headers(1, request('/hoard')), upload(1, 20_000))
@@ -44,7 +44,7 @@ describe('what a peer sends', () => {
     peer.destroy()
   })
 
-  it('is given credit for as it is consumed, and no earlier', async () => {
+  it('gets credit only after it is consumed', async () => {
     const peer = await echo.greet()
     peer.send(headers(1, request('/consumed')), upload(1, 20_000))
     await quiet(peer)
@@ -53,9 +53,9 @@ describe('what a peer sends', () => {
     peer.destroy()
   })
 
-  it('does not take up the window of others, if it is padding or dropped', async () => {
+  it('does not use up the window of the connection if it is dropped', async () => {
     const peer = await echo.greet()
-    // Reset here at once, so that all of it is dropped: 20 times the window of the connection.
+    // The server resets each stream at once, so all content is dropped: 20 times the window of the connection.
     for (let at = 0; at < 100; at += 1) {
       const id = 2 * at + 1
       peer.send(headers(id, request('/now')), upload(id, 20_000))
@@ -66,7 +66,7 @@ describe('what a peer sends', () => {
     peer.destroy()
   })
 
-  it('comes back to the connection when a handler ends that kept it', async () => {
+  it('is credited to the connection when the handler that kept it ends', async () => {
     const peer = await echo.greet()
     for (const id of [1, 3, 5, 7, 9]) peer.send(headers(id, request('/hoard')), upload(id, 20_000))
     await quiet(peer)
@@ -77,12 +77,12 @@ describe('what a peer sends', () => {
     for (const id of [1, 3, 5, 7, 9]) other.send(headers(id, request('/hoard')), upload(id, 20_000))
     for (const id of [1, 3, 5, 7, 9]) other.send(rstStream(id, CODE.CANCEL))
     await quiet(other)
-    // That of three requests is worth a frame, that of the other two not yet.
+    // The content of three requests reaches half of the window, for which credit is sent; that of the other two does not.
     expect(credit(other, 0)).toBe(100_000 - WINDOW + 60_000)
     other.destroy()
   })
 
-  it('is counted with its padding', async () => {
+  it('gets credit for its padding at once', async () => {
     const peer = await echo.greet()
     const padded = Buffer.concat([Buffer.of(255), Buffer.alloc(256)])
     peer.send(headers(1, request('/hoard')))
@@ -92,15 +92,15 @@ describe('what a peer sends', () => {
       peer.send(bytes)
     }
     await quiet(peer)
-    // All but a byte of each frame is padding, for which credit comes at once.
+    // Each frame has one byte of content and 256 bytes of padding.
     expect(credit(peer, 1)).toBeGreaterThan(1_000 * 256 - 20_000)
     expect(echo.application.calls.at(-1)?.content.length).toBe(1_000)
     peer.destroy()
   })
 })
 
-describe('what a peer is sent', () => {
-  it('is no more than its window lets pass, down to a byte', async () => {
+describe('content that is sent to a peer', () => {
+  it('never exceeds the window of the peer', async () => {
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 0])
     peer.send(headers(1, request('/send/25'), true), windowUpdate(1, 10))
     await quiet(peer)
@@ -113,7 +113,7 @@ describe('what a peer is sent', () => {
     peer.destroy()
   })
 
-  it('waits for SETTINGS that widen all windows, also those below zero', async () => {
+  it('continues after SETTINGS that widen all windows, including negative ones', async () => {
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 10])
     peer.send(headers(1, request('/send/25'), true), headers(3, request('/send/25'), true))
     await quiet(peer)
@@ -128,7 +128,7 @@ describe('what a peer is sent', () => {
     peer.destroy()
   })
 
-  it('ends the connection where SETTINGS make a window too large', async () => {
+  it('ends the connection if SETTINGS make a window too large', async () => {
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 10])
     peer.send(headers(1, request('/never'), true), windowUpdate(1, 2 ** 31 - 11))
     peer.send(settings([SETTING.INITIAL_WINDOW_SIZE, 11]))
@@ -136,7 +136,7 @@ describe('what a peer is sent', () => {
     await peer.untilClosed()
   })
 
-  it('shares the window of the connection, a frame each in turn', async () => {
+  it('shares the window of the connection fairly among streams', async () => {
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 1_000_000])
     peer.send(...[1, 3, 5].map((id) => headers(id, request('/send/100000'), true)))
     await quiet(peer)
@@ -151,7 +151,7 @@ describe('what a peer is sent', () => {
     peer.destroy()
   })
 
-  it('is not cut into ever smaller frames, if the peer gives credit for each', async () => {
+  it('is not split into ever smaller frames if the peer gives credit for each', async () => {
     const peer = await echo.greet()
     peer.send(headers(1, request('/send/3000000'), true))
     let [seen, sizes] = [0, 0]
@@ -169,7 +169,7 @@ describe('what a peer is sent', () => {
     peer.destroy()
   })
 
-  it('comes in small pieces all the same, if the peer lets no more pass for a while', async () => {
+  it('is sent in small frames if the window stays small', async () => {
     const peer = await echo.greet()
     peer.send(headers(1, request('/send/65545'), true))
     await quiet(peer)
@@ -178,7 +178,7 @@ describe('what a peer is sent', () => {
     peer.destroy()
   })
 
-  it('tells its sender when to wait and when to go on', async () => {
+  it('pauses and resumes its handler', async () => {
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 15_000])
     peer.send(headers(1, request('/send/60001'), true))
     for (let sent = 15_000; sent <= 60_000; sent += 15_000) {
@@ -191,7 +191,7 @@ describe('what a peer is sent', () => {
     peer.destroy()
   })
 
-  it('is split into frames that the peer takes, headers too', async () => {
+  it('is split into frames of at most 16,384 bytes', async () => {
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 1_000_000])
     peer.send(windowUpdate(0, 1_000_000), headers(1, request('/big')))
     for (let at = 0; at < 5; at += 1) {

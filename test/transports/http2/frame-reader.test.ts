@@ -32,7 +32,7 @@ function readAll(pieces: readonly Buffer[]): readonly Read[] {
   return frames
 }
 
-/** Cuts bytes at these places, which may be anywhere. */
+/** Cuts bytes at these places, modulo their length. */
 function cut(bytes: Buffer, places: readonly number[]): readonly Buffer[] {
   const sorted = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
   return sorted.slice(1).map((end, at) => bytes.subarray(sorted[at] ?? 0, end))
@@ -48,7 +48,7 @@ const padded = (stream: number, content: string, padding: number) =>
 
 const someFrame = fc.oneof(
   fc.tuple(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 255 }), fc.uint8Array({ maxLength: 60 })).map(
-    // Padding has rules of its own.
+    // Padded frames are generated below.
     ([type, flags, payload]) => frame(type, type === TYPE.DATA ? flags & ~FLAG.PADDED : flags, 3, payload),
   ),
   fc
@@ -57,7 +57,7 @@ const someFrame = fc.oneof(
 )
 
 describe('the frame reader', () => {
-  it('reads the same frames however the bytes are cut', () => {
+  it('reads the same frames for every split of the bytes', () => {
     fc.assert(
       fc.property(fc.array(someFrame, { maxLength: 12 }), fc.array(fc.nat(), { maxLength: 40 }), (frames, places) => {
         const bytes = Buffer.concat([PREFACE, ...frames])
@@ -67,7 +67,7 @@ describe('the frame reader', () => {
     )
   })
 
-  it('hands on content as it comes, without its padding, and says when the frame ends', () => {
+  it('returns content as it arrives, without padding, and reports the end of the frame', () => {
     const whole = Buffer.concat([PREFACE, padded(1, 'content', 5)])
     const reader = new FrameReader()
     reader.push(whole.subarray(0, -9))
@@ -85,7 +85,7 @@ describe('the frame reader', () => {
     expect([reader.first, reader.last, reader.end - reader.start]).toEqual([false, true, 0])
   })
 
-  it('hands on a view, and copies nothing that came whole', () => {
+  it('returns views without copying if frames arrive whole', () => {
     const reader = new FrameReader()
     const bytes = Buffer.concat([PREFACE, settings([1, 2]), data(1, 'abc')])
     reader.push(bytes)
@@ -95,7 +95,7 @@ describe('the frame reader', () => {
     expect(reader.bytes).toBe(bytes)
   })
 
-  it('says whether it waits for the rest of a frame, but for DATA', () => {
+  it('reports whether it waits for the rest of a frame, except for DATA', () => {
     const reader = new FrameReader()
     reader.push(Buffer.concat([PREFACE, frame(TYPE.PING, 0, 0, uint32(0, 1)).subarray(0, 12)]))
     expect(reader.next()).toBe(false)
@@ -107,7 +107,7 @@ describe('the frame reader', () => {
     expect(reader.awaitsRest).toBe(false)
   })
 
-  it('has the high bit of a stream ignored (RFC 9113 §4.1)', () => {
+  it('ignores the reserved bit of a stream identifier (RFC 9113 §4.1)', () => {
     const bytes = frame(TYPE.PING, 0, 7)
     bytes.writeUInt8(0x80, 5)
     expect(readAll([PREFACE, bytes])).toMatchObject([{ stream: 7 }])
@@ -115,7 +115,7 @@ describe('the frame reader', () => {
 
   it.each([
     ['another preface', [Buffer.from('GET / HTTP/1.1\r\n\r\n')], 1],
-    ['a frame longer than was agreed', [PREFACE, frame(TYPE.DATA, 0, 1, Buffer.alloc(16_385))], 6],
+    ['a frame above the maximum size', [PREFACE, frame(TYPE.DATA, 0, 1, Buffer.alloc(16_385))], 6],
     ['padding as long as the frame', [PREFACE, frame(TYPE.DATA, FLAG.PADDED, 1, Buffer.of(3, 0, 0))], 1],
     ['padding without its length', [PREFACE, frame(TYPE.DATA, FLAG.PADDED, 1)], 6],
   ])('refuses %s', (_what, bytes, code) => {

@@ -26,10 +26,10 @@ afterEach(() => echo.stop())
 
 const ids = (count: number, from = 1) => Array.from({ length: count }, (_, at) => from + 2 * at)
 
-/** A GOAWAY that says what the peer did wrong. */
+/** A GOAWAY with an error code. */
 const blames = ({ type, payload }: Frame) => type === TYPE.GOAWAY && payload.readUInt32BE(4) !== CODE.NO_ERROR
 
-/** Sends the frames over and over, until the server ends the connection. Answers how often, and why. */
+/** Repeats the frames until the server ends the connection. Returns how often they were sent, and the reason. */
 async function flood(peer: Peer, round: (at: number) => Buffer, rounds = 100_000) {
   let sent = 0
   while (sent < rounds && !peer.closed && !peer.frames.some(blames)) {
@@ -43,7 +43,7 @@ async function flood(peer: Peer, round: (at: number) => Buffer, rounds = 100_000
   return { sent, code: payload.readUInt32BE(4), debug: payload.toString('utf8', 8) }
 }
 
-/** Something that moves bytes is not a flood, however often it comes. */
+/** Sends frames often, but usefully, so that they are no flood. */
 async function honest(peer: Peer, round: (at: number) => Buffer, rounds: number): Promise<void> {
   for (let at = 0; at < rounds; at += 1) {
     peer.send(round(at))
@@ -51,7 +51,7 @@ async function honest(peer: Peer, round: (at: number) => Buffer, rounds: number)
   }
 }
 
-describe('streams that are opened and given up', () => {
+describe('streams that are opened and cancelled', () => {
   it('end the connection: rapid reset (CVE-2023-44487)', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
@@ -62,12 +62,12 @@ describe('streams that are opened and given up', () => {
     expect(echo.application.calls.length).toBeLessThan(1_500)
   })
 
-  it('count until their handlers have ended, not until they are reset', async () => {
+  it('count until their handlers end, even after they are reset', async () => {
     echo = await startEcho({ maxConcurrentStreams: 20 })
     const peer = await echo.greet()
     for (const id of ids(20)) peer.send(headers(id, request('/never'), true))
     await peer.until(() => echo.application.calls.length === 20)
-    // From now on they do not end when they are told that nobody waits for them.
+    // From now on the handlers do not end when their streams are aborted.
     const calls = [...echo.application.calls]
     for (const call of calls) call.aborted = () => undefined
     for (const id of ids(20)) peer.send(rstStream(id, CODE.CANCEL))
@@ -82,7 +82,7 @@ describe('streams that are opened and given up', () => {
     peer.destroy()
   })
 
-  it('end the connection also when the server resets them: MadeYouReset (CVE-2025-8671)', async () => {
+  it('end the connection if they provoke resets by the server: MadeYouReset (CVE-2025-8671)', async () => {
     const causes: readonly ((id: number) => Buffer)[] = [
       (id) => windowUpdate(id, 0),
       (id) => windowUpdate(id, 2 ** 31 - 1),
@@ -102,7 +102,7 @@ describe('streams that are opened and given up', () => {
     }
   })
 
-  it('end the connection of whoever keeps opening what is refused', async () => {
+  it('end the connection of a peer that keeps opening refused streams', async () => {
     echo = await startEcho({ maxConcurrentStreams: 5 })
     const peer = await echo.greet()
     const { code } = await flood(peer, (at) => headers(2 * at + 1, request('/never'), true))
@@ -110,7 +110,7 @@ describe('streams that are opened and given up', () => {
     expect(echo.application.calls).toHaveLength(5)
   })
 
-  it('are no harm if they come with answers: one in two is given up', async () => {
+  it('are tolerated if every second request is answered', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
     await honest(
@@ -131,7 +131,7 @@ describe('streams that are opened and given up', () => {
 })
 
 describe('header blocks', () => {
-  it('that never end, end the connection: CONTINUATION flood (CVE-2024-27316)', async () => {
+  it('that never end close the connection: CONTINUATION flood (CVE-2024-27316)', async () => {
     echo = await startEcho()
     for (const [payload, most] of [
       [Buffer.alloc(0), 200],
@@ -146,10 +146,10 @@ describe('header blocks', () => {
     }
   })
 
-  it('that say much with little, are decoded and not kept: HPACK bomb', async () => {
+  it('that expand to long header lists are refused with 431 without calling the application: HPACK bomb', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
-    // A field of 4,000 bytes in the table, and then the same again by one byte each.
+    // A field of 4,000 bytes in the table, then one byte for each repetition.
     const first = Buffer.concat([Buffer.of(0x40, 1, 0x61, 0x7f, 0xa1, 0x1e), Buffer.alloc(4_000, 'v')])
     peer.send(
       frame(TYPE.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, 1, Buffer.concat([literals(request('/')), first])),
@@ -164,7 +164,7 @@ describe('header blocks', () => {
     peer.destroy()
   })
 
-  it('may be as long as is allowed, and no byte longer', async () => {
+  it('may have exactly the permitted length, and not a byte more', async () => {
     echo = await startEcho({ maxHeaderListBytes: 1_000 })
     const peer = await echo.greet()
     const base = request('/').reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0)
@@ -177,7 +177,7 @@ describe('header blocks', () => {
 })
 
 describe('requests that are never answered', () => {
-  it('take up so much by their headers, and then new ones are refused', async () => {
+  it('have a limit for the bytes of their headers, beyond which new ones are refused', async () => {
     echo = await startEcho({ maxHeaderBytes: 100_000 })
     const peer = await echo.greet()
     const long = [['long', 'x'.repeat(10_000)]] as const
@@ -190,7 +190,7 @@ describe('requests that are never answered', () => {
   })
 })
 
-describe('frames that cost the peer nothing', () => {
+describe('floods of cheap frames', () => {
   it.each([
     ['SETTINGS (CVE-2019-9515)', () => settings()],
     ['SETTINGS that change every window', (at: number) => settings([SETTING.INITIAL_WINDOW_SIZE, at])],
@@ -211,14 +211,14 @@ describe('frames that cost the peer nothing', () => {
     expect(code).toBe(CODE.ENHANCE_YOUR_CALM)
   })
 
-  it('are told that they were too many pings, in the words of gRPC', async () => {
+  it('end with too_many_pings, as gRPC clients expect, for PING', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
     const { debug } = await flood(peer, () => frame(TYPE.PING, 0, 0, Buffer.alloc(8)))
     expect(debug).toBe('too_many_pings')
   })
 
-  it('are no harm where they come with use: pings beside answers, and windows beside content', async () => {
+  it('are not assumed for pings between answers and window updates for content', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
     for (const [at, id] of ids(300).entries()) {
@@ -240,7 +240,7 @@ describe('frames that cost the peer nothing', () => {
     peer.destroy()
   })
 
-  it('end the connection of a peer that takes an answer byte by byte (CVE-2019-9511)', async () => {
+  it('end the connection of a peer that reads an answer byte by byte (CVE-2019-9511)', async () => {
     echo = await startEcho()
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 0])
     peer.send(headers(1, request('/send/1000000'), true))
@@ -249,13 +249,13 @@ describe('frames that cost the peer nothing', () => {
   })
 })
 
-describe('a peer that asks and does not read', () => {
-  it('is not read from either, once its answers wait', async () => {
+describe('a peer that sends requests and does not read', () => {
+  it('is not read while its answers wait', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
     peer.socket.pause()
     const LONG = [['long', 'x'.repeat(1_000)]] as const
-    // Answers of headers alone, which no window holds back: 32 MB of them.
+    // 32 MB of answers that consist of headers, which flow control does not limit.
     for (const [at, id] of ids(8_000).entries()) {
       peer.send(headers(id, request('/bare', LONG), true))
       if (at % 20 === 0) await sleep(0)
@@ -263,7 +263,7 @@ describe('a peer that asks and does not read', () => {
     await sleep(100)
     expect(peer.socket.writableLength).toBeGreaterThan(100_000)
     const { length } = echo.application.calls
-    // Beyond what the kernel keeps for a connection, there are but the bounds of the layer.
+    // The buffers of the kernel and the limits of this layer.
     expect(length * BARE_BYTES).toBeLessThan(20_000_000)
     await sleep(200)
     expect(echo.application.calls).toHaveLength(length)
@@ -273,7 +273,7 @@ describe('a peer that asks and does not read', () => {
     peer.destroy()
   })
 
-  it('gets its answers when it reads at last', async () => {
+  it('gets its answers when it reads', async () => {
     echo = await startEcho()
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 0])
     const post = (id: number) => Buffer.concat([headers(id, request('/x')), data(id, 'c'.repeat(2_000), true)])
@@ -284,7 +284,7 @@ describe('a peer that asks and does not read', () => {
     peer.destroy()
   })
 
-  it('has new requests refused while the content of the others waits', async () => {
+  it('has new requests refused while the content of other answers waits', async () => {
     echo = await startEcho({ maxPendingBytes: 100_000 })
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 0])
     const upload = Buffer.concat([data(1, 'u'.repeat(16_000)), data(1, 'u'.repeat(14_000), true)])
@@ -308,13 +308,13 @@ describe('a peer that asks and does not read', () => {
   })
 })
 
-describe('fields that are secret', () => {
-  it('stay out of the tables when they are sent', () => {
+describe('sensitive fields', () => {
+  it('are sent as never indexed', () => {
     const block = encodeBlock([
       new HeaderField('authorization', 'Bearer x', true),
       new HeaderField('x-token', 'y', true),
     ])
-    // §6.2.3: never indexed, by the name of index 23, and by a name of its own.
+    // RFC 7541 §6.2.3: never indexed, with the name of index 23 and with a literal name.
     expect(block[0]).toBe(0x1f)
     expect(Buffer.from(block).subarray(-12)[0] === 0x10 || Buffer.from(block).includes(0x10)).toBe(true)
   })

@@ -9,7 +9,7 @@ import { WriteScheduler } from '../../../src/transports/http2/write-scheduler.ts
 import { EchoApplication } from './echo.ts'
 import { FLAG, type Frame, framesIn, TYPE } from './wire.ts'
 
-/** Blocks that are overwritten as soon as they are given back: whoever still reads one reads noise. */
+/** A pool that overwrites blocks when they are given back, so that later reads of them return noise. */
 export class PoisonedPool extends BlockPool {
   override giveBack(block: Buffer): void {
     block.fill(0xdd)
@@ -17,16 +17,16 @@ export class PoisonedPool extends BlockPool {
   }
 }
 
-/** What a connection reads from and writes to. As of a socket, what was written belongs to the writer again when that is called back. */
+/** The socket of a connection in memory. As with a real socket, the writer may reuse a buffer after the callback of its write. */
 export class MemorySocket extends Duplex {
   readonly written: Buffer[] = []
-  /** Called when all may go on that was written while `isSlow`. */
+  /** Completes the write that was made while `isSlow`. */
   taken: (() => void) | null = null
-  /** Takes what is written only when `taken` is called. */
+  /** Completes a write only when `taken` is called. */
   isSlow = false
 
   override _read(): void {
-    // All there is was pushed.
+    // The test pushes all bytes.
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -36,7 +36,7 @@ export class MemorySocket extends Duplex {
   }
 }
 
-/** What a connection came to. */
+/** The result of a conversation. */
 export interface Outcome {
   readonly application: EchoApplication
   readonly connection: ServerConnection
@@ -59,14 +59,14 @@ export function connectionOn(socket: MemorySocket, application: EchoApplication,
   return new ServerConnection(socket as unknown as Socket, shared)
 }
 
-/** The bytes are given to a connection in these pieces, and then its peer leaves. */
+/** Passes the bytes to a connection in these pieces, then closes it. */
 export async function converse(pieces: readonly Buffer[], limits: Partial<Http2Limits> = {}): Promise<Outcome> {
   const application = new EchoApplication()
   const socket = new MemorySocket()
   const connection = connectionOn(socket, application, limits)
   const closed = new Promise((resolve) => socket.once('close', resolve))
   for (const piece of pieces) socket.push(piece)
-  // Until it has read all, and said all that it has to say about it.
+  // Until the connection has read all bytes and written all answers.
   for (let [quiet, seen] = [0, -1]; quiet < 3; ) {
     await new Promise((resolve) => setImmediate(resolve))
     quiet = seen === socket.written.length && socket.readableLength === 0 ? quiet + 1 : 0
@@ -78,7 +78,7 @@ export async function converse(pieces: readonly Buffer[], limits: Partial<Http2L
   return { application, connection, frames, rest: rest.length }
 }
 
-/** What a peer was told on each stream, and at the end: the same however its bytes were cut. */
+/** The answers on each stream and the GOAWAY, which must be the same for every split of the bytes. */
 export function told({ frames }: Outcome): Readonly<Record<string, string>> {
   const answers: Record<string, string> = {}
   for (const { type, flags, stream, payload } of frames) {
@@ -94,8 +94,8 @@ export function told({ frames }: Outcome): Readonly<Record<string, string>> {
 }
 
 /**
- * What must hold of any conversation, however wrong the bytes were: every handler ended once; nothing was left behind; each
- * answer is of the request of its own stream, and nothing follows its end.
+ * Checks the invariants of every conversation, valid or not: every handler ended once; no stream is left; each
+ * answer belongs to the request of its own stream, and nothing follows its end. Returns the violation.
  */
 export function flawOf({ application, connection, frames, rest }: Outcome): string | null {
   if (rest > 0) return 'the last frame is not whole'
@@ -105,7 +105,7 @@ export function flawOf({ application, connection, frames, rest }: Outcome): stri
   for (const { stream, headers, content, isReleased } of application.calls) {
     if (requests.has(stream.id)) return `two requests on stream ${stream.id}`
     requests.set(stream.id, { answer: `${stream.id} ${headers.path} ${content.toString('latin1')}`, isReleased })
-    // A handler that was told to keep what came is not told that nobody asks any more, until the connection ends.
+    // The connection has ended, so every handler must have ended.
     if (!isReleased) return `the handler of stream ${stream.id} was not told of its end`
   }
   const contents = new Map<number, string>()
@@ -126,5 +126,5 @@ export function flawOf({ application, connection, frames, rest }: Outcome): stri
   return null
 }
 
-/** Answers to requests that the application is not asked about. */
+/** Answers to requests that do not reach the application. */
 const REFUSALS: ReadonlySet<string> = new Set(['The header list is too long.\n', 'CONNECT is not supported.\n'])

@@ -29,8 +29,8 @@ const goAways = (peer: { readonly frames: readonly { type: number; payload: Buff
 const PING_ACK = (payload: Buffer) => frame(TYPE.PING, FLAG.ACK, 0, payload)
 const LAST = 2 ** 31 - 1
 
-describe('a graceful end (RFC 9113 §6.8)', () => {
-  it('takes what was on its way, and ends with the last stream', async () => {
+describe('a graceful shutdown (RFC 9113 §6.8)', () => {
+  it('answers requests in transit, and closes the connection after the last stream', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
     peer.send(headers(1, request('/held')))
@@ -38,14 +38,14 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
     const closed = echo.server.close('restart')
     const { payload } = await peer.until(({ type }) => type === TYPE.PING)
     expect(goAways(peer)).toEqual([LAST])
-    // Sent before the peer knew.
+    // A request that the peer sent before it received the GOAWAY.
     peer.send(headers(3, request('/on-its-way'), true))
     expect(await peer.answer(3)).toBe('3 /on-its-way ')
     peer.send(PING_ACK(payload))
     await peer.until(() => goAways(peer).length === 2)
     expect(goAways(peer)).toEqual([LAST, 3])
     expect(await peer.goAway()).toMatchObject({ code: CODE.NO_ERROR, debug: 'restart' })
-    // Too late: the peer has been told that it will not be taken.
+    // Too late: the second GOAWAY has told the peer that stream 5 is not processed.
     peer.send(headers(5, request('/too-late'), true), data(1, 'the rest', true))
     expect(await peer.answer(1)).toBe('1 /held the rest')
     await peer.untilClosed()
@@ -54,7 +54,7 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
     expect(echo.application.connections.size).toBe(0)
   })
 
-  it('ends a connection without streams after a round trip', async () => {
+  it('closes a connection without streams after one round trip', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
     const [connection] = echo.server.connections
@@ -69,7 +69,7 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
     expect(goAways(peer)).toEqual([LAST, 0])
   })
 
-  it('does not wait for ever for a peer that answers no PING', async () => {
+  it('closes a connection to a peer that does not answer PING', async () => {
     echo = await startEcho({ keepaliveTimeoutMs: 50 })
     const peer = await echo.greet()
     await echo.server.close()
@@ -78,7 +78,7 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
   })
 
   describe('of a server that closes', () => {
-    /** Ten times as long as a peer that reads slowly takes for each step, and far less than is waited otherwise. */
+    /** `closingMs` is ten times the step of the slow peer, and far less than the other limits. */
     const limits = { closingMs: 500, stallMs: 60_000, keepaliveTimeoutMs: 60_000, handshakeMs: 60_000 }
     const NOTHING = [SETTING.INITIAL_WINDOW_SIZE, 0] as const
     const greetAndAsk = async (...path: readonly string[]) => {
@@ -91,7 +91,7 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
       void peer.until(({ type }) => type === TYPE.PING).then(({ payload }) => peer.send(PING_ACK(payload)))
     }
 
-    it('does not wait for a peer that takes nothing of its answers, and does for one that takes them slowly', async () => {
+    it('does not wait for a peer that reads none of its answers, but waits for one that reads slowly', async () => {
       echo = await startEcho(limits)
       const dead = await greetAndAsk('/send/100')
       const slow = await greetAndAsk('/send/40')
@@ -104,7 +104,7 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
         await sleep(50)
         slow.send(windowUpdate(1, 1))
       }
-      // All of it, in far longer than the others had.
+      // The whole answer, in far more time than the other peers had.
       expect(await slow.answer(1)).toHaveLength(40)
       expect(performance.now() - startedAt).toBeGreaterThan(3 * limits.closingMs)
       expect(await dead.goAway()).toMatchObject({ code: CODE.NO_ERROR })
@@ -114,7 +114,7 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
       expect(echo.application.calls.map(({ events }) => events.at(-1))).toContain('aborted 11')
     })
 
-    it('leaves peers alone until then', async () => {
+    it('keeps connections to such peers until the server closes', async () => {
       echo = await startEcho(limits)
       const dead = await greetAndAsk('/send/100')
       await sleep(3 * limits.closingMs)
@@ -157,7 +157,7 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
       expect(socket.destroyed).toBe(true)
     })
 
-    it('waits no longer than on any other', async () => {
+    it('is closed after the usual stall limit', async () => {
       const { socket, connection } = await endSlowly()
       connection.check(119_000, patience)
       expect(socket.destroyed).toBe(false)
@@ -166,7 +166,7 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
     })
   })
 
-  it('follows when the peer goes away', async () => {
+  it('follows a GOAWAY of the peer', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
     peer.send(headers(1, request('/held')), frame(TYPE.GOAWAY, 0, 0, uint32(0, 0)), data(1, 'x', true))
@@ -175,8 +175,8 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
   })
 })
 
-describe('an end at once', () => {
-  it('tells every handler, and the peer why', async () => {
+describe('an immediate close', () => {
+  it('aborts every handler, and tells the peer the reason', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
     peer.send(headers(1, request('/never')), headers(3, request('/send/1000000'), true))
@@ -191,7 +191,7 @@ describe('an end at once', () => {
   it.each([
     ['the peer closes', (socket: { end(): void }) => socket.end()],
     ['the peer resets the connection', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
-  ])('tells every handler when %s', async (_what, leave) => {
+  ])('aborts every handler when %s', async (_what, leave) => {
     echo = await startEcho()
     const peer = await echo.greet()
     peer.send(headers(1, request('/never')), headers(3, request('/never'), true))
@@ -202,7 +202,7 @@ describe('an end at once', () => {
     expect([...echo.server.connections]).toEqual([])
   })
 
-  it('drops what a handler says too late', async () => {
+  it('drops later output of a handler', async () => {
     echo = await startEcho()
     const peer = await echo.greet()
     peer.send(headers(1, request('/never'), true))
@@ -250,7 +250,7 @@ describe('deadlines', () => {
     await peer.untilClosed()
   })
 
-  it('end a header block that comes drop by drop', async () => {
+  it('end a connection whose header block arrives byte by byte', async () => {
     echo = await startEcho(brief)
     const peer = await echo.greet()
     const bytes = headers(1, request('/', [['a', 'b'.repeat(300)]]))
@@ -262,7 +262,7 @@ describe('deadlines', () => {
     expect(peer.closed).toBe(true)
   })
 
-  it('leave a connection alone that is always within another frame', async () => {
+  it('keep a connection that is always within a frame, if each frame completes', async () => {
     echo = await startEcho(brief)
     const peer = await echo.greet()
     let rest: Buffer = Buffer.alloc(0)
@@ -277,7 +277,7 @@ describe('deadlines', () => {
     peer.destroy()
   })
 
-  it('leave a connection alone that is always within another header block', async () => {
+  it('keep a connection that is always within a header block, if each block completes', async () => {
     echo = await startEcho(brief)
     const peer = await echo.greet()
     for (let at = 0; at < 20; at += 1) {
@@ -291,7 +291,7 @@ describe('deadlines', () => {
     peer.destroy()
   })
 
-  it('leave slow content alone, which is for the application to judge', async () => {
+  it('keep a connection with slow content, which the application limits', async () => {
     echo = await startEcho(brief)
     const peer = await echo.greet()
     peer.send(headers(1, request('/slow')), data(1, 'abc', true).subarray(0, -1))
@@ -313,7 +313,7 @@ describe('deadlines', () => {
     peer.destroy()
   })
 
-  it('end a connection whose peer takes nothing of its answers', async () => {
+  it('end a connection whose peer does not read its answers', async () => {
     echo = await startEcho({ stallMs: 100 })
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 0])
     peer.send(headers(1, request('/send/100'), true))
@@ -322,7 +322,7 @@ describe('deadlines', () => {
     expect(echo.application.calls.at(-1)?.events.at(-1)).toBe('aborted 11')
   })
 
-  it('leave a peer alone that takes its answers slowly', async () => {
+  it('keep a connection whose peer reads its answers slowly', async () => {
     echo = await startEcho({ stallMs: 150 })
     const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 0])
     peer.send(headers(1, request('/send/20'), true))
@@ -338,7 +338,7 @@ describe('deadlines', () => {
 describe('keepalive', () => {
   const often = { keepaliveTimeMs: 60, keepaliveTimeoutMs: 60 }
 
-  it('pings a silent peer, and leaves it alone while it answers', async () => {
+  it('pings a silent peer, and keeps the connection while it answers', async () => {
     echo = await startEcho(often)
     const peer = await echo.greet()
     for (let at = 0; at < 4; at += 1) {
@@ -350,7 +350,7 @@ describe('keepalive', () => {
     peer.destroy()
   })
 
-  it('cuts a peer that answers nothing', async () => {
+  it('closes the connection if the peer does not answer', async () => {
     echo = await startEcho(often)
     const peer = await echo.greet()
     peer.send(headers(1, request('/never'), true))
@@ -359,7 +359,7 @@ describe('keepalive', () => {
     expect(echo.application.call('/never').events.at(-1)).toBe('aborted 8')
   })
 
-  it('reads first what has come, when the process was stopped meanwhile', async () => {
+  it('reads received frames before it closes, after the process was blocked', async () => {
     echo = await startEcho(often)
     const peer = await echo.greet()
     const { payload } = await peer.until(({ type }) => type === TYPE.PING)

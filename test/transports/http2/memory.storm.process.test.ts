@@ -26,7 +26,7 @@ afterEach(async () => {
   await once(server, 'exit')
 })
 
-/** What the server holds, after its garbage was collected. */
+/** The memory of the server in bytes, after garbage collection. */
 async function held(): Promise<number> {
   server.send('measure')
   const [message] = await once(server, 'message')
@@ -41,12 +41,12 @@ async function greet(...greeting: readonly Buffer[]): Promise<Peer> {
   return peer
 }
 
-/** What more the server holds, for each connection, after each of so many did this. */
+/** The additional memory of the server for each connection, after `count` connections did this. */
 async function costOf(count: number, attack: (peer: Peer) => void): Promise<number> {
   const before = await held()
   for (let at = 0; at < count; at += 1) attack(await greet())
   let cost = 0
-  // Until it has read all.
+  // Until the server has read everything and its memory is stable.
   for (let now = -1; Math.abs(now - cost) > 64 * KIB || now < 0; ) {
     now = cost
     await sleep(300)
@@ -58,30 +58,30 @@ async function costOf(count: number, attack: (peer: Peer) => void): Promise<numb
 
 const ids = (count: number) => Array.from({ length: count }, (_, at) => 2 * at + 1)
 
-describe('what a connection makes the server hold', () => {
-  it('is little, while it does nothing', async () => {
+describe('the memory of the server for a connection', () => {
+  it('is below 32 KiB while it is idle', async () => {
     expect(await costOf(scaled(1_000, 100), () => undefined)).toBeLessThan(32 * KIB)
   })
 
-  it('is little, after many requests', async () => {
+  it('is small after 100 requests', async () => {
     const count = scaled(200, 20)
     const cost = await costOf(count, (peer) => {
       for (const id of ids(100)) peer.send(headers(id, request('/bare', [['some', 'x'.repeat(1_000)]]), true))
     })
-    // And the pool of blocks, which all of them share.
+    // The second term is the pool of blocks that all connections share.
     expect(cost).toBeLessThan(48 * KIB + (2 * MIB) / count)
   })
 
-  it('is bounded where answers are not read', async () => {
+  it('is bounded if answers are not read', async () => {
     const cost = await costOf(scaled(100, 10), (peer) => {
       peer.socket.pause()
       for (const id of ids(1_000)) peer.send(headers(id, request('/x')), data(id, 'c'.repeat(8_000), true))
     })
-    // The pending answers, and what it takes to hold those of hundreds of streams.
+    // The pending answers, and the overhead of hundreds of streams.
     expect(cost).toBeLessThan(6 * MIB)
   })
 
-  it('is bounded where header lists are long, frames and header blocks do not end, and nothing is read', async () => {
+  it('is bounded if header lists are long, frames and header blocks do not end, and nothing is read', async () => {
     const cost = await costOf(scaled(20, 4), (peer) => {
       peer.socket.pause()
       const long = [['long', 'x'.repeat(60_000)]] as const
@@ -98,7 +98,7 @@ describe('what a connection makes the server hold', () => {
     expect(cost).toBeLessThan(6 * MIB)
   })
 
-  it('is given back when it ends', async () => {
+  it('is released when it ends', async () => {
     const before = await held()
     for (let at = 0; at < scaled(100, 10); at += 1) {
       const peer = await greet()

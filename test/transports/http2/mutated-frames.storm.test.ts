@@ -5,11 +5,11 @@ import { converse, flawOf } from './in-memory.ts'
 import { conversation, cutInPieces, honestFrames, mutated } from './traffic.ts'
 
 const FRAMES = scaled(10_000_000)
-/** Few enough that most of a conversation is read before a mutation ends the connection. */
+/** A small number, so that most of a conversation is read before a mutation ends the connection. */
 const REQUESTS = 20
 
-describe('frames that are wrong in every way', () => {
-  it('end streams and connections, and nothing else: no exception, no leak, no answer to another request', async () => {
+describe('mutated frames', () => {
+  it('end streams and connections, without an exception, a leak or an answer to another request', async () => {
     const seed = testSeed()
     let [frames, endings, answers] = [0, 0, 0]
     for (let round = 0; frames < FRAMES; round += 1) {
@@ -23,7 +23,7 @@ describe('frames that are wrong in every way', () => {
       answers += outcome.application.calls.length
       endings += Number(outcome.frames.some(({ type }) => type === 7))
     }
-    // Both happen often, so that what was tested is not the first frame alone.
+    // Answers and endings are both frequent, so more than the first frame of each conversation was tested.
     expect(answers).toBeGreaterThan(frames / 30)
     expect(endings).toBeGreaterThan(frames / 1_000)
   }, 3_600_000)

@@ -23,9 +23,9 @@ export async function startEcho(limits: Partial<Http2Limits> = {}, more: Partial
     application,
     server,
     port,
-    /** With a socket that says nothing of itself. */
+    /** A peer that has sent nothing. */
     dial: () => Peer.connect(port),
-    /** With one that has greeted. */
+    /** A peer that has exchanged the preface and SETTINGS. */
     greet: async (...greeting: readonly (readonly [identifier: number, value: number])[]) => {
       const peer = await Peer.connect(port)
       peer.send(PREFACE, settings(...greeting))
@@ -43,7 +43,7 @@ export async function startEcho(limits: Partial<Http2Limits> = {}, more: Partial
 
 export type Echo = Awaited<ReturnType<typeof startEcho>>
 
-/** A client that sends bytes as it is told to, right or wrong, and notes the frames that come. */
+/** A client that sends given bytes, valid or not, and records the received frames. */
 export class Peer {
   readonly socket: Socket
   readonly frames: Frame[] = []
@@ -64,7 +64,7 @@ export class Peer {
       this.frames.push(...frames)
       this.#bytes = rest
     })
-    // A server that ends a connection may reset it while more is sent.
+    // A server that closes a connection may reset it while the peer still sends.
     socket.on('error', () => undefined)
     socket.on('close', () => {
       this.closed = true

@@ -10,7 +10,7 @@ const ONE_A_TURN = { maxRequestsPerTurn: 1 }
 const SMALL_BUFFERS = { maxSocketBufferBytes: 40, socketBufferBytes: 30 }
 
 describe(`conversations drawn with QSCOPE_TEST_SEED=${seed}`, () => {
-  it('are answered in full, if they keep the rules, from memory that is overwritten when it is given back', async () => {
+  it('are answered completely if they are valid, even though released read buffers are overwritten', async () => {
     for (let round = 0; round < 60; round += 1) {
       const random = seededRandom(seed + round)
       const outcome = await converse([conversation(honestFrames(random, REQUESTS))])
@@ -22,7 +22,7 @@ describe(`conversations drawn with QSCOPE_TEST_SEED=${seed}`, () => {
     }
   })
 
-  it('are answered the same, however their bytes are cut: right ones and wrong ones', async () => {
+  it('valid and invalid ones get the same answers for every split of their bytes', async () => {
     for (let round = 0; round < 100; round += 1) {
       const random = seededRandom(seed + round)
       const frames = honestFrames(random, REQUESTS)
@@ -37,14 +37,14 @@ describe(`conversations drawn with QSCOPE_TEST_SEED=${seed}`, () => {
     }
   })
 
-  it('are answered the same, however often the server has to pause', async () => {
+  it('get the same answers if the server pauses often', async () => {
     for (let round = 0; round < 50; round += 1) {
       const random = seededRandom(seed + round)
       const frames = honestFrames(random, REQUESTS)
       const isHonest = round % 2 === 0
       const bytes = conversation(isHonest ? frames : mutated(random, frames, 40))
       const whole = await converse([bytes])
-      // A wrong frame would cut off the answers that wait for the socket.
+      // An invalid frame closes the connection, and drops the answers that wait for the socket.
       for (const limits of isHonest ? [ONE_A_TURN, SMALL_BUFFERS] : [ONE_A_TURN]) {
         const paused = await converse(cutInPieces(random, bytes, 200), limits)
         expect(flawOf(paused)).toBeNull()

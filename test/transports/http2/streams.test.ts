@@ -70,14 +70,14 @@ describe('a request', () => {
       expect(peer.fieldsOf(last?.payload ?? Buffer.alloc(0))).toEqual({ 'answer-is': 'complete' })
     }))
 
-  it('may end with trailers', () =>
+  it('can end with trailers', () =>
     withPeer(async (peer) => {
       peer.send(headers(1, request('/with-trailers')), data(1, 'x'), headers(1, TRAILERS, true))
       expect(await peer.answer(1)).toBe('1 /with-trailers x')
       expect(echo.application.call('/with-trailers').trailersOf?.get('checksum')).toBe('abc')
     }))
 
-  it('may come in as many frames as it likes, with padding and a priority', () =>
+  it('can be split into any number of frames, with padding and priority', () =>
     withPeer(async (peer) => {
       const block = literals(request('/in-pieces'))
       const priority = Buffer.concat([Buffer.of(3), uint32(0), Buffer.of(9)])
@@ -93,7 +93,7 @@ describe('a request', () => {
       expect(await peer.answer(1)).toBe('1 /in-pieces ab')
     }))
 
-  it('that is answered before it ends, is cut off without an error (§8.1)', () =>
+  it('that is answered before it ends is reset with NO_ERROR (§8.1)', () =>
     withPeer(async (peer) => {
       peer.send(headers(1, request('/now')))
       expect(await peer.answer(1)).toBe('1 /now ')
@@ -102,14 +102,14 @@ describe('a request', () => {
       await lives(peer)
     }))
 
-  it('that the peer takes back, is told to its handler once', () =>
+  it('that the peer cancels aborts its handler once', () =>
     withPeer(async (peer) => {
       peer.send(headers(1, request('/never')), rstStream(1, CODE.CANCEL), rstStream(1, CODE.CANCEL))
       await lives(peer)
       expect(echo.application.call('/never').events).toEqual(['request', 'aborted 8'])
     }))
 
-  it('is not taken beyond the limit, and may be sent again', async () => {
+  it('is refused beyond the limit of streams, and can be repeated', async () => {
     await withPeer(async (peer) => {
       for (let id = 1; id <= 21; id += 2) peer.send(headers(id, request('/never'), true))
       expect(await peer.resetOf(21)).toBe(CODE.REFUSED_STREAM)
@@ -118,7 +118,7 @@ describe('a request', () => {
     })
   })
 
-  it('with a content-length has content of that length (§8.1.1)', async () => {
+  it('is reset if its content differs from content-length (§8.1.1)', async () => {
     const post = (length: string) => headers(1, request('/length', [['content-length', length]]))
     expect(await streamEnds(1, post('3'), data(1, 'ab', true))).toBe(CODE.PROTOCOL_ERROR)
     expect(await streamEnds(1, post('3'), data(1, 'ab'), data(1, 'cd'))).toBe(CODE.PROTOCOL_ERROR)
@@ -130,14 +130,14 @@ describe('a request', () => {
     })
   })
 
-  it('that is malformed, ends its stream and not the connection', async () => {
+  it('that is malformed ends its stream and not the connection', async () => {
     expect(await streamEnds(1, headers(1, request('/', [['Upper', 'case']]), true))).toBe(CODE.PROTOCOL_ERROR)
     expect(await streamEnds(1, headers(1, [[':path', '/']], true))).toBe(CODE.PROTOCOL_ERROR)
     expect(await streamEnds(1, headers(1, request('/')), headers(1, request('/'), true))).toBe(CODE.PROTOCOL_ERROR)
     expect(await streamEnds(1, headers(1, request('/')), headers(1, TRAILERS))).toBe(CODE.PROTOCOL_ERROR)
   })
 
-  it('with a header list that is too long, is answered with 431, and the tables stay in step', () =>
+  it('with a header list that is too long is answered with 431, and the dynamic table stays consistent', () =>
     withPeer(async (peer) => {
       const long = Array.from({ length: 40 }, (_, at) => [`field-${at}`, 'x'.repeat(2_000)] as const)
       const block = literals(request('/long', long))
@@ -152,7 +152,7 @@ describe('a request', () => {
       await lives(peer)
     }))
 
-  it('for a tunnel is answered with 501', () =>
+  it('CONNECT is answered with 501', () =>
     withPeer(async (peer) => {
       peer.send(
         headers(1, [
@@ -173,14 +173,14 @@ describe('RFC 9113 §5.1: the states of a stream', () => {
     ['DATA', data(1, 'x')],
     ['RST_STREAM', rstStream(1, CODE.CANCEL)],
     ['WINDOW_UPDATE', windowUpdate(1, 1)],
-  ])('refuses %s where nothing has been opened', async (_what, bytes) => {
+  ])('refuses %s on a stream that was not opened', async (_what, bytes) => {
     expect(await connectionEnds(bytes)).toBe(CODE.PROTOCOL_ERROR)
-    // A stream that servers open, which this one never does.
+    // Only a server opens streams with even numbers, and this one opens none.
     bytes.writeUInt32BE(2, 5)
     expect(await connectionEnds(headers(3, request('/never')), bytes)).toBe(CODE.PROTOCOL_ERROR)
   })
 
-  it('refuses numbers that are even, zero, or lower than before', async () => {
+  it('refuses stream numbers that are even, zero, or lower than an earlier one', async () => {
     expect(await connectionEnds(headers(2, request('/')))).toBe(CODE.PROTOCOL_ERROR)
     expect(await connectionEnds(headers(0, request('/')))).toBe(CODE.PROTOCOL_ERROR)
     expect(await connectionEnds(headers(5, request('/never')), headers(3, request('/')))).toBe(CODE.PROTOCOL_ERROR)
@@ -191,7 +191,7 @@ describe('RFC 9113 §5.1: the states of a stream', () => {
     expect(await streamEnds(1, ...ended, headers(1, TRAILERS, true))).toBe(CODE.STREAM_CLOSED)
   })
 
-  it('refuses DATA on a stream that both sides ended, and ends the connection for HEADERS', async () => {
+  it('resets a closed stream for DATA, and ends the connection for HEADERS', async () => {
     await withPeer(async (peer) => {
       peer.send(headers(1, request('/done'), true))
       await peer.answer(1)
@@ -212,7 +212,7 @@ describe('RFC 9113 §5.1: the states of a stream', () => {
     })
   })
 
-  it('ignores what was on its way to a stream that was reset here', () =>
+  it('ignores frames in transit to a stream that the server has reset', () =>
     withPeer(async (peer) => {
       peer.send(headers(1, request('/', [['Upper', 'case']])))
       expect(await peer.resetOf(1)).toBe(CODE.PROTOCOL_ERROR)
@@ -222,7 +222,7 @@ describe('RFC 9113 §5.1: the states of a stream', () => {
     }))
 })
 
-describe('RFC 9113 §6: frames that break a rule', () => {
+describe('RFC 9113 §6: frame definitions', () => {
   it.each([
     ['DATA without a stream', data(0, 'x'), CODE.PROTOCOL_ERROR],
     ['PRIORITY without a stream', frame(TYPE.PRIORITY, 0, 0, Buffer.alloc(5)), CODE.PROTOCOL_ERROR],
@@ -233,7 +233,7 @@ describe('RFC 9113 §6: frames that break a rule', () => {
     ['SETTINGS of a stream', frame(TYPE.SETTINGS, 0, 1), CODE.PROTOCOL_ERROR],
     ['SETTINGS of 5 bytes', frame(TYPE.SETTINGS, 0, 0, Buffer.alloc(5)), CODE.FRAME_SIZE_ERROR],
     ['an acknowledgement with content', frame(TYPE.SETTINGS, FLAG.ACK, 0, Buffer.alloc(6)), CODE.FRAME_SIZE_ERROR],
-    ['push that is 2', settings([2, 2]), CODE.PROTOCOL_ERROR],
+    ['ENABLE_PUSH of 2', settings([2, 2]), CODE.PROTOCOL_ERROR],
     ['a window of 2^31', settings([SETTING.INITIAL_WINDOW_SIZE, 2 ** 31]), CODE.FLOW_CONTROL_ERROR],
     ['frames of 2^14 - 1', settings([SETTING.MAX_FRAME_SIZE, 2 ** 14 - 1]), CODE.PROTOCOL_ERROR],
     ['frames of 2^24', settings([SETTING.MAX_FRAME_SIZE, 2 ** 24]), CODE.PROTOCOL_ERROR],
@@ -243,18 +243,18 @@ describe('RFC 9113 §6: frames that break a rule', () => {
     ['GOAWAY of a stream', frame(TYPE.GOAWAY, 0, 1, Buffer.alloc(8)), CODE.PROTOCOL_ERROR],
     ['GOAWAY of 7 bytes', frame(TYPE.GOAWAY, 0, 0, Buffer.alloc(7)), CODE.FRAME_SIZE_ERROR],
     ['WINDOW_UPDATE of 3 bytes', frame(TYPE.WINDOW_UPDATE, 0, 0, Buffer.alloc(3)), CODE.FRAME_SIZE_ERROR],
-    ['WINDOW_UPDATE by nothing', windowUpdate(0, 0), CODE.PROTOCOL_ERROR],
+    ['WINDOW_UPDATE by 0', windowUpdate(0, 0), CODE.PROTOCOL_ERROR],
     ['a window that becomes too large', windowUpdate(0, 2 ** 31 - 1), CODE.FLOW_CONTROL_ERROR],
     ['CONTINUATION without HEADERS', frame(TYPE.CONTINUATION, FLAG.END_HEADERS, 1), CODE.PROTOCOL_ERROR],
     ['HEADERS with too much padding', frame(TYPE.HEADERS, 0x0d, 1, Buffer.of(1)), CODE.PROTOCOL_ERROR],
     ['HEADERS without their padding', frame(TYPE.HEADERS, 0x0d, 1), CODE.FRAME_SIZE_ERROR],
     ['HEADERS without their priority', frame(TYPE.HEADERS, 0x25, 1, Buffer.of(1)), CODE.FRAME_SIZE_ERROR],
-    ['a header block that is none', frame(TYPE.HEADERS, 0x05, 1, Buffer.of(0x80)), CODE.COMPRESSION_ERROR],
+    ['a malformed header block', frame(TYPE.HEADERS, 0x05, 1, Buffer.of(0x80)), CODE.COMPRESSION_ERROR],
   ] as const)('ends the connection for %s', async (_what, bytes, code) => {
     expect(await connectionEnds(bytes)).toBe(code)
   })
 
-  it('ends the connection for anything within a header block', async () => {
+  it('ends the connection for another frame within a header block', async () => {
     const begun = frame(TYPE.HEADERS, 0, 1, literals(request('/')))
     const others = [data(1, 'x'), frame(TYPE.PING, 0, 0, Buffer.alloc(8)), frame(0x55, 0, 0), headers(3, request('/'))]
     for (const other of others) expect(await connectionEnds(begun, other)).toBe(CODE.PROTOCOL_ERROR)
@@ -272,7 +272,7 @@ describe('RFC 9113 §6: frames that break a rule', () => {
     await other.untilClosed()
   })
 
-  it('ends only the stream for what is about it alone', async () => {
+  it('ends only the stream for an error of that stream', async () => {
     const open = headers(1, request('/never'))
     expect(await streamEnds(1, open, windowUpdate(1, 0))).toBe(CODE.PROTOCOL_ERROR)
     expect(await streamEnds(1, open, windowUpdate(1, 2 ** 31 - 1))).toBe(CODE.FLOW_CONTROL_ERROR)
@@ -282,14 +282,14 @@ describe('RFC 9113 §6: frames that break a rule', () => {
     expect(await streamEnds(1, frame(TYPE.HEADERS, FLAG.PRIORITY | 5, 1, itself))).toBe(CODE.PROTOCOL_ERROR)
   })
 
-  it('ignores types and flags that it does not know', () =>
+  it('ignores unknown types, flags and settings', () =>
     withPeer(async (peer) => {
       peer.send(frame(0x42, 0xff, 0, Buffer.alloc(20)), frame(0x42, 0xff, 7), settings([0x4242, 7]))
       peer.send(frame(TYPE.HEADERS, 0xd0 | 5, 1, literals(request('/flags'))))
       expect(await peer.answer(1)).toBe('1 /flags ')
     }))
 
-  it('answers a PING with what it carried', () =>
+  it('answers a PING with its payload', () =>
     withPeer(async (peer) => {
       peer.send(frame(TYPE.PING, 0, 0, Buffer.from('12345678')))
       const { payload } = await peer.until(({ type, flags }) => type === TYPE.PING && flags === FLAG.ACK)

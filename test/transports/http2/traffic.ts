@@ -19,12 +19,12 @@ type Random = () => number
 const upTo = (random: Random, most: number) => Math.floor(random() * (most + 1))
 const PRIORITY = Buffer.concat([uint32(0), Buffer.of(15)])
 
-/** What a client might send that keeps all rules, as frames in order; requests overlap. */
+/** Valid frames of a client, in order; requests overlap. */
 export function honestFrames(random: Random, requests: number): readonly Buffer[] {
   const frames: Buffer[] = []
   const open: Buffer[][] = []
   for (let at = 0; at < requests; at += 1) open.push(requestFrames(random, 2 * at + 1))
-  // Numbers of streams increase, so a request may begin when those before it have.
+  // Stream numbers must increase, so a request may begin only after all earlier ones.
   let begun = 0
   while (open.some((each) => each.length > 0)) {
     const at = upTo(random, Math.min(begun, open.length - 1))
@@ -40,7 +40,7 @@ export function honestFrames(random: Random, requests: number): readonly Buffer[
   return frames
 }
 
-/** The frames of one request. A header block is one piece: nothing may come in between. */
+/** The frames of one request. A header block is one buffer, because other frames may not interrupt it. */
 function requestFrames(random: Random, id: number): Buffer[] {
   const content = `content of ${id}, `.repeat(upTo(random, 4))
   const fields = request(`/path-of-${id}`, random() < 0.3 ? [['content-length', String(content.length)]] : [])
@@ -81,7 +81,7 @@ function contentFrame(random: Random, id: number, content: string, endStream: bo
   return frame(TYPE.DATA, FLAG.PADDED | (endStream ? FLAG.END_STREAM : 0), id, payload)
 }
 
-/** One about no request in particular. */
+/** A frame that belongs to no request. */
 function asideFrame(random: Random): Buffer {
   const kind = random()
   if (kind < 0.2) return frame(TYPE.PRIORITY, 0, 1 + 2 * upTo(random, 20), PRIORITY)
@@ -140,7 +140,7 @@ function mutate(random: Random, original: Buffer, others: readonly Buffer[]): re
   }
 }
 
-/** What a connection begins with, and then these frames. */
+/** The beginning of a connection, followed by these frames. */
 export function conversation(frames: readonly Buffer[]): Buffer {
   return Buffer.concat([PREFACE, settings(), SETTINGS_ACK, ...frames])
 }

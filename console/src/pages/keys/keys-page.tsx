@@ -15,8 +15,8 @@ export function KeysPage() {
     <>
       <h1>Signing keys</h1>
       <p>
-        A key is prepared first, so that all verifiers know it. When it is activated, it signs, and the key before it is
-        retired: that one stays in the key set until all tokens that it signed have expired.
+        Prepare a key first, so that all verifiers learn it. An activated key signs, and the previous one is retired. A
+        retired key stays in the key set until all tokens that it signed have expired.
       </p>
       <Permitted permission="qscope:keys.read">
         <Keys />

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { GrantType } from '../../../domain/grant-type-names.ts'
+import { GRANT_TYPE_NAMES } from '../../../domain/grant-type-names.ts'
 import { TRANSACTION_TOKEN_TYPE } from '../../../domain/token-types.ts'
 import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
 import { type ExchangeTokenRequestSchema, TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
@@ -12,12 +12,12 @@ import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
 
 /** The call for each `grant_type`. */
 export const GRANTS: ReadonlyMap<string, (form: Form) => FormCall> = new Map([
-  [GrantType.CLIENT_CREDENTIALS, clientCredentials],
-  [GrantType.AUTHORIZATION_CODE, authorizationCode],
-  [GrantType.REFRESH_TOKEN, refreshToken],
-  [GrantType.DEVICE_CODE, deviceCode],
-  [GrantType.TOKEN_EXCHANGE, tokenExchange],
-  [GrantType.JWT_BEARER, jwtBearer],
+  [GRANT_TYPE_NAMES.client_credentials, clientCredentials],
+  [GRANT_TYPE_NAMES.authorization_code, authorizationCode],
+  [GRANT_TYPE_NAMES.refresh_token, refreshToken],
+  [GRANT_TYPE_NAMES.device_code, deviceCode],
+  [GRANT_TYPE_NAMES.token_exchange, tokenExchange],
+  [GRANT_TYPE_NAMES.jwt_bearer, jwtBearer],
 ])
 
 /** RFC 6749 §4.4.2. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { GrantType } from '../../../domain/grant-type-names.ts'
+import { GRANT_TYPE_NAMES } from '../../../domain/grant-type-names.ts'
 import { jsonObject } from '../../../json-object.ts'
 import { type FailedResult, invalidRequest, type Result, success } from '../../../results.ts'
 import { Form, parseForm, REPEATABLE, shownName } from './form.ts'
@@ -55,7 +55,7 @@ export function readForm(body: Uint8Array, format: BodyFormat): Result<Form> {
  */
 function exchangeInJson(body: Uint8Array): Result<Form> {
   const members = jsonObject(body)
-  if (members?.['grant_type'] !== GrantType.TOKEN_EXCHANGE) return WRONG_TYPE
+  if (members?.['grant_type'] !== GRANT_TYPE_NAMES.token_exchange) return WRONG_TYPE
   const values = new Map<string, readonly string[]>()
   for (const [name, value] of Object.entries(members)) {
     const each: unknown[] = Array.isArray(value) && REPEATABLE.has(name) ? value : [value]

@@ -24,7 +24,7 @@ function fieldsOf(decoder: Decoder, block: Uint8Array): readonly HeaderField[] {
 const decode = (hex: string, decoder = new Decoder()) => fieldsOf(decoder, Buffer.from(hex, 'hex'))
 
 describe('the Huffman code', () => {
-  it('comes back from any text, as long as it says it is', () => {
+  it('decodes every text to itself, with the predicted length', () => {
     fc.assert(
       fc.property(ascii, (text) => {
         const bytes = new Uint8Array(huffmanLength(text))
@@ -36,7 +36,7 @@ describe('the Huffman code', () => {
     )
   })
 
-  it('is complete: whatever the bytes, they are a text and its padding, or refused', () => {
+  it('decodes only bytes that it would encode itself', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         const into = Buffer.alloc(maxDecodedLength(bytes.length))
@@ -51,7 +51,7 @@ describe('the Huffman code', () => {
   })
 
   it.each([
-    ['the end of the text, which is never sent', 'ffffffff'],
+    ['the EOS symbol', 'ffffffff'],
     ['padding of a whole byte', 'f1e3c2e5f23a6ba0ab90f4ffff'],
     ['padding of zeros', 'f1e3c2e5f23a6ba0ab90f400'],
   ])('refuses %s', (_what, hex) => {
@@ -63,7 +63,7 @@ describe('the Huffman code', () => {
 describe('the dynamic table', () => {
   const field = (size: number) => new HeaderField('', 'x'.repeat(size - 32))
 
-  it('is what a plain list would be', () => {
+  it('behaves like a list', () => {
     const steps = fc.array(
       fc.oneof(
         fc.integer({ min: 32, max: 200 }).map((size) => ({ add: field(size) })),
@@ -95,7 +95,7 @@ describe('the dynamic table', () => {
 })
 
 describe('the decoder', () => {
-  it('hands on what a table holds as the same object', () => {
+  it('returns the object in the table for an indexed field', () => {
     const decoder = new Decoder()
     const [first] = decode('400161016282', decoder)
     const [again, method] = decode('be82', decoder)
@@ -103,7 +103,7 @@ describe('the decoder', () => {
     expect(method).toBe(STATIC_TABLE[1])
   })
 
-  it('marks what no table may hold, and keeps it out of its own', () => {
+  it('marks never-indexed fields as sensitive, and does not add them to its table', () => {
     const decoder = new Decoder()
     const [field] = decode('100161 0162'.replaceAll(' ', ''), decoder)
     expect(field).toMatchObject({ name: 'a', value: 'b', sensitive: true })
@@ -125,7 +125,7 @@ describe('the decoder', () => {
     expect(() => decode(hex.replaceAll(' ', ''))).toThrow(CompressionError)
   })
 
-  it('asks for a smaller table at the beginning of the next block, once SETTINGS said so', () => {
+  it('requires a size update in the next block after SETTINGS reduce the table', () => {
     const decoder = new Decoder()
     decoder.setMaxTableBytes(100)
     expect(() => decode('82', decoder)).toThrow('smaller')
@@ -135,7 +135,7 @@ describe('the decoder', () => {
     expect(decode('82', other)).toHaveLength(1)
   })
 
-  it('throws nothing but its own error, whatever the bytes', () => {
+  it('throws only CompressionError for any bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 5 }), (blocks) => {
         const decoder = new Decoder()
@@ -154,10 +154,10 @@ describe('the decoder', () => {
   })
 })
 
-describe('a block made in advance', () => {
+describe('a block encoded in advance', () => {
   const fields = fc.array(fc.tuple(ascii, ascii, fc.boolean()), { maxLength: 20 })
 
-  it('is decoded to what it was made of, by any decoder and as often as one likes', () => {
+  it('decodes to its fields in any decoder, repeatedly', () => {
     fc.assert(
       fc.property(fields, (list) => {
         const made = list.map(([name, value, sensitive]) => new HeaderField(name, value, sensitive))
@@ -172,7 +172,7 @@ describe('a block made in advance', () => {
     )
   })
 
-  it('takes one byte for a field of the static table, unless that is sensitive', () => {
+  it('has one byte for a field of the static table, unless it is sensitive', () => {
     expect(Buffer.from(encodeBlock([new HeaderField(':status', '200')])).toString('hex')).toBe('88')
     const secret = encodeBlock([new HeaderField(':method', 'GET', true)])
     expect(secret[0]).toBe(0x12)
