@@ -11,7 +11,7 @@ import {
   TokenService,
   VerifyTokenResponseSchema,
 } from '../../gen/qscope/v1/token_service_pb.ts'
-import type { Calls } from '../connection/calls.ts'
+import { CallFailure, type Calls } from '../connection/calls.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
 import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
 import { readSecret, readSecretArgument } from '../input/secret.ts'
@@ -179,12 +179,18 @@ async function revokeTarget(calls: Calls, output: Output, target: RevocationTarg
   })
 }
 
-/** RFC 7009: a client ends its own token. */
+const OF_ANOTHER_CLIENT =
+  'the token was issued to another client and was not revoked; revoke it by its handle (--token-id), with a bearer token or client that has qscope:tokens.revoke'
+
+/** RFC 7009 §2: a client ends its own token. The answer for an unknown token is the same. */
 async function revokeOwnToken(calls: Calls, output: Output, token: string): Promise<void> {
-  const answer = await calls.call(TokenService.method.revokeToken, { token })
+  const answer = await calls.call(TokenService.method.revokeToken, { token }).catch((error: unknown) => {
+    if (!(error instanceof CallFailure) || error.refusal.reason !== 'OAUTH_INVALID_GRANT') throw error
+    throw new CallFailure({ ...error.refusal, description: OF_ANOTHER_CLIENT })
+  })
   output.answer({
     document: () => messageJson(RevokeTokenResponseSchema, answer),
-    text: () => 'revoked',
+    text: () => 'if it was a token of this client, it has ended',
     // Only the token value is known, and it is not printed.
     names: () => [],
   })
