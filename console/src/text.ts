@@ -15,11 +15,18 @@ export function linesIn(text: string): string[] {
 export function textsOf(json: string): Record<string, string> {
   try {
     const value: unknown = JSON.parse(json)
-    if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
-      return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]))
-    }
+    if (isRecordOfTexts(value)) return value
   } catch {
-    // As any other value that is no object.
+    // As any other value that is no object of strings.
   }
   return { '': json }
+}
+
+function isRecordOfTexts(value: unknown): value is Record<string, string> {
+  return (
+    value !== null &&
+    typeof value === 'object' &&
+    !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === 'string')
+  )
 }

@@ -43,6 +43,30 @@ describe('the directory of secrets', () => {
     expect(existsSync(elsewhere)).toBe(false)
   })
 
+  test('is not blocked by the lock of a process with the same id, as in a container that was killed', () => {
+    writeFileSync(join(folder(), '.lock'), `${process.pid}\n`)
+    const secrets = new SecretsDirectory(folder(), 'file')
+    secrets.prepare('orders').deliver('SECRET')
+    secrets.close()
+    expect(existsSync(join(folder(), '.lock'))).toBe(false)
+  })
+
+  test('is excluded from git, also if a process was killed before it wrote that', () => {
+    writeFileSync(join(folder(), '.gitignore'), '')
+    const secrets = new SecretsDirectory(folder(), 'file')
+    secrets.prepare('orders').withdraw()
+    secrets.close()
+    expect(readFileSync(join(folder(), '.gitignore'), 'utf8')).toBe('*\n')
+  })
+
+  test('that cannot be read is an error, not one without pending secrets', () => {
+    const notDirectory = join(home, 'file')
+    writeFileSync(notDirectory, '')
+    const secrets = new SecretsDirectory(notDirectory, 'file')
+    expect(() => secrets.isPending('orders')).toThrow('ENOTDIR')
+    expect(() => secrets.existingFile('orders')).toThrow('ENOTDIR')
+  })
+
   test('is locked while another apply has not yet written its identity', () => {
     writeFileSync(join(folder(), '.lock'), '')
     const secrets = new SecretsDirectory(folder(), 'file')

@@ -59,6 +59,8 @@ describe('the draft of a trusted issuer', () => {
   it('leaves claims that cannot be read to the server, which refuses those without a name', () => {
     const rules = [{ ...NEW_RULE, claims: 'sub=job' }]
     expect(issuerOf({ ...draft, rules }).rules?.[0]?.claims).toEqual({ '': 'sub=job' })
+    const lists = '{"aud":["x","y"]}'
+    expect(issuerOf({ ...draft, rules: [{ ...NEW_RULE, claims: lists }] }).rules?.[0]?.claims).toEqual({ '': lists })
   })
 
   it.each([

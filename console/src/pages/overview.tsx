@@ -1,3 +1,4 @@
+import { useCallback } from 'preact/hooks'
 import { ErrorReason } from '../../../src/gen/qscope/v1/error_reason_pb.ts'
 import {
   type Finding,
@@ -28,7 +29,9 @@ export function Overview() {
 function Status() {
   const { api } = useSession()
   const { value, refusal, reload, isLoading } = useQuery((signal) => api.server.getServerStatus({}, { signal }), [api])
-  useInterval(reload, REFRESH_MS)
+  // A slow answer is awaited. A new question would give it up.
+  const refresh = useCallback(() => isLoading || reload(), [isLoading, reload])
+  useInterval(refresh, REFRESH_MS)
   return (
     <>
       <RefusalNotice refusal={refusal} retry={reload} />

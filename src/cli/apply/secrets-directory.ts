@@ -1,7 +1,6 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fchmodSync,
   fsyncSync,
   lstatSync,
@@ -11,13 +10,15 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { sha256 } from '../../crypto/digest.ts'
 import { makeDirectories } from '../../make-directories.ts'
 
 const FILE_MODE = 0o600
 const OTHERS = 0o077
+/** The lock files that this process holds. */
+const LOCKS = new Set<string>()
 
 /** The format of secret files: the secret alone, or a Kubernetes Secret. */
 export const SECRET_FORMATS = Object.freeze(['file', 'kubernetes'] as const)
@@ -77,12 +78,12 @@ export class SecretsDirectory implements SecretsPlace {
   }
 
   isPending(clientId: string): boolean {
-    return existsSync(this.#pendingFile(clientId))
+    return exists(this.#pendingFile(clientId))
   }
 
   existingFile(clientId: string): string | null {
     const file = this.#fileOf(clientId)
-    return existsSync(file) ? file : null
+    return exists(file) ? file : null
   }
 
   pendingFile(clientId: string): string {
@@ -118,12 +119,14 @@ export class SecretsDirectory implements SecretsPlace {
 
   /** Lets others write to the directory. */
   close(): void {
-    if (this.#locked) rmSync(this.#lockFile, { force: true })
+    if (!this.#locked) return
+    rmSync(this.#lockFile, { force: true })
+    LOCKS.delete(this.#lockFile)
     this.#locked = false
   }
 
   get #lockFile(): string {
-    return join(this.#path, '.lock')
+    return resolve(this.#path, '.lock')
   }
 
   /** Creates the directory, excludes it from git, and restricts access to the owner. */
@@ -137,22 +140,17 @@ export class SecretsDirectory implements SecretsPlace {
         `other users can read the directory ${this.#path}: run chmod 700 ${this.#path}, or give another one with --secrets-dir`,
       )
     }
-    const ignore = join(this.#path, '.gitignore')
-    if (!existsSync(ignore)) writeFileSync(ignore, '*\n', { mode: FILE_MODE })
     this.#lock()
+    const ignore = join(this.#path, '.gitignore')
+    // A process that was killed, or a full disk, may have left an empty file.
+    if (!exists(ignore) || lstatSync(ignore).size === 0) writeFileSync(ignore, '*\n', { mode: FILE_MODE })
   }
 
   /** Two processes in one directory would take each other's pending secrets for lost ones. */
   #lock(): void {
-    try {
-      writeFileSync(this.#lockFile, `${process.pid}\n`, { flag: 'wx', mode: FILE_MODE })
-      this.#locked = true
-      return
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    }
+    if (this.#tryLock()) return
     const holder = this.#lockHolder()
-    if (holder === null || isAlive(holder)) {
+    if (holder === null || this.#isHeldBy(holder)) {
       throw new Error(
         `another qscope apply (process ${holder ?? 'unknown'}) is writing to ${this.#path}: wait for it, or remove ${this.#lockFile} if that process has ended`,
       )
@@ -162,15 +160,43 @@ export class SecretsDirectory implements SecretsPlace {
     try {
       renameSync(this.#lockFile, stale)
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+      if (!isOfCode(error, 'ENOENT')) throw error
     }
     rmSync(stale, { force: true })
     this.#lock()
   }
 
+  /** Whether the lock was free. */
+  #tryLock(): boolean {
+    let descriptor: number
+    try {
+      descriptor = openSync(this.#lockFile, 'wx', FILE_MODE)
+    } catch (error) {
+      if (isOfCode(error, 'EEXIST')) return false
+      throw error
+    }
+    this.#locked = true
+    LOCKS.add(this.#lockFile)
+    try {
+      writeFileSync(descriptor, `${process.pid}\n`)
+    } catch (error) {
+      // On a full disk. An empty lock would never be released.
+      this.close()
+      throw error
+    } finally {
+      closeSync(descriptor)
+    }
+    return true
+  }
+
+  /** In a container every process may have the same id. A lock with this process's id that it does not hold is stale. */
+  #isHeldBy(pid: number): boolean {
+    return pid === process.pid ? LOCKS.has(this.#lockFile) : isAlive(pid)
+  }
+
   /** The process that holds the lock. `null`: it has just created or released the lock. */
   #lockHolder(): number | null {
-    if (!existsSync(this.#lockFile)) return null
+    if (!exists(this.#lockFile)) return null
     const text = readFileSync(this.#lockFile, 'utf8').trim()
     return text === '' ? null : Number(text)
   }
@@ -208,6 +234,15 @@ export class SecretsDirectory implements SecretsPlace {
   }
 }
 
+/** Whether there is a file. Throws if the directory cannot be searched, where `existsSync` would say no. */
+function exists(file: string): boolean {
+  return lstatSync(file, { throwIfNoEntry: false }) !== undefined
+}
+
+function isOfCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}
+
 /** Whether a process with this id exists, of any user. */
 function isAlive(pid: number): boolean {
   if (!Number.isSafeInteger(pid) || pid <= 0) return false
@@ -215,7 +250,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return isOfCode(error, 'EPERM')
   }
 }
 
