@@ -17,8 +17,6 @@ import { makeDirectories } from '../../make-directories.ts'
 
 const FILE_MODE = 0o600
 const OTHERS = 0o077
-/** The lock files that this process holds. */
-const LOCKS = new Set<string>()
 
 /** The format of secret files: the secret alone, or a Kubernetes Secret. */
 export const SECRET_FORMATS = Object.freeze(['file', 'kubernetes'] as const)
@@ -121,7 +119,6 @@ export class SecretsDirectory implements SecretsPlace {
   close(): void {
     if (!this.#locked) return
     rmSync(this.#lockFile, { force: true })
-    LOCKS.delete(this.#lockFile)
     this.#locked = false
   }
 
@@ -150,7 +147,7 @@ export class SecretsDirectory implements SecretsPlace {
   #lock(): void {
     if (this.#tryLock()) return
     const holder = this.#lockHolder()
-    if (holder === null || this.#isHeldBy(holder)) {
+    if (holder === null || isAnotherAlive(holder)) {
       throw new Error(
         `another qscope apply (process ${holder ?? 'unknown'}) is writing to ${this.#path}: wait for it, or remove ${this.#lockFile} if that process has ended`,
       )
@@ -176,7 +173,6 @@ export class SecretsDirectory implements SecretsPlace {
       throw error
     }
     this.#locked = true
-    LOCKS.add(this.#lockFile)
     try {
       writeFileSync(descriptor, `${process.pid}\n`)
     } catch (error) {
@@ -187,11 +183,6 @@ export class SecretsDirectory implements SecretsPlace {
       closeSync(descriptor)
     }
     return true
-  }
-
-  /** In a container every process may have the same id. A lock with this process's id that it does not hold is stale. */
-  #isHeldBy(pid: number): boolean {
-    return pid === process.pid ? LOCKS.has(this.#lockFile) : isAlive(pid)
   }
 
   /** The process that holds the lock. `null`: it has just created or released the lock. */
@@ -243,9 +234,12 @@ function isOfCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
 
-/** Whether a process with this id exists, of any user. */
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false
+/**
+ * Whether another process with this id exists, of any user. A process has one directory of secrets, so a lock with its
+ * own id is left over from an earlier process: in a container every process may have the same id.
+ */
+function isAnotherAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return false
   try {
     process.kill(pid, 0)
     return true
