@@ -11,6 +11,12 @@ export interface CertificateExtensions {
   readonly areUnderstood: boolean
 }
 
+/** Bits of `keyUsage`. */
+export const DIGITAL_SIGNATURE = 0
+export const KEY_AGREEMENT = 4
+export const KEY_CERT_SIGN = 5
+export const CRL_SIGN = 6
+
 const SEQUENCE = 0x30
 const BOOLEAN = 0x01
 const INTEGER = 0x02
@@ -31,6 +37,17 @@ const EVALUATED: ReadonlySet<string> = new Set([
   NAME_CONSTRAINTS,
   EXTENDED_KEY_USAGE,
 ])
+
+/** `null`: the extensions cannot be parsed, or a critical one is not evaluated. */
+export function extensionsOf(certificate: X509Certificate): CertificateExtensions | null {
+  try {
+    const extensions = readExtensions(certificate)
+    return extensions.areUnderstood ? extensions : null
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
 
 /** Parses the extensions of a certificate. @throws RangeError for invalid DER. */
 export function readExtensions({ raw }: X509Certificate): CertificateExtensions {

@@ -1,5 +1,5 @@
 /**
- * What the RFCs demand of a server, clause by clause: every MUST and SHOULD. A
+ * What the RFCs and drafts demand of a server, clause by clause: every MUST and SHOULD. A
  * clause without a word of its own here is shown by the tests that are titled
  * with it; scripts/write-conformance.ts joins the two into docs/conformance.md,
  * and fails when a clause has neither.
@@ -413,5 +413,54 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     },
     { clause: '5', says: 'resource_metadata in WWW-Authenticate', notApplicable: 'a demand on resource servers' },
     { clause: '7.1', says: 'TLS', shownBy: HTTP_TLS },
+  ],
+  // Revision 02.
+  'draft-ietf-oauth-spiffe-client-auth': [
+    {
+      clause: '3.1',
+      says: 'a single JWT-SVID: well-formed, not expired, only for the issuer, of a SPIFFE ID that is registered with the client',
+    },
+    {
+      clause: '3.2',
+      says: 'a leaf certificate with exactly one URI: a SPIFFE ID that is registered with the client_id',
+    },
+    {
+      clause: '3.2',
+      says: 'the key usage has digitalSignature',
+      open: 'a certificate without the extension is accepted as well, because RFC 5280 §4.2.1.3 then allows every use of the key, and go-spiffe accepts it',
+    },
+    {
+      clause: '3.2',
+      says: 'the client_id is the SPIFFE ID',
+      open: 'the client_id is that of the registration, with which the SPIFFE ID is associated (§3.2 item 5); the successor of revision 02 drops the demand',
+    },
+    {
+      clause: '3.2',
+      says: 'the trust anchors of X.509-SVIDs are those of the trust domain',
+      open: 'they are the certificates in QSCOPE_TLS_CLIENT_CA_FILE. They vouch for every trust domain, so the file must hold only CAs that are trusted for all of them',
+    },
+    { clause: '3.3', says: 'WIT-SVIDs', notApplicable: 'one of the three kinds is enough (§4); two are accepted' },
+    {
+      clause: '4',
+      says: 'spiffe_jwt and spiffe_x509 among the methods in the metadata',
+      open: 'the metadata has the registered names of the methods, private_key_jwt and tls_client_auth: what rests on a draft alone is off by default',
+    },
+    {
+      clause: '5.1',
+      says: 'spiffe_id and spiffe_bundle_endpoint in Client ID Metadata Documents',
+      notApplicable: 'clients are registered; no such documents are read',
+    },
+    { clause: '6', says: 'bundles are chosen by the trust domain' },
+    {
+      clause: '6.1',
+      says: 'the bundle endpoint is authenticated by WebPKI, configured by hand, and polled as its refresh hint says',
+      shownBy: 'test/interop/spiffe/go.slow.test.ts, test/app/key-sets.test.ts',
+    },
+    { clause: '6.2.3', says: 'X.509-SVIDs are not validated by the system’s trust store', shownBy: '§3.2' },
+    {
+      clause: '8.1',
+      says: 'keys found by iss make no JWT-SVID, unless that issuer is trusted and associated with the SPIFFE ID',
+      shownBy: '§6',
+    },
   ],
 })
