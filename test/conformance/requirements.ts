@@ -223,6 +223,11 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '2.2', says: 'Client-Cert is an item: one certificate' },
     { clause: '2.3', says: 'Client-Cert-Chain is a list of those that lead to the CA, without the first' },
     {
+      clause: '2.3',
+      says: 'a list may come in several lines (RFC 9110 §5.3, RFC 8941 §4.2)',
+      open: 'each field must come in one line. A second line may be one that the caller sent and the proxy did not remove, so such a request is refused as invalid_request and never joined',
+    },
+    {
       clause: '2.4',
       says: 'the proxy removes or overwrites the fields of its callers, and sends none over connections without certificates',
       notApplicable: 'a demand on the proxy; test/interop/forwarded-certificate.slow.test.ts shows it with Envoy',
