@@ -419,6 +419,38 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '5', says: 'resource_metadata in WWW-Authenticate', notApplicable: 'a demand on resource servers' },
     { clause: '7.1', says: 'TLS', shownBy: HTTP_TLS },
   ],
+  // Revision 11.
+  'draft-ietf-oauth-rfc7523bis': [
+    {
+      clause: '3',
+      says: 'audiences of SAML assertions; no new use of them for client authentication',
+      notApplicable: 'SAML assertions are not supported',
+    },
+    {
+      clause: '4',
+      says: 'client authentication: aud is the issuer as its sole value, never the URL of the token endpoint; every other aud is refused',
+    },
+    {
+      clause: '4',
+      says: 'authorization grants: aud is the issuer or the URL of the token endpoint',
+      open: 'aud is the issuer, or the one audience that the trusted issuer is registered with, which may be that URL. Both at once are never accepted, because two names of one server are what the attacks on audiences use',
+    },
+    { clause: '4', says: 'audiences are compared as simple strings' },
+    {
+      clause: '4',
+      says: 'explicitly typed client-authentication+jwt; an assertion without explicit type is not refused for that',
+    },
+    {
+      clause: '5',
+      says: 'audiences at the pushed authorization request endpoint',
+      notApplicable: 'there is no such endpoint: codes come from CreateAuthorizationCode',
+    },
+    {
+      clause: '6',
+      says: 'clients are updated before servers enforce the audience',
+      notApplicable: 'no version of QScope has accepted another audience',
+    },
+  ],
   // Revision 02.
   'draft-ietf-oauth-spiffe-client-auth': [
     {
