@@ -67,6 +67,8 @@ function titlesOf(name: string, source: string): readonly Title[] {
   const titles: Title[] = []
   const lines = source.split('\n')
   lines.forEach((line, index) => {
+    // A suite of its own, outside those before it.
+    if (line.startsWith('onEveryBackend(')) suites.length = 0
     const [, space = '', kind] = OPENING.exec(line) ?? []
     if (kind === undefined) return
     // The formatter moves a long title to the next line.
