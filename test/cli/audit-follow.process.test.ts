@@ -134,7 +134,7 @@ test(
       await Promise.all(Array.from({ length: 10 }, mint))
       running.child.kill(signal)
       await running.ended
-      await expect.poll(() => following.errors().split('; going on').length, PATIENCE).toBeGreaterThan(1)
+      await expect.poll(() => following.errors().split('; reconnecting').length, PATIENCE).toBeGreaterThan(1)
       running = await server.start()
       await mint()
     }
