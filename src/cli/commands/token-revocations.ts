@@ -88,7 +88,7 @@ const COLUMNS: readonly Column<Revocation>[] = [
 
 function revocationsText({ revocations, nextCursor, more, reset }: PollRevocationsResponse, output: Output): string {
   return [
-    ...(reset ? ['the cursor is too old: discard what you kept; the list begins anew'] : []),
+    ...(reset ? ['the cursor cannot be continued: discard what you kept; the list begins anew'] : []),
     output.table(COLUMNS, revocations),
     '',
     output.pairs([
