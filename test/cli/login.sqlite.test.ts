@@ -189,7 +189,10 @@ describe('qscope login', () => {
     for (const args of [['logout'], ['logout', '--forget']]) {
       writeFileSync(contextFile(), JSON.stringify(chosen.context))
       const { code, stderr } = await beforeItChanges(args, other)
-      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('to 127.0.0.1:1: run the command again') })
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringContaining('to 127.0.0.1:1: run the command again'),
+      })
       expect(kept()).toEqual(other)
     }
     const { loginToken } = await import('../../src/cli/connection/login.ts')
