@@ -458,6 +458,11 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       says: 'a single JWT-SVID: well-formed, not expired, only for the issuer, of a SPIFFE ID that is registered with the client',
     },
     {
+      clause: '3.1',
+      says: 'client_assertion_type and client_assertion are required; client_id is not mentioned',
+      open: 'client_id may be omitted or be the SPIFFE ID, as in RFC 7521 §4.2, if the SPIFFE ID has at most 128 characters, as many as a client id; beside a longer one the client_id of the registration is required',
+    },
+    {
       clause: '3.2',
       says: 'a leaf certificate with exactly one URI: a SPIFFE ID that is registered with the client_id',
     },

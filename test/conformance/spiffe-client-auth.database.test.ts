@@ -26,9 +26,9 @@ onEveryBackend(
         client_assertion_type: SVID_TYPE,
         ...more,
       })
-    const svidClient = async () => {
+    const svidClient = async (path = '/ns/shop/sa/orders') => {
       const domain = await spiffePlatform(server)
-      const subject = `${domain.issuer}/ns/shop/sa/orders`
+      const subject = `${domain.issuer}${path}`
       return { domain, ...(await workload(server, domain, { subject })) }
     }
     const expectRefused = async (what: unknown, answer: ReturnType<typeof mint>) => {
@@ -39,14 +39,22 @@ onEveryBackend(
     }
 
     it('§3.1 a JWT-SVID authenticates the client that is registered with its SPIFFE ID, with and without client_id', async () => {
-      const { clientId, assertion } = await svidClient()
+      const { clientId, subject, assertion } = await svidClient()
       const svid = await assertion({ iss: undefined })
-      for (const more of [{ client_id: clientId }, {}]) {
+      for (const more of [{ client_id: clientId }, { client_id: subject }, {}]) {
         const { status, body } = await mint(svid, more)
         expect([status, body['token_type']]).toEqual([200, 'Bearer'])
       }
       const other = await server.registerClient({})
       await expectRefused('another client_id', mint(svid, { client_id: other.clientId }))
+    })
+
+    it('§3.1 client_id is required beside a SPIFFE ID of more than 128 characters', async () => {
+      const { clientId, subject, assertion } = await svidClient(`/${'a'.repeat(128)}`)
+      const svid = await assertion()
+      expect((await mint(svid, { client_id: clientId })).status).toBe(200)
+      await expectRefused('no client_id', mint(svid))
+      expect((await mint(svid, { client_id: subject })).status).toBe(400)
     })
 
     it('§3.1 a JWT-SVID without sub, aud or exp, expired, or not only for the issuer is refused', async () => {
