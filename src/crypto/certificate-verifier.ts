@@ -45,7 +45,12 @@ export class CertificateVerifier {
   /** `chain`: the certificates that came with it, in any order. Unneeded ones are ignored. */
   verify(leaf: X509Certificate, chain: readonly X509Certificate[], now: number): PathVerification {
     // A CA certificate is not accepted as a client's. It could come first in a chain in the wrong order.
-    if (leaf.ca || !mayAuthenticateClients(leaf) || !hasUsage(leaf, DIGITAL_SIGNATURE, KEY_AGREEMENT)) {
+    if (
+      leaf.ca ||
+      extensionsOf(leaf)?.isCa ||
+      !mayAuthenticateClients(leaf) ||
+      !hasUsage(leaf, DIGITAL_SIGNATURE, KEY_AGREEMENT)
+    ) {
       return { ok: false, problem: 'purpose' }
     }
     if (!isValid(leaf, now)) return { ok: false, problem: 'expired' }

@@ -49,9 +49,9 @@ function unquoted(value: string): string {
  */
 function spiffeIdOf(shown: X509Certificate, alternativeNames: readonly string[]): string | null {
   const [uri, ...others] = alternativeNames.filter((name) => name.startsWith('uri:')).map((name) => name.slice(4))
-  if (uri === undefined || others.length > 0 || !isWorkloadId(uri) || shown.ca) return null
+  if (uri === undefined || others.length > 0 || !isWorkloadId(uri)) return null
   const extensions = extensionsOf(shown)
-  if (extensions === null) return null
+  if (extensions === null || extensions.isCa) return null
   const { keyUsage } = extensions
   if (keyUsage === null) return uri
   return keyUsage.has(DIGITAL_SIGNATURE) && !keyUsage.has(KEY_CERT_SIGN) && !keyUsage.has(CRL_SIGN) ? uri : null
