@@ -8,6 +8,7 @@ import { visibleRows } from '../../console/src/components/visible-rows.ts'
 import { exportEvents } from '../../console/src/pages/audit/export-events.ts'
 import { AuditFollowing } from '../../console/src/pages/audit/follow.ts'
 import { lifeOf, placeOf, spanOf } from '../../console/src/pages/keys/life.ts'
+import { referenceOf } from '../../console/src/pages/users/user-reference.ts'
 import { linkTo, routeOf } from '../../console/src/route.ts'
 import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts'
 import { AuditEventSchema, WatchAuditEventsResponseSchema } from '../../src/gen/qscope/v1/audit_service_pb.ts'
@@ -27,6 +28,13 @@ describe('the address of a page', () => {
     expect(routeOf('')).toMatchObject({ page: '', id: '' })
     expect(routeOf('#/clients/%zz?client=a')).toMatchObject({ page: 'clients', id: '%zz' })
     expect(routeOf('#/audit?client=a').parameters.get('client')).toBe('a')
+  })
+})
+
+describe('the reference to a user', () => {
+  it('keeps the white space of an external id, which the server compares exactly', () => {
+    expect(referenceOf('externalId', ' ada ')).toEqual({ case: 'externalId', value: ' ada ' })
+    expect(referenceOf('userId', ' 0190 ')).toEqual({ case: 'userId', value: '0190' })
   })
 })
 
