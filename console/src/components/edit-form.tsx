@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks'
 import { type Refusal, refusalOf } from '../api/refusal.ts'
 import { useDebounced } from '../hooks/use-debounced.ts'
 import { useQuery } from '../hooks/use-query.ts'
+import { useWork } from '../hooks/use-work.ts'
 import { type Change, changesOf, type FieldTable, rebased } from './changes.ts'
 import { Time } from './facts.tsx'
 import { Form } from './form.tsx'
@@ -38,9 +39,8 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
   const { update, validate, readAgain, onDone, onCancel, children } = props
   const [base, setBase] = useState(read)
   const [draft, setDraft] = useState(() => draftOf(read))
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
   const [current, setCurrent] = useState<Read | null>(null)
-  const [isBusy, setBusy] = useState(false)
+  const { isBusy, refusal, run } = useWork()
   const before = draftOf(base)
   const changes = changesOf(fields, before, draft)
   const settled = useDebounced(draft)
@@ -51,43 +51,36 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
     },
     [settled, base],
   )
-  const save = async () => {
-    setBusy(true)
-    setRefusal(null)
-    try {
-      await update(before, draft, base.etag)
-      onDone()
-    } catch (error) {
-      const refused = refusalOf(error)
-      if (refused.reason === 'RESOURCE_CONFLICT') await compare(refused)
-      else setRefusal(refused)
-    }
-    setBusy(false)
-  }
-  /** Reads the version that is in the way. Until that succeeds, the conflict itself is shown. */
-  const compare = async (conflict: Refusal) => {
-    setRefusal(conflict)
-    try {
-      setCurrent((await readAgain()) ?? null)
-    } catch (error) {
-      setRefusal(refusalOf(error))
-    }
-  }
+  /** Saves; or reads the version that is in the way. */
+  const save = () =>
+    run(
+      async () => {
+        try {
+          await update(before, draft, base.etag)
+          return null
+        } catch (error) {
+          if (refusalOf(error).reason !== 'RESOURCE_CONFLICT') throw error
+          const newer = await readAgain()
+          if (newer === undefined) throw error
+          return newer
+        }
+      },
+      (newer) => (newer === null ? onDone() : setCurrent(newer)),
+    )
   const goOn = (newer: Read) => {
     setDraft(rebased(fields, before, draft, draftOf(newer)))
     setBase(newer)
     setCurrent(null)
-    setRefusal(null)
   }
   return (
-    <Form onSubmit={save}>
+    <Form onSubmit={save} isBusy={isBusy}>
       {children(draft, setDraft, check.refusal)}
       <section aria-labelledby="changes">
         <h2 id="changes">Changes</h2>
         <ChangeTable changes={changes} none="No changes yet." />
       </section>
       {current === null ? (
-        <RefusalNotice refusal={refusal ?? check.refusal} />
+        <RefusalNotice refusal={refusal ?? check.refusal} isOfChange={refusal !== null} />
       ) : (
         <Conflict
           current={current}
@@ -99,7 +92,7 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
         <button type="button" onClick={onCancel}>
           Cancel
         </button>
-        <button type="submit" class="primary" disabled={isBusy || changes.length === 0 || current !== null}>
+        <button type="submit" class="primary" disabled={changes.length === 0 || current !== null}>
           {isBusy ? 'Saving…' : 'Save these changes'}
         </button>
       </div>

@@ -7,9 +7,8 @@ import { useActiveCounts } from '../../hooks/use-active-counts.ts'
 export function SwitchClient({ client, onClose }: { readonly client: Client; readonly onClose: () => void }) {
   const { api } = useSession()
   const { clientId, etag, enabled } = client
-  const confirm = async () => {
-    await (enabled ? api.clients.disableClient({ clientId, etag }) : api.clients.enableClient({ clientId, etag }))
-  }
+  const confirm = (): Promise<unknown> =>
+    enabled ? api.clients.disableClient({ clientId, etag }) : api.clients.enableClient({ clientId, etag })
   return (
     <Confirmation
       title={`${enabled ? 'Disable' : 'Enable'} ${clientId}`}

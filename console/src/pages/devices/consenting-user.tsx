@@ -35,7 +35,10 @@ export function ConsentingUser({ onChange }: { readonly onChange: (user: NamedUs
     [api, maySee, kind, settled],
   )
   const isCurrent =
-    !isLoading && refusal === null && value?.reference.value === referenceOf(kind, id).value && value.reference.case === kind
+    !isLoading &&
+    refusal === null &&
+    value?.reference.value === referenceOf(kind, id).value &&
+    value.reference.case === kind
   const standing = isCurrent ? value.standing : null
   useEffect(() => {
     const mayConsent = standing === 'active' || standing === 'new' || standing === 'unknown'

@@ -13,7 +13,7 @@ export type Target =
 export function RevokeTokens({ target, onClose }: { readonly target: Target; readonly onClose: () => void }) {
   const { api } = useSession()
   const [reason, setReason] = useState('')
-  const revoke = async () => void (await api.tokens.revokeTokens({ target: requestOf(target), reason: reason.trim() }))
+  const revoke = () => api.tokens.revokeTokens({ target: requestOf(target), reason: reason.trim() })
   return (
     <Confirmation
       title={`Revoke: ${target.kind} ${target.id}`}

@@ -23,15 +23,14 @@ interface ChangeUserProps {
 export function ChangeUser({ user, action, onClose }: ChangeUserProps) {
   const { users } = useSession().api
   const { userId, etag, externalId } = user
-  const change = async () => {
+  const change = (): Promise<unknown> => {
     switch (action) {
       case 'deactivate':
-        return void (await users.deactivateUser({ userId, etag }))
+        return users.deactivateUser({ userId, etag })
       case 'reactivate':
-        return void (await users.reactivateUser({ userId, etag }))
+        return users.reactivateUser({ userId, etag })
       case 'delete':
-        await users.deleteUser({ userId, etag })
-        location.hash = linkTo('users')
+        return users.deleteUser({ userId, etag })
     }
   }
   return (
@@ -41,6 +40,9 @@ export function ChangeUser({ user, action, onClose }: ChangeUserProps) {
       danger={action !== 'reactivate'}
       onClose={onClose}
       onConfirm={change}
+      onDone={() => {
+        if (action === 'delete') location.hash = linkTo('users')
+      }}
     >
       {action === 'reactivate' ? (
         <p>
