@@ -109,6 +109,20 @@ describe('what a failed call comes to', () => {
     expect(refused('OAUTH_INVALID_TOKEN', { token: 'presented' }).endsSession).toBe(false)
   })
 
+  it('may have made the change if no answer came or the server failed, and not where the server says that nothing was written', () => {
+    const uncertain = (code: Code, reason?: string) => {
+      const details = reason === undefined ? [] : [{ desc: ErrorInfoSchema, value: { reason } }]
+      return refusalOf(new ConnectError('no', code, undefined, details)).isUncertain
+    }
+    expect(refusalOf(new TypeError('Failed to fetch')).isUncertain).toBe(true)
+    expect(uncertain(Code.DeadlineExceeded)).toBe(true)
+    expect(uncertain(Code.Unavailable)).toBe(true)
+    expect(uncertain(Code.Internal, 'OAUTH_SERVER_ERROR')).toBe(true)
+    expect(uncertain(Code.Unavailable, 'OAUTH_TEMPORARILY_UNAVAILABLE')).toBe(false)
+    expect(uncertain(Code.Aborted, 'RESOURCE_CONFLICT')).toBe(false)
+    expect(uncertain(Code.InvalidArgument)).toBe(false)
+  })
+
   it('is no answer at all where the network failed', () => {
     expect(refusalOf(new TypeError('Failed to fetch'))).toMatchObject({ isLost: true, reason: '' })
     expect(refusalOf(new ConnectError('gone', Code.NotFound)).isLost).toBe(false)

@@ -5,7 +5,7 @@ import { DeviceService, GetDeviceAuthorizationRequestSchema } from '../../src/ge
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import type { TestServer } from '../setup/server.ts'
 import { axeFindings } from './axe.ts'
-import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
+import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
 
 const SCOPES = ['calendar.read', 'calendar.write']
 
@@ -62,6 +62,38 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     await page.getByRole('link', { name: 'Show the user' }).click()
     await page.getByText(user?.userId ?? 'no id', { exact: true }).waitFor()
     expect(tab.complaints).toEqual([])
+  })
+
+  it('locks a form while it is sent, and says when a change may have been made although no answer came', async () => {
+    await suite.server.call(UserService.method.registerUser, { externalId: 'hedy' }, suite.asAdmin)
+    const tab = await suite.openTab()
+    const { page } = tab
+    const uncertain = page.getByText('It may have been done. Check before you try again.')
+    await signIn(tab, suite.server, ['users.write'])
+    await visit(tab, 'Users')
+    const id = page.getByLabel('The exact id')
+    const release = await holdCalls(page, /GetUser$/)
+    await id.fill('hedy')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => id.isDisabled()).toBe(true)
+    await page.context().setOffline(true)
+    release()
+    await page.getByText('The server did not answer.').waitFor()
+    expect(await uncertain.count()).toBe(0)
+    await page.locator('input:focus').waitFor()
+    await page.context().setOffline(false)
+    await page.unroute(/GetUser$/)
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Deactivate' }).click()
+    await page.route(/DeactivateUser$/, async (route) => {
+      await route.fetch()
+      await route.abort()
+    })
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: 'Deactivate' }).click()
+    await uncertain.waitFor()
+    await dialog.locator('button:focus', { hasText: 'Deactivate' }).waitFor()
+    expect((await getUser('hedy')).user?.active).toBe(false)
   })
 
   it('lists the tokens and grants of a client, and revokes one, a grant, or all after saying what ends', async () => {

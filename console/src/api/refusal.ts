@@ -17,7 +17,7 @@ export interface Refusal {
   readonly metadata: Readonly<Record<string, string>>
   /** Whether there was no answer at all. */
   readonly isLost: boolean
-  /** Whether what was asked for may have happened: there was no answer, or one that does not know. */
+  /** Whether a change that was asked for may have been made: there was no answer, or the server failed on the way. */
   readonly isUncertain: boolean
   /** Whether the server no longer accepts the session's own token. */
   readonly endsSession: boolean
@@ -40,7 +40,7 @@ export function refusalOf(error: unknown): Refusal {
     missingPermissions: reason === 'OAUTH_INSUFFICIENT_SCOPE' ? wordsOf(metadata['required_scopes'] ?? '') : [],
     metadata,
     isLost,
-    isUncertain: isLost || UNCERTAIN.has(failure.code),
+    isUncertain: isLost || failure.code === Code.Internal,
     // `presented` is the token that a call asks about, not the one that it is made with.
     endsSession: reason === 'OAUTH_INVALID_TOKEN' && metadata['token'] !== 'presented',
   }
@@ -48,5 +48,3 @@ export function refusalOf(error: unknown): Refusal {
 
 /** What Connect makes of a failed or aborted request. */
 const LOST: ReadonlySet<Code> = new Set([Code.Unknown, Code.Unavailable, Code.DeadlineExceeded, Code.Canceled])
-/** Codes of a server or a proxy that may have begun the call. */
-const UNCERTAIN: ReadonlySet<Code> = new Set([Code.DeadlineExceeded, Code.Unavailable, Code.Internal])

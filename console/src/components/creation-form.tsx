@@ -7,24 +7,24 @@ import { useWork } from '../hooks/use-work.ts'
 import { Form } from './form.tsx'
 import { RefusalNotice } from './refusal-notice.tsx'
 
-interface CreationFormProps<Draft, Answer, Created> {
+interface CreationFormProps<Draft, Verdict, Answer> {
   readonly draft: Draft
   /** Asks whether the server accepts the draft, which writes nothing. */
-  readonly validate: (draft: Draft, signal: AbortSignal) => Promise<Answer>
-  readonly create: () => Promise<Created>
+  readonly validate: (draft: Draft, signal: AbortSignal) => Promise<Verdict>
+  readonly create: () => Promise<Answer>
   /** Hears of what was created, unless the page has been left meanwhile. */
-  readonly onCreated: (created: Created) => void
+  readonly onCreated: (answer: Answer) => void
   /** What the button says, and while it is done. */
   readonly action: string
   readonly busy: string
   /** What is said of a draft that the server accepts. */
-  readonly accepted: (answer: Answer) => ComponentChildren
+  readonly accepted: (verdict: Verdict) => ComponentChildren
   /** The fields, with what the server says of them. */
   readonly children: (refusal: Refusal | null) => ComponentChildren
 }
 
 /** A form for something new. The server judges the draft while it is written, from the first change on. */
-export function CreationForm<Draft, Answer, Created>(props: CreationFormProps<Draft, Answer, Created>) {
+export function CreationForm<Draft, Verdict, Answer>(props: CreationFormProps<Draft, Verdict, Answer>) {
   const { draft, validate, create, onCreated, action, busy, accepted, children } = props
   const { isBusy, refusal, run } = useWork()
   const untouched = useRef(draft)

@@ -40,7 +40,9 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
   const [base, setBase] = useState(read)
   const [draft, setDraft] = useState(() => draftOf(read))
   const [current, setCurrent] = useState<Read | null>(null)
-  const { isBusy, refusal, run } = useWork()
+  const saving = useWork()
+  const reading = useWork()
+  const isBusy = saving.isBusy || reading.isBusy
   const before = draftOf(base)
   const changes = changesOf(fields, before, draft)
   const settled = useDebounced(draft)
@@ -51,22 +53,18 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
     },
     [settled, base],
   )
-  /** Saves; or reads the version that is in the way. */
-  const save = () =>
-    run(
-      async () => {
-        try {
-          await update(before, draft, base.etag)
-          return null
-        } catch (error) {
-          if (refusalOf(error).reason !== 'RESOURCE_CONFLICT') throw error
-          const newer = await readAgain()
-          if (newer === undefined) throw error
-          return newer
-        }
-      },
-      (newer) => (newer === null ? onDone() : setCurrent(newer)),
-    )
+  /** Resolves to `false` when another version is in the way. */
+  const trySave = async () => {
+    try {
+      await update(before, draft, base.etag)
+      return true
+    } catch (error) {
+      if (refusalOf(error).reason === 'RESOURCE_CONFLICT') return false
+      throw error
+    }
+  }
+  const compare = () => reading.run(readAgain, (newer) => setCurrent(newer ?? null))
+  const save = () => saving.run(trySave, (saved) => (saved ? onDone() : void compare()))
   const goOn = (newer: Read) => {
     setDraft(rebased(fields, before, draft, draftOf(newer)))
     setBase(newer)
@@ -80,7 +78,10 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
         <ChangeTable changes={changes} none="No changes yet." />
       </section>
       {current === null ? (
-        <RefusalNotice refusal={refusal ?? check.refusal} isOfChange={refusal !== null} />
+        <RefusalNotice
+          refusal={saving.refusal ?? reading.refusal ?? check.refusal}
+          isOfChange={saving.refusal !== null}
+        />
       ) : (
         <Conflict
           current={current}

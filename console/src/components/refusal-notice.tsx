@@ -2,7 +2,7 @@ import type { Refusal } from '../api/refusal.ts'
 
 interface RefusalNoticeProps {
   readonly refusal: Refusal | null
-  /** Whether something was to be changed, so that it may be changed although no answer came. */
+  /** Whether the call was to change something. */
   readonly isOfChange?: boolean
   readonly retry?: () => void
 }
@@ -14,7 +14,7 @@ export function RefusalNotice({ refusal, isOfChange = false, retry }: RefusalNot
   return (
     <div class="notice bad" role="alert">
       <p>{refusal.message}</p>
-      {isOfChange && refusal.isUncertain && <p>It may have been done. Look before you repeat it.</p>}
+      {isOfChange && refusal.isUncertain && <p>It may have been done. Check before you try again.</p>}
       {refusal.violations.length > 0 && (
         <ul>
           {refusal.violations.map(({ field, description }) => (

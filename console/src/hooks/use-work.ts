@@ -5,14 +5,13 @@ export interface Work {
   readonly isBusy: boolean
   /** Why the last work was not done. */
   readonly refusal: Refusal | null
-  /** Does something, and hands the answer on. */
+  /** Does something and passes the answer on. */
   readonly run: <T>(work: (signal: AbortSignal) => Promise<T>, onDone: (answer: T) => void) => Promise<void>
 }
 
 /**
- * What somebody starts on a page, one at a time. Once the page has been left, nobody hears of the answer: it neither
- * shows nor opens anything. `signal` is aborted then; a call that only asks gives up with it, and a call that changes
- * something goes on without it.
+ * What a user starts on a page, one thing at a time. If the user leaves the page meanwhile, `signal` is aborted and the
+ * answer is dropped. A call that only reads takes the signal; a call that changes something is not given up.
  */
 export function useWork(): Work {
   const [isBusy, setBusy] = useState(false)
@@ -27,13 +26,15 @@ export function useWork(): Work {
     const { signal } = left.current
     setBusy(true)
     setRefusal(null)
-    try {
-      const answer = await work(signal)
-      if (!signal.aborted) onDone(answer)
-    } catch (error) {
-      if (!signal.aborted) setRefusal(refusalOf(error))
-    }
-    if (!signal.aborted) setBusy(false)
+    const conclude = await Promise.resolve(signal)
+      .then(work)
+      .then(
+        (answer) => () => onDone(answer),
+        (error: unknown) => () => setRefusal(refusalOf(error)),
+      )
+    if (signal.aborted) return
+    conclude()
+    setBusy(false)
   }
   return { isBusy, refusal, run }
 }
