@@ -1,8 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useRef } from 'preact/hooks'
 import type { Refusal } from '../api/refusal.ts'
-import { useDebounced } from '../hooks/use-debounced.ts'
-import { useQuery } from '../hooks/use-query.ts'
+import { useVerdict } from '../hooks/use-verdict.ts'
 import { useWork } from '../hooks/use-work.ts'
 import { Form } from './form.tsx'
 import { RefusalNotice } from './refusal-notice.tsx'
@@ -28,18 +27,18 @@ export function CreationForm<Draft, Verdict, Answer>(props: CreationFormProps<Dr
   const { draft, validate, create, onCreated, action, busy, accepted, children } = props
   const { isBusy, refusal, run } = useWork()
   const untouched = useRef(draft)
-  const settled = useDebounced(draft)
-  const check = useQuery(
-    async (signal) => (settled === untouched.current ? null : { answer: await validate(settled, signal) }),
-    [settled],
+  const check = useVerdict(
+    draft,
+    async (written, signal) => (written === untouched.current ? null : { verdict: await validate(written, signal) }),
+    [],
   )
   return (
     <Form onSubmit={() => run(create, onCreated)} isBusy={isBusy}>
       {children(check.refusal)}
       <p role="status">
-        {check.isLoading && settled !== untouched.current && 'Checking…'}
-        {!check.isLoading && check.refusal === null && check.value !== null && accepted(check.value.answer)}
-        {!check.isLoading && check.refusal !== null && <span class="problem">{check.refusal.message}</span>}
+        {check.isLoading && draft !== untouched.current && 'Checking…'}
+        {!check.isLoading && check.refusal === null && check.value !== null && accepted(check.value.verdict)}
+        {check.refusal !== null && <span class="problem">{check.refusal.message}</span>}
       </p>
       <RefusalNotice refusal={refusal} isOfChange />
       <button type="submit" class="primary">

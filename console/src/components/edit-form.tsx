@@ -2,8 +2,7 @@ import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { type Refusal, refusalOf } from '../api/refusal.ts'
-import { useDebounced } from '../hooks/use-debounced.ts'
-import { useQuery } from '../hooks/use-query.ts'
+import { useVerdict } from '../hooks/use-verdict.ts'
 import { useWork } from '../hooks/use-work.ts'
 import { type Change, changesOf, type FieldTable, rebased } from './changes.ts'
 import { Time } from './facts.tsx'
@@ -45,13 +44,13 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
   const isBusy = saving.isBusy || reading.isBusy
   const before = draftOf(base)
   const changes = changesOf(fields, before, draft)
-  const settled = useDebounced(draft)
-  const check = useQuery(
-    async (signal) => {
-      if (changesOf(fields, before, settled).length === 0) return null
-      return await validate(before, settled, signal)
+  const check = useVerdict(
+    draft,
+    async (written, signal) => {
+      if (changesOf(fields, before, written).length === 0) return null
+      return await validate(before, written, signal)
     },
-    [settled, base],
+    [base],
   )
   /** Resolves to `false` when another version is in the way. */
   const trySave = async () => {
