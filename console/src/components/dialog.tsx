@@ -12,11 +12,19 @@ interface DialogProps {
   readonly children: ComponentChildren
 }
 
-/** A window above the page, which keeps the focus to itself until it is closed: what the browser's own does. */
+/**
+ * A window above the page, which keeps the focus to itself until it is closed: what the browser's own does. Then the
+ * focus goes back to what opened it, or to the page if that is gone.
+ */
 export function Dialog({ title, onClose, isLocked = false, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => dialog.current?.showModal(), [])
+  useEffect(() => {
+    const opener = document.activeElement
+    dialog.current?.showModal()
+    // While the dialog is in the document, nothing else can have the focus.
+    return () => queueMicrotask(() => focusAgain(opener))
+  }, [])
   return (
     <dialog
       ref={dialog}
@@ -29,6 +37,11 @@ export function Dialog({ title, onClose, isLocked = false, children }: DialogPro
       {children}
     </dialog>
   )
+}
+
+function focusAgain(opener: Element | null): void {
+  if (opener instanceof HTMLElement && opener.isConnected && opener !== document.body) opener.focus()
+  else document.querySelector('main')?.focus()
 }
 
 interface ConfirmationProps<Answer> {
