@@ -300,5 +300,20 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     await dialog.getByRole('button', { name: 'Approve' }).click()
     await page.getByText('approved', { exact: true }).waitFor()
     expect((await getUser('frank')).user?.active).toBe(true)
+    // The token may not ask what it permits either, so each page learns it from the server.
+    for (const title of [
+      'Overview',
+      'Clients',
+      'Users',
+      'Trusted issuers',
+      'Tokens and grants',
+      'Audit log',
+      'Signing keys',
+    ]) {
+      await visit(tab, title)
+      await page.getByText(/Your token does not permit this\. You need qscope:\w+\.read\./).waitFor()
+      expect(await page.getByRole('alert').count()).toBe(0)
+      expect(await page.getByText('there are more').count()).toBe(0)
+    }
   })
 })

@@ -32,15 +32,16 @@ export function CreationForm<Draft, Verdict, Answer>(props: CreationFormProps<Dr
     async (written, signal) => (written === untouched.current ? null : { verdict: await validate(written, signal) }),
     [],
   )
+  const isPermitted = check.refusal === null || check.refusal.missingPermissions.length === 0
   return (
     <Form onSubmit={() => run(create, onCreated)} isBusy={isBusy}>
       {children(check.refusal)}
       <p role="status">
         {check.isLoading && draft !== untouched.current && 'Checking…'}
         {!check.isLoading && check.refusal === null && check.value !== null && accepted(check.value.verdict)}
-        {check.refusal !== null && <span class="problem">{check.refusal.message}</span>}
+        {check.refusal !== null && isPermitted && <span class="problem">{check.refusal.message}</span>}
       </p>
-      <RefusalNotice refusal={refusal} isOfChange />
+      <RefusalNotice refusal={refusal ?? (isPermitted ? null : check.refusal)} isOfChange={refusal !== null} />
       <button type="submit" class="primary">
         {isBusy ? busy : action}
       </button>
