@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { refusalOf } from '../../console/src/api/refusal.ts'
 import { visibleRows } from '../../console/src/components/visible-rows.ts'
 import { exportEvents } from '../../console/src/pages/audit/export-events.ts'
@@ -145,12 +145,42 @@ describe('following the audit log', () => {
       onEvent: ({ eventId }: { eventId: string }) => void heard.push(eventId),
       onConnected: (isConnected: boolean) => void (isConnected || heard.push('disconnected')),
     }
-    const following = new AuditFollowing(watch)
+    const following = new AuditFollowing()
     const { signal } = new AbortController()
-    await expect(following.run(follower, signal)).rejects.toThrow('no')
-    await expect(following.run(follower, signal)).rejects.toThrow('enough')
+    await expect(following.run(watch, follower, signal)).rejects.toThrow('no')
+    await expect(following.run(watch, follower, signal)).rejects.toThrow('enough')
     expect(cursors).toEqual(['', 'b', 'b'])
     expect(heard).toEqual(['1', 'disconnected', 'disconnected', '1', 'disconnected'])
+  })
+
+  it('gives up a stream that has been silent for 40 seconds, and goes on behind its last cursor', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const cursors: string[] = []
+    const connected: boolean[] = []
+    async function* watch(cursor: string, signal: AbortSignal) {
+      cursors.push(cursor)
+      yield create(WatchAuditEventsResponseSchema, { cursor: 'a' })
+      await new Promise((resolve) => setTimeout(resolve, 30_000))
+      yield create(WatchAuditEventsResponseSchema, { cursor: 'b' })
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const left = new AbortController()
+    const follower = {
+      onEvent: () => undefined,
+      onConnected: (isConnected: boolean) => void connected.push(isConnected),
+    }
+    const done = new AuditFollowing().run(watch, follower, left.signal)
+    await vi.advanceTimersByTimeAsync(69_000)
+    expect(connected).toEqual([true, true])
+    await vi.advanceTimersByTimeAsync(1_500)
+    expect(connected).toEqual([true, true, false])
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(cursors).toEqual(['', 'b'])
+    expect(connected).toEqual([true, true, false, true])
+    left.abort()
+    await vi.advanceTimersByTimeAsync(30_000)
+    await done
   })
 })
 
