@@ -260,6 +260,21 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     expect(JSON.stringify(suite.server.lines)).not.toContain(userCode)
   })
 
+  it('fills in the code of a link that is opened during the session, the same one twice, too', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    const code = page.getByLabel('User code')
+    await signIn(tab, suite.server, ['consent'])
+    for (const userCode of ['BCDF-GHJK', 'LMNP-QRST', 'LMNP-QRST']) {
+      await page.evaluate(`location.hash = '#/devices?user_code=${userCode}'`)
+      await expect.poll(() => page.url()).toBe(`${suite.server.httpUrl}/console/#/devices`)
+      await expect.poll(() => code.inputValue()).toBe(userCode)
+      await code.fill('')
+    }
+    expect(tab.requests.filter((each) => /DeviceService/.test(each))).toEqual([])
+    expect(tab.complaints).toEqual([])
+  })
+
   it('shows what a session that only reads may not do', async () => {
     await consentOf('erin')
     const tab = await suite.openTab()

@@ -19,7 +19,7 @@ export function DevicePage({ route }: { readonly route: Route }) {
         the server takes your word for who consented.
       </p>
       <Permitted permission="qscope:consent">
-        <DeviceApproval linked={route.parameters.get('user_code')} />
+        <DeviceApproval route={route} />
       </Permitted>
     </>
   )
@@ -32,15 +32,19 @@ interface Found {
 
 /**
  * A code that came with the address is only written into the field: to look it up and to decide are up to the reader.
- * `linked`: the code of a link that was opened during the session.
+ * Each link that is opened during the session fills it in anew.
  */
-function DeviceApproval({ linked }: { readonly linked: string | null }) {
+function DeviceApproval({ route }: { readonly route: Route }) {
   const { api, session, arrivedCode } = useSession()
+  const linked = route.parameters.get('user_code')
   const [userCode, setUserCode] = useState(() => linked ?? arrivedCode.take())
   const [found, setFound] = useState<Found | null>(null)
   const { isBusy, refusal, run } = useWork()
-  // The code does not stay in the address and the history of the browser.
-  useEffect(() => history.replaceState(null, '', linkTo('devices')), [])
+  useEffect(() => {
+    if (linked !== null) setUserCode(linked)
+    // The code does not stay in the address and the history of the browser.
+    history.replaceState(null, '', linkTo('devices'))
+  }, [route])
   const lookUp = (code: string) => {
     setFound(null)
     const { attemptKey } = session
