@@ -1,5 +1,7 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
+import { KeyService, ListSigningKeysRequestSchema } from '../../src/gen/qscope/v1/key_service_pb.ts'
+import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
 
 describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () => {
   const suite = consoleOfSuite()
@@ -70,13 +72,33 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
     const tab = await suite.openTab()
     const { page } = tab
     await signIn(tab, suite.server, ['keys.write'])
+    const release = await holdCalls(page, /ListSigningKeys$/)
     await visit(tab, 'Signing keys')
+    await page.getByText('Loading…').waitFor()
+    expect(await page.getByText('There is no key yet').count()).toBe(0)
+    release()
     await page.getByText('There is no key yet').waitFor()
+    await page.unroute(/ListSigningKeys$/)
     await page.getByRole('button', { name: 'Prepare a key' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Prepare a key' }).click()
     await page.getByText(/prepared from \d{4}-/).waitFor()
     await page.getByRole('button', { name: 'Activate' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Activate' }).click()
     await page.getByText(/signing from \d{4}-/).waitFor()
+
+    await suite.server.call(KeyService.method.prepareSigningKey, {}, suite.asAdmin)
+    await page.route(/ListSigningKeys$/, (route) => {
+      const request = fromBinary(ListSigningKeysRequestSchema, route.request().postDataBuffer() ?? new Uint8Array())
+      const postData = Buffer.from(toBinary(ListSigningKeysRequestSchema, { ...request, pageSize: 1 }))
+      return route.continue({ postData })
+    })
+    await visit(tab, 'Overview')
+    await visit(tab, 'Signing keys')
+    await page.getByText(/prepared from \d{4}-/).waitFor()
+    expect(await page.locator('.cards > li').count()).toBe(1)
+    await page.getByRole('button', { name: 'Show older keys' }).click()
+    await page.getByText(/signing from \d{4}-/).waitFor()
+    expect(await page.locator('.cards > li').count()).toBe(2)
+    expect(await page.getByRole('button', { name: 'Show older keys' }).count()).toBe(0)
   })
 })
