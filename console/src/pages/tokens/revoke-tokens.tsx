@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { Confirmation } from '../../components/dialog.tsx'
 import { TextField } from '../../components/field.tsx'
+import { Uncounted } from '../../components/uncounted.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { type Holder, useActiveCounts } from '../../hooks/use-active-counts.ts'
 
@@ -84,11 +85,12 @@ function Consequences({ target }: { readonly target: Target }) {
 }
 
 function Everything({ holder, of }: { readonly holder: Holder; readonly of: string }) {
-  const counts = useActiveCounts(holder)
+  const { counts, refusal } = useActiveCounts(holder)
   return (
     <li>
       {counts === null ? 'all tokens and grants' : `${counts.tokens} and ${counts.grants}`} {of} end, and codes that are
       not redeemed yet;
+      <Uncounted refusal={refusal} />
     </li>
   )
 }

@@ -1,5 +1,6 @@
 import type { User } from '../../../../src/gen/qscope/v1/user_pb.ts'
 import { Confirmation } from '../../components/dialog.tsx'
+import { Uncounted } from '../../components/uncounted.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { useActiveCounts } from '../../hooks/use-active-counts.ts'
 import { linkTo } from '../../route.ts'
@@ -57,7 +58,7 @@ export function ChangeUser({ user, action, onClose }: ChangeUserProps) {
 }
 
 function Ending({ userId, isForGood }: { readonly userId: string; readonly isForGood: boolean }) {
-  const counts = useActiveCounts({ userId })
+  const { counts, refusal } = useActiveCounts({ userId })
   return (
     <>
       <p>
@@ -65,6 +66,7 @@ function Ending({ userId, isForGood }: { readonly userId: string; readonly isFor
         {counts === null ? 'all tokens and grants of this user' : `${counts.tokens} and ${counts.grants} of this user`}{' '}
         are not accepted, and nobody can consent for the user.
       </p>
+      <Uncounted refusal={refusal} />
       {isForGood ? (
         <p>
           This cannot be undone. The external id is free again: if it is registered later, that is another user, without
