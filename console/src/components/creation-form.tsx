@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useRef } from 'preact/hooks'
 import type { Refusal } from '../api/refusal.ts'
+import { useLeaveWarning } from '../hooks/use-leave-warning.ts'
 import { useVerdict } from '../hooks/use-verdict.ts'
 import { useWork } from '../hooks/use-work.ts'
 import { Form } from './form.tsx'
@@ -32,6 +33,7 @@ export function CreationForm<Draft, Verdict, Answer>(props: CreationFormProps<Dr
     async (written, signal) => (written === untouched.current ? null : { verdict: await validate(written, signal) }),
     [],
   )
+  useLeaveWarning(draft !== untouched.current)
   const isPermitted = check.refusal === null || check.refusal.missingPermissions.length === 0
   return (
     <Form onSubmit={() => run(create, onCreated)} isBusy={isBusy}>

@@ -2,6 +2,7 @@ import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { type Refusal, refusalOf } from '../api/refusal.ts'
+import { useLeaveWarning } from '../hooks/use-leave-warning.ts'
 import { useVerdict } from '../hooks/use-verdict.ts'
 import { useWork } from '../hooks/use-work.ts'
 import { type Change, changesOf, type FieldTable, rebased } from './changes.ts'
@@ -44,6 +45,7 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
   const isBusy = saving.isBusy || reading.isBusy
   const before = draftOf(base)
   const changes = changesOf(fields, before, draft)
+  useLeaveWarning(changes.length > 0)
   const check = useVerdict(
     draft,
     async (written, signal) => {
