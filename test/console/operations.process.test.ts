@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
 import { KeyService, ListSigningKeysRequestSchema } from '../../src/gen/qscope/v1/key_service_pb.ts'
+import { axeFindings } from './axe.ts'
 import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
 
 describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () => {
@@ -66,6 +68,32 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
     await page.getByRole('button', { name: 'Export these events' }).click()
     expect((await download).suggestedFilename()).toBe('qscope-audit.jsonl')
     await page.getByText('Saved 1 event.').waitFor()
+  })
+
+  it('compares the audit log with an exported head, and refuses what is none', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server)
+    await visit(tab, 'Audit log')
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Export the head' }).click(),
+    ])
+    const head = await readFile(await download.path(), 'utf8')
+    const verifyWith = async (text: string) => {
+      const file = { name: 'head.json', mimeType: 'application/json', buffer: Buffer.from(text) }
+      await page.getByLabel('Compare with an exported head').setInputFiles(file)
+      await page.getByRole('button', { name: 'Verify the whole log' }).click()
+    }
+    await verifyWith(head)
+    await page.getByText('intact', { exact: true }).waitFor()
+    await verifyWith(head.replace(/"createTime":"\d+/, '"createTime":"1999'))
+    await page.getByRole('alert').getByText('has been changed since it was exported').waitFor()
+    await verifyWith('')
+    await page.getByRole('alert').getByText('is not an exported head').waitFor()
+    expect(await page.getByText('intact', { exact: true }).count()).toBe(0)
+    expect(await axeFindings(page)).toEqual([])
+    expect(tab.complaints).toEqual([])
   })
 
   it('shows signing keys by their life, and prepares one', async () => {

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { refusalOf } from '../../console/src/api/refusal.ts'
 import { visibleRows } from '../../console/src/components/visible-rows.ts'
 import { exportEvents } from '../../console/src/pages/audit/export-events.ts'
+import { headIn } from '../../console/src/pages/audit/exported-head.ts'
 import { AuditFollowing } from '../../console/src/pages/audit/follow.ts'
 import { lifeOf, placeOf, spanOf } from '../../console/src/pages/keys/life.ts'
 import { referenceOf } from '../../console/src/pages/users/user-reference.ts'
@@ -181,6 +182,23 @@ describe('following the audit log', () => {
     left.abort()
     await vi.advanceTimersByTimeAsync(30_000)
     await done
+  })
+})
+
+describe('the exported head in a file', () => {
+  const head = '{"format":"qscope-audit-head/1","chains":[]}'
+
+  it.each([
+    ['of the page', `${head}\n`],
+    ['of the command line as JSON', JSON.stringify({ head, chains: '1' }, null, 2)],
+    ['at the end of an export', `{"writerId":"a"}\n{"head":${head},"after":null}\n`],
+  ])('is found in a file %s', (_of, text) => {
+    expect(headIn(text)).toBe(head)
+  })
+
+  it('is never empty, for which the server would compare nothing', () => {
+    expect(headIn('\n')).toBe('null')
+    expect(headIn('no head')).toBe('no head')
   })
 })
 
