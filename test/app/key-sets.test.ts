@@ -132,6 +132,24 @@ describe('the keys of a trusted issuer', () => {
     expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
   })
 
+  it('are unavailable for an unknown key id while the issuer is down, and searched again after the pause', async () => {
+    const server = await keyServer(jwksOf(old))
+    const keys = atUrl(server.url)
+    await keys.kids(old)
+    server.answer = 503
+    for (let n = 0; n < 5; n += 1) {
+      expect(await keys.find(next)).toEqual({ ok: false, problem: `${server.url} answers 503` })
+      expect(await keys.kids(old)).toEqual([old.kid])
+    }
+    expect(server.asked).toBe(2)
+    server.answer = jwksOf(old, next)
+    keys.later(5)
+    expect(await keys.kids(next)).toEqual([old.kid, next.kid])
+    // The search was successful, so the next one is a minute later.
+    expect(await keys.kids(stranger)).toEqual([old.kid, next.kid])
+    expect(server.asked).toBe(3)
+  })
+
   it('are dropped at once when the issuer publishes a private key', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)

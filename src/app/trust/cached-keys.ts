@@ -47,7 +47,10 @@ export class CachedKeys {
     this.#options = options
   }
 
-  /** Returns the keys. They include the one that the assertion names if the party has it. */
+  /**
+   * Returns the keys. They include the one that the assertion names if the party has it. If the last attempt to read
+   * them failed, it is unknown whether the party has another key, so they are unavailable for its assertions.
+   */
   async keysFor(assertion: UnverifiedAssertion): Promise<FoundKeys> {
     this.#neededAt = this.#options.now()
     this.#goodSince ??= this.#neededAt
@@ -57,8 +60,11 @@ export class CachedKeys {
     // A running read may have started before the key was published.
     if (this.#attempt !== null) await this.#attempt
     const renewed = this.#answer()
-    if (!renewed.ok || isAmong(renewed.keys, assertion) || this.#attempts > attemptsBefore) return renewed
-    return await this.#search(renewed)
+    if (!renewed.ok || isAmong(renewed.keys, assertion)) return renewed
+    if (this.#attempts === attemptsBefore) await this.#search()
+    const searched = this.#answer()
+    if (!searched.ok || isAmong(searched.keys, assertion) || this.#failure === null) return searched
+    return { ok: false, problem: this.#failure.problem }
   }
 
   /** Reads the keys now, regardless of the cache. If the read fails, the copy stays in use until it expires. */
@@ -82,12 +88,13 @@ export class CachedKeys {
     return this.#answer()
   }
 
-  async #search(found: FoundKeys): Promise<FoundKeys> {
+  /** After a failed attempt, the pause is that of failures, so that a new key is found soon after an outage. */
+  async #search(): Promise<void> {
     const { now, schedule } = this.#options
-    if (this.#searchedAt !== null && this.#isWithin(schedule.searchPause, this.#searchedAt)) return found
+    const recently = this.#searchedAt !== null && this.#isWithin(schedule.searchPause, this.#searchedAt)
+    if (this.#failure === null ? recently : this.#mustPause()) return
     this.#searchedAt = now()
     await this.#read()
-    return this.#answer()
   }
 
   #answer(): FoundKeys {
