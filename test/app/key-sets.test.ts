@@ -113,6 +113,24 @@ describe('the keys of a trusted issuer', () => {
     expect(server.asked).toBeLessThanOrEqual(4)
   })
 
+  it('are searched for all callers whose key was published during an earlier request', async () => {
+    const server = await keyServer(jwksOf(old))
+    const keys = atUrl(server.url)
+    await keys.kids(old)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    server.held = promise
+    keys.later(60)
+    await keys.kids(old)
+    await vi.waitFor(() => expect(server.asked).toBe(2))
+    server.answer = jwksOf(old, next)
+    const waiting = [keys.kids(next), keys.kids(next), keys.kids(next)]
+    // They wait for the answer to the earlier request.
+    await keys.kids(old)
+    resolve()
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => [old.kid, next.kid]))
+    expect(server.asked).toBe(3)
+  })
+
   it('are used while the issuer is down, for at most five minutes', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)

@@ -55,15 +55,13 @@ export class CachedKeys {
     this.#neededAt = this.#options.now()
     this.#goodSince ??= this.#neededAt
     const attemptsBefore = this.#attempts
-    const found = await this.#current()
-    if (!found.ok || isAmong(found.keys, assertion)) return found
-    // A running read may have started before the key was published.
-    if (this.#attempt !== null) await this.#attempt
-    const renewed = this.#answer()
-    if (!renewed.ok || isAmong(renewed.keys, assertion)) return renewed
-    if (this.#attempts === attemptsBefore) await this.#search()
-    const searched = this.#answer()
-    if (!searched.ok || isAmong(searched.keys, assertion) || this.#failure === null) return searched
+    let found = await this.#current()
+    while (found.ok && !isAmong(found.keys, assertion) && this.#mayFindMore(attemptsBefore)) {
+      if (this.#attempt === null) this.#searchedAt = this.#options.now()
+      await this.#read()
+      found = this.#answer()
+    }
+    if (!found.ok || isAmong(found.keys, assertion) || this.#failure === null) return found
     return { ok: false, problem: this.#failure.problem }
   }
 
@@ -88,13 +86,16 @@ export class CachedKeys {
     return this.#answer()
   }
 
-  /** After a failed attempt, the pause is that of failures, so that a new key is found soon after an outage. */
-  async #search(): Promise<void> {
-    const { now, schedule } = this.#options
-    const recently = this.#searchedAt !== null && this.#isWithin(schedule.searchPause, this.#searchedAt)
-    if (this.#failure === null ? recently : this.#mustPause()) return
-    this.#searchedAt = now()
-    await this.#read()
+  /**
+   * Whether another attempt may find a key that a caller misses. A running attempt may have started before the key was
+   * published, so a caller waits until one that started after its request has ended. After a failure, the pause of
+   * failures applies, so that a new key is found soon after an outage.
+   */
+  #mayFindMore(attemptsBefore: number): boolean {
+    if (this.#attempt !== null) return this.#attempts - 1 <= attemptsBefore
+    if (this.#attempts > attemptsBefore) return false
+    if (this.#failure !== null) return !this.#mustPause()
+    return this.#searchedAt === null || !this.#isWithin(this.#options.schedule.searchPause, this.#searchedAt)
   }
 
   #answer(): FoundKeys {
