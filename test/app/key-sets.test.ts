@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { DocumentFetcher } from '../../src/app/trust/document-fetcher.ts'
 import { KeyReader } from '../../src/app/trust/key-reader.ts'
 import { KeySets } from '../../src/app/trust/key-sets.ts'
-import { readAssertion } from '../../src/crypto/assertion.ts'
+import { readAssertion, type UnverifiedAssertion } from '../../src/crypto/assertion.ts'
 import { type EpochMs, epochMs } from '../../src/domain/ids.ts'
 import type { IssuerKind, KeyLocation } from '../../src/domain/trusted-issuer.ts'
 import { KeyMetrics } from '../../src/telemetry/key-metrics.ts'
@@ -40,10 +40,12 @@ function open(keys: KeyLocation, kind: IssuerKind = 'jwt') {
   const observer = new KeyMetrics()
   const source = new KeySets({ now: (): EpochMs => now, log, reader: new KeyReader(fetcher), observer })
   const holder = { issuer: 'https://i.example', kind, origin: 'file', keys } as const
-  const find = async (pair: SigningPair) => await source.keysFor(holder, await assertionOf(pair))
+  const keysFor = (assertion: UnverifiedAssertion) => source.keysFor(holder, assertion)
+  const find = async (pair: SigningPair) => await keysFor(await assertionOf(pair))
   return {
     warnings,
     infos,
+    keysFor,
     find,
     source,
     /** How many attempts ended how, such as `url ok`. */
@@ -129,6 +131,33 @@ describe('the keys of a trusted issuer', () => {
     resolve()
     expect(await Promise.all(waiting)).toEqual(waiting.map(() => [old.kid, next.kid]))
     expect(server.asked).toBe(3)
+  })
+
+  it('are unavailable at once for calls beyond 1,000 that wait for a slow issuer', async () => {
+    const server = await keyServer(jwksOf(old))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    server.held = promise
+    const keys = atUrl(server.url)
+    const assertion = await assertionOf(old)
+    const waiting = Array.from({ length: 1_000 }, () => keys.keysFor(assertion))
+    const problem = '1000 calls wait for these keys already'
+    for (let n = 0; n < 5; n += 1) expect(await keys.keysFor(assertion)).toEqual({ ok: false, problem })
+    expect(keys.warnings).toEqual([`the keys of a trusted issuer cannot be had: ${problem}`])
+    resolve()
+    for (const found of await Promise.all(waiting)) expect(found).toMatchObject({ ok: true, keys: [{ kid: old.kid }] })
+    expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
+    expect(await keys.kids(old)).toEqual([old.kid])
+    expect(server.asked).toBe(1)
+
+    // Those who look for another key wait, too. Those whose key is known do not.
+    const search = Promise.withResolvers<void>()
+    server.held = search.promise
+    const unknown = await assertionOf(next)
+    const searching = Array.from({ length: 1_000 }, () => keys.keysFor(unknown))
+    expect(await keys.keysFor(unknown)).toEqual({ ok: false, problem })
+    expect(await keys.kids(old)).toEqual([old.kid])
+    search.resolve()
+    await Promise.all(searching)
   })
 
   it('are used while the issuer is down, for at most five minutes', async () => {
