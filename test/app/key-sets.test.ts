@@ -326,6 +326,17 @@ describe('the keys of a trusted issuer', () => {
     expect(await given.reads()).toEqual({ 'client_jwks_uri unavailable': 1 })
   })
 
+  it('are not dropped from memory by clients that publish their keys, however many there are', async () => {
+    const server = await keyServer(jwksOf(old))
+    const { source, kids } = atUrl(server.url)
+    await kids(old)
+    const assertion = await assertionOf(old)
+    // No connection is made to these addresses.
+    for (let n = 0; n < 1_001; n += 1) await source.keysAt(`https://127.0.0.1/${n}`, assertion)
+    expect(await kids(old)).toEqual([old.kid])
+    expect(server.asked).toBe(1)
+  })
+
   it('have an age while they are needed, from the last successful or the first read', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
