@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { AccessTokenFormat, AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { FORGERIES, FORGERIES_BY_JWT } from '../attacks/forged-assertions.ts'
 import { type Claims, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
 import { refusalOf } from '../setup/client.ts'
 import { discoverableIssuer, LOCAL_HOSTS, localHosts, trustOn } from '../setup/foreign-issuer.ts'
@@ -27,6 +28,7 @@ afterAll(async () => {
   await database.drop()
 })
 
+const MINUTE = 60_000
 /** More than the failures that one address may have for one client. */
 const MANY = 150
 const INVALID = ['UNAUTHENTICATED', 'OAUTH_INVALID_CLIENT']
@@ -87,27 +89,7 @@ async function recordedFailures(clientId: string): Promise<number> {
   return (await server.auditEvents({ clientId, eventTypes: ['client.authentication_failed'] })).length
 }
 
-describe.each([
-  ['a client with a jwks_uri', clientWithJwksUri],
-  ['a FEDERATED_JWT client of a discovered issuer', federatedClient],
-])('the published keys of %s', (_kind, opened) => {
-  it('that cannot be fetched are no failure of the client: it is accepted as soon as they can be', async () => {
-    const pair = signingPair('ES256')
-    const { host, publish, clientId, claims } = await opened(pair)
-    host.answers.set('/jwks', 503)
-    const attempts = Array.from({ length: MANY }, async () => await refused(clientId, await signed(pair, claims())))
-    for (const refusal of await Promise.all(attempts)) expect(refusal).toEqual(UNAVAILABLE)
-    const { status, headers, body } = await mintByForm(clientId, await signed(pair, claims()))
-    expect([status, body['error'], headers.get('retry-after')]).toEqual([503, 'temporarily_unavailable', '5'])
-    expect(await recordedFailures(clientId)).toBe(0)
-
-    publish(pair)
-    server.clock.advance(5_000)
-    expect((await mint(clientId, await signed(pair, claims()))).token?.accessToken).not.toBe('')
-    expect((await mintByForm(clientId, await signed(pair, claims()))).status).toBe(200)
-  })
-})
-
+// The next two suites come first: they count on a clock that was not set forward.
 describe('while the keys at a jwks_uri cannot be fetched', async () => {
   const pair = signingPair('ES256')
   const { host, clientId, claims } = await clientWithJwksUri(pair)
@@ -130,5 +112,97 @@ describe('while the keys at a jwks_uri cannot be fetched', async () => {
     expect(await recordedFailures(clientId)).toBe(broken.length + 1)
     // None of them made the server ask the host.
     expect(host.asked).toEqual([])
+  })
+})
+
+describe('the keys at a jwks_uri', () => {
+  it('verify no forged assertion, and still verify valid ones', async () => {
+    const [pair, otherPair] = [signingPair('RS256'), signingPair('RS256')]
+    const { clientId, claims } = await clientWithJwksUri(pair)
+    const { clientId: other } = await clientWithJwksUri(otherPair)
+    const jwt = await server.registerClient({ config: { accessTokenFormat: AccessTokenFormat.JWT } })
+    const { token } = await server.call(TokenService.method.mintToken, { client: jwt.client })
+    const target = {
+      pair,
+      claims: claims(),
+      audience: server.issuer,
+      other: { issuer: other, subject: other, pair: otherPair },
+      ownToken: token?.accessToken ?? '',
+    }
+    for (const [name, forge] of Object.entries({ ...FORGERIES, ...FORGERIES_BY_JWT })) {
+      const refusal = await refused(clientId, await forge(target))
+      // Text that is longer than any assertion is an invalid request.
+      const expected = name === 'that is huge' ? ['INVALID_ARGUMENT', 'OAUTH_INVALID_REQUEST'] : INVALID
+      expect([name, refusal]).toEqual([name, expected])
+    }
+    const forged = await mintByForm(clientId, await signed({ ...otherPair, kid: pair.kid }, claims()))
+    expect([forged.status, forged.body['error']]).toEqual([401, 'invalid_client'])
+    expect((await mint(clientId, await signed(pair, target.claims))).token?.accessToken).not.toBe('')
+  })
+})
+
+describe.each([
+  ['a client with a jwks_uri', clientWithJwksUri],
+  ['a FEDERATED_JWT client of a discovered issuer', federatedClient],
+])('the published keys of %s', (_kind, opened) => {
+  it('that cannot be fetched are no failure of the client: it is accepted as soon as they can be', async () => {
+    const pair = signingPair('ES256')
+    const { host, publish, clientId, claims } = await opened(pair)
+    host.answers.set('/jwks', 503)
+    const attempts = Array.from({ length: MANY }, async () => await refused(clientId, await signed(pair, claims())))
+    for (const refusal of await Promise.all(attempts)) expect(refusal).toEqual(UNAVAILABLE)
+    const { status, headers, body } = await mintByForm(clientId, await signed(pair, claims()))
+    expect([status, body['error'], headers.get('retry-after')]).toEqual([503, 'temporarily_unavailable', '5'])
+    expect(await recordedFailures(clientId)).toBe(0)
+
+    publish(pair)
+    server.clock.advance(5_000)
+    expect((await mint(clientId, await signed(pair, claims()))).token?.accessToken).not.toBe('')
+    expect((await mintByForm(clientId, await signed(pair, claims()))).status).toBe(200)
+  })
+
+  it('may be replaced without a refused call, and a withdrawn key is refused after the next fetch', async () => {
+    const [first, second, third] = [signingPair('ES256'), signingPair('RS256'), signingPair('EdDSA')]
+    const { publish, clientId, claims } = await opened(first)
+    const accepts = async (pair: SigningPair) =>
+      expect((await mint(clientId, await signed(pair, claims()))).token?.accessToken).not.toBe('')
+    await accepts(first)
+    publish(first, second)
+    // An unknown key is looked for at once.
+    await accepts(second)
+    await accepts(first)
+    publish(second, third)
+    server.clock.advance(MINUTE)
+    await accepts(third)
+    await vi.waitFor(async () => expect(await refused(clientId, await signed(first, claims()))).toEqual(INVALID))
+    await accepts(second)
+    await accepts(third)
+    publish(third)
+    // The copy with the second key is older than may be used.
+    server.clock.advance(5 * MINUTE)
+    expect(await refused(clientId, await signed(second, claims()))).toEqual(INVALID)
+    await accepts(third)
+  })
+
+  it('are used for five minutes of an outage; new keys are accepted soon after it', async () => {
+    const [known, published] = [signingPair('ES256'), signingPair('ES256')]
+    const { host, publish, clientId, claims } = await opened(known)
+    const assertion = (pair: SigningPair) => signed(pair, claims())
+    const isAccepted = async (pair: SigningPair) => (await mint(clientId, await assertion(pair))).token !== undefined
+    expect(await isAccepted(known)).toBe(true)
+    host.answers.set('/jwks', 503)
+    for (let minutes = 0; minutes < 4; minutes += 1) {
+      server.clock.advance(MINUTE)
+      expect(await isAccepted(known)).toBe(true)
+      // Whether the client has this key is unknown, so it is not refused as forged.
+      expect(await refused(clientId, await assertion(published))).toEqual(UNAVAILABLE)
+    }
+    expect((await mintByForm(clientId, await assertion(known))).status).toBe(200)
+    server.clock.advance(MINUTE)
+    for (const pair of [known, published]) expect(await refused(clientId, await assertion(pair))).toEqual(UNAVAILABLE)
+    expect(await recordedFailures(clientId)).toBe(0)
+    publish(known, published)
+    server.clock.advance(5_000)
+    for (const pair of [published, known]) expect(await isAccepted(pair)).toBe(true)
   })
 })
