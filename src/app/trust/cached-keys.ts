@@ -33,8 +33,8 @@ type Copy = Extract<ReadKeys, { readonly ok: true }> & { readonly readAt: number
 /**
  * The cached keys of one party. Concurrent callers share one read. Keys are renewed before they expire, so a short
  * outage of the party has no effect. An unknown key triggers a read at once, but at most one per `searchPause`.
- * Assertions with invented key ids therefore cannot cause a stream of requests. The number of callers that wait is limited. Further ones are told that the keys are
- * unavailable, so a slow party does not fill the memory with calls.
+ * Assertions with invented key ids therefore cannot cause a stream of requests. The number of callers that wait is
+ * limited. Further ones are told that the keys are unavailable, so a slow party does not fill the memory with calls.
  */
 export class CachedKeys {
   readonly #options: CachedKeysOptions
