@@ -98,7 +98,7 @@ export class ClientAuthenticator {
   constructor(options: ClientAuthenticatorOptions) {
     this.#reads = options.reads
     this.#keyring = options.keyring
-    this.#assertions = new ClientAssertions(options.issuer, options.keySets)
+    this.#assertions = new ClientAssertions(options)
     this.#examiner = options.assertionExaminer
     this.#guard = options.bruteForceGuard
     this.#failures = options.authenticationFailures
@@ -131,9 +131,12 @@ export class ClientAuthenticator {
     const lookUp = this.#reads.clientSecrets.ofClient(ctx, clientId)
     const assertion = proof.kind === 'assertion' ? readAssertion(proof.assertion) : null
     const examining = proof.kind === 'assertion' ? this.#examine(ctx, presentedId, assertion, authenticatedAt) : null
-    const [named, secrets, examination] = await Promise.all([finding, lookUp, examining])
+    const [registered, secrets, examination] = await Promise.all([finding, lookUp, examining])
     // The bearer of the assertion gets this answer for any client, as ExchangeAssertion gives it.
     if (examination?.failed === 'issuer_keys_are_available') return keysAreUnavailable()
+    // The client may have been changed while the keys of the issuer were fetched.
+    const hasWaited = examination?.keys?.ok === true && examination.keys.waited
+    const named = hasWaited ? await this.#reads.clients.find(ctx, clientId) : registered
     // No await if there is nothing to look up: an unknown client must not take a turn longer than a known one.
     const bySubject = named === null ? this.#clientNamedBySubject(ctx, presentedId, examination) : null
     const client = bySubject === null ? named : await bySubject
@@ -221,7 +224,7 @@ export class ClientAuthenticator {
         return certificate === null ? null : { ...NOTHING_USED, certificate }
       }
       case 'private_key_jwt':
-        return assertion === null ? null : this.#evidenceIn(assertion, client, moment)
+        return assertion === null ? null : this.#evidenceIn(ctx, assertion, client, moment)
       case 'federated_jwt':
         return examination === null ? null : federatedEvidence(client, examination)
       default:
@@ -230,11 +233,12 @@ export class ClientAuthenticator {
   }
 
   async #evidenceIn(
+    ctx: AuthenticationContext,
     assertion: UnverifiedAssertion,
     client: Client,
     moment: EpochMs,
   ): Promise<Evidence | typeof KEYS_UNAVAILABLE | null> {
-    const verified = await this.#assertions.verify(client, assertion, moment)
+    const verified = await this.#assertions.verify(ctx, client, assertion, moment)
     if (verified === null || verified === KEYS_UNAVAILABLE) return verified
     return { ...NOTHING_USED, assertion: verified }
   }
@@ -332,11 +336,12 @@ class ClientAssertions {
   readonly #keySets = new BoundedMap<string, readonly VerificationKey[]>(KEPT_KEY_SETS)
 
   readonly #published: ClientKeySets
+  readonly #clients: ReadStores['clients']
 
-  /** `issuer`: the audience that assertions must have. `published`: the keys of clients that publish them. */
-  constructor(issuer: string, published: ClientKeySets) {
+  constructor({ issuer, keySets, reads }: Pick<ClientAuthenticatorOptions, 'issuer' | 'keySets' | 'reads'>) {
     this.#issuer = issuer
-    this.#published = published
+    this.#published = keySets
+    this.#clients = reads.clients
   }
 
   /**
@@ -345,6 +350,7 @@ class ClientAssertions {
    * its keys, so it is a failure also while they are unavailable, and causes no fetch.
    */
   async verify(
+    ctx: AuthenticationContext,
     client: Client,
     assertion: UnverifiedAssertion,
     now: EpochMs,
@@ -353,17 +359,25 @@ class ClientAssertions {
     if (!isTypedFor(assertion, 'client-authentication+jwt') || !speaksFor(claimed, client)) return null
     if (!isOnlyFor(claimed, this.#issuer) || !isTimely(claimed, now, LONGEST)) return null
     if (claimed.jti === undefined) return null
-    const keys = await this.#keysOf(client, assertion)
+    const keys = await this.#keysOf(ctx, client, assertion)
     if (keys === null) return KEYS_UNAVAILABLE
     if ((await verifyAssertion(assertion, keys)) === null) return null
     return { madeBy: { kind: 'client', name: client.clientId }, jti: claimed.jti, expiresAt: endOf(claimed) }
   }
 
-  /** `null`: the client publishes its keys, and they are unavailable. */
-  async #keysOf({ jwks, jwksUri }: Client, assertion: UnverifiedAssertion): Promise<readonly VerificationKey[] | null> {
+  /**
+   * `null`: the client publishes its keys, and they are unavailable. They are also unavailable if the client was changed
+   * while they were fetched: its host decides how long that takes, so it could delay the end of a stolen key.
+   */
+  async #keysOf(
+    ctx: AuthenticationContext,
+    { clientId, version, jwks, jwksUri }: Client,
+    assertion: UnverifiedAssertion,
+  ): Promise<readonly VerificationKey[] | null> {
     if (jwksUri !== null) {
       const found = await this.#published.keysAt(jwksUri, assertion)
-      return found.ok ? found.keys : null
+      if (!found.ok) return null
+      return found.waited && (await this.#clients.find(ctx, clientId))?.version !== version ? null : found.keys
     }
     if (jwks === null) return []
     let keys = this.#keySets.get(jwks)

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { AccessTokenFormat, AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AccessTokenFormat, AuthenticationMethod, type ClientSchema } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { FORGERIES, FORGERIES_BY_JWT } from '../attacks/forged-assertions.ts'
-import { type Claims, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
+import { type Claims, jwksOf, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
 import { refusalOf } from '../setup/client.ts'
-import { discoverableIssuer, LOCAL_HOSTS, localHosts, trustOn } from '../setup/foreign-issuer.ts'
+import { discoverableIssuer, LOCAL_HOSTS, localHosts, trustOn, urlOf } from '../setup/foreign-issuer.ts'
 import { ASSERTION_TYPE, formsOn, HTTP_PORT } from '../setup/forms.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { startServer } from '../setup/server.ts'
@@ -17,7 +20,7 @@ const database = await sqliteFiles.create()
 // The limits for failed authentications are the defaults.
 const server = await startServer(database.url, undefined, undefined, { ...LOCAL_HOSTS, ...HTTP_PORT })
 const forms = formsOn(server)
-const { trust } = trustOn(server)
+const { trust, move } = trustOn(server)
 
 // RFC 7591 has no authorities for a `jwks_uri`: its host is authenticated by those of the machine.
 const authorities = getCACertificates('default')
@@ -36,29 +39,32 @@ const UNAVAILABLE = ['UNAVAILABLE', 'OAUTH_TEMPORARILY_UNAVAILABLE']
 const now = () => Math.floor(server.clock.now() / 1_000)
 
 /** A client whose keys stand at a host of this machine, and calls with its assertions. */
-interface Publisher extends Pick<Awaited<ReturnType<typeof discoverableIssuer>>, 'host' | 'publish'> {
+interface Publisher extends Awaited<ReturnType<typeof discoverableIssuer>> {
   readonly clientId: string
   readonly claims: (more?: Claims) => Claims
 }
 
 async function clientWithJwksUri(pair: SigningPair): Promise<Publisher> {
-  const { host, publish, issuer: origin } = await discoverableIssuer(hosts, pair)
-  const { clientId } = await server.registerClient({
-    authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,
-    jwksUri: `${origin}/jwks`,
-  })
-  return { host, publish, clientId, claims: (more) => claimsOf(clientId, clientId, more) }
+  const published = await discoverableIssuer(hosts, pair)
+  return { ...published, ...(await clientWithKeysAt(`${published.issuer}/jwks`)) }
+}
+
+async function clientWithKeysAt(jwksUri: string): Promise<Pick<Publisher, 'clientId' | 'claims'>> {
+  const authenticationMethod = AuthenticationMethod.PRIVATE_KEY_JWT
+  const { clientId } = await server.registerClient({ authenticationMethod, jwksUri })
+  return { clientId, claims: (more) => claimsOf(clientId, clientId, more) }
 }
 
 async function federatedClient(pair: SigningPair): Promise<Publisher> {
-  const { host, publish, issuer } = await discoverableIssuer(hosts, pair)
+  const published = await discoverableIssuer(hosts, pair)
+  const { issuer } = published
   await trust({ issuer, keys: { case: 'discovery', value: true }, caCertificates })
   const subject = 'system:serviceaccount:shop:orders'
   const { clientId } = await server.registerClient({
     authenticationMethod: AuthenticationMethod.FEDERATED_JWT,
     federatedIdentities: [{ issuer, subject }],
   })
-  return { host, publish, clientId, claims: (more) => claimsOf(issuer, subject, more) }
+  return { ...published, clientId, claims: (more) => claimsOf(issuer, subject, more) }
 }
 
 function claimsOf(iss: string, sub: string, more: Claims = {}): Claims {
@@ -83,6 +89,20 @@ async function refused(clientId: string, assertion: string) {
   const { status, reason } = await refusalOf(mint(clientId, assertion))
   return [status, reason]
 }
+
+/** The refusal of an assertion whose client or issuer is changed while its keys are fetched. */
+async function refusedAfter(change: () => Promise<unknown>, pair: SigningPair, { host, clientId, claims }: Publisher) {
+  const { promise, resolve } = Promise.withResolvers<ServerResponse>()
+  host.answers.set('/jwks', resolve)
+  const refusal = refused(clientId, await signed(pair, claims()))
+  const response = await promise
+  await change()
+  response.end(jwksOf(pair))
+  return await refusal
+}
+
+const updateClient = (client: MessageInitShape<typeof ClientSchema>, ...paths: string[]) =>
+  server.call(ClientService.method.updateClient, { client, updateMask: { paths } }, { bearer: server.admin.token })
 
 async function recordedFailures(clientId: string): Promise<number> {
   await server.flush()
@@ -205,4 +225,49 @@ describe.each([
     server.clock.advance(5_000)
     for (const pair of [published, known]) expect(await isAccepted(pair)).toBe(true)
   })
+})
+
+describe('keys that arrive after a change', () => {
+  it('of the jwks_uri authenticate the client no more', async () => {
+    const [stolen, fresh] = [signingPair('ES256'), signingPair('ES256')]
+    const client = await clientWithJwksUri(stolen)
+    const { host, clientId, claims } = client
+    host.answers.set('/fresh', jwksOf(fresh))
+    const jwksUri = `${urlOf(host)}/fresh`
+    const change = () => updateClient({ clientId, jwksUri }, 'jwks_uri')
+    expect(await refusedAfter(change, stolen, client)).toEqual(UNAVAILABLE)
+    expect(await refused(clientId, await signed(stolen, claims()))).toEqual(INVALID)
+    expect((await mint(clientId, await signed(fresh, claims()))).token?.accessToken).not.toBe('')
+  })
+
+  it('of the federated identities authenticate the client no more', async () => {
+    const pair = signingPair('ES256')
+    const client = await federatedClient(pair)
+    const { clientId, issuer } = client
+    const federatedIdentities = [{ issuer, subject: 'another-workload' }]
+    const change = () => updateClient({ clientId, federatedIdentities }, 'federated_identities')
+    expect(await refusedAfter(change, pair, client)).toEqual(INVALID)
+  })
+
+  it('of the place of the issuer’s keys authenticate the client no more', async () => {
+    const [stolen, fresh] = [signingPair('ES256'), signingPair('ES256')]
+    const client = await federatedClient(stolen)
+    const { host, issuer, clientId, claims } = client
+    host.answers.set('/fresh', jwksOf(fresh))
+    expect(await refusedAfter(() => move(issuer, `${issuer}/fresh`), stolen, client)).toEqual(UNAVAILABLE)
+    expect(await refused(clientId, await signed(stolen, claims()))).toEqual(INVALID)
+    expect((await mint(clientId, await signed(fresh, claims()))).token?.accessToken).not.toBe('')
+  })
+})
+
+it('two clients with the same jwks_uri share its fetches, but not their assertions', async () => {
+  const pair = signingPair('ES256')
+  const one = await clientWithJwksUri(pair)
+  const two = await clientWithKeysAt(`${one.issuer}/jwks`)
+  const assertions = await Promise.all([one, two].map(({ claims }) => signed(pair, claims())))
+  const [ofOne = '', ofTwo = ''] = assertions
+  expect(await refused(one.clientId, ofTwo)).toEqual(INVALID)
+  const minted = await Promise.all([mint(one.clientId, ofOne), mint(two.clientId, ofTwo)])
+  expect(minted.map(({ token }) => token?.accessToken === undefined)).toEqual([false, false])
+  expect(one.host.asked).toEqual(['/jwks'])
 })

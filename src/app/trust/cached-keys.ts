@@ -90,7 +90,7 @@ export class CachedKeys {
     const usable = this.#usable()
     if (usable === null && !this.#mustPause()) return await this.#readAnswer()
     if (usable !== null && this.#isDue(usable) && !this.#mustPause()) void this.#read()
-    return this.#answer()
+    return this.#answer(false)
   }
 
   /** Waits for the running attempt, or for a new one, unless too many callers wait. */
@@ -104,7 +104,7 @@ export class CachedKeys {
     await this.#read().finally(() => {
       this.#waiting -= 1
     })
-    return this.#answer()
+    return this.#answer(true)
   }
 
   /**
@@ -119,11 +119,11 @@ export class CachedKeys {
     return this.#searchedAt === null || !this.#isWithin(this.#options.schedule.searchPause, this.#searchedAt)
   }
 
-  #answer(): FoundKeys {
+  #answer(waited: boolean): FoundKeys {
     const usable = this.#usable()
     return usable === null
       ? { ok: false, problem: this.#failure?.problem ?? 'the keys are older than may be used' }
-      : { ok: true, keys: usable.keys, leftOut: usable.leftOut }
+      : { ok: true, keys: usable.keys, leftOut: usable.leftOut, waited }
   }
 
   #isDue({ refreshHint, readAt }: Copy): boolean {
