@@ -2,20 +2,27 @@ import { randomUUID } from 'node:crypto'
 import type { DescMethod } from '@bufbuild/protobuf'
 import { afterAll, describe, expect, it } from 'vitest'
 import { ClientAuthenticationSchema } from '../../src/gen/qscope/v1/client_authentication_pb.ts'
-import { AccessTokenFormat, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AccessTokenFormat, AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
 import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
 import { RevocationStart, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { AssertionUse, TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
-import { type Claims, inSeconds, signed, signingPair } from '../setup/assertions.ts'
-import { Refused } from '../setup/client.ts'
+import { AssertionUse, TrustedIssuerKind, TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
+import { type Claims, inSeconds, jwksOf, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
+import { Refused, refusalOf } from '../setup/client.ts'
 import { jwtPlatform, type Platform, spiffePlatform, workload } from '../setup/federated.ts'
-import { ASSERTION_TYPE, formsOn, GRANT_TYPES, HTTP_PORT } from '../setup/forms.ts'
+import { ASSERTION_TYPE, basic, formsOn, GRANT_TYPES, HTTP_PORT } from '../setup/forms.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { ACCESS_TOKEN_TYPE } from '../setup/grants.ts'
 import { startServer } from '../setup/server.ts'
-import { FORGED_PROOFS, FORGERIES, FORGERIES_BY_JWT, FORGERIES_BY_SVID, type Target } from './forged-assertions.ts'
+import {
+  FORGED_PROOFS,
+  FORGERIES,
+  FORGERIES_BY_CLIENT,
+  FORGERIES_BY_JWT,
+  FORGERIES_BY_SVID,
+  type Target,
+} from './forged-assertions.ts'
 import { LIMITS_OFF } from './limits-off.ts'
 import { isServerStream, isUnary } from './reflected-methods.ts'
 
@@ -53,18 +60,14 @@ const METHODS: readonly DescMethod[] = [TokenService, DeviceService, ClientServi
   .flatMap(({ methods }) => methods)
   .filter(({ input }) => input.field['client']?.message?.typeName === ClientAuthenticationSchema.typeName)
 
+const GRANTS = [GrantType.CLIENT_CREDENTIALS, GrantType.TOKEN_EXCHANGE, GrantType.JWT_BEARER, GrantType.DEVICE_CODE]
+
 /**
  * A client of a trusted platform, by its own registration and by a rule, and the knowledge of the attacker. The expression
  * of the rule fails for all that the attacker makes, so each evaluation of it leaves a line in the log.
  */
 async function attacked(platform: Platform, other: Platform, subjectOf: (issuer: string) => string) {
-  const grantTypes = [
-    GrantType.CLIENT_CREDENTIALS,
-    GrantType.TOKEN_EXCHANGE,
-    GrantType.JWT_BEARER,
-    GrantType.DEVICE_CODE,
-  ]
-  const client = await workload(server, platform, { subject: subjectOf(platform.issuer), grantTypes })
+  const client = await workload(server, platform, { subject: subjectOf(platform.issuer), grantTypes: GRANTS })
   const neighbour = await workload(server, other, { subject: subjectOf(other.issuer) })
   const rules = [
     {
@@ -79,20 +82,47 @@ async function attacked(platform: Platform, other: Platform, subjectOf: (issuer:
     { trustedIssuer: { issuer: platform.issuer, rules } },
     bearer,
   )
-  const jwt = await server.registerClient({ config: { accessTokenFormat: AccessTokenFormat.JWT } })
-  const { token } = await server.call(TokenService.method.mintToken, { client: jwt.client })
-  const target: Target = {
-    pair: platform.pair,
-    claims: client.claims(),
-    audience: server.issuer,
-    other: { ...other, subject: neighbour.subject },
-    ownToken: token?.accessToken ?? '',
-  }
+  const known = { pair: platform.pair, claims: client.claims(), other: { ...other, subject: neighbour.subject } }
   const assertion: typeof client.assertion = (over, header) => client.assertion({ genuine: true, ...over }, header)
-  return { ...client, assertion, target }
+  return { ...client, assertion, target: await targetOf(known) }
 }
 
-type Attacked = Awaited<ReturnType<typeof attacked>>
+type Attacked = Pick<Awaited<ReturnType<typeof attacked>>, 'clientId' | 'proof' | 'assertion' | 'target'>
+
+async function targetOf(known: Omit<Target, 'audience' | 'ownToken'>): Promise<Target> {
+  const jwt = await server.registerClient({ config: { accessTokenFormat: AccessTokenFormat.JWT } })
+  const { token } = await server.call(TokenService.method.mintToken, { client: jwt.client })
+  return { ...known, audience: server.issuer, ownToken: token?.accessToken ?? '' }
+}
+
+/** A client that signs its assertions itself, and the knowledge of the attacker. */
+async function signing(): Promise<Attacked> {
+  const register = async (pair: SigningPair) =>
+    await server.registerClient({
+      authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,
+      jwks: jwksOf(pair),
+      scopes: ['orders.read'],
+      grantTypes: GRANTS,
+    })
+  const [pair, other] = [signingPair('ES256'), signingPair('ES256')]
+  const { clientId } = await register(pair)
+  const { clientId: neighbour } = await register(other)
+  const claims = (): Claims => ({
+    iss: clientId,
+    sub: clientId,
+    aud: server.issuer,
+    jti: randomUUID(),
+    iat: inSeconds(0),
+    nbf: inSeconds(0),
+    exp: inSeconds(240),
+  })
+  return {
+    clientId,
+    proof: (value) => ({ clientId, method: { case: 'clientAssertion', value } }),
+    assertion: (over = {}, header = {}) => signed(pair, { ...claims(), ...over }, header),
+    target: await targetOf({ pair, claims: claims(), other: { issuer: neighbour, subject: neighbour, pair: other } }),
+  }
+}
 
 const TARGETS = {
   'a JWT': await attacked(await jwtPlatform(server), await jwtPlatform(server), () => `system:sa:shop:${randomUUID()}`),
@@ -101,9 +131,11 @@ const TARGETS = {
     await spiffePlatform(server),
     (issuer) => `${issuer}/ns/shop/sa/${randomUUID()}s`,
   ),
-}
+  'a JWT of the client itself': await signing(),
+} satisfies Readonly<Record<string, Attacked>>
 type Kind = keyof typeof TARGETS
-const KINDS: readonly Kind[] = ['a JWT', 'a JWT-SVID']
+const OF_PLATFORMS: readonly Kind[] = ['a JWT', 'a JWT-SVID']
+const KINDS: readonly Kind[] = [...OF_PLATFORMS, 'a JWT of the client itself']
 
 /** The number of evaluations that failed so far. */
 const failedEvaluations = () =>
@@ -156,9 +188,15 @@ const ENDPOINTS: Readonly<
   device_authorization: (fields) => forms.device(fields),
 }
 
+/** The types of client assertions, and whether `client_id` is beside them. */
+const TYPES: readonly (readonly [type: string, isNamed: boolean, kinds: readonly Kind[]])[] = [
+  ['jwt-bearer', true, KINDS],
+  ['jwt-bearer', false, KINDS],
+  ['jwt-spiffe', false, ['a JWT-SVID']],
+]
+
 const overHttp = Object.entries(ENDPOINTS).flatMap(([endpoint, send]) =>
-  ['jwt-bearer', 'jwt-spiffe'].map((type): [string, Way] => {
-    const isNamed = type === 'jwt-bearer'
+  TYPES.map(([type, isNamed, kinds]): [string, Way] => {
     const show: Way['show'] = async ({ clientId }, assertion) => {
       const named = isNamed ? { client_id: clientId } : {}
       const client_assertion_type = `urn:ietf:params:oauth:client-assertion-type:${type}`
@@ -166,9 +204,20 @@ const overHttp = Object.entries(ENDPOINTS).flatMap(([endpoint, send]) =>
       return status === 200 ? null : String(body['error'])
     }
     const title = `/oauth2/${endpoint} over HTTP, as ${type} ${isNamed ? 'with' : 'without'} client_id`
-    return [title, { use: 'proof', kinds: isNamed ? KINDS : ['a JWT-SVID'], refusal: 'invalid_client', show }]
+    return [title, { use: 'proof', kinds, refusal: 'invalid_client', show }]
   }),
 )
+
+const asJson: Way['show'] = async ({ clientId }, clientAssertion) => {
+  const response = await fetch(`${server.httpUrl}/qscope.v1.TokenService/MintToken`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ client: { clientId, clientAssertion } }),
+  })
+  const answer: unknown = await response.json()
+  if (response.status === 200) return null
+  return /"reason":"(\w+)"/.exec(JSON.stringify(answer))?.[1] ?? `status ${response.status}`
+}
 
 const TESTED = 'refused'
 const tested = (use: AssertionUse): Way['show'] => {
@@ -186,11 +235,12 @@ const tested = (use: AssertionUse): Way['show'] => {
 const WAYS: readonly (readonly [string, Way])[] = [
   ...overGrpc,
   ...overHttp,
+  ['MintToken in JSON over HTTP', { use: 'proof', kinds: KINDS, refusal: 'OAUTH_INVALID_CLIENT', show: asJson }],
   [
     'ExchangeAssertion over gRPC',
     {
       use: 'grant',
-      kinds: KINDS,
+      kinds: OF_PLATFORMS,
       refusal: 'OAUTH_INVALID_GRANT',
       show: (_client, assertion) => refusalTo(server.call(TokenService.method.exchangeAssertion, { assertion })),
     },
@@ -199,7 +249,7 @@ const WAYS: readonly (readonly [string, Way])[] = [
     'the grant jwt-bearer over HTTP',
     {
       use: 'grant',
-      kinds: KINDS,
+      kinds: OF_PLATFORMS,
       refusal: 'invalid_grant',
       show: async (_client, assertion) => {
         const { status, body } = await forms.token({ grant_type: GRANT_TYPES.assertion, assertion })
@@ -209,11 +259,11 @@ const WAYS: readonly (readonly [string, Way])[] = [
   ],
   [
     'TestAssertion of a proof',
-    { use: 'proof', kinds: KINDS, refusal: TESTED, show: tested(AssertionUse.CLIENT_AUTHENTICATION) },
+    { use: 'proof', kinds: OF_PLATFORMS, refusal: TESTED, show: tested(AssertionUse.CLIENT_AUTHENTICATION) },
   ],
   [
     'TestAssertion of a grant',
-    { use: 'grant', kinds: KINDS, refusal: TESTED, show: tested(AssertionUse.AUTHORIZATION_GRANT) },
+    { use: 'grant', kinds: OF_PLATFORMS, refusal: TESTED, show: tested(AssertionUse.AUTHORIZATION_GRANT) },
   ],
 ]
 
@@ -222,26 +272,31 @@ const TOO_LONG = ['OAUTH_INVALID_REQUEST', 'invalid_request']
 
 const cases = WAYS.flatMap(([title, way]) => way.kinds.map((kind) => [title, kind, way] as const))
 
+const FURTHER = {
+  'a JWT': { ...FORGERIES_BY_JWT, ...FORGED_PROOFS },
+  'a JWT-SVID': { ...FORGERIES_BY_SVID, ...FORGED_PROOFS },
+  'a JWT of the client itself': { ...FORGERIES_BY_JWT, ...FORGERIES_BY_CLIENT },
+} satisfies Readonly<Record<Kind, object>>
+
 /** Created once for all ways. */
 async function forged(kind: Kind, use: Way['use']): Promise<readonly (readonly [string, string])[]> {
-  const forgeries = {
-    ...FORGERIES,
-    ...(kind === 'a JWT' ? FORGERIES_BY_JWT : FORGERIES_BY_SVID),
-    ...(use === 'proof' ? FORGED_PROOFS : {}),
-  }
   const { target, assertion } = TARGETS[kind]
-  const otherUse = use === 'proof' ? 'authorization-grant+jwt' : 'client-authentication+jwt'
+  const isGrant = use === 'grant'
+  const otherUse = isGrant ? 'client-authentication+jwt' : 'authorization-grant+jwt'
+  const forgeries = Object.entries({ ...FORGERIES, ...FURTHER[kind] }).filter(
+    ([name]) => !(isGrant && name in FORGED_PROOFS),
+  )
   return [
     ['of the type of the other use', await assertion({ genuine: undefined }, { typ: otherUse })],
-    ...(await Promise.all(
-      Object.entries(forgeries).map(async ([name, forge]) => [name, await forge(target)] as const),
-    )),
+    ...(await Promise.all(forgeries.map(async ([name, forge]) => [name, await forge(target)] as const))),
   ]
 }
+const forgedBy = async (kind: Kind) => ({ proof: await forged(kind, 'proof'), grant: await forged(kind, 'grant') })
 const FORGED = {
-  'a JWT': { proof: await forged('a JWT', 'proof'), grant: await forged('a JWT', 'grant') },
-  'a JWT-SVID': { proof: await forged('a JWT-SVID', 'proof'), grant: await forged('a JWT-SVID', 'grant') },
-}
+  'a JWT': await forgedBy('a JWT'),
+  'a JWT-SVID': await forgedBy('a JWT-SVID'),
+  'a JWT of the client itself': await forgedBy('a JWT of the client itself'),
+} satisfies Readonly<Record<Kind, object>>
 
 describe('the methods that accept assertions', () => {
   it('are all covered by this test', () => {
@@ -252,9 +307,8 @@ describe('the methods that accept assertions', () => {
     '%s: refuse each forgery of %s without evaluating it, and still accept a valid assertion',
     async (_title, kind, way) => {
       const client = TARGETS[kind]
-      const good = await client.assertion()
       // A refusal for another reason, such as an unknown token, shows that the client was authenticated.
-      const accepted = await way.show(client, good)
+      const accepted = await way.show(client, await client.assertion())
       expect(accepted).not.toBe(way.refusal)
       const evaluations = failedEvaluations()
       const answers = await Promise.all(
@@ -264,20 +318,28 @@ describe('the methods that accept assertions', () => {
         answer === way.refusal || (name === 'that is huge' && TOO_LONG.includes(String(answer)))
       expect(answers.filter((answer) => !isRefused(answer))).toEqual([])
       expect(failedEvaluations()).toBe(evaluations)
-      expect(await way.show(client, good)).toBe(accepted)
+      expect(await way.show(client, await client.assertion())).toBe(accepted)
     },
   )
 })
 
 describe('an assertion for single use', () => {
-  it('is used up for all methods by the first one, and not by TestAssertion', async () => {
-    const client = await attacked(
-      await jwtPlatform(server, { singleUse: true }),
-      await jwtPlatform(server),
-      () => `system:sa:shop:${randomUUID()}`,
-    )
-    for (const use of ['proof', 'grant'] as const) {
-      const ways = WAYS.filter(([, way]) => way.use === use && way.kinds.includes('a JWT'))
+  const ONCE = {
+    'of a platform': async () => {
+      const platform = await jwtPlatform(server, { singleUse: true })
+      return await attacked(platform, await jwtPlatform(server), () => `system:sa:shop:${randomUUID()}`)
+    },
+    'of the client itself': signing,
+  }
+  it.each([
+    ['of a platform', 'proof', 'a JWT'],
+    ['of a platform', 'grant', 'a JWT'],
+    ['of the client itself', 'proof', 'a JWT of the client itself'],
+  ] as const)(
+    '%s, as a %s, is used up for all methods by the first one, and not by TestAssertion',
+    async (whose, use, kind) => {
+      const client = await ONCE[whose]()
+      const ways = WAYS.filter(([, way]) => way.use === use && way.kinds.includes(kind))
       const testing = ways.filter(([, { refusal }]) => refusal === TESTED)
       for (const [first, { show, refusal }] of ways.filter((way) => !testing.includes(way))) {
         const assertion = await client.assertion({ jti: randomUUID() })
@@ -287,6 +349,40 @@ describe('an assertion for single use', () => {
           expect([first, again, await way.show(client, assertion)]).toEqual([first, again, way.refusal])
         }
       }
+    },
+  )
+})
+
+describe('an assertion that authenticates a client', () => {
+  it.each(KINDS)('is no subject or actor token, over gRPC and HTTP: %s', async (kind) => {
+    const client = TARGETS[kind]
+    const { client: credentials, clientId } = await server.registerClient({
+      scopes: ['orders.read'],
+      grantTypes: GRANTS,
+    })
+    const { token } = await server.call(TokenService.method.mintToken, { client: credentials })
+    const own = token?.accessToken ?? ''
+    for (const [subjectToken, actorToken, field] of [
+      [await client.assertion(), '', 'subject_token'],
+      [own, await client.assertion(), 'actor_token'],
+    ] as const) {
+      const actorTokenType = actorToken === '' ? '' : ACCESS_TOKEN_TYPE
+      const request = { subjectToken, subjectTokenType: ACCESS_TOKEN_TYPE, actorToken, actorTokenType }
+      const refused = await refusalOf(
+        server.call(TokenService.method.exchangeToken, { client: credentials, ...request }),
+      )
+      expect([refused.reason, refused.violations]).toEqual(['OAUTH_INVALID_REQUEST', [field]])
+      const { status, body } = await forms.token(
+        {
+          grant_type: GRANT_TYPES.exchange,
+          subject_token: subjectToken,
+          subject_token_type: ACCESS_TOKEN_TYPE,
+          ...(actorToken === '' ? {} : { actor_token: actorToken, actor_token_type: ACCESS_TOKEN_TYPE }),
+        },
+        basic(clientId, credentials.method.value),
+      )
+      expect([status, body['error']]).toEqual([400, 'invalid_request'])
+      expect(body['error_description']).toContain(field)
     }
   })
 })
@@ -344,5 +440,28 @@ describe('the expressions of a rule', () => {
     const { verdict } = await server.call(testAssertion, { assertion: await grant() }, bearer)
     expect(verdict).toBe(Verdict.REFUSED)
     expect(failedEvaluations()).toBe(evaluations + 3)
+  })
+})
+
+describe('a key set with two keys of one name', () => {
+  it.each([TrustedIssuerKind.JWT, TrustedIssuerKind.SPIFFE])('is no key set of an issuer (kind %i)', async (kind) => {
+    const pair = signingPair('ES256')
+    const keys = [pair, signingPair('ES256', pair.kid)].map(({ publicJwk }) =>
+      kind === TrustedIssuerKind.SPIFFE ? { ...publicJwk, use: 'jwt-svid' } : publicJwk,
+    )
+    const trustDomain = `${randomUUID()}.example`
+    const named =
+      kind === TrustedIssuerKind.SPIFFE
+        ? { issuer: `spiffe://${trustDomain}`, trustDomain }
+        : { issuer: `https://${trustDomain}` }
+    const create = (set: readonly object[]) =>
+      server.call(
+        TrustService.method.createTrustedIssuer,
+        { trustedIssuer: { ...named, kind, keys: { case: 'jwks', value: JSON.stringify({ keys: set }) } } },
+        bearer,
+      )
+    const refused = await refusalOf(create(keys))
+    expect(refused.details.badRequest?.fieldViolations[0]?.description).toContain('two keys with the same kid')
+    await create(keys.slice(1))
   })
 })

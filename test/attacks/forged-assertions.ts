@@ -2,14 +2,14 @@ import { createHmac, createPublicKey, sign } from 'node:crypto'
 import { ALGORITHMS, type Claims, inSeconds, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
 import type { Platform } from '../setup/federated.ts'
 
-/** The means of an attacker: valid claims, a platform that signs wrong claims by mistake, and another platform. */
+/** The means of an attacker: valid claims, a signer that signs wrong claims by mistake, and another signer. */
 export interface Target {
   readonly pair: SigningPair
   /** The claims of a valid assertion. */
   readonly claims: Claims
   /** The required audience. */
   readonly audience: string
-  /** Another trusted platform, with other clients. */
+  /** Another trusted platform with other clients, or another client with its key. */
   readonly other: Platform & { readonly subject: string }
   /** An access token that the server signed. */
   readonly ownToken: string
@@ -204,8 +204,19 @@ export const FORGERIES_BY_SVID: Readonly<Record<string, Forgery>> = {
   'about an encoded path': misled(({ claims }) => ({ sub: `${String(claims['sub']).slice(0, -1)}%73` })),
 }
 
-/** Further assertions that do not authenticate a client. They may be valid as authorization grants. */
+/** Further assertions of a platform that do not authenticate a client. They may be valid as authorization grants. */
 export const FORGED_PROOFS: Readonly<Record<string, Forgery>> = {
   'that does not say when it was made': misled({ iat: undefined }),
   'that lives for more than an hour': misled({ iat: inSeconds(-1_800), exp: inSeconds(1_801) }),
+}
+
+/** Further forgeries for clients that sign their assertions themselves: each may be used once, within five minutes. */
+export const FORGERIES_BY_CLIENT: Readonly<Record<string, Forgery>> = {
+  'without an id': misled({ jti: undefined }),
+  'with an empty id': misled({ jti: '' }),
+  'with a number as its id': misled({ jti: 1 }),
+  'that lives for six minutes': misled({ exp: inSeconds(360) }),
+  'made in a minute': misled({ iat: inSeconds(60), exp: inSeconds(120) }),
+  'that holds in a minute': misled({ nbf: inSeconds(60), exp: inSeconds(120) }),
+  'in the name of another client': misled(({ other }) => ({ iss: other.issuer, sub: other.subject })),
 }
