@@ -29,6 +29,17 @@ describe.skipIf(CHROMIUM === null)('every page of the console', () => {
     expect(await page.evaluate("fetch('https://elsewhere.example/').then(() => 'sent', () => 'refused')")).toBe(
       'refused',
     )
+    await expect
+      .poll(() => tab.violations)
+      .toEqual([
+        'require-trusted-types-for trusted-types-sink',
+        'require-trusted-types-for trusted-types-sink',
+        'script-src-attr inline',
+        'connect-src https://elsewhere.example/',
+      ])
+    // The end of the test expects none but these.
+    tab.violations.length = 0
+    tab.complaints.length = 0
   })
 
   it.each([
