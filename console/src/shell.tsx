@@ -12,15 +12,7 @@ export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readon
   const route = useRoute()
   const main = useRef<HTMLElement>(null)
   const current = PAGES.find(({ path, others = [] }) => path === route.page || others.includes(route.page))
-  const title = current?.title ?? 'Not found'
-  const isFirst = useRef(true)
-  useEffect(() => {
-    document.title = `${title} – QScope console`
-    // Who hears the page is told of the new one; at the start the browser does that itself.
-    if (!isFirst.current) main.current?.focus({ preventScroll: true })
-    scrollTo(0, 0)
-    isFirst.current = false
-  }, [title, route.page, route.id])
+  useEffect(() => scrollTo(0, 0), [route.page, route.id])
   const Page = current?.page ?? NotFound
   return (
     <>
@@ -50,7 +42,7 @@ export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readon
           ))}
         </ul>
       </nav>
-      <main id="main" ref={main} tabIndex={-1} aria-label={title}>
+      <main id="main" ref={main} tabIndex={-1}>
         <Page key={`${route.page}/${route.id}?${route.parameters}`} route={route} />
       </main>
     </>

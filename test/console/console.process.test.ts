@@ -1,4 +1,7 @@
+import type { Page } from 'playwright-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
+import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { axeFindings } from './axe.ts'
 import { CHROMIUM, consoleOfSuite, signIn, TITLES, visit } from './console.ts'
 
@@ -6,9 +9,25 @@ const MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</
 
 describe.skipIf(CHROMIUM === null)('every page of the console', () => {
   const suite = consoleOfSuite()
+  /** The pages that no link of the navigation leads to: the part of the address behind `#/`, the heading and the title. */
+  let others: readonly (readonly [hash: string, heading: string, title?: string])[] = []
   beforeAll(async () => {
     await suite.server.registerClient({ clientId: 'orders', displayName: MARKUP, scopes: ['stock.read'] })
+    const { user } = await suite.server.call(UserService.method.registerUser, { externalId: 'ada' }, suite.asAdmin)
+    const trustedIssuer = { issuer: 'https://ci.example', keys: { case: 'discovery', value: true } } as const
+    await suite.server.call(TrustService.method.createTrustedIssuer, { trustedIssuer }, suite.asAdmin)
+    others = [
+      ['clients/orders', 'orders', 'Client orders'],
+      ['register-client', 'Register a client'],
+      [`users/${user?.userId}`, 'ada', 'User ada'],
+      ['register-user', 'Register a user'],
+      ['issuers/https%3A%2F%2Fci.example', 'https://ci.example', 'Trusted issuer https://ci.example'],
+      ['create-issuer', 'Create a trusted issuer'],
+      ['test-assertion', 'Test an assertion'],
+      ['no-such-page', 'Not found'],
+    ]
   })
+  const headingOf = (page: Page, name: string) => page.getByRole('heading', { level: 1, name, exact: true })
 
   it('leaves markup as text, and a script that was injected does not run', async () => {
     const tab = await suite.openTab()
@@ -40,6 +59,39 @@ describe.skipIf(CHROMIUM === null)('every page of the console', () => {
     // The end of the test expects none but these.
     tab.violations.length = 0
     tab.complaints.length = 0
+  })
+
+  it('has a title that names what it shows, and a heading that takes the focus', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    const expectPage = async (heading: string, title = heading) => {
+      await headingOf(page, heading).waitFor()
+      await expect.poll(() => page.title()).toBe(`${title} – QScope`)
+      await expect.poll(() => page.evaluate("document.activeElement.closest('h1')?.innerText")).toBe(heading)
+    }
+    expect(await page.title()).toBe('Sign in – QScope')
+    await signIn(tab, suite.server, ['clients.write', 'trust.write'])
+    await expectPage('Overview')
+    for (const title of TITLES.slice(1)) {
+      await visit(tab, title)
+      await expectPage(title)
+    }
+    for (const [hash, heading, title] of others) {
+      await page.evaluate(`location.hash = '#/${hash}'`)
+      await expectPage(heading, title)
+    }
+    for (const [hash, heading, title] of others.filter(([, , each]) => /^Client|^Trusted/.test(each ?? ''))) {
+      await page.evaluate(`location.hash = '#/${hash}'`)
+      await page.getByRole('button', { name: 'Change', exact: true }).click()
+      await expectPage(
+        `Change ${heading}`,
+        title?.replace(/^./, (first) => `Change ${first.toLowerCase()}`),
+      )
+      await page.getByRole('button', { name: 'Cancel' }).click()
+      await expectPage(heading, title)
+    }
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await expectPage('QScope console', 'Sign in')
   })
 
   it.each([

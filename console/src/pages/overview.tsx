@@ -6,6 +6,7 @@ import {
   type GetServerStatusResponse,
 } from '../../../src/gen/qscope/v1/server_service_pb.ts'
 import { Badge, Facts, Time, type Tone } from '../components/facts.tsx'
+import { Heading } from '../components/heading.tsx'
 import { Permitted } from '../components/permitted.tsx'
 import { RefusalNotice } from '../components/refusal-notice.tsx'
 import { useSession } from '../hooks/session.ts'
@@ -18,7 +19,7 @@ const REFRESH_MS = 10_000
 export function Overview() {
   return (
     <>
-      <h1>Overview</h1>
+      <Heading>Overview</Heading>
       <Permitted permission="qscope:server.read">
         <Status />
       </Permitted>

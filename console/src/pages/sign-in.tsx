@@ -4,6 +4,7 @@ import { type Refusal, refusalOf } from '../api/refusal.ts'
 import { type Session, signInAsClient, signInWithToken } from '../api/session.ts'
 import { Choices, TextField } from '../components/field.tsx'
 import { Form } from '../components/form.tsx'
+import { Heading } from '../components/heading.tsx'
 import { RefusalNotice } from '../components/refusal-notice.tsx'
 import { wordsOf } from '../text.ts'
 
@@ -20,7 +21,9 @@ export function SignIn({ notice, onSignedIn }: SignInProps) {
   const [withToken, setWithToken] = useState(false)
   return (
     <main class="sign-in">
-      <h1>QScope console</h1>
+      <Heading title="Sign in" isLoaded={notice === null}>
+        QScope console
+      </Heading>
       {notice !== null && (
         <p class="notice" role="status">
           {notice}
