@@ -136,9 +136,9 @@ function Rates({
           <tbody>
             {rows.map(({ name, count, perSecond }) => (
               <tr key={name}>
-                <td>
+                <th scope="row">
                   <code>{name}</code>
-                </td>
+                </th>
                 <td class="number">{perSecond.toFixed(perSecond < 10 ? 2 : 0)}</td>
                 <td class="number">{count.toLocaleString('en')}</td>
               </tr>
