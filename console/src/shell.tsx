@@ -1,13 +1,21 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
+import type { Session } from './api/session.ts'
 import { Lock } from './components/permitted.tsx'
 import { useSession } from './hooks/session.ts'
 import { useRoute } from './hooks/use-route.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { PAGES } from './pages/pages.ts'
 import { linkTo } from './route.ts'
+import { SessionClock, type SessionEnd } from './session-clock.tsx'
+
+interface ShellProps {
+  readonly onEnd: (end: SessionEnd) => void
+  readonly onRenewed: (session: Session) => void
+  readonly onSignOut: () => void
+}
 
 /** What is around each page: where one can go, and how long the session lasts. */
-export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readonly onSignOut: () => void }) {
+export function Shell({ onEnd, onRenewed, onSignOut }: ShellProps) {
   const { session } = useSession()
   const route = useRoute()
   const main = useRef<HTMLElement>(null)
@@ -24,7 +32,7 @@ export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readon
         <span class="brand">QScope</span>
         <span class="who">
           {session.clientId === '' ? 'a pasted token' : <code>{session.clientId}</code>}
-          <SessionClock onEnd={onEnd} />
+          <SessionClock onEnd={onEnd} onRenewed={onRenewed} />
         </span>
         <button type="button" onClick={onSignOut}>
           Sign out
@@ -46,25 +54,5 @@ export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readon
         <Page key={`${route.page}/${route.id}?${route.parameters}`} route={route} />
       </main>
     </>
-  )
-}
-
-/** Counts down, and ends the session in time. */
-function SessionClock({ onEnd }: { readonly onEnd: () => void }) {
-  const { endTime } = useSession().session
-  const left = () => Math.max(0, Math.ceil((endTime.getTime() - Date.now()) / 1_000))
-  const [seconds, setSeconds] = useState(left)
-  useEffect(() => {
-    const timer = setInterval(() => setSeconds(left()), 1_000)
-    return () => clearInterval(timer)
-  }, [endTime])
-  useEffect(() => {
-    if (seconds === 0) onEnd()
-  }, [seconds, onEnd])
-  return (
-    <span class="quiet" role="timer">
-      {' '}
-      {Math.floor(seconds / 60)}:{String(seconds % 60).padStart(2, '0')} left
-    </span>
   )
 }

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { IDLE_S, LONGEST_S } from '../api/limits.ts'
 import { PERMISSIONS, READING } from '../api/permissions.ts'
 import { type Refusal, refusalOf } from '../api/refusal.ts'
 import { type Session, signInAsClient, signInWithToken } from '../api/session.ts'
@@ -36,8 +37,8 @@ export function SignIn({ notice, onSignedIn }: SignInProps) {
         </button>
       </p>
       <p class="quiet">
-        The session lasts at most 15 minutes and lives in this tab alone: nothing is stored, and reloading the page ends
-        it.
+        The session lasts at most {LONGEST_S / 60} minutes unless you renew it, and ends after {IDLE_S / 60} minutes
+        without use. It lives in this tab alone: nothing is stored, and reloading the page ends it.
       </p>
     </main>
   )
