@@ -1,12 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { IDLE_S, WARNING_S } from './api/limits.ts'
-import { type Refusal, refusalOf } from './api/refusal.ts'
-import { renew, type Session } from './api/session.ts'
+import { renew, type Session, signOut } from './api/session.ts'
 import { Dialog } from './components/dialog.tsx'
 import { TextField } from './components/field.tsx'
 import { Form } from './components/form.tsx'
 import { RefusalNotice } from './components/refusal-notice.tsx'
 import { useSession } from './hooks/session.ts'
+import { useWork } from './hooks/use-work.ts'
 
 /** Why a session ends by itself: its token expires, or nobody uses it. */
 export type SessionEnd = 'expired' | 'idle'
@@ -93,38 +93,33 @@ interface ExpiryDialogProps {
 function ExpiryDialog({ left, onRenewed, onClose }: ExpiryDialogProps) {
   const { session } = useSession()
   const [credential, setCredential] = useState('')
-  const [isBusy, setBusy] = useState(false)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  const submit = async () => {
-    setBusy(true)
-    setRefusal(null)
-    try {
-      onRenewed(await renew(session, credential))
-    } catch (error) {
-      setRefusal(refusalOf(error))
-    }
-    setBusy(false)
+  const { isBusy, refusal, run } = useWork()
+  const renewed = async (signal: AbortSignal) => {
+    const next = await renew(session, credential)
+    // The session has ended meanwhile: nobody is going to use this token.
+    if (signal.aborted) await signOut(next)
+    return next
   }
   return (
     <Dialog title="Your session is about to end" onClose={onClose}>
       <p>
         Its token expires in <span role="timer">{clockOf(left)}</span>. A new one lets you go on where you are.
       </p>
-      <Form onSubmit={submit}>
+      <Form onSubmit={() => run(renewed, onRenewed)} isBusy={isBusy}>
         <TextField
           label={session.withSecret ? `Client secret of ${session.clientId}` : 'Another access token'}
           type="password"
           value={credential}
           onInput={setCredential}
           required
-          autocomplete="off"
+          autocomplete="new-password"
         />
         <RefusalNotice refusal={refusal} />
         <div class="actions">
           <button type="button" onClick={onClose}>
             Let it end
           </button>
-          <button type="submit" class="primary" disabled={isBusy}>
+          <button type="submit" class="primary">
             {isBusy ? 'Signing in…' : 'Stay signed in'}
           </button>
         </div>
