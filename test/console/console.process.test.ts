@@ -55,7 +55,7 @@ describe.skipIf(CHROMIUM === null)('every page of the console', () => {
       .toEqual([
         'require-trusted-types-for trusted-types-sink',
         'require-trusted-types-for trusted-types-sink',
-        'script-src-attr inline',
+        'require-trusted-types-for trusted-types-sink',
         'connect-src https://elsewhere.example/',
       ])
     // The end of the test expects none but these.
