@@ -47,6 +47,20 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
     await page.getByRole('alert').getByText('OAUTH_INVALID_TOKEN').waitFor()
   })
 
+  it('revokes a token that is minted after the form was left, and does not sign in with it', async () => {
+    const { page } = await suite.openTab()
+    const { answered, release } = await holdAnswers(page, /MintToken$/)
+    await page.getByLabel('Client id').fill('admin')
+    await page.getByLabel('Client secret').fill(suite.server.admin.clientSecret)
+    await page.keyboard.press('Enter')
+    await answered
+    await page.getByRole('button', { name: 'Sign in with a token instead' }).click()
+    const [response] = await Promise.all([page.waitForResponse(/RevokeLeakedToken$/), release()])
+    expect(response.status()).toBe(200)
+    await page.getByLabel('Access token').waitFor()
+    expect(await page.getByRole('button', { name: 'Sign out' }).count()).toBe(0)
+  })
+
   it('says what the token does not permit, as that and not as an error', async () => {
     const { client } = await suite.server.registerClient({ clientId: 'reader', scopes: ['qscope:clients.read'] })
     const tab = await suite.openTab()
