@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parseDocuments } from '../../src/cli/apply/documents.ts'
 import { applyItem, Configuration } from '../../src/cli/apply/plan.ts'
 import { SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
 import { CallFailure, type Calls } from '../../src/cli/connection/calls.ts'
+import { AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { jwksOf, signingPair } from '../setup/assertions.ts'
@@ -291,6 +292,27 @@ onEveryBackend('apply through a server', (server, database) => {
     } finally {
       secrets.close()
     }
+  })
+
+  it('does not replace the file of a secret when an update generates another one', async () => {
+    const clientId = server.unique('has-file-')
+    const { kind, spec } = clientDocument(clientId)
+    const folder = emptyFolder()
+    const write = (more: object) =>
+      writeFileSync(join(folder, 'client.json'), JSON.stringify({ kind, spec: { ...spec, ...more } }))
+    const file = join(folder, 'secrets', `${clientId}.secret`)
+    write({ authenticationMethod: 'AUTHENTICATION_METHOD_TLS_CLIENT', tlsClientSubject: 'uri:spiffe://shop/has-file' })
+    expect((await apply(folder)).code).toBe(0)
+    mkdirSync(dirname(file), { mode: 0o700 })
+    writeFileSync(file, 'OTHER')
+    write({ authenticationMethod: 'AUTHENTICATION_METHOD_CLIENT_SECRET' })
+    const refused = await apply(folder)
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`${file}, which is there already`) })
+    expect(readFileSync(file, 'utf8')).toBe('OTHER')
+    expect(await clientOf(clientId)).toMatchObject({ authenticationMethod: AuthenticationMethod.TLS_CLIENT })
+    rmSync(file)
+    expect((await apply(folder)).code).toBe(0)
+    await expectSecretsWork(server, dirname(file), [clientId])
   })
 
   it('refuses a change with an old etag, and a change to another owner', async () => {

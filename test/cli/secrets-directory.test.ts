@@ -1,8 +1,10 @@
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -32,6 +34,30 @@ describe('the directory of secrets', () => {
     const file = join(folder(), 'orders.secret')
     expect(readFileSync(file, 'utf8')).toBe('SECRET')
     expect(statSync(file).mode & 0o777).toBe(0o600)
+  })
+
+  test('does not replace a file that appears while the secret is generated, and keeps the secret', () => {
+    const secrets = new SecretsDirectory(folder(), 'file')
+    const delivery = secrets.prepare('orders')
+    const file = join(folder(), 'orders.secret')
+    writeFileSync(file, 'OTHER')
+    expect(() => delivery.deliver('SECRET')).toThrow(`the secret is in ${pending()}`)
+    secrets.close()
+    expect(readFileSync(file, 'utf8')).toBe('OTHER')
+    expect(readFileSync(pending(), 'utf8')).toBe('SECRET')
+    expect(secrets.isPending('orders')).toBe(true)
+    expect(secrets.delivered).toEqual([])
+  })
+
+  test('completes a delivery that was interrupted after the secret had its file', () => {
+    writeFileSync(join(folder(), 'orders.secret'), 'SECRET')
+    linkSync(join(folder(), 'orders.secret'), pending())
+    writeFileSync(join(folder(), 'other.pending'), '')
+    const secrets = new SecretsDirectory(folder(), 'file')
+    expect(secrets.isPending('orders')).toBe(false)
+    secrets.completeDeliveries()
+    expect(readdirSync(folder())).toEqual(['orders.secret', 'other.pending'])
+    expect(secrets.isPending('other')).toBe(true)
   })
 
   test('rejects links to other places before a secret is generated', () => {

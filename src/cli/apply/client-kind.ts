@@ -17,7 +17,7 @@ import type { Document } from './documents.ts'
 import { isAboutDocument, isOutdated, type Kind, orNull, type PruneMode, type Workplace } from './kind.ts'
 import { type Action, type Difference, differencesOf, type PlannedChange, UnsoundDocument } from './planned-change.ts'
 import { readSpec } from './read-spec.ts'
-import type { Delivery } from './secrets-directory.ts'
+import type { Delivery, SecretsPlace } from './secrets-directory.ts'
 
 /** A client as a document describes it. */
 interface ClientSpec {
@@ -123,10 +123,7 @@ async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise
   const drawsSecret =
     client?.authenticationMethod === AuthenticationMethod.CLIENT_SECRET &&
     spec.registration.importedSecretHashes.length === 0
-  const file = drawsSecret ? secrets.existingFile(spec.clientId) : null
-  if (file !== null) {
-    throw new UnsoundDocument([`its secret would be written to ${file}, which is there already: move it away`])
-  }
+  if (drawsSecret) assertNoFile(secrets, spec.clientId)
   return {
     ...named(spec, 'register'),
     differences: [],
@@ -167,6 +164,7 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
   const gainsSecret = usesSecret && client.authenticationMethod !== AuthenticationMethod.CLIENT_SECRET
   const isUndelivered = usesSecret && isMarked && secrets.isPending(clientId)
   if (isUndelivered) await assertUnused(workplace, clientId)
+  if (gainsSecret || isUndelivered) assertNoFile(secrets, clientId)
   const paths = [...maskOf(fields), ...(isMarked ? [] : ['owner'])]
   return {
     ...named(spec, actionOf({ differences, isMarked, isUndelivered })),
@@ -221,6 +219,13 @@ function actionOf(plan: {
   if (plan.differences.length > 0) return 'update'
   if (plan.isUndelivered) return 'rotate'
   return plan.isMarked ? 'none' : 'mark'
+}
+
+/** A new secret does not replace one that is in a file. */
+function assertNoFile(secrets: SecretsPlace, clientId: string): void {
+  const file = secrets.existingFile(clientId)
+  if (file === null) return
+  throw new UnsoundDocument([`its secret would be written to ${file}, which is there already: move it away`])
 }
 
 /** A secret that authenticated the client was delivered, whatever the directory contains. It must not be replaced. */

@@ -3,20 +3,25 @@ import {
   constants,
   fchmodSync,
   fsyncSync,
+  linkSync,
   lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   writeFileSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { sha256 } from '../../crypto/digest.ts'
 import { makeDirectories } from '../../make-directories.ts'
+import { messageOf } from '../../message-of.ts'
 
 const FILE_MODE = 0o600
 const OTHERS = 0o077
+const PENDING = '.pending'
 
 /** The format of secret files: the secret alone, or a Kubernetes Secret. */
 export const SECRET_FORMATS = Object.freeze(['file', 'kubernetes'] as const)
@@ -76,7 +81,8 @@ export class SecretsDirectory implements SecretsPlace {
   }
 
   isPending(clientId: string): boolean {
-    return exists(this.#pendingFile(clientId))
+    const pending = lstatSync(this.#pendingFile(clientId), { throwIfNoEntry: false })
+    return pending !== undefined && !this.#isDelivered(clientId, pending)
   }
 
   existingFile(clientId: string): string | null {
@@ -104,14 +110,26 @@ export class SecretsDirectory implements SecretsPlace {
     return {
       deliver: (secret) => {
         this.#write(pending, this.#textOf(clientId, secret))
-        renameSync(pending, this.#fileOf(clientId))
-        this.#sync()
+        this.#link(pending, this.#fileOf(clientId))
         this.#delivered.push(this.#fileOf(clientId))
+        rmSync(pending, { force: true })
+        this.#sync()
       },
       withdraw: () => {
         rmSync(pending, { force: true })
         this.#sync()
       },
+    }
+  }
+
+  /** Removes `.pending` files whose secret was delivered before the process was killed. */
+  completeDeliveries(): void {
+    if (!exists(this.#path)) return
+    for (const name of readdirSync(this.#path)) {
+      if (!name.endsWith(PENDING)) continue
+      const pending = lstatSync(join(this.#path, name), { throwIfNoEntry: false })
+      const clientId = name.slice(0, -PENDING.length)
+      if (pending !== undefined && this.#isDelivered(clientId, pending)) rmSync(this.#pendingFile(clientId))
     }
   }
 
@@ -194,11 +212,29 @@ export class SecretsDirectory implements SecretsPlace {
 
   /** Each file name ends with its own suffix, so that no two client ids collide. */
   #pendingFile(clientId: string): string {
-    return join(this.#path, `${clientId}.pending`)
+    return join(this.#path, clientId + PENDING)
   }
 
-  #fileOf(clientId: string): string {
-    return join(this.#path, this.#format === 'file' ? `${clientId}.secret` : `${clientId}.secret.yaml`)
+  #fileOf(clientId: string, format = this.#format): string {
+    return join(this.#path, format === 'file' ? `${clientId}.secret` : `${clientId}.secret.yaml`)
+  }
+
+  /** Whether the pending file is the file of the secret by another name. */
+  #isDelivered(clientId: string, pending: Stats): boolean {
+    return SECRET_FORMATS.some((format) => {
+      const file = lstatSync(this.#fileOf(clientId, format), { throwIfNoEntry: false })
+      return file?.ino === pending.ino && file.dev === pending.dev
+    })
+  }
+
+  /** Gives the pending file its final name durably. A rename would replace a file that was created meanwhile. */
+  #link(pending: string, file: string): void {
+    try {
+      linkSync(pending, file)
+    } catch (error) {
+      throw new Error(`the secret is in ${pending}, because it cannot be moved to ${file}: ${messageOf(error)}`)
+    }
+    this.#sync()
   }
 
   #textOf(clientId: string, secret: string): string {

@@ -58,6 +58,7 @@ export function applyCommand(): Command {
       const configuration = await Configuration.read(options.file)
       await (options.dryRun ? readWithCalls : withCalls)(options, async (calls, output) => {
         const secrets = new SecretsDirectory(options.secretsDir, options.secretFormat)
+        if (!options.dryRun) secrets.completeDeliveries()
         const items = await configuration.plan(workplaceOf(options, calls, secrets), pruning)
         if (options.dryRun) print(output, { dryRun: true, changes: changesOf(items), secrets: [] })
         else {
