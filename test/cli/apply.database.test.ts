@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parseDocuments } from '../../src/cli/apply/documents.ts'
@@ -313,6 +313,31 @@ onEveryBackend('apply through a server', (server, database) => {
     rmSync(file)
     expect((await apply(folder)).code).toBe(0)
     await expectSecretsWork(server, dirname(file), [clientId])
+  })
+
+  it('changes nothing if secrets cannot be written to the directory', async () => {
+    const [old = '', fresh = ''] = namesOf(server.unique('unwritable-'), 2)
+    expect((await apply(folderOf([old]))).code).toBe(0)
+    const folder = folderOf([old, fresh], { scopes: ['write'] })
+    const secrets = join(folder, 'secrets')
+    const refused = async () => {
+      const events = await eventsOf(database)
+      const { code, stderr } = await apply(folder)
+      expect(code).toBe(1)
+      expect(await eventsOf(database)).toBe(events)
+      return stderr
+    }
+    writeFileSync(secrets, '')
+    expect(await refused()).toContain('ENOTDIR')
+    rmSync(secrets)
+    mkdirSync(secrets, { mode: 0o755 })
+    expect(await refused()).toContain(`run chmod 700 ${secrets}`)
+    chmodSync(secrets, 0o700)
+    writeFileSync(join(secrets, '.lock'), '')
+    expect(await refused()).toContain('another qscope apply')
+    rmSync(join(secrets, '.lock'))
+    expect((await apply(folder)).code).toBe(0)
+    expect(await clientOf(old)).toMatchObject({ scopes: ['write'] })
   })
 
   it('refuses a change with an old etag, and a change to another owner', async () => {

@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
+import { kubernetesSecret, SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
+import { drawToken } from '../../src/crypto/token.ts'
 
 describe('the directory of secrets', () => {
   let home = ''
@@ -34,6 +35,19 @@ describe('the directory of secrets', () => {
     const file = join(folder(), 'orders.secret')
     expect(readFileSync(file, 'utf8')).toBe('SECRET')
     expect(statSync(file).mode & 0o777).toBe(0o600)
+  })
+
+  test.for(['file', 'kubernetes'] as const)('reserves the space of a secret as %s before there is one', (format) => {
+    const secrets = new SecretsDirectory(folder(), format)
+    writeFileSync(pending(), 'x'.repeat(1_000))
+    const delivery = secrets.prepare('orders')
+    const { size } = statSync(pending())
+    const secret = drawToken('client_secret')
+    delivery.deliver(secret)
+    secrets.close()
+    const [file = ''] = secrets.delivered
+    expect(statSync(file).size).toBe(size)
+    expect(readFileSync(file, 'utf8')).toBe(format === 'file' ? secret : kubernetesSecret('orders', secret))
   })
 
   test('does not replace a file that appears while the secret is generated, and keeps the secret', () => {

@@ -128,6 +128,7 @@ async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise
     ...named(spec, 'register'),
     differences: [],
     notes: spec.enabled === false ? ['disabled'] : [],
+    drawsSecret,
     apply: async () => {
       const registered = drawsSecret
         ? await deliverSecret(workplace, spec.clientId, async () => {
@@ -164,7 +165,8 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
   const gainsSecret = usesSecret && client.authenticationMethod !== AuthenticationMethod.CLIENT_SECRET
   const isUndelivered = usesSecret && isMarked && secrets.isPending(clientId)
   if (isUndelivered) await assertUnused(workplace, clientId)
-  if (gainsSecret || isUndelivered) assertNoFile(secrets, clientId)
+  const drawsSecret = gainsSecret || isUndelivered
+  if (drawsSecret) assertNoFile(secrets, clientId)
   const paths = [...maskOf(fields), ...(isMarked ? [] : ['owner'])]
   return {
     ...named(spec, actionOf({ differences, isMarked, isUndelivered })),
@@ -176,6 +178,7 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
       ...(isUndelivered ? ['its secret was not delivered: another one is drawn'] : []),
       ...(spec.enabled === null && !client.enabled ? ['disabled; the document does not say whether it should be'] : []),
     ],
+    drawsSecret,
     apply: async () => {
       let current: Client | undefined = client
       const update = async () => {

@@ -3,6 +3,7 @@ import {
   constants,
   fchmodSync,
   fsyncSync,
+  ftruncateSync,
   linkSync,
   lstatSync,
   openSync,
@@ -16,12 +17,15 @@ import {
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { sha256 } from '../../crypto/digest.ts'
+import { TOKEN_LENGTH } from '../../crypto/token.ts'
 import { makeDirectories } from '../../make-directories.ts'
 import { messageOf } from '../../message-of.ts'
 
 const FILE_MODE = 0o600
 const OTHERS = 0o077
 const PENDING = '.pending'
+/** As long as a client secret. */
+const RESERVATION = 'x'.repeat(TOKEN_LENGTH)
 
 /** The format of secret files: the secret alone, or a Kubernetes Secret. */
 export const SECRET_FORMATS = Object.freeze(['file', 'kubernetes'] as const)
@@ -94,19 +98,37 @@ export class SecretsDirectory implements SecretsPlace {
     return this.#pendingFile(clientId)
   }
 
-  prepare(clientId: string): Delivery {
-    this.#open()
-    const pending = this.#pendingFile(clientId)
-    const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants
-    const descriptor = openSync(pending, O_WRONLY | O_CREAT | O_NOFOLLOW, FILE_MODE)
+  /**
+   * Creates the directory, restricts access to the owner, locks it, and excludes it from git. Throws if secrets cannot
+   * be written to it.
+   */
+  open(): void {
+    if (this.#locked) return
     try {
-      // The file may have existed already, or a umask may have removed the owner's permissions.
-      fchmodSync(descriptor, FILE_MODE)
-      fsyncSync(descriptor)
-    } finally {
-      closeSync(descriptor)
+      makeDirectories(this.#path)
+      this.#assertPrivate()
+      this.#lock()
+      const ignore = join(this.#path, '.gitignore')
+      // A process that was killed, or a full disk, may have left an empty file.
+      if (!exists(ignore) || lstatSync(ignore).size === 0) writeFileSync(ignore, '*\n', { mode: FILE_MODE })
+    } catch (error) {
+      this.close()
+      throw isSystemError(error) ? new Error(`secrets cannot be written to ${this.#path}: ${error.message}`) : error
     }
-    this.#sync()
+  }
+
+  prepare(clientId: string): Delivery {
+    this.open()
+    const pending = this.#pendingFile(clientId)
+    const isNew = !exists(pending)
+    try {
+      // A disk that is full shows it now, before there is a secret.
+      this.#write(pending, this.#textOf(clientId, RESERVATION))
+      this.#sync()
+    } catch (error) {
+      if (isNew) rmSync(pending, { force: true })
+      throw error
+    }
     return {
       deliver: (secret) => {
         this.#write(pending, this.#textOf(clientId, secret))
@@ -144,10 +166,7 @@ export class SecretsDirectory implements SecretsPlace {
     return resolve(this.#path, '.lock')
   }
 
-  /** Creates the directory, excludes it from git, and restricts access to the owner. */
-  #open(): void {
-    if (this.#locked) return
-    makeDirectories(this.#path)
+  #assertPrivate(): void {
     const status = lstatSync(this.#path)
     if (!status.isDirectory()) throw new Error(`${this.#path} is not a directory: give another one with --secrets-dir`)
     if ((status.mode & OTHERS) !== 0) {
@@ -155,10 +174,6 @@ export class SecretsDirectory implements SecretsPlace {
         `other users can read the directory ${this.#path}: run chmod 700 ${this.#path}, or give another one with --secrets-dir`,
       )
     }
-    this.#lock()
-    const ignore = join(this.#path, '.gitignore')
-    // A process that was killed, or a full disk, may have left an empty file.
-    if (!exists(ignore) || lstatSync(ignore).size === 0) writeFileSync(ignore, '*\n', { mode: FILE_MODE })
   }
 
   /** Two processes in one directory would take each other's pending secrets for lost ones. */
@@ -241,10 +256,15 @@ export class SecretsDirectory implements SecretsPlace {
     return this.#format === 'file' ? secret : kubernetesSecret(clientId, secret)
   }
 
+  /** Writes over the previous text, whose space is still reserved, and cuts off the rest. */
   #write(file: string, text: string): void {
-    const descriptor = openSync(file, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW)
+    const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants
+    const descriptor = openSync(file, O_WRONLY | O_CREAT | O_NOFOLLOW, FILE_MODE)
     try {
+      // The file may have existed already, or a umask may have removed the owner's permissions.
+      fchmodSync(descriptor, FILE_MODE)
       writeFileSync(descriptor, text)
+      ftruncateSync(descriptor, Buffer.byteLength(text))
       fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)
@@ -264,6 +284,11 @@ export class SecretsDirectory implements SecretsPlace {
 /** Whether there is a file. Throws if the directory cannot be searched, where `existsSync` would say no. */
 function exists(file: string): boolean {
   return lstatSync(file, { throwIfNoEntry: false }) !== undefined
+}
+
+/** Whether the operating system refused something. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error
 }
 
 function isOfCode(error: unknown, code: string): boolean {

@@ -161,6 +161,7 @@ async function confirmDeletions(options: ConfirmationOptions, items: readonly Pl
 
 /** Applies the changes in sequence and stops at the first failure. A rerun continues there. */
 async function bringAbout(items: readonly PlanItem[], secrets: SecretsDirectory, output: Output): Promise<void> {
+  if (changesOf(items).some(({ drawsSecret }) => drawsSecret)) secrets.open()
   const done: PlannedChange[] = []
   try {
     for (const item of items) done.push(await applyItem(item))
