@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parseDocuments } from '../../src/cli/apply/documents.ts'
@@ -338,6 +347,31 @@ onEveryBackend('apply through a server', (server, database) => {
     rmSync(join(secrets, '.lock'))
     expect((await apply(folder)).code).toBe(0)
     expect(await clientOf(old)).toMatchObject({ scopes: ['write'] })
+  })
+
+  it('reports after a failure what is done, where its secrets are, and what is not done', async () => {
+    const [done = '', failing = '', rest = ''] = namesOf(server.unique('fails-'), 3)
+    const folder = folderOf([done, failing, rest])
+    const secrets = join(folder, 'secrets')
+    mkdirSync(secrets, { mode: 0o700 })
+    symlinkSync(join(folder, 'elsewhere'), join(secrets, `${failing}.pending`))
+    const failed = await apply(folder, '--json')
+    expect(failed).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`Client ${failing} failed; done before: 1`),
+    })
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      changes: [{ name: done, action: 'register' }],
+      secretFiles: [join(secrets, `${done}.secret`)],
+      notDone: [{ name: failing }, { name: rest }],
+    })
+    await expectSecretsWork(server, secrets, [done])
+    expect((await apply(folder)).stdout).toBe(
+      ['1 unchanged', 'not done:', `+ Client ${failing}  register`, `+ Client ${rest}  register`, ''].join('\n'),
+    )
+    rmSync(join(secrets, `${failing}.pending`))
+    expect((await apply(folder)).code).toBe(0)
+    await expectSecretsWork(server, secrets, [done, failing, rest])
   })
 
   it('refuses a change with an old etag, and a change to another owner', async () => {
