@@ -19,6 +19,7 @@ import { CallFailure, type Calls } from '../../src/cli/connection/calls.ts'
 import { AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { jwksOf, signingPair } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { Refused, refusalOf } from '../setup/client.ts'
@@ -372,6 +373,20 @@ onEveryBackend('apply through a server', (server, database) => {
     rmSync(join(secrets, `${failing}.pending`))
     expect((await apply(folder)).code).toBe(0)
     await expectSecretsWork(server, secrets, [done, failing, rest])
+  })
+
+  it('registers disabled clients and deactivated users in one call, so that they were never of use', async () => {
+    const clientId = server.unique('disabled-')
+    const externalId = server.unique('deactivated-')
+    const folder = folderOf([clientId], { enabled: false })
+    writeFileSync(join(folder, 'user.json'), JSON.stringify({ kind: 'User', spec: { externalId, active: false } }))
+    expect((await apply(folder)).code).toBe(0)
+    const client = await clientOf(clientId)
+    expect(client).toMatchObject({ enabled: false, owner: 'test', updateTime: client?.createTime })
+    const id = { case: 'externalId' as const, value: externalId }
+    const { user } = await server.call(UserService.method.getUser, { id }, { bearer: server.admin.token })
+    expect(user).toMatchObject({ active: false, owner: 'test', updateTime: user?.createTime })
+    expect((await apply(folder)).stdout).toBe('2 unchanged\n')
   })
 
   it('refuses a change with an old etag, and a change to another owner', async () => {

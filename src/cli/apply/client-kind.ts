@@ -118,7 +118,8 @@ async function findClient({ calls }: Workplace, { clientId }: ClientSpec): Promi
 
 async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise<PlannedChange> {
   const { calls, owner, secrets } = workplace
-  const registration = { ...spec.registration, owner }
+  const enabled = spec.enabled ?? true
+  const registration = { ...spec.registration, owner, enabled }
   const { client } = await calls.call(ClientService.method.registerClient, { ...registration, validateOnly: true })
   const drawsSecret =
     client?.authenticationMethod === AuthenticationMethod.CLIENT_SECRET &&
@@ -127,7 +128,7 @@ async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise
   return {
     ...named(spec, 'register'),
     differences: [],
-    notes: spec.enabled === false ? ['disabled'] : [],
+    notes: enabled ? [] : ['disabled'],
     drawsSecret,
     apply: async () => {
       const registered = drawsSecret
@@ -136,7 +137,8 @@ async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise
             return { secret: answer.clientSecret, client: answer.client }
           })
         : await calls.call(ClientService.method.registerClient, registration)
-      if (spec.enabled === false) await switchTo(calls, registered.client, false)
+      // An older server ignores it.
+      if (!enabled && registered.client?.enabled) await switchTo(calls, registered.client, false)
     },
   }
 }
@@ -180,17 +182,19 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
     ],
     drawsSecret,
     apply: async () => {
-      let current: Client | undefined = client
+      // Disabled first and enabled last, so that no client is enabled before it is as described.
+      let current = isSwitched && client.enabled ? await switchTo(calls, client, false) : client
       const update = async () => {
         if (paths.length === 0) return
-        const changed = { ...wanted, owner, etag: client.etag }
+        const { etag } = current
+        const changed = { ...wanted, owner, etag }
         const answer = await calls.call(ClientService.method.updateClient, {
           client: changed,
           updateMask: { paths },
-          etag: client.etag,
+          etag,
           adopt,
         })
-        current = answer.client
+        current = answer.client ?? current
       }
       // A concurrent apply may have delivered it since.
       if (!gainsSecret && !(isUndelivered && secrets.isPending(clientId))) await update()
@@ -198,12 +202,12 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
         // If the update succeeds, a rerun must find that the client has no secret yet.
         await withPlace(workplace, clientId, update)
         await deliverSecret(workplace, clientId, async () => {
-          const { etag } = current ?? client
+          const { etag } = current
           const { clientSecret } = await calls.call(ClientService.method.rotateClientSecret, { clientId, etag })
           return { secret: clientSecret }
         })
       }
-      if (isSwitched) await switchTo(calls, current, !client.enabled)
+      if (isSwitched && !client.enabled) await switchTo(calls, current, true)
     },
   }
 }
@@ -272,11 +276,11 @@ async function withPlace<T>(
   }
 }
 
-async function switchTo(calls: Calls, client: Client | undefined, enabled: boolean): Promise<void> {
-  const { clientId = '', etag = '' } = client ?? {}
+async function switchTo(calls: Calls, client: Client, enabled: boolean): Promise<Client> {
+  const { clientId, etag } = client
   const { enableClient, disableClient } = ClientService.method
-  if (enabled) await calls.call(enableClient, { clientId, etag })
-  else await calls.call(disableClient, { clientId, etag })
+  const answer = await calls.call(enabled ? enableClient : disableClient, { clientId, etag })
+  return answer.client ?? client
 }
 
 function named(spec: ClientSpec, action: Action) {
