@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { parseDocuments } from '../../src/cli/apply/documents.ts'
 import { applyItem, Configuration } from '../../src/cli/apply/plan.ts'
 import { SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
@@ -387,6 +388,39 @@ onEveryBackend('apply through a server', (server, database) => {
     const { user } = await server.call(UserService.method.getUser, { id }, { bearer: server.admin.token })
     expect(user).toMatchObject({ active: false, owner: 'test', updateTime: user?.createTime })
     expect((await apply(folder)).stdout).toBe('2 unchanged\n')
+  })
+
+  it('writes secrets as Kubernetes manifests that authenticate their clients', async () => {
+    const clientId = server.unique('manifest-')
+    const folder = folderOf([clientId])
+    const file = join(folder, 'secrets', `${clientId}.secret.yaml`)
+    const applied = await apply(folder, '--secret-format', 'kubernetes')
+    expect(applied).toMatchObject({ code: 0, stdout: expect.stringContaining(`secret written to ${file}`) })
+    const manifest = parse(readFileSync(file, 'utf8'))
+    expect(manifest).toMatchObject({ apiVersion: 'v1', kind: 'Secret', stringData: { 'client-id': clientId } })
+    const method = { case: 'clientSecret' as const, value: String(manifest.stringData['client-secret']) }
+    const minted = await server.call(TokenService.method.mintToken, { client: { clientId, method } })
+    expect(minted.token?.accessToken).not.toBe('')
+  })
+
+  it('exits with 2 if a comparison fails, as diff(1) does', async () => {
+    const folder = folderOf([server.unique('uncompared-')], { scopes: ['not a scope'] })
+    expect(await run('diff', '-f', folder)).toMatchObject({ code: 2, stdout: '' })
+    const elsewhere = ['diff', '-f', folder, '--server', '127.0.0.1:1', '--plaintext']
+    expect(await qscope(emptyFolder(), elsewhere, proof())).toMatchObject({ code: 2, stdout: '' })
+  })
+
+  it('generates another secret for a client whose secret was not delivered', async () => {
+    const clientId = server.unique('undelivered-')
+    const folder = folderOf([clientId])
+    const secrets = join(folder, 'secrets')
+    expect((await apply(folder)).code).toBe(0)
+    rmSync(join(secrets, `${clientId}.secret`))
+    writeFileSync(join(secrets, `${clientId}.pending`), '')
+    expect((await apply(folder)).stdout).toContain(`~ Client ${clientId}  rotate`)
+    await expectSecretsWork(server, secrets, [clientId])
+    expect(existsSync(join(secrets, `${clientId}.pending`))).toBe(false)
+    expect((await apply(folder)).stdout).toBe('1 unchanged\n')
   })
 
   it('refuses a change with an old etag, and a change to another owner', async () => {

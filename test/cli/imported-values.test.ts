@@ -8,7 +8,8 @@ test.each(['$ecret', '$2b$10$abcdefghijklmnopqrstuuQ.BATMQVqU1dBOlzcnzdIpId2LdmP
   async (secret) => {
     const client = { clientId: 'orders', serviceAccountsEnabled: true, secret }
     const { documents, notes } = await importKeycloak({ realm: 'shop', clients: [client] })
-    const [hash] = documents.flatMap(({ spec }) => spec['importedSecretHashes'])
+    const [hashes] = documents.map(({ spec }) => spec['importedSecretHashes'])
+    const [hash] = Array.isArray(hashes) ? hashes : []
     expect(notes).toEqual([])
     expect(await importedHashMatches(secret, String(hash))).toBe(true)
   },
