@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { parseDocuments } from '../../src/cli/apply/documents.ts'
 import { applyItem, Configuration } from '../../src/cli/apply/plan.ts'
@@ -25,9 +25,10 @@ import { jwksOf, signingPair } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { Refused, refusalOf } from '../setup/client.ts'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
+import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { onEveryKind } from '../setup/every-kind.ts'
-import type { FreshDatabase } from '../setup/fresh-database.ts'
-import type { TestServer } from '../setup/server.ts'
+import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
 import { emptyFolder, MAIN, qscope } from './process.ts'
 
 const MANY = 200
@@ -444,6 +445,48 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(await clientOf(clientId)).toMatchObject({ owner: 'test', enabled: false })
   })
 })
+
+for (const kind of [mysqlDatabases, postgresDatabases]) {
+  describe.skipIf(!kind.available)(`apply through a server that loses its database: ${kind.name}`, () => {
+    let database: FreshDatabase
+    let proxy: DatabaseProxy
+    let server: TestServer
+    beforeEach(async () => {
+      database = await kind.createMigrated()
+      proxy = await startProxy(database.url)
+      server = await startServer(proxy.url)
+    })
+    afterEach(async () => {
+      proxy.refuse(false)
+      await server.stop()
+      await proxy.close()
+      await database.drop()
+    })
+
+    it('says what was not done, and the next run completes it, each client once', async () => {
+      const names = namesOf(server.unique('cut-off-'), SOME)
+      const folder = folderOf(names)
+      const secrets = join(folder, 'secrets')
+      const args = ['apply', '-f', folder, '--secrets-dir', secrets, '--server', server.address, '--plaintext']
+      const run = () => qscope(emptyFolder(), args, { QSCOPE_TOKEN: server.admin.token })
+      const before = await eventsOf(database)
+      const running = run()
+      await expect.poll(() => eventsOf(database), { interval: 1 }).toBeGreaterThan(before)
+      proxy.refuse(true)
+      proxy.cut()
+      const failed = await running
+      expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('not done:') })
+      expect(failed.stderr).toMatch(/^qscope: Client \S+ failed; done before: \d+, not done: \d+\. /)
+      expect(failed.stderr).toMatch(/OAUTH_TEMPORARILY_UNAVAILABLE|RESOURCE_OUTCOME_UNKNOWN/)
+      proxy.refuse(false)
+      await expect.poll(() => run(), { timeout: 60_000 }).toMatchObject({ code: 0, stderr: '' })
+      expect((await run()).stdout).toBe(`${SOME} unchanged\n`)
+      await expectSecretsWork(server, secrets, names)
+      const registered = "select count(*) as events from oauth_audit_log where event_type = 'client.registered'"
+      expect(Number((await database.query(registered))[0]?.['events'])).toBe(SOME + 1)
+    })
+  })
+}
 
 function start(args: readonly string[], env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [MAIN, ...args], {

@@ -78,7 +78,7 @@ describe('the directory of secrets', () => {
     const elsewhere = join(home, 'elsewhere')
     symlinkSync(elsewhere, pending())
     const secrets = new SecretsDirectory(folder(), 'file')
-    expect(() => secrets.prepare('orders')).toThrow('ELOOP')
+    expect(() => secrets.prepare('orders')).toThrow(`secrets cannot be written to ${folder()}: ELOOP`)
     secrets.close()
     expect(existsSync(elsewhere)).toBe(false)
   })

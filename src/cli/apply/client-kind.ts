@@ -279,7 +279,9 @@ async function withPlace<T>(
 async function switchTo(calls: Calls, client: Client, enabled: boolean): Promise<Client> {
   const { clientId, etag } = client
   const { enableClient, disableClient } = ClientService.method
-  const answer = await calls.call(enabled ? enableClient : disableClient, { clientId, etag })
+  const answer = enabled
+    ? await calls.call(enableClient, { clientId, etag })
+    : await calls.call(disableClient, { clientId, etag })
   return answer.client ?? client
 }
 

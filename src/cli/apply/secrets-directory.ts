@@ -113,7 +113,7 @@ export class SecretsDirectory implements SecretsPlace {
       if (!exists(ignore) || lstatSync(ignore).size === 0) writeFileSync(ignore, '*\n', { mode: FILE_MODE })
     } catch (error) {
       this.close()
-      throw isSystemError(error) ? new Error(`secrets cannot be written to ${this.#path}: ${error.message}`) : error
+      throw this.#withPath(error)
     }
   }
 
@@ -127,7 +127,7 @@ export class SecretsDirectory implements SecretsPlace {
       this.#sync()
     } catch (error) {
       if (isNew) rmSync(pending, { force: true })
-      throw error
+      throw this.#withPath(error)
     }
     return {
       deliver: (secret) => {
@@ -151,7 +151,8 @@ export class SecretsDirectory implements SecretsPlace {
       if (!name.endsWith(PENDING)) continue
       const pending = lstatSync(join(this.#path, name), { throwIfNoEntry: false })
       const clientId = name.slice(0, -PENDING.length)
-      if (pending !== undefined && this.#isDelivered(clientId, pending)) rmSync(this.#pendingFile(clientId))
+      if (pending !== undefined && this.#isDelivered(clientId, pending))
+        rmSync(this.#pendingFile(clientId), { force: true })
     }
   }
 
@@ -160,6 +161,11 @@ export class SecretsDirectory implements SecretsPlace {
     if (!this.#locked) return
     rmSync(this.#lockFile, { force: true })
     this.#locked = false
+  }
+
+  /** Errors of the operating system do not say which directory they are about. */
+  #withPath(error: unknown): unknown {
+    return isSystemError(error) ? new Error(`secrets cannot be written to ${this.#path}: ${error.message}`) : error
   }
 
   get #lockFile(): string {
