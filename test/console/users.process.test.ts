@@ -327,14 +327,14 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
   })
 
   it('lists the tokens of a user by the external id, and nothing beside an id that no user has', async () => {
-    await consentOf('hedy')
-    const { user } = await getUser('hedy')
+    await consentOf('iris')
+    const { user } = await getUser('iris')
     const tab = await suite.openTab()
     const { page } = tab
     await signIn(tab, suite.server)
     await visit(tab, 'Tokens and grants')
     await page.getByLabel('User by').selectOption('external id')
-    await page.getByLabel('The user’s id').fill('hedy')
+    await page.getByLabel('The user’s id').fill('iris')
     await page.keyboard.press('Enter')
     await page.getByText('2 in all').waitFor()
     expect(await page.getByRole('row', { name: user?.userId ?? 'no id' }).count()).toBe(2)
