@@ -1,4 +1,4 @@
-import { type AddHelpTextContext, Command, type Option } from 'commander'
+import { type AddHelpTextContext, Command, Help, type Option } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { applyCommand, diffCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
@@ -32,6 +32,9 @@ import { writeAnswer, writeNotice } from './output/terminal.ts'
 
 /** Descriptions beside the longest options are wrapped in a terminal of 80 columns too. */
 const NARROWEST_COLUMN = 20
+
+/** Longer choices do not fit beside the longest options. The command lists them below its options. */
+const LONGEST_CHOICE = 34
 
 /** Commander's name for the options that are in no group. */
 const OWN_OPTIONS = 'Options:'
@@ -114,6 +117,11 @@ function ownOptionsFirst<Item extends Command | Option>(
   return new Map([...groups].map((group) => [group, visible.filter((item) => groupOf(item) === group)]))
 }
 
+function optionDescription(option: Option): string {
+  if (option.argChoices?.some((choice) => choice.length > LONGEST_CHOICE)) return option.description
+  return new Help().optionDescription(option)
+}
+
 /** Commander shows help before it looks for unknown names, so that a misspelt command would show the help of its group. */
 function refuseUnknownName({ command }: AddHelpTextContext): string {
   const unknown = unknownNameOf(command)
@@ -141,7 +149,7 @@ function configure(command: Command): void {
   command
     .exitOverride()
     .configureOutput({ writeOut: writeAnswer, writeErr: writeNotice, outputError: writeUsageError })
-    .configureHelp({ minWidthToWrap: NARROWEST_COLUMN, groupItems: ownOptionsFirst })
+    .configureHelp({ minWidthToWrap: NARROWEST_COLUMN, groupItems: ownOptionsFirst, optionDescription })
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for usage)')
   for (const child of command.commands) configure(child)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { restartableServer } from '../e2e/restartable-server.ts'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { startServer } from '../setup/server.ts'
@@ -99,6 +100,50 @@ test(
       await server.stop()
       await database.drop()
     }
+  },
+  TIMEOUT,
+)
+
+test(
+  'qscope audit follow goes on after its server was killed, with each event once',
+  async () => {
+    const server = await restartableServer(sqliteFiles)
+    let running = await server.start()
+    const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
+    const { clientId: id, method } = server.admin.client
+    const as = ['--server', server.address, '--client-id', id, '--client-secret', method.value]
+    const following = follow([...as, '--of-client', clientId, '--type', 'token.issued', '--json'])
+    const shown = () => following.lines.map((line) => JSON.parse(line).event.eventId)
+    const mint = async () => await server.call(TokenService.method.mintToken, { client })
+    const listed = async () => {
+      const filter = ['--of-client', clientId, '--type', 'token.issued', '--page-size', '100']
+      const { events } = JSON.parse((await server.command('audit', 'list', ...filter, '--json')).stdout)
+      return events.map(({ eventId }: { readonly eventId: string }) => eventId)
+    }
+    // Until the follower listens, its first events may be missing.
+    await expect
+      .poll(async () => {
+        await mint()
+        return shown().length
+      }, PATIENCE)
+      .toBeGreaterThan(0)
+    const [first] = shown()
+
+    const reconnections = () => following.errors().split('; reconnecting').length - 1
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      // The follower may not have heard of these when the server ends.
+      await Promise.all(Array.from({ length: 10 }, mint))
+      const before = reconnections()
+      running.child.kill(signal)
+      await running.ended
+      await expect.poll(reconnections, PATIENCE).toBeGreaterThan(before)
+      running = await server.start()
+      await mint()
+    }
+    const all: string[] = (await listed()).toReversed()
+    const expected = all.slice(all.indexOf(first))
+    await expect.poll(shown, PATIENCE).toEqual(expected)
+    expect(expected.length).toBeGreaterThan(22)
   },
   TIMEOUT,
 )

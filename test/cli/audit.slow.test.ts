@@ -56,7 +56,9 @@ describe('qscope audit', () => {
       const env = { QSCOPE_KEYRING_FILE: join(folder, 'data', 'qscope.keyring.json') }
       const elsewhere = async (...args: string[]) => await qscope(emptyFolder(), ['audit', 'verify', ...args], env)
       expect(await elsewhere('--file', file('first.jsonl'))).toMatchObject({ code: 0, stderr: '' })
-      expect((await elsewhere('--file', file('second.jsonl'))).stderr).toContain('give its head with --head')
+      expect((await elsewhere('--file', file('second.jsonl'))).stderr).toContain(
+        'give the head of the earlier one with --head',
+      )
       const joined = await elsewhere('--file', file('second.jsonl'), '--head', file('first.jsonl'))
       expect(joined).toMatchObject({ code: 0, stderr: '' })
 

@@ -97,7 +97,7 @@ describe('a context', () => {
     expect(await runHere(['client', 'list'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(
-        `OAUTH_INVALID_SCOPE: the client ${clientId} does not have the permission qscope:clients.read, which this command needs; qscope client update ${clientId} --add-scope qscope:clients.read gives it`,
+        `OAUTH_INVALID_SCOPE: the client ${clientId} does not have the permission qscope:clients.read, which this command needs: run qscope client update ${clientId} --add-scope qscope:clients.read`,
       ),
     })
   })

@@ -34,7 +34,7 @@ describe('qscope keyring', () => {
       expect(statSync(path).mode & 0o777).toBe(0o600)
       const again = await qscope(folder, ['keyring', 'create'])
       expect(again).toMatchObject({ code: 1, stdout: '' })
-      expect(again.stderr).toMatch(/^qscope: there is a keyring file .* already: it is left as it is\n$/)
+      expect(again.stderr).toMatch(/^qscope: the keyring file .* already exists, and was not changed\n$/)
       expect(readFileSync(path, 'utf8')).toBe(text)
       // Reading does not create a database.
       expect((await keys('active')).map(({ inUse }) => inUse)).toEqual([false, false, false, false])

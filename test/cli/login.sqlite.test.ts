@@ -189,11 +189,14 @@ describe('qscope login', () => {
     for (const args of [['logout'], ['logout', '--forget']]) {
       writeFileSync(contextFile(), JSON.stringify(chosen.context))
       const { code, stderr } = await beforeItChanges(args, other)
-      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('is of 127.0.0.1:1 by now') })
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringContaining('to 127.0.0.1:1: run the command again'),
+      })
       expect(kept()).toEqual(other)
     }
     const { loginToken } = await import('../../src/cli/connection/login.ts')
-    await expect(loginToken(chosen, null)).rejects.toThrow('is of 127.0.0.1:1 by now')
+    await expect(loginToken(chosen, null)).rejects.toThrow('to 127.0.0.1:1: run the command again')
     expect(await introspect(accessToken)).toEqual([true])
   })
 

@@ -263,6 +263,40 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   ],
 }
 
+/** Commands that cannot be undone, and how the confirmation describes the effect. Those whose `ARGUMENTS` do not ask have others. */
+const ASKING: Readonly<Record<string, { readonly effect: string; readonly args?: () => Promise<readonly string[]> }>> =
+  {
+    apply: { effect: 'this deletes for good what no document describes', args: pruning },
+    'client delete': { effect: 'this deletes the client' },
+    'client rotate-secret': { effect: 'this revokes the current secrets of' },
+    'client secret revoke': { effect: 'this revokes the secret' },
+    'context delete': { effect: 'this deletes the context' },
+    'key retire': { effect: 'this retires the key' },
+    'key revoke': { effect: 'this revokes the key' },
+    'keyring remove': { effect: 'this removes the key' },
+    'migrate down': { effect: 'this deletes the data' },
+    'token revoke': { effect: 'this revokes all tokens of the client' },
+    'trust delete': { effect: 'this deletes the trusted issuer' },
+    'user delete': { effect: 'this deletes the user' },
+  }
+
+/** Commands with such a name that do not ask, and why. */
+const NOT_ASKING: Readonly<Record<string, string>> = {
+  'token revoke-leaked': 'a leaked token must end at once, and nothing else ends with it',
+}
+
+/** Words of commands that end or remove something. */
+const IRREVERSIBLE = /\b(?:delete|remove|retire|revoke|down)\b/
+
+/** The arguments of an `apply` that deletes a client. */
+async function pruning(): Promise<readonly string[]> {
+  count += 1
+  const owner = `owner-${count}`
+  const secrets = ['--secrets-dir', join(folder, 'secrets'), '--owner', owner]
+  await json('apply', '-f', documents(), ...secrets)
+  return ['-f', documents(), ...secrets, '--prune=delete', '--prune-max', '100%', '--yes']
+}
+
 /** A file with the document of a new client. */
 function documents(): string {
   count += 1
@@ -354,4 +388,25 @@ describe('every command that prints objects', () => {
     // If there are several, the arguments choose one.
     if (rpcs.length > 0) expect(rpcs.filter((rpc) => called.has(rpc))).toHaveLength(1)
   })
+
+  test('that cannot be undone has --yes, except for those with a reason', () => {
+    const withYes = [...commands].filter(([, command]) => command.options.some(({ long }) => long === '--yes'))
+    expect(withYes.map(([name]) => name).toSorted()).toEqual(Object.keys(ASKING))
+    const named = [...commands.keys()].filter((name) => IRREVERSIBLE.test(name))
+    expect(named.filter((name) => ASKING[name] === undefined)).toEqual(Object.keys(NOT_ASKING))
+  })
+
+  test.each(Object.entries(ASKING))(
+    'qscope %s refuses without --yes where nobody can be asked, and changes nothing',
+    async (name, { effect, args }) => {
+      const confirmed = [...name.split(' '), ...((await (args ?? ARGUMENTS[name])?.()) ?? [])]
+      const refused = await runHere(confirmed.filter((word) => word !== '--yes'))
+      expect(refused).toMatchObject({ code: 2, stdout: '' })
+      expect(refused.stderr.replace(/^qscope: note: .*\n/, '')).toMatch(
+        new RegExp(`^qscope: ${effect}.*, and there is no terminal to confirm it: give --yes to confirm\n$`),
+      )
+      // Fails if the object is already gone.
+      expect(await runHere(confirmed)).toMatchObject({ code: 0 })
+    },
+  )
 })

@@ -94,7 +94,7 @@ describe('a failed call reports the reason and the remedy', () => {
     'with the right certificates the server answers',
     async () => {
       const args = ['health', '--server', at['mutual'] ?? '', ...trusting, ...showing(caller)]
-      expect((await qscope(emptyFolder(), args)).stderr).toMatch(/refuses the question: .*does not implement/)
+      expect((await qscope(emptyFolder(), args)).stderr).toMatch(/refuses the health check: .*does not implement/)
     },
     TIMEOUT,
   )

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
@@ -19,6 +20,8 @@ const PLACES: readonly [file: string, pattern: RegExp][] = [
   ['deploy/kubernetes/base/kustomization.yaml', /^ {4}newTag: (.*)$/m],
   ['Dockerfile', /^ARG VERSION=(.*)$/m],
 ]
+/** The last migration of 0.1.0, the first release. */
+const LAST_OF_FIRST_RELEASE = '0015_scope_usage'
 /** Pages that name files of a release. */
 const PAGES = ['docs/client-packages.md', 'docs/quick-start.md', 'docs/systemd.md']
 
@@ -37,4 +40,15 @@ describe('the version of the release', () => {
       new RegExp(`^## \\[${version.replaceAll('.', '\\.')}\\] - \\d{4}-\\d\\d-\\d\\d$`, 'm'),
     )
   })
+
+  it('is the newest section with a number in the changelog', () => {
+    expect(/^## \[(\d.*?)\]/m.exec(read('CHANGELOG.md'))?.[1]).toBe(version)
+  })
+
+  it.each(MIGRATIONS.map(({ name }) => name).filter((name) => name > LAST_OF_FIRST_RELEASE))(
+    'is upgraded with %s, which the upgrade page names',
+    (migration) => {
+      expect(read('docs/upgrading.md')).toContain(`\`${migration}\``)
+    },
+  )
 })

@@ -98,7 +98,7 @@ async function planUpdate(
   { issuer: wanted }: IssuerSpec,
   found: TrustedIssuer,
 ): Promise<PlannedChange> {
-  if (found.readOnly) throw new UnsoundDocument(['it stands in the file of trusted issuers that the server reads'])
+  if (found.readOnly) throw new UnsoundDocument(['it is in QSCOPE_TRUSTED_ISSUERS_FILE of the server: change it there'])
   if (found.owner !== '' && found.owner !== owner && !adopt) {
     throw new UnsoundDocument([`it is managed by ${found.owner}, not by ${owner}; --adopt takes it over`])
   }

@@ -78,7 +78,7 @@ async function* follow(calls: Calls, options: FollowOptions): AsyncGenerator<Wat
         // The token was given explicitly, so a retry would use the same one.
         if (isTokenOver && isRefused) throw error
         isRefused = isTokenOver
-        writeError(`${error.message}; going on`)
+        writeError(`${error.message}; reconnecting`)
       }
       await sleep(RETRY_MS, undefined, { signal: ended.signal }).catch(() => undefined)
     }

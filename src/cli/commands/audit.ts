@@ -144,7 +144,9 @@ async function verifyFile(path: string, after: string, output: Output): Promise<
   const verification = { chains, events, breaks, breakCount: breaks.length, nextPageToken: '' }
   report(create(VerifyAuditLogResponseSchema, toVerification(verification)), output)
   if (startsUnproved) {
-    writeError('the export goes on after an earlier one: give its head with --head to prove the join')
+    writeError(
+      'this export continues an earlier one: give the head of the earlier one with --head to verify that they join',
+    )
   }
 }
 

@@ -55,7 +55,7 @@ function revokeCommand(): Command {
     .argument('<client-id>')
     .argument('<secret-id>', 'id of the secret, as qscope client secret list shows it')
     .action(async (clientId: string, secretId: string, options: ConnectionOptions & ConfirmationOptions) => {
-      await confirm(options, `This ends the secret ${secretId} of ${clientId} for good`)
+      await confirm(options, `This revokes the secret ${secretId} of ${clientId} for good`)
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(ClientService.method.revokeClientSecret, { clientId, secretId })
         output.answer({
@@ -75,7 +75,7 @@ interface RotateOwnOptions extends ConnectionOptions {
 function rotateOwnCommand(): Command {
   const command = withConnection(new Command('rotate-own'))
     .description(
-      'as a client: create another secret for yourself and print it (shown once); current secrets stay valid',
+      'create another secret for the calling client and print it (shown once); its current secrets stay valid',
     )
     .option('--lifetime <duration>', 'lifetime of the secret, 1h to 365d (default: unlimited)', duration)
     .action(async (options: RotateOwnOptions) => {

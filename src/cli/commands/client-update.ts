@@ -26,8 +26,11 @@ export function clientUpdateCommand(): Command {
     .argument('<client-id>')
     .addOption(repeated('--add-scope <scope>', 'scope to add').conflicts('scope'))
     .addOption(repeated('--remove-scope <scope>', 'scope to remove').conflicts('scope'))
-    .addOption(repeatedChoice('--unset <field>', 'reset a field to its default, or empty a list', UNSETTABLE))
+    .addOption(
+      repeatedChoice('--unset <field>', 'reset a field (see below) to its default, or empty a list', UNSETTABLE),
+    )
     .option('--etag <etag>', 'change the client only if it still has this etag')
+    .addHelpText('after', `\nFields of --unset:\n${UNSETTABLE.map((field) => `  ${field}`).join('\n')}`)
     .action(async (clientId: string, options: UpdateOptions) => {
       const given = changesIn(options)
       if (given.paths.length === 0 && !editsScopes(options)) throw new UsageError('give at least one option to change')

@@ -140,7 +140,7 @@ function rotateSecretCommand(): Command {
     .option('--overlap <duration>', 'how long older secrets stay valid (default 0s)', duration)
     .action(async (clientId: string, options: RotateSecretOptions) => {
       if (!options.dryRun && options.overlap === undefined) {
-        await confirm(options, `This ends the secrets that ${clientId} has now, at once (see --overlap)`)
+        await confirm(options, `This revokes the current secrets of ${clientId} at once (see --overlap)`)
       }
       await withCalls(options, async (calls, output) => {
         const { overlap, dryRun: validateOnly } = options

@@ -30,7 +30,7 @@ interface CreateOptions extends ConnectionOptions, UserReferenceOptions {
 
 function createCommand(): Command {
   const command = withUserReference(withConnection(new Command('create')))
-    .description('as the page: record that a user consented, and print the code for the redirect')
+    .description('for the consent page: record that a user consented, and print the code for the redirect')
     .argument('<client-id>', 'the client that requested the code')
     .requiredOption('--redirect-uri <uri>', 'redirect URI of the client to which the code goes')
     .addOption(repeated('--scope <scope>', 'approved scope (default: all scopes of the client)'))
@@ -71,7 +71,7 @@ interface RedeemOptions extends ConnectionOptions {
 
 function redeemCommand(): Command {
   const command = withConnection(new Command('redeem'))
-    .description('as the client: redeem a code, once, for tokens')
+    .description('for the client: redeem a code, once, for tokens')
     .argument('<code>', 'the code, or - to read standard input')
     .requiredOption('--redirect-uri <uri>', 'redirect URI for which the code was created')
     .option('--code-verifier <verifier>', 'code verifier of the challenge, or - to read standard input')

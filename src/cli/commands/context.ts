@@ -42,7 +42,7 @@ function setCommand(): Command {
     .option('--server <host:port>', 'address of the server', address)
     .option('--tls', 'use TLS, with a certificate that this machine trusts')
     .option('--ca-file <path>', 'use TLS, with a certificate of this CA')
-    .option('--cert-file <path>', 'the certificate to show to the server')
+    .option('--cert-file <path>', 'client certificate to present to the server')
     .option('--key-file <path>', 'its private key')
     .option('--plaintext', 'allow plaintext credentials to another machine')
     .option('--client-id <id>', 'call as this client')
@@ -144,7 +144,7 @@ function proofFrom(options: SetOptions, before: Context | null, secret: string |
 
 function useCommand(): Command {
   return withOutput(new Command('use'))
-    .description('make a context the current one; without a name, none is')
+    .description('make a context the current one; without a name, unset the current one')
     .argument('[name]')
     .action((name: string | undefined, options: OutputOptions) => {
       const store = ContextStore.ofUser(process.env)
@@ -187,7 +187,7 @@ function deleteCommand(): Command {
     .action(async (name: string, options: OutputOptions & ConfirmationOptions) => {
       const store = ContextStore.ofUser(process.env)
       if (!store.names().includes(name)) store.get(name)
-      await confirm(options, `This forgets the context ${name} and the secrets in it`)
+      await confirm(options, `This deletes the context ${name} and the secrets in it`)
       store.delete(name)
       new Output(options).answer({
         document: () => ({ deleted: name }),

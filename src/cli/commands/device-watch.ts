@@ -17,7 +17,7 @@ import { issuedPairs } from '../views/token.ts'
 
 export function watchCommand(): Command {
   const command = withConnection(new Command('watch'))
-    .description('as a device: wait for the decision of the user, and get the token; exit code 1 if there is none')
+    .description('for a device: wait until the user decides, and print the token; exit code 1 if there is none')
     .argument('<device-code>', 'the code, or - to read standard input')
     .action(async (text: string, options: ConnectionOptions) => {
       const deviceCode = await readSecretArgument(text, 'device code')

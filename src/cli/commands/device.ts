@@ -34,7 +34,7 @@ const authorizationView: View<DeviceAuthorization> = {
 /** RFC 8628. */
 export function deviceCommand(): Command {
   return new Command('device')
-    .description('device authorizations: commands for the device, and for the page on which users approve')
+    .description('manage device authorizations: as the device, or as the page on which users approve')
     .addCommand(startCommand())
     .addCommand(getCommand())
     .addCommand(approveCommand())
@@ -50,7 +50,7 @@ interface StartOptions extends ConnectionOptions {
 
 function startCommand(): Command {
   return withConnection(new Command('start'))
-    .description('as a device: request a device code and a user code')
+    .description('for a device: request a device code and a user code')
     .addOption(repeated('--scope <scope>', 'requested scope (default: all scopes of the client)'))
     .addOption(repeated('--audience <audience>', 'requested audience'))
     .action(async (options: StartOptions) => {
@@ -86,7 +86,7 @@ function withAttempt(command: Command): Command {
 
 function getCommand(): Command {
   return withAttempt(new Command('get'))
-    .description('as the page: show the request of a user code')
+    .description('for the approval page: show the request of a user code')
     .action(async (userCode: string, options: AttemptOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const request = { userCode, ...omitUndefined({ attemptKey: options.attemptKey }) }
@@ -103,7 +103,7 @@ interface ApproveOptions extends AttemptOptions, UserReferenceOptions {
 
 function approveCommand(): Command {
   return withUserReference(withAttempt(new Command('approve')))
-    .description('as the page: record that a user consented')
+    .description('for the approval page: record that a user consented')
     .addOption(repeated('--scope <scope>', 'approved scope (default: all requested scopes)'))
     .action(async (userCode: string, options: ApproveOptions) => {
       const user = userReference(options)
@@ -122,7 +122,7 @@ function approveCommand(): Command {
 
 function denyCommand(): Command {
   return withAttempt(new Command('deny'))
-    .description('as the page: record that a user refused')
+    .description('for the approval page: record that a user refused')
     .action(async (userCode: string, options: AttemptOptions) => {
       await withCalls(options, async (calls, output) => {
         const request = { userCode, ...omitUndefined({ attemptKey: options.attemptKey }) }
@@ -142,7 +142,7 @@ interface RedeemOptions extends ConnectionOptions {
 
 function redeemCommand(): Command {
   return withConnection(new Command('redeem'))
-    .description('as a device: poll once for the token of a device code')
+    .description('for a device: poll once for the token of a device code')
     .argument('<device-code>', 'the code, or - to read standard input')
     .addOption(repeated('--audience <audience>', 'requested audience, one of those of the authorization'))
     .action(async (text: string, options: RedeemOptions) => {

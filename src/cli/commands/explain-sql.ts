@@ -51,7 +51,7 @@ function callText(output: Output, { name, variant, statements }: ExplainedCall):
   const title = output.heading(variant === null ? name : `${name}: ${variant}`)
   const texts = statements.map(({ sql, lines, scans }) => {
     const plan = lines.map((line) => `    ${printable(line)}`)
-    const warning = scans.length === 0 ? [] : [`    ! looks through all of ${scans.join(', ')}`]
+    const warning = scans.length === 0 ? [] : [`    ! full scan of ${scans.join(', ')}`]
     return [`  ${printable(sql)}`, ...plan, ...warning].join('\n')
   })
   return [title, ...(texts.length === 0 ? ['  (no statements)'] : texts)].join('\n')

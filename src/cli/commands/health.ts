@@ -33,13 +33,13 @@ export function healthCommand(): Command {
     .description('check whether a server serves; exit code 1 if it does not')
     .option('--server <host:port>', 'check this server (or QSCOPE_SERVER)', address)
     .option('--context <name>', 'check the server of this context (or QSCOPE_CONTEXT)')
-    .option('--local', 'check the server that this environment configures, whatever else is set')
+    .option('--local', 'check the server at QSCOPE_GRPC_LISTEN, even if another one is set')
     .option('--service <name>', 'check this service, such as qscope.v1.TokenService (default: the whole server)')
     .option('--alive', 'accept any answer, for liveness probes: a server without its database needs no restart')
     .option('--timeout <duration>', 'how long to wait (default 5s)', duration)
     .option('--tls', 'use TLS, with a certificate that this machine trusts')
     .option('--ca-file <path>', 'use TLS, with a certificate of this CA')
-    .option('--cert-file <path>', 'the certificate to show to the server')
+    .option('--cert-file <path>', 'client certificate to present to the server')
     .option('--key-file <path>', 'its private key')
     .option('--plaintext', 'use plaintext (the default); no secret is sent')
     .action(run)
@@ -82,6 +82,7 @@ async function describeFailure(error: ServiceError, endpoint: ServerEndpoint, se
   const server = formatAddress(endpoint.address)
   if (error.code === status.NOT_FOUND) return `the server at ${server} has no service ${service}`
   if (error.code === status.DEADLINE_EXCEEDED) return `the server at ${server} does not answer in time`
-  if (error.code !== status.UNAVAILABLE) return `the server at ${server} refuses the question: ${error.details.trim()}`
+  if (error.code !== status.UNAVAILABLE)
+    return `the server at ${server} refuses the health check: ${error.details.trim()}`
   return (await whyUnreachable(endpoint)) ?? `no server answers at ${server}: ${error.details.trim()}`
 }

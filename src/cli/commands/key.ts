@@ -93,7 +93,7 @@ function retireCommand(): Command {
     .description('stop signing with a key; its tokens stay valid')
     .argument('<key-id>')
     .action(async (keyId: string, options: ConnectionOptions & ConfirmationOptions) => {
-      await confirm(options, `The key ${keyId} will never sign again`)
+      await confirm(options, `This retires the key ${keyId}: it will never sign again`)
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(KeyService.method.retireSigningKey, { keyId })
         output.object(signingKeyView, answer.key, () => messageJson(RetireSigningKeyResponseSchema, answer))
@@ -111,7 +111,7 @@ function revokeCommand(): Command {
     .argument('<key-id>')
     .option('--reason <text>', 'reason, for the audit log', '')
     .action(async (keyId: string, options: RevokeOptions) => {
-      await confirm(options, `This ends the key ${keyId} and every token that it signed for good`)
+      await confirm(options, `This revokes the key ${keyId} and all tokens that it signed for good`)
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(KeyService.method.revokeSigningKey, { keyId, reason: options.reason })
         output.object(signingKeyView, answer.key, () => messageJson(RevokeSigningKeyResponseSchema, answer))

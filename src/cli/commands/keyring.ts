@@ -39,7 +39,7 @@ function createCommand(): Command {
     .description('create the keyring file with a key of each purpose; refuses if it exists')
     .action((options: OutputOptions) => {
       const path = keyringPath(readConfig())
-      const exists = () => new Error(`there is a keyring file ${path} already: it is left as it is`)
+      const exists = () => new Error(`the keyring file ${path} already exists, and was not changed`)
       if (existsSync(path)) throw exists()
       const drawn = drawKeyMaterial()
       // Another process was first and has written other keys.
@@ -47,7 +47,7 @@ function createCommand(): Command {
       const active = Object.fromEntries(KEY_PURPOSES.map((purpose) => [purpose, drawn[purpose].active]))
       new Output(options).answer({
         document: () => ({ file: path, active }),
-        text: () => `${path} created; keep a copy of it, apart from the database`,
+        text: () => `created ${path}; keep a copy of it apart from the database`,
         names: () => Object.values(active),
       })
     })
@@ -55,7 +55,7 @@ function createCommand(): Command {
 
 function completeCommand(): Command {
   return withOutput(new Command('complete'))
-    .description('add a key of each purpose that an older file lacks; keeps all others')
+    .description('add a key of each purpose that an older file lacks; changes no other key')
     .action(async (options: OutputOptions) => {
       const path = keyringPath(readConfig())
       if (!existsSync(path))
@@ -65,8 +65,8 @@ function completeCommand(): Command {
         document: () => ({ file: path, added: [...added] }),
         text: () =>
           added.length === 0
-            ? `${path} lacks nothing`
-            : `${path} has a key for ${added.join(', ')} now; let every instance have this file before one of them starts`,
+            ? `${path} is complete`
+            : `added keys for ${added.join(', ')} to ${path}; copy the file to every instance before you start one`,
         names: () => added,
       })
     })
@@ -111,7 +111,7 @@ async function referencesOrNull(config: Config, keyring: Keyring): Promise<KeyRe
   try {
     return await databaseKeyReferences(config, openLog(config, { quiet: true }), keyring)
   } catch (error) {
-    writeError(`the database cannot be asked which keys it refers to: ${firstLineOf(error)}`)
+    writeError(`cannot read from the database which keys it refers to: ${firstLineOf(error)}`)
     return null
   }
 }
@@ -193,8 +193,8 @@ async function prepareKeys(path: string, purposes: readonly KeyPurpose[]): Promi
 
 function describeRotation(purpose: KeyPurpose, id: KeyId, prepare: boolean): string {
   return prepare
-    ? `${purpose} key ${id} prepared; when every instance has the file: qscope keyring activate ${id}`
-    : `${purpose} key ${id} is active; the ones before it still check`
+    ? `${purpose} key ${id} prepared; when every instance has the file, run qscope keyring activate ${id}`
+    : `${purpose} key ${id} is active; older keys still verify`
 }
 
 function activateCommand(): Command {
@@ -223,7 +223,7 @@ function removeCommand(): Command {
       const config = readConfig()
       const path = keyringPath(config)
       const needed = await databaseKeyReferences(config, openLog(config, { quiet: true }), openKeyringFile(config))
-      await confirm(options, `This takes the key ${id} out of ${path} for good`)
+      await confirm(options, `This removes the key ${id} from ${path} for good`)
       await changeKeyringFile(path, (material) => {
         const purpose = purposeOf(material, id)
         if (needed[purpose].includes(id))
@@ -232,7 +232,7 @@ function removeCommand(): Command {
       })
       new Output(options).answer({
         document: () => ({ file: path, removed: id }),
-        text: () => `${id} removed; servers that run forget it when they start again`,
+        text: () => `removed ${id}; running servers keep it until they restart`,
         names: () => [id],
       })
     })

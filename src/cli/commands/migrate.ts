@@ -46,7 +46,7 @@ function upCommand(): Command {
             applied.length === 0 ? nothingToDo(state) : `applied ${applied.join(', ')}`,
             ...(auditProtection === 'grants' ? [GRANTS_NOTICE] : []),
             ...(options.audit === 'grants' && auditProtection === 'triggers' ? [TRIGGERS_NOTICE] : []),
-            ...(firstTime ? ['make the first client with: qscope client create --admin'] : []),
+            ...(firstTime ? ['create the first client with qscope client create --admin'] : []),
           ].join('\n'),
         names: () => applied,
       })
@@ -56,7 +56,7 @@ function upCommand(): Command {
 const GRANTS_NOTICE =
   "the audit log has no triggers: give the server's user no UPDATE, DELETE, DROP or TRIGGER on oauth_audit_log"
 
-const TRIGGERS_NOTICE = 'the audit log has its triggers already, and keeps them'
+const TRIGGERS_NOTICE = 'the audit log already has triggers, and keeps them'
 
 function nothingToDo({ unknown }: SchemaState): string {
   return unknown.length === 0
@@ -70,7 +70,7 @@ function downCommand(): Command {
     .option('--all', 'revert all migrations; nothing is left')
     .action(async (options: Options) => {
       const absent = isAbsent(readConfig())
-      if (!absent) await confirm(options, 'This loses the data in what it drops')
+      if (!absent) await confirm(options, 'This deletes the data in the tables and columns that it drops')
       const undone = absent
         ? []
         : await withMigrations(async (migrations) => [

@@ -83,12 +83,12 @@ export function revocationsCommand(): Command {
 
 const COLUMNS: readonly Column<Revocation>[] = [
   { heading: 'REVOCATION KEY', value: keyText, whole: true },
-  { heading: 'MATTERS UNTIL', value: ({ forgetTime }) => forgetTime },
+  { heading: 'KEEP UNTIL', value: ({ forgetTime }) => forgetTime },
 ]
 
 function revocationsText({ revocations, nextCursor, more, reset }: PollRevocationsResponse, output: Output): string {
   return [
-    ...(reset ? ['the cursor could not be followed: what was kept is void, and this begins anew'] : []),
+    ...(reset ? ['the cursor cannot be continued: discard what you kept; the list begins anew'] : []),
     output.table(COLUMNS, revocations),
     '',
     output.pairs([

@@ -148,7 +148,7 @@ function revokeCommand(): Command {
         throw new UsageError('give exactly one of: a token, --token-id, --of-client, --of-user or --grant-id')
       }
       if (target !== undefined && target.case !== 'tokenId') {
-        await confirm(options, `This ends all tokens of the ${NOUNS[target.case]} ${target.value} for good`)
+        await confirm(options, `This revokes all tokens of the ${NOUNS[target.case]} ${target.value} for good`)
       }
       const token = (await readSecret(text, 'token')) ?? ''
       await withCalls(options, async (calls, output) => {
@@ -228,7 +228,7 @@ function filtersOf({ ofClient: clientId, ofUser: userId, pageSize, pageToken, ac
 }
 
 function listCommand(): Command {
-  return withFilters(new Command('list'), 'only those that would be accepted now')
+  return withFilters(new Command('list'), 'only tokens that would be accepted now')
     .description('list tokens by their handles, newest first')
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {
@@ -240,7 +240,7 @@ function listCommand(): Command {
 }
 
 function grantsCommand(): Command {
-  return withFilters(new Command('grants'), 'only those on which what is issued counts now')
+  return withFilters(new Command('grants'), 'only grants whose tokens can be accepted now')
     .description('list consents of users, newest first')
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {

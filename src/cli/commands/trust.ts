@@ -43,7 +43,7 @@ import { type DryRunOption, withDryRun } from './client-registration.ts'
 /** Manages the issuers whose assertions are accepted for clients. */
 export function trustCommand(): Command {
   return new Command('trust')
-    .description('manage issuers whose assertions stand for clients')
+    .description('manage trusted issuers, whose assertions authenticate clients')
     .addCommand(createCommand())
     .addCommand(listCommand())
     .addCommand(getCommand())
@@ -72,13 +72,14 @@ function withFields(command: Command): Command {
     .addOption(new Option('--jwks-uri <url>', 'URL of its key set or SPIFFE bundle').conflicts('jwksFile'))
     .addOption(new Option('--discovery', 'find its key set by its metadata').conflicts(['jwksFile', 'jwksUri']))
     .option('--keys-ca-file <path>', 'CA certificates in PEM for the host of its keys')
-    .option('--audience <audience>', 'aud of its assertions as grants (default: the issuer of the server)')
+    .option(
+      '--audience <audience>',
+      'aud of assertions that are exchanged for tokens (default: QSCOPE_ISSUER of the server)',
+    )
     .option('--single-use', 'accept each assertion once')
     .option('--no-single-use', 'accept an assertion until it expires (the default)')
     .option('--max-lifetime <duration>', 'maximum remaining lifetime of an assertion (default 1h)', duration)
-    .addOption(
-      repeated('--rule <json>', 'which assertions stand for a client: {"claims": …, "clientId": …, "scopes": […]}'),
-    )
+    .addOption(repeated('--rule <json>', 'maps assertions to a client: {"claims": …, "clientId": …, "scopes": […]}'))
 }
 
 /** The fields of the issuer from the options. For keys, the one that is given. */
@@ -195,7 +196,7 @@ function updateCommand(): Command {
       const both = unset.find((path) => set.includes(path))
       if (both !== undefined) throw new UsageError(`${both} is both set and unset`)
       const paths = [...set, ...unset]
-      if (paths.length === 0) throw new UsageError('nothing to change is given')
+      if (paths.length === 0) throw new UsageError('give at least one option to change')
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(TrustService.method.updateTrustedIssuer, {
           trustedIssuer: { issuer, etag, ...fields },
@@ -223,7 +224,7 @@ function deleteCommand(): Command {
     .argument('<issuer>')
     .option('--etag <etag>', 'delete the issuer only if it still has this etag')
     .action(async (issuer: string, options: DeleteOptions) => {
-      await confirm(options, `This ends the trust in ${issuer}: its assertions are refused from then on`)
+      await confirm(options, `This deletes the trusted issuer ${issuer}: its assertions will be refused`)
       await withCalls(options, async (calls, output) => {
         const request = { issuer, ...omitUndefined({ etag: options.etag }) }
         const answer = await calls.call(TrustService.method.deleteTrustedIssuer, request)

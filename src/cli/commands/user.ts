@@ -90,7 +90,7 @@ function getCommand(): Command {
 
 function deactivateCommand(): Command {
   return withConnection(new Command('deactivate'))
-    .description('make all tokens of a user inactive from the next call on')
+    .description('deactivate a user: the tokens of the user are inactive from the next call on')
     .argument('<user-id>')
     .action(async (userId: string, options: ConnectionOptions) => {
       await withCalls(options, async (calls, output) => {

@@ -26,11 +26,11 @@ interface WhyOptions extends ConnectionOptions {
 /** Why a token is accepted or refused. */
 export function whyCommand(): Command {
   return withConnection(new Command('why'))
-    .description('explain why a token is accepted or refused, check by check, and how to fix it')
+    .description('explain whether a token is accepted, check by check, and how to fix a refusal')
     .argument('<token>', 'the token, or - to read standard input')
     .addOption(repeated('--scope <scope>', 'required scope'))
     .option('--audience <audience>', 'required audience')
-    .option('--certificate <thumbprint>', 'x5t#S256 of the certificate that its bearer showed')
+    .option('--certificate <thumbprint>', 'x5t#S256 thumbprint of the certificate that the caller presents')
     .action(async (text: string, options: WhyOptions) => {
       const token = await readSecretArgument(text, 'token')
       await readWithCalls(options, async (calls, output) => {
@@ -52,7 +52,7 @@ interface WhyClientOptions extends ConnectionOptions {
 /** Explains why a client is or is not issued a token. */
 export function whyClientCommand(): Command {
   return withConnection(new Command('why'))
-    .description('explain why a client is issued a token or not, check by check, and how to fix it')
+    .description('explain whether a client would get a token, check by check, and how to fix a refusal')
     .argument('<client-id>')
     .addOption(
       choice('--grant <grant>', 'grant by which it would get the token', GrantTypeSchema).default(

@@ -49,7 +49,7 @@ export async function loginToken(chosen: NamedContext, client: CallCredentials['
 export function sameServer({ name, context }: NamedContext, current: Context): Context {
   if (current.server === context.server) return current
   throw new Error(
-    `the context ${name} is of ${current.server} by now, no longer of ${context.server}: run the command again`,
+    `the server of the context ${name} changed from ${context.server} to ${current.server}: run the command again`,
   )
 }
 

@@ -36,7 +36,7 @@ const DEADLINE_MS = 30_000
 const MANAGEMENT_TOKEN_SECONDS = 60n
 const STATUS_DETAILS_KEY = 'grpc-status-details-bin'
 const CLIENT_IS_MISSING =
-  'this call authenticates a client: give --client-id, and --client-secret or --client-assertion-file'
+  'this command needs a client: give --client-id, and --client-secret or --client-assertion-file'
 /** How `MintToken` refuses a client without the permission, or without the grant `client_credentials`. */
 const NOT_PERMITTED: ReadonlySet<string | null> = new Set(['OAUTH_INVALID_SCOPE', 'OAUTH_UNAUTHORIZED_CLIENT'])
 
@@ -169,7 +169,7 @@ export class RemoteCalls implements Calls {
     const { refusal } = failure
     if (refusal.reason !== 'OAUTH_INVALID_SCOPE') return failure
     const clientId = this.#credentials.client?.clientId ?? ''
-    const description = `the client ${clientId} does not have the permission ${permission}, which this command needs; qscope client update ${clientId} --add-scope ${permission} gives it`
+    const description = `the client ${clientId} does not have the permission ${permission}, which this command needs: run qscope client update ${clientId} --add-scope ${permission}`
     return new CallFailure({ ...refusal, description, metadata: {} })
   }
 

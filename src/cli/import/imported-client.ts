@@ -124,7 +124,7 @@ function configOf(client: ForeignClient, note: (text: string) => void): JsonObje
 
 function ttl(field: string, seconds: number | null, longest: number, note: (text: string) => void): JsonObject {
   if (seconds === null || seconds < 1) return {}
-  if (seconds > longest) note(`${field} is ${longest} s, the longest there is, not ${seconds} s`)
+  if (seconds > longest) note(`${field} is reduced from ${seconds} s to the maximum of ${longest} s`)
   return { [field]: `${Math.min(seconds, longest)}s` }
 }
 

@@ -46,7 +46,7 @@ export function withConnection(
     .addOption(add('--local', 'work on the configured database (the default if no server is set)'))
     .addOption(add('--tls', 'use TLS, with a certificate that this machine trusts'))
     .addOption(add('--ca-file <path>', 'use TLS, with a certificate of this CA'))
-    .addOption(add('--cert-file <path>', 'the certificate to show to the server'))
+    .addOption(add('--cert-file <path>', 'client certificate to present to the server'))
     .addOption(add('--key-file <path>', 'its private key'))
     .addOption(add('--plaintext', 'allow plaintext credentials to another machine'))
     .addOption(add('--token <token>', 'bearer token, or - to read standard input (or QSCOPE_TOKEN)'))
