@@ -90,7 +90,7 @@ export const SERVER_VARIABLES = {
   },
   maxQueuedCalls: new Variable(
     'QSCOPE_DATABASE_MAX_QUEUED_CALLS',
-    wholeNumber(1, 1_000_000).note('for each lane (reads, appends, transactions)'),
+    wholeNumber(1, 1_000_000).note('for reads, appends and transactions each'),
     {
       default: '10000',
       does: 'Limits the calls that wait for the database. Further calls are refused as temporarily unavailable.',

@@ -84,7 +84,7 @@ export const MINT_CHECKS: CheckTexts<Facts> = Object.freeze({
   },
   anotherDeviceMayBePending: {
     name: 'pending_devices_are_within_cap',
-    detail: () => 'the limit is on pending device authorizations',
+    detail: () => 'device authorizations count until the user decides or the code expires',
     fix: 'Wait until users have decided or the codes have expired. The operator sets the limit with QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS.',
   },
   scopesAreOfSomeRule: {
