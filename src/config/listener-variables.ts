@@ -20,7 +20,7 @@ export const HTTP_VARIABLES = {
   }),
   allowedOrigins: new Variable(
     'QSCOPE_HTTP_ALLOWED_ORIGINS',
-    origins('origins of web pages, separated by commas, such as https://console.example.com'),
+    origins('the origins of web pages, separated by commas, such as https://console.example.com'),
     {
       default: null,
       unset: 'no origins',

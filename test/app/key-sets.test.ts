@@ -58,7 +58,7 @@ function open(keys: KeyLocation, kind: IssuerKind = 'jwt') {
     later: (seconds: number) => {
       now = epochMs(now + seconds * 1_000)
     },
-    /** The names of the keys; `null`: they cannot be had. */
+    /** The names of the keys; `null`: they cannot be read. */
     kids: async (pair: SigningPair) => {
       const found = await find(pair)
       return found.ok ? found.keys.map(({ kid }) => kid) : null
@@ -129,7 +129,7 @@ describe('the keys of a trusted issuer', () => {
     server.answer = jwksOf(old)
     keys.later(5)
     expect(await keys.kids(old)).toEqual([old.kid])
-    expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
+    expect(keys.infos).toEqual(['the keys of a trusted issuer can be read again'])
   })
 
   it('are dropped at once when the issuer publishes a private key', async () => {

@@ -68,7 +68,7 @@ describe('the URL of a database of libSQL', () => {
       'QSCOPE_DATABASE_URL: should be an https URL: db.example is another machine, and the token would be sent in plaintext; QSCOPE_INSECURE=1 allows it',
     ])
     expect(parse({ ...url, QSCOPE_INSECURE: '1' }).warnings).toEqual([
-      'QSCOPE_DATABASE_URL is an http URL: statements and rows travel to and from db.example in plaintext',
+      'QSCOPE_DATABASE_URL is an http URL: statements and rows are sent to and from db.example in plaintext',
     ])
   })
 

@@ -670,7 +670,7 @@ export const AuditService: GenService<{
    * OAUTH_TEMPORARILY_UNAVAILABLE: continue with the last cursor. Errors:
    * OAUTH_INVALID_REQUEST for an unknown event type, and for a cursor of
    * another database or of a later state of this one; LIMIT_EXCEEDED when too
-   * many streams are open. May be retried with the last cursor.
+   * many streams are open. May be retried: with the last cursor.
    *
    * @generated from rpc qscope.v1.AuditService.WatchAuditEvents
    */
