@@ -142,10 +142,10 @@ describe('the keys of a trusted issuer', () => {
     const waiting = Array.from({ length: 1_000 }, () => keys.keysFor(assertion))
     const problem = '1000 calls wait for these keys already'
     for (let n = 0; n < 5; n += 1) expect(await keys.keysFor(assertion)).toEqual({ ok: false, problem })
-    expect(keys.warnings).toEqual([`the keys of a trusted issuer cannot be had: ${problem}`])
+    expect(keys.warnings).toEqual([`the keys of a trusted issuer cannot be read: ${problem}`])
     resolve()
     for (const found of await Promise.all(waiting)) expect(found).toMatchObject({ ok: true, keys: [{ kid: old.kid }] })
-    expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
+    expect(keys.infos).toEqual(['the keys of a trusted issuer can be read again'])
     expect(await keys.kids(old)).toEqual([old.kid])
     expect(server.asked).toBe(1)
 
