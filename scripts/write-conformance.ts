@@ -20,16 +20,17 @@ const root = join(import.meta.dirname, '..')
 const tests = join(root, 'test', 'conformance')
 const page = join(root, 'docs', 'conformance.md')
 /** What is shown over HTTP stands in a file of its own. */
-const FILE = /^rfc(\d+)(?:-http|-federated)?\.database\.test\.ts$/
+const FILE =
+  /^(?:rfc(\d+)|(spiffe-client-auth|rfc7523bis|transaction-tokens))(?:-http|-federated)?\.database\.test\.ts$/
 const OPENING = /^(\s*)(describe|it)\(/
 const TITLED = /^\s*(?:describe|it)\(\s*(['"`])(.*?)\1,/
 const CLAUSE = /^§(\d+(?:\.\d+)*)/
 
 const problems: string[] = []
 const sections: string[] = []
-for (const [rfc, names] of await filesByRfc()) {
+for (const [document, names] of await filesByDocument()) {
   const titles = await Promise.all(names.map(async (name) => titlesOf(name, await readFile(join(tests, name), 'utf8'))))
-  sections.push(section(rfc, names, titles.flat(), REQUIREMENTS[rfc] ?? []))
+  sections.push(section(document, names, titles.flat(), REQUIREMENTS[document] ?? []))
 }
 
 if (problems.length > 0) fail(problems)
@@ -45,18 +46,18 @@ else if ((await readFile(page, 'utf8').catch(() => '')) !== text) {
   fail(['docs/conformance.md is not in sync with test/conformance; run npm run docs'])
 }
 
-/** The files of each RFC, by its number. */
-async function filesByRfc(): Promise<readonly (readonly [string, readonly string[]])[]> {
+/** The files of each RFC, by its number, and of each draft, by its name. */
+async function filesByDocument(): Promise<readonly (readonly [string, readonly string[]])[]> {
   const files = (await readdir(tests)).flatMap((name) => {
-    const rfc = FILE.exec(name)?.[1]
-    return rfc === undefined ? [] : [{ rfc, name }]
+    const [matches, rfc, draft] = FILE.exec(name) ?? []
+    return matches === undefined ? [] : [{ document: rfc ?? `draft-ietf-oauth-${draft}`, name }]
   })
-  const byRfc = Map.groupBy(
+  const byDocument = Map.groupBy(
     files.toSorted((a, b) => b.name.localeCompare(a.name)),
-    ({ rfc }) => rfc,
+    ({ document }) => document,
   )
-  return [...byRfc]
-    .map(([rfc, each]) => [rfc, each.map(({ name }) => name)] as const)
+  return [...byDocument]
+    .map(([document, each]) => [document, each.map(({ name }) => name)] as const)
     .toSorted(([a], [b]) => byClause(a, b))
 }
 
@@ -66,6 +67,8 @@ function titlesOf(name: string, source: string): readonly Title[] {
   const titles: Title[] = []
   const lines = source.split('\n')
   lines.forEach((line, index) => {
+    // A suite of its own, outside those before it.
+    if (line.startsWith('onEveryBackend(')) suites.length = 0
     const [, space = '', kind] = OPENING.exec(line) ?? []
     if (kind === undefined) return
     // The formatter moves a long title to the next line.
@@ -83,26 +86,27 @@ function titlesOf(name: string, source: string): readonly Title[] {
 }
 
 function section(
-  rfc: string,
+  document: string,
   names: readonly string[],
   titles: readonly Title[],
   requirements: readonly Requirement[],
 ): string {
+  const heading = /^\d+$/.test(document) ? `RFC ${document}` : document
   const clauses = new Set([...requirements, ...titles].flatMap(({ clause }) => clause ?? []))
   const rows = [...clauses].sort(byClause).flatMap((clause) => {
     const demands = requirements.filter((each) => each.clause === clause)
     const shown = titles.filter((each) => each.clause === clause)
     const tested = demands.filter((each) => answerOf(each) === null)
     if (tested.length > 0 && shown.length === 0) {
-      problems.push(`RFC ${rfc} §${clause}: no test is titled with it, and there is no reason why`)
+      problems.push(`${heading} §${clause}: no test is titled with it, and there is no reason why`)
     }
     for (const { shownBy } of demands) {
       for (const [, other] of shownBy?.matchAll(/§([\d.]+)/g) ?? []) {
         if (!titles.some((each) => each.clause === other))
-          problems.push(`RFC ${rfc} §${clause}: no test is titled §${other}`)
+          problems.push(`${heading} §${clause}: no test is titled §${other}`)
       }
       for (const [file] of shownBy?.matchAll(/test\/[\w/.-]+\.ts/g) ?? []) {
-        if (!existsSync(join(root, file))) problems.push(`RFC ${rfc} §${clause}: there is no ${file}`)
+        if (!existsSync(join(root, file))) problems.push(`${heading} §${clause}: there is no ${file}`)
       }
     }
     return [
@@ -116,14 +120,14 @@ function section(
   })
   const beyond = titles.filter(({ clause }) => clause === null).map(({ title }) => `- ${title}`)
   return [
-    `## RFC ${rfc}`,
+    `## ${heading}`,
     '',
     `Tests: ${names.map((name) => `\`test/conformance/${name}\``).join(', ')}`,
     '',
     '| clause | **demand** or what a test shows | |',
     '|---|---|---|',
     ...rows,
-    ...(beyond.length > 0 ? ['', 'Beyond the RFC:', '', ...beyond] : []),
+    ...(beyond.length > 0 ? ['', `Beyond the ${heading.startsWith('RFC') ? 'RFC' : 'draft'}:`, '', ...beyond] : []),
   ].join('\n')
 }
 

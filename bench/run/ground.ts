@@ -1,6 +1,7 @@
 import { type Cell, cellName, type Ground, isTrial } from '../cells.ts'
 import type { BenchDatabase } from '../databases/bench-database.ts'
 import { rows } from '../rows/all.ts'
+import { readKnownTokens } from '../rows/checks.ts'
 import { openSite, type Site } from '../rows/site.ts'
 import type { OpenedDataset } from '../seed/dataset.ts'
 import { type QScopeServer, type ServerSettings, startQScope } from '../server/qscope-server.ts'
@@ -23,6 +24,7 @@ export async function openGround(
   const place = { databaseUrl: dataset.url, keyringFile: dataset.keyringFile }
   const server = await startQScope({ ...settings, ...place, workers, transport })
   const site = await openSite(server.port, dataset)
+  await readKnownTokens(site)
   return {
     server,
     contestant: (cell) => contestantOf(cell, site, { server: server.pid, database: database.pid }),

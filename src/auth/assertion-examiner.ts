@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   type AssertionClaims,
   endOf,
@@ -90,7 +91,7 @@ export class AssertionExaminer {
     if (issuer === null) return { ...none, failed: 'issuer_is_trusted' }
     const { terms } = issuer
     if (!isHeaderAllowed(assertion, terms, use)) return { ...none, issuer, failed: 'header_is_allowed' }
-    const keys = await issuer.keysFor(assertion)
+    const keys = await this.#keysOf(ctx, issuer, assertion)
     if (!keys.ok) return { ...none, issuer, keys, failed: 'issuer_keys_are_available' }
     const claims = await verifyAssertion(assertion, keys.keys)
     if (claims === null) return { ...none, issuer, keys, failed: 'signature_is_genuine' }
@@ -101,6 +102,18 @@ export class AssertionExaminer {
   /** The audience that an assertion of this issuer must have. */
   audienceOf({ audience }: Pick<TrustedIssuer, 'audience'>, use: AssertionUse): string {
     return use === 'authorization_grant' && audience !== null ? audience : this.#ownIssuer
+  }
+
+  /**
+   * The keys are unavailable if the issuer was changed while they were fetched: its host decides how long that takes, so
+   * it could delay the end of a stolen key.
+   */
+  async #keysOf(ctx: StoreContext, issuer: KnownIssuer, assertion: UnverifiedAssertion): Promise<FoundKeys> {
+    const keys = await issuer.keysFor(assertion)
+    if (!keys.ok || !keys.waited) return keys
+    const current = await this.#issuerOf(ctx, assertion)
+    if (isDeepStrictEqual(current?.terms, issuer.terms)) return keys
+    return { ok: false, problem: 'the issuer was changed while its keys were fetched' }
   }
 
   /**

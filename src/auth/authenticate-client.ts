@@ -51,6 +51,8 @@ interface Shown {
 }
 
 const KEYS_RETRY_AFTER_MS = 5_000
+/** Nothing was verified, so this is neither a success nor a failure. */
+const KEYS_UNAVAILABLE = 'keys_unavailable'
 const NOTHING_USED: Evidence = Object.freeze({ certificate: null, secretId: null, assertion: null })
 
 type Secrets = readonly ClientSecret[]
@@ -96,7 +98,7 @@ export class ClientAuthenticator {
   constructor(options: ClientAuthenticatorOptions) {
     this.#reads = options.reads
     this.#keyring = options.keyring
-    this.#assertions = new ClientAssertions(options.issuer, options.keySets)
+    this.#assertions = new ClientAssertions(options)
     this.#examiner = options.assertionExaminer
     this.#guard = options.bruteForceGuard
     this.#failures = options.authenticationFailures
@@ -108,10 +110,10 @@ export class ClientAuthenticator {
   /**
    * Authenticates a client by its registered method. An unknown id, a wrong credential and a disabled client cost the
    * same look-ups and the same HMAC, and give the same answer. The exception is a client whose secret was hashed by
-   * another server: it takes longer until its first success. A caller with too many failures is refused before the
-   * check. `authenticatedAt`: the time at which the same credential was accepted before in this call. An assertion is
-   * then verified as of that time and is not consumed again, but it is verified with the current keys. Throws
-   * `StoreError`.
+   * another server: it takes longer until its first success. If published keys are unavailable, the call is no failure
+   * and has an answer of its own (decision 0055). A caller with too many failures is refused before the check.
+   * `authenticatedAt`: the time at which the same credential was accepted before in this call. An assertion is then
+   * verified as of that time and is not consumed again, but it is verified with the current keys. Throws `StoreError`.
    */
   async authenticate(
     ctx: AuthenticationContext,
@@ -129,9 +131,12 @@ export class ClientAuthenticator {
     const lookUp = this.#reads.clientSecrets.ofClient(ctx, clientId)
     const assertion = proof.kind === 'assertion' ? readAssertion(proof.assertion) : null
     const examining = proof.kind === 'assertion' ? this.#examine(ctx, presentedId, assertion, authenticatedAt) : null
-    const [named, secrets, examination] = await Promise.all([finding, lookUp, examining])
+    const [registered, secrets, examination] = await Promise.all([finding, lookUp, examining])
     // The bearer of the assertion gets this answer for any client, as ExchangeAssertion gives it.
     if (examination?.failed === 'issuer_keys_are_available') return keysAreUnavailable()
+    // The client may have been changed while the keys of the issuer were fetched.
+    const hasWaited = examination?.keys?.ok === true && examination.keys.waited
+    const named = hasWaited ? await this.#reads.clients.find(ctx, clientId) : registered
     // No await if there is nothing to look up: an unknown client must not take a turn longer than a known one.
     const bySubject = named === null ? this.#clientNamedBySubject(ctx, presentedId, examination) : null
     const client = bySubject === null ? named : await bySubject
@@ -149,6 +154,8 @@ export class ClientAuthenticator {
     const evidence = await (client?.enabled
       ? this.#evidenceFor(ctx, client, { proof, secretId, assertion, examination }, authenticatedAt ?? ctx.now)
       : null)
+    // Not a guess: neither counted nor audited. Decision 0055 states what this tells a stranger.
+    if (evidence === KEYS_UNAVAILABLE) return keysAreUnavailable()
     if (client === null || evidence === null) return this.#refuse(ctx, attempt, client !== null)
     if (evidence.assertion !== null && authenticatedAt === null) {
       const consumption = await this.#replayGuard.consume(ctx, evidence.assertion)
@@ -206,7 +213,7 @@ export class ClientAuthenticator {
     client: Client,
     { proof, secretId, assertion, examination }: Shown,
     moment: EpochMs,
-  ): Evidence | null | Promise<Evidence | null> {
+  ): Evidence | null | Promise<Evidence | typeof KEYS_UNAVAILABLE | null> {
     switch (client.authenticationMethod) {
       case 'client_secret':
         return secretId === null ? null : { ...NOTHING_USED, secretId }
@@ -217,7 +224,7 @@ export class ClientAuthenticator {
         return certificate === null ? null : { ...NOTHING_USED, certificate }
       }
       case 'private_key_jwt':
-        return assertion === null ? null : this.#evidenceIn(assertion, client, moment)
+        return assertion === null ? null : this.#evidenceIn(ctx, assertion, client, moment)
       case 'federated_jwt':
         return examination === null ? null : federatedEvidence(client, examination)
       default:
@@ -225,9 +232,15 @@ export class ClientAuthenticator {
     }
   }
 
-  async #evidenceIn(assertion: UnverifiedAssertion, client: Client, moment: EpochMs): Promise<Evidence | null> {
-    const verified = await this.#assertions.verify(client, assertion, moment)
-    return verified === null ? null : { ...NOTHING_USED, assertion: verified }
+  async #evidenceIn(
+    ctx: AuthenticationContext,
+    assertion: UnverifiedAssertion,
+    client: Client,
+    moment: EpochMs,
+  ): Promise<Evidence | typeof KEYS_UNAVAILABLE | null> {
+    const verified = await this.#assertions.verify(ctx, client, assertion, moment)
+    if (verified === null || verified === KEYS_UNAVAILABLE) return verified
+    return { ...NOTHING_USED, assertion: verified }
   }
 
   /** RFC 7521 §4.2: an assertion alone identifies its client, because its subject takes the place of the client id. */
@@ -323,33 +336,48 @@ class ClientAssertions {
   readonly #keySets = new BoundedMap<string, readonly VerificationKey[]>(KEPT_KEY_SETS)
 
   readonly #published: ClientKeySets
+  readonly #clients: ReadStores['clients']
 
-  /** `issuer`: the audience that assertions must have. `published`: the keys of clients that publish them. */
-  constructor(issuer: string, published: ClientKeySets) {
+  constructor({ issuer, keySets, reads }: Pick<ClientAuthenticatorOptions, 'issuer' | 'keySets' | 'reads'>) {
     this.#issuer = issuer
-    this.#published = published
+    this.#published = keySets
+    this.#clients = reads.clients
   }
 
   /**
    * RFC 7523 §3: verifies an assertion by which a client authenticates itself, as of `now`. `null`: it is invalid. The
-   * caller checks whether it was used before.
+   * caller checks whether it was used before. An assertion that is invalid whatever its signature is refused without
+   * its keys, so it is a failure also while they are unavailable, and causes no fetch.
    */
-  async verify(client: Client, assertion: UnverifiedAssertion, now: EpochMs): Promise<SingleUse | null> {
-    if (!isTypedFor(assertion, 'client-authentication+jwt')) return null
-    if (!speaksFor(assertion.claimed, client)) return null
-    const keys = await this.#keysOf(client, assertion)
-    if (keys === null) return null
-    const claims = await verifyAssertion(assertion, keys)
-    if (claims === null || !isOnlyFor(claims, this.#issuer)) return null
-    if (claims.jti === undefined || !isTimely(claims, now, LONGEST)) return null
-    return { madeBy: { kind: 'client', name: client.clientId }, jti: claims.jti, expiresAt: endOf(claims) }
+  async verify(
+    ctx: AuthenticationContext,
+    client: Client,
+    assertion: UnverifiedAssertion,
+    now: EpochMs,
+  ): Promise<SingleUse | typeof KEYS_UNAVAILABLE | null> {
+    const { claimed } = assertion
+    if (!isTypedFor(assertion, 'client-authentication+jwt') || !speaksFor(claimed, client)) return null
+    if (!isOnlyFor(claimed, this.#issuer) || !isTimely(claimed, now, LONGEST)) return null
+    if (claimed.jti === undefined) return null
+    const keys = await this.#keysOf(ctx, client, assertion)
+    if (keys === null) return KEYS_UNAVAILABLE
+    if ((await verifyAssertion(assertion, keys)) === null) return null
+    return { madeBy: { kind: 'client', name: client.clientId }, jti: claimed.jti, expiresAt: endOf(claimed) }
   }
 
-  /** `null`: the client publishes its keys, and they are unavailable. */
-  async #keysOf({ jwks, jwksUri }: Client, assertion: UnverifiedAssertion): Promise<readonly VerificationKey[] | null> {
+  /**
+   * `null`: the client publishes its keys, and they are unavailable. They are also unavailable if the client was changed
+   * while they were fetched: its host decides how long that takes, so it could delay the end of a stolen key.
+   */
+  async #keysOf(
+    ctx: AuthenticationContext,
+    { clientId, version, jwks, jwksUri }: Client,
+    assertion: UnverifiedAssertion,
+  ): Promise<readonly VerificationKey[] | null> {
     if (jwksUri !== null) {
       const found = await this.#published.keysAt(jwksUri, assertion)
-      return found.ok ? found.keys : null
+      if (!found.ok) return null
+      return found.waited && (await this.#clients.find(ctx, clientId))?.version !== version ? null : found.keys
     }
     if (jwks === null) return []
     let keys = this.#keySets.get(jwks)

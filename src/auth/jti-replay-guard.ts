@@ -50,8 +50,8 @@ export class JtiReplayGuard {
   async wasUsed({ now }: Pick<CallContext, 'now'>, use: SingleUse): Promise<boolean> {
     const ctx = backgroundContext('assertion-ids', this.#log, now)
     return await this.#backend.transaction(ctx, async (stores) => {
-      const known = await stores.assertionIds.find(ctx, [hashOf(use)])
-      return { commit: false, value: known.length > 0 }
+      const { stored, deletedUntil } = await stores.assertionIds.find(ctx, [hashOf(use)])
+      return { commit: false, value: stored.length > 0 || mayBeDeleted(use, deletedUntil) }
     })
   }
 
@@ -76,13 +76,13 @@ export class JtiReplayGuard {
     const ctx = backgroundContext('assertion-ids', this.#log, uses[0]?.usedAt)
     for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts += 1) {
       const stored = await this.#backend.transaction<ReadonlySet<string> | null>(ctx, async (stores) => {
-        const known = await stores.assertionIds.find(
+        const { stored: known, deletedUntil } = await stores.assertionIds.find(
           ctx,
           uses.map((use) => use.hash),
         )
         // A retry after an unnoticed commit finds its own rows.
         const holders = new Map(known.map((each) => [each.hash.toString('hex'), each.useId]))
-        const fresh = uses.filter((use) => !holders.has(use.hash.toString('hex')))
+        const fresh = uses.filter((use) => !holders.has(use.hash.toString('hex')) && !mayBeDeleted(use, deletedUntil))
         if (!(await stores.assertionIds.insert(fresh))) return { commit: false, value: null }
         return { commit: fresh.length > 0, value: new Set([...holders.values(), ...fresh.map((use) => use.useId)]) }
       })
@@ -90,6 +90,14 @@ export class JtiReplayGuard {
     }
     throw new Error('assertions could not be stored: others kept being first')
   }
+}
+
+/**
+ * Whether the use of an assertion may have been deleted after its end. The assertion then counts as used: it can only be
+ * accepted where the clock is behind the one by which the uses were deleted.
+ */
+function mayBeDeleted({ expiresAt }: Pick<SingleUse, 'expiresAt'>, deletedUntil: EpochMs | null): boolean {
+  return deletedUntil !== null && expiresAt <= deletedUntil
 }
 
 function hashOf({ madeBy, jti }: SingleUse): Buffer {

@@ -9,6 +9,8 @@ export type FoundKeys =
       readonly keys: readonly VerificationKey[]
       /** The keys of the set that cannot be used here, with the reason, a line each. */
       readonly leftOut: readonly string[]
+      /** Whether the caller waited for a fetch. What it read of the party before may have changed meanwhile. */
+      readonly waited: boolean
     }
   /** `problem`: one line without secrets, for the log and for administrators of trust. Callers do not see it. */
   | { readonly ok: false; readonly problem: string }

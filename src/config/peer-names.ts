@@ -24,7 +24,7 @@ export function peerNames(shouldBe: string): ValueType<PeerNames> {
     const alternativeNames = names.filter((name) => name !== null)
     const problem =
       alternativeNames.length < names.length
-        ? 'has an item that is neither a DNS name nor a URI'
+        ? 'has an item that is neither a DNS name nor a URI, or a spiffe: URI that is not the SPIFFE ID of a workload'
         : whyNoSockets(sockets)
     if (problem === null) {
       return Object.freeze({

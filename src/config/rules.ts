@@ -7,6 +7,7 @@ import { messageOf } from '../message-of.ts'
 import { below } from '../url.ts'
 import { type Address, formatAddress, isLoopback } from './address.ts'
 import { type DatabaseTarget, describeParameters } from './database-url.ts'
+import { formatDuration } from './duration.ts'
 import { namesOf } from './peer-names.ts'
 import { extAuthzPeersOf, type ProvenPeers, type Sockets, socketsOf, trustedProxiesOf } from './peer-rules.ts'
 import type { Problems } from './problems.ts'
@@ -92,6 +93,7 @@ export function derive(values: Values, problems: Problems, { terminal, usesKeyri
       'QSCOPE_KEYRING_FILE',
       `should be ${VARIABLES.QSCOPE_KEYRING_FILE.shouldBe}; a database on a server needs it`,
     )
+  checkPurgeRetention(values, problems)
   if (tls === null && !values.insecure) {
     requireLoopback('QSCOPE_GRPC_LISTEN', grpcListen, problems)
     if (http !== null) requireLoopback('QSCOPE_HTTP_LISTEN', http.listen, problems)
@@ -126,6 +128,16 @@ export function effectiveValues(values: Values, derived: Derived): Partial<Recor
     QSCOPE_OTLP_ENDPOINT: derived.tracing?.endpoint ?? '(no traces)',
     QSCOPE_TRACE_RATIO: derived.tracing === null ? '(no traces)' : tracing.ratio.type.format(derived.tracing.ratio),
   }
+}
+
+/** The clocks of two instances differ by up to twice the allowed difference from the database's clock. */
+function checkPurgeRetention({ purgeRetentionMs, maxClockSkewMs, database }: Values, problems: Problems): void {
+  const shortest = 2 * maxClockSkewMs
+  if (database.embedded || purgeRetentionMs >= shortest) return
+  problems.add(
+    'QSCOPE_PURGE_RETENTION',
+    `should be at least ${formatDuration(shortest)}, twice QSCOPE_MAX_CLOCK_SKEW: another instance may still accept rows that expired here`,
+  )
 }
 
 /** The certificates are read here, so that an unusable file is reported with all other problems. */

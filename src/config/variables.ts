@@ -314,7 +314,7 @@ export const SERVER_VARIABLES = {
   }),
   purgeRetentionMs: new Variable('QSCOPE_PURGE_RETENTION', duration('1m', '365d', '1h'), {
     default: '1h',
-    does: 'Sets how long expired rows are kept before they are deleted.',
+    does: 'Sets how long expired rows are kept before they are deleted. With a database server, at least twice QSCOPE_MAX_CLOCK_SKEW.',
   }),
   keepaliveTimeMs: new Variable('QSCOPE_KEEPALIVE_TIME', duration('10s', '1d', '1m'), {
     default: '1m',

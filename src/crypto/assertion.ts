@@ -26,7 +26,7 @@ export interface UnverifiedAssertion {
   readonly algorithm: string
   /** `typ`. `null`: absent. */
   readonly type: string | null
-  /** Unverified claims. Use them only to select the keys. */
+  /** Unverified claims. Use them only to select the keys, or to refuse the assertion. */
   readonly claimed: AssertionClaims
 }
 

@@ -2,6 +2,8 @@ import type { X509Certificate } from 'node:crypto'
 
 /** The extensions of a certificate that restrict its use and that Node.js does not report (RFC 5280 §4.2). */
 export interface CertificateExtensions {
+  /** Whether `basicConstraints` says that it is a CA. For Node.js it is none if its key may not sign certificates. */
+  readonly isCa: boolean
   /** The most CAs that may follow on the path to a leaf. `null`: any number. */
   readonly pathLength: number | null
   /** The bits of `keyUsage`. Bit 0 is `digitalSignature`. `null`: any use. */
@@ -10,6 +12,12 @@ export interface CertificateExtensions {
   /** Whether `verifyPath` evaluates each critical extension, or the extension only informs. */
   readonly areUnderstood: boolean
 }
+
+/** Bits of `keyUsage`. */
+export const DIGITAL_SIGNATURE = 0
+export const KEY_AGREEMENT = 4
+export const KEY_CERT_SIGN = 5
+export const CRL_SIGN = 6
 
 const SEQUENCE = 0x30
 const BOOLEAN = 0x01
@@ -32,6 +40,17 @@ const EVALUATED: ReadonlySet<string> = new Set([
   EXTENDED_KEY_USAGE,
 ])
 
+/** `null`: the extensions cannot be parsed, or a critical one is not evaluated. */
+export function extensionsOf(certificate: X509Certificate): CertificateExtensions | null {
+  try {
+    const extensions = readExtensions(certificate)
+    return extensions.areUnderstood ? extensions : null
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
 /** Parses the extensions of a certificate. @throws RangeError for invalid DER. */
 export function readExtensions({ raw }: X509Certificate): CertificateExtensions {
   const [certificate] = elementsOf(raw)
@@ -40,8 +59,10 @@ export function readExtensions({ raw }: X509Certificate): CertificateExtensions 
   const [list] = wrapped === undefined ? [] : elementsOf(wrapped.content)
   const extensions = list === undefined ? [] : elementsOf(contentOf(list, SEQUENCE)).map(readExtension)
   const valueIn = (id: string) => extensions.find((each) => each.id === id)?.value ?? null
+  const constraints = basicConstraintsIn(valueIn(BASIC_CONSTRAINTS))
   return {
-    pathLength: pathLengthIn(valueIn(BASIC_CONSTRAINTS)),
+    isCa: constraints.some(isTrue),
+    pathLength: pathLengthIn(constraints),
     keyUsage: keyUsageIn(valueIn(KEY_USAGE)),
     hasNameConstraints: valueIn(NAME_CONSTRAINTS) !== null,
     areUnderstood: extensions.every(({ id, critical }) => !critical || EVALUATED.has(id)),
@@ -66,15 +87,23 @@ function readExtension(element: Element): Extension {
   if (value === undefined) throw new RangeError('an extension has a value')
   return {
     id: contentOf(id, OBJECT_IDENTIFIER).toString('hex'),
-    critical: rest.some(({ tag, content }) => tag === BOOLEAN && content[0] !== 0),
+    critical: rest.some(isTrue),
     value: value.content,
   }
 }
 
-function pathLengthIn(value: Buffer | null): number | null {
-  if (value === null) return null
+function isTrue({ tag, content }: Element): boolean {
+  return tag === BOOLEAN && content[0] !== 0
+}
+
+function basicConstraintsIn(value: Buffer | null): readonly Element[] {
+  if (value === null) return []
   const [constraints] = elementsOf(value)
-  const length = elementsOf(contentOf(constraints, SEQUENCE)).find(({ tag }) => tag === INTEGER)
+  return elementsOf(contentOf(constraints, SEQUENCE))
+}
+
+function pathLengthIn(constraints: readonly Element[]): number | null {
+  const length = constraints.find(({ tag }) => tag === INTEGER)
   if (length === undefined) return null
   // A longer number exceeds any number of CAs.
   return length.content.byteLength > 4 ? 0 : length.content.readIntBE(0, length.content.byteLength)

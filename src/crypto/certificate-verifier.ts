@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { type CertificateExtensions, readExtensions } from './certificate-extensions.ts'
+import { DIGITAL_SIGNATURE, extensionsOf, KEY_AGREEMENT, KEY_CERT_SIGN } from './certificate-extensions.ts'
 
 /** Why a certificate is rejected: it has no path to the CA, it is not for clients, or it is not valid now. */
 export type CertificateProblem = 'untrusted' | 'purpose' | 'expired'
@@ -19,9 +19,6 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 const LONGEST_PATH = 8
 /** Bounds the number of paths that are tried, because cross-certificates can form cycles. */
 const MOST_SIGNATURES = 32
-const DIGITAL_SIGNATURE = 0
-const KEY_AGREEMENT = 4
-const KEY_CERT_SIGN = 5
 const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2'
 /** SHA-1 and MD5 are not collision-resistant. Node.js rejects them in handshakes too. */
 const SOUND_SIGNATURE = /^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|ED448)$/
@@ -48,7 +45,12 @@ export class CertificateVerifier {
   /** `chain`: the certificates that came with it, in any order. Unneeded ones are ignored. */
   verify(leaf: X509Certificate, chain: readonly X509Certificate[], now: number): PathVerification {
     // A CA certificate is not accepted as a client's. It could come first in a chain in the wrong order.
-    if (leaf.ca || !mayAuthenticateClients(leaf) || !hasUsage(leaf, DIGITAL_SIGNATURE, KEY_AGREEMENT)) {
+    if (
+      leaf.ca ||
+      extensionsOf(leaf)?.isCa ||
+      !mayAuthenticateClients(leaf) ||
+      !hasUsage(leaf, DIGITAL_SIGNATURE, KEY_AGREEMENT)
+    ) {
       return { ok: false, problem: 'purpose' }
     }
     if (!isValid(leaf, now)) return { ok: false, problem: 'expired' }
@@ -138,16 +140,5 @@ function hasSoundKey({ publicKey }: X509Certificate): boolean {
       return true
     default:
       return false
-  }
-}
-
-/** `null`: the extensions cannot be parsed, or a critical one is not evaluated. */
-function extensionsOf(certificate: X509Certificate): CertificateExtensions | null {
-  try {
-    const extensions = readExtensions(certificate)
-    return extensions.areUnderstood ? extensions : null
-  } catch (error) {
-    if (error instanceof RangeError) return null
-    throw error
   }
 }

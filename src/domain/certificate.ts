@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { isWorkloadId } from './spiffe-id.ts'
 
 declare const brand: unique symbol
 
@@ -14,6 +15,8 @@ export interface PeerCertificate {
   readonly subject: string
   /** In the grammar of `parseTlsClientSubject`: `dns:…`, `uri:…`, `ip:…`, `email:…`. */
   readonly alternativeNames: readonly string[]
+  /** The SPIFFE ID of an X.509-SVID. `null`: the certificate is not one. */
+  readonly spiffeId: string | null
   readonly notBefore: number
   readonly notAfter: number
 }
@@ -46,6 +49,7 @@ const FORM = /^(dns|uri|ip|email|x5t#S256):(\S+)$/
 const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 const EMAIL = /^[^\s@]+@[^\s@]+$/
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/
+const SPIFFE = /^spiffe:/i
 
 /**
  * Parses the identifier of a client's certificate and normalizes its spelling: one subject alternative name (`dns:`, `uri:`,
@@ -76,11 +80,13 @@ export function alternativeName(kind: string, value: string): string | null {
 
 /**
  * Whether the client is registered with this certificate. A name counts only in a certificate of the CA for clients. A
- * thumbprint needs no CA.
+ * SPIFFE ID counts only in an X.509-SVID. A thumbprint needs no CA.
  */
 export function isCertificateOf(subject: string, certificate: PeerCertificate): boolean {
   if (subject.startsWith('x5t#S256:')) return subject === `x5t#S256:${certificate.thumbprint}`
-  return certificate.chained && certificate.alternativeNames.includes(subject)
+  if (!certificate.chained) return false
+  const isSpiffeId = subject.startsWith('uri:') && SPIFFE.test(subject.slice('uri:'.length))
+  return isSpiffeId ? subject === `uri:${certificate.spiffeId}` : certificate.alternativeNames.includes(subject)
 }
 
 /** Wildcards are rejected: they would match clients that nobody has named. */
@@ -89,7 +95,7 @@ function isNameable(kind: string, name: string): boolean {
     case 'dns':
       return name.length <= 253 && name.split('.').every((label) => LABEL.test(label))
     case 'uri':
-      return URI.test(name)
+      return URI.test(name) && (!SPIFFE.test(name) || isWorkloadId(name))
     case 'email':
       return EMAIL.test(name)
     default:

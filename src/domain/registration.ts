@@ -71,7 +71,7 @@ function authenticationProblems(registration: ClientRegistration): RegistrationP
     })
   } else if (tlsClientSubject !== null && parseTlsClientSubject(tlsClientSubject) === null) {
     const description =
-      'must be dns:, uri:, ip: or email: followed by a name without wildcards, or x5t#S256: followed by a thumbprint'
+      'must be dns:, uri:, ip: or email: followed by a name without wildcards (a spiffe: URI must be the SPIFFE ID of a workload), or x5t#S256: followed by a thumbprint'
     problems.push({ field: 'tls_client_subject', description })
   }
   return problems

@@ -21,3 +21,9 @@ export function parseSpiffeId(text: string): SpiffeId | null {
   // §2.2: relative segments are not allowed.
   return /\/\.{1,2}(?:\/|$)/.test(path) ? null : { trustDomain, path }
 }
+
+/** Whether a text is the SPIFFE ID of a workload. */
+export function isWorkloadId(text: string): boolean {
+  const id = parseSpiffeId(text)
+  return id !== null && id.path !== ''
+}

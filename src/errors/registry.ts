@@ -149,6 +149,8 @@ const INVALID_CLIENT = Object.freeze({
     'The client CA of this server did not issue the client certificate that the proxy forwarded, or an intermediate certificate is missing or invalid. Let the proxy forward the chain as well.',
   forwarded_purpose:
     'The certificate that the proxy forwarded is not a TLS client certificate: it is a CA certificate, or its key usage or an extension forbids this use.',
+  not_an_svid:
+    'By its client_assertion_type the client assertion is a SPIFFE JWT-SVID, but its subject is not the SPIFFE ID of a workload. Send a JWT-SVID, or the type jwt-bearer with another JWT.',
   forwarded_expired: 'The client certificate that the proxy forwarded has expired or is not yet valid.',
 })
 

@@ -78,7 +78,7 @@ describe('the keys of clients that publish them', () => {
     ])
     for (const { state, advice } of findings)
       if (state === 'ok') expect(advice).toBeNull()
-      else expect(advice).toMatch(/UpdateClient with another jwks_uri or with jwks; .* OAUTH_INVALID_CLIENT$/)
+      else expect(advice).toMatch(/UpdateClient with another jwks_uri or with jwks; .* OAUTH_TEMPORARILY_UNAVAILABLE$/)
   })
 
   it('are read by the rules for addresses of a server: no connection is made to a private one', async () => {

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { DocumentFetcher } from '../../src/app/trust/document-fetcher.ts'
 import { KeyReader } from '../../src/app/trust/key-reader.ts'
 import { KeySets } from '../../src/app/trust/key-sets.ts'
-import { readAssertion } from '../../src/crypto/assertion.ts'
+import { readAssertion, type UnverifiedAssertion } from '../../src/crypto/assertion.ts'
 import { type EpochMs, epochMs } from '../../src/domain/ids.ts'
 import type { IssuerKind, KeyLocation } from '../../src/domain/trusted-issuer.ts'
 import { KeyMetrics } from '../../src/telemetry/key-metrics.ts'
@@ -40,10 +40,12 @@ function open(keys: KeyLocation, kind: IssuerKind = 'jwt') {
   const observer = new KeyMetrics()
   const source = new KeySets({ now: (): EpochMs => now, log, reader: new KeyReader(fetcher), observer })
   const holder = { issuer: 'https://i.example', kind, origin: 'file', keys } as const
-  const find = async (pair: SigningPair) => await source.keysFor(holder, await assertionOf(pair))
+  const keysFor = (assertion: UnverifiedAssertion) => source.keysFor(holder, assertion)
+  const find = async (pair: SigningPair) => await keysFor(await assertionOf(pair))
   return {
     warnings,
     infos,
+    keysFor,
     find,
     source,
     /** How many attempts ended how, such as `url ok`. */
@@ -113,6 +115,51 @@ describe('the keys of a trusted issuer', () => {
     expect(server.asked).toBeLessThanOrEqual(4)
   })
 
+  it('are searched for all callers whose key was published during an earlier request', async () => {
+    const server = await keyServer(jwksOf(old))
+    const keys = atUrl(server.url)
+    await keys.kids(old)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    server.held = promise
+    keys.later(60)
+    await keys.kids(old)
+    await vi.waitFor(() => expect(server.asked).toBe(2))
+    server.answer = jwksOf(old, next)
+    const waiting = [keys.kids(next), keys.kids(next), keys.kids(next)]
+    // They wait for the answer to the earlier request.
+    await keys.kids(old)
+    resolve()
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => [old.kid, next.kid]))
+    expect(server.asked).toBe(3)
+  })
+
+  it('are unavailable at once for calls beyond 1,000 that wait for a slow issuer', async () => {
+    const server = await keyServer(jwksOf(old))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    server.held = promise
+    const keys = atUrl(server.url)
+    const assertion = await assertionOf(old)
+    const waiting = Array.from({ length: 1_000 }, () => keys.keysFor(assertion))
+    const problem = '1000 calls wait for these keys already'
+    for (let n = 0; n < 5; n += 1) expect(await keys.keysFor(assertion)).toEqual({ ok: false, problem })
+    expect(keys.warnings).toEqual([`the keys of a trusted issuer cannot be had: ${problem}`])
+    resolve()
+    for (const found of await Promise.all(waiting)) expect(found).toMatchObject({ ok: true, keys: [{ kid: old.kid }] })
+    expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
+    expect(await keys.kids(old)).toEqual([old.kid])
+    expect(server.asked).toBe(1)
+
+    // Those who look for another key wait, too. Those whose key is known do not.
+    const search = Promise.withResolvers<void>()
+    server.held = search.promise
+    const unknown = await assertionOf(next)
+    const searching = Array.from({ length: 1_000 }, () => keys.keysFor(unknown))
+    expect(await keys.keysFor(unknown)).toEqual({ ok: false, problem })
+    expect(await keys.kids(old)).toEqual([old.kid])
+    search.resolve()
+    await Promise.all(searching)
+  })
+
   it('are used while the issuer is down, for at most five minutes', async () => {
     const server = await keyServer(jwksOf(old))
     const keys = atUrl(server.url)
@@ -130,6 +177,24 @@ describe('the keys of a trusted issuer', () => {
     keys.later(5)
     expect(await keys.kids(old)).toEqual([old.kid])
     expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
+  })
+
+  it('are unavailable for an unknown key id while the issuer is down, and searched again after the pause', async () => {
+    const server = await keyServer(jwksOf(old))
+    const keys = atUrl(server.url)
+    await keys.kids(old)
+    server.answer = 503
+    for (let n = 0; n < 5; n += 1) {
+      expect(await keys.find(next)).toEqual({ ok: false, problem: `${server.url} answers 503` })
+      expect(await keys.kids(old)).toEqual([old.kid])
+    }
+    expect(server.asked).toBe(2)
+    server.answer = jwksOf(old, next)
+    keys.later(5)
+    expect(await keys.kids(next)).toEqual([old.kid, next.kid])
+    // The search was successful, so the next one is a minute later.
+    expect(await keys.kids(stranger)).toEqual([old.kid, next.kid])
+    expect(server.asked).toBe(3)
   })
 
   it('are dropped at once when the issuer publishes a private key', async () => {
@@ -259,6 +324,17 @@ describe('the keys of a trusted issuer', () => {
     // Of a client: it may not lead to this machine.
     await given.source.keysAt(server.url, await assertionOf(old))
     expect(await given.reads()).toEqual({ 'client_jwks_uri unavailable': 1 })
+  })
+
+  it('are not dropped from memory by clients that publish their keys, however many there are', async () => {
+    const server = await keyServer(jwksOf(old))
+    const { source, kids } = atUrl(server.url)
+    await kids(old)
+    const assertion = await assertionOf(old)
+    // No connection is made to these addresses.
+    for (let n = 0; n < 1_001; n += 1) await source.keysAt(`https://127.0.0.1/${n}`, assertion)
+    expect(await kids(old)).toEqual([old.kid])
+    expect(server.asked).toBe(1)
   })
 
   it('have an age while they are needed, from the last successful or the first read', async () => {

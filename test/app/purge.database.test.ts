@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { Purge, type PurgeOptions } from '../../src/app/jobs/purge.ts'
 import { epochMs } from '../../src/domain/ids.ts'
-import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { anotherInstance } from '../setup/another-instance.ts'
+import { inSeconds, jwksOf, signed, signingPair } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { calmest } from '../setup/calmest.ts'
 import { refusalOf } from '../setup/client.ts'
@@ -92,6 +95,73 @@ onEveryBackend('the purge', (server, database) => {
     await server.app.purge.round()
     expect(await count('oauth_refresh_tokens', grant)).toBe(0)
     expect(await count('oauth_grants', grant)).toBe(0)
+  })
+
+  describe('of used assertions', () => {
+    // By the clock of other instances: the server's own is far ahead here.
+    const single = (jti: string, endsInMs: number) => ({
+      madeBy: { kind: 'client' as const, name: 'purged' },
+      jti,
+      expiresAt: epochMs(Date.now() + endsInMs),
+    })
+
+    test('never lets an assertion be used again while it deletes their ids', async () => {
+      const { jtiReplayGuard } = server.app.services
+      const right = () => ({ now: epochMs(Date.now()) })
+      const uses = Array.from({ length: 1_200 }, (_, n) => single(randomUUID(), 30_000 + n))
+      const first = await Promise.all(uses.map((use) => jtiReplayGuard.consume(right(), use)))
+      expect(new Set(first)).toEqual(new Set(['first']))
+
+      server.clock.advance(3 * HOUR)
+      let isPurging = true
+      const round = server.app.purge.round().finally(() => {
+        isPurging = false
+      })
+      const answers: string[] = []
+      do answers.push(...(await Promise.all(uses.map((use) => jtiReplayGuard.consume(right(), use)))))
+      while (isPurging)
+      answers.push(...(await Promise.all(uses.map((use) => jtiReplayGuard.consume(right(), use)))))
+      expect((await round)?.deleted.assertion_ids).toBe(uses.length)
+      expect(new Set(answers)).toEqual(new Set(['used']))
+      expect(await jtiReplayGuard.wasUsed(right(), single('unknown', 20_000))).toBe(true)
+      expect(await jtiReplayGuard.consume(right(), single('unknown', 40_000))).toBe('first')
+    })
+
+    test.each([
+      ['by an instance whose clock is right', 0, 'server'],
+      ['by an instance whose clock is behind', 3 * HOUR, 'server'],
+      ['after the clock was set back', 0, 'other'],
+    ] as const)('never lets one be used again %s', async (_case, behindMs, purging) => {
+      const pair = signingPair('ES256')
+      const { clientId } = await server.registerClient({
+        authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,
+        jwks: jwksOf(pair),
+      })
+      const { other } = await anotherInstance(server, database)
+      other.clock.advance(-behindMs)
+      const assertionFor = (seconds: number) =>
+        signed(pair, {
+          iss: clientId,
+          sub: clientId,
+          aud: server.issuer,
+          jti: randomUUID(),
+          exp: inSeconds(seconds) - behindMs / 1_000,
+        })
+      const introspect = (value: string) =>
+        other.call(TokenService.method.introspectToken, {
+          client: { clientId, method: { case: 'clientAssertion', value } },
+          token: 'unknown',
+        })
+      await database.query('delete from oauth_assertion_ids')
+      const used = await assertionFor(60)
+      expect((await introspect(used)).active).toBe(false)
+      const { app, clock } = purging === 'server' ? server : other
+      clock.advance(3 * HOUR)
+      expect((await app.purge.round())?.deleted.assertion_ids).toBe(1)
+      clock.advance(-3 * HOUR)
+      expect((await refusalOf(introspect(used))).reason).toBe('OAUTH_INVALID_CLIENT')
+      expect((await introspect(await assertionFor(120))).active).toBe(false)
+    })
   })
 
   test('never touches the audit log', async () => {

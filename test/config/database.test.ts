@@ -38,6 +38,15 @@ describe('the database', () => {
     expect(configOf({ QSCOPE_DATABASE_URL: url }).database).toMatchObject({ url, embedded: false, file: null, hosts })
   })
 
+  test('keeps expired rows at least as long as the clocks of two instances may differ', () => {
+    const server = { QSCOPE_DATABASE_URL: 'postgres://u:p@db/q', QSCOPE_MAX_CLOCK_SKEW: '5m' }
+    expect(problemsOf({ ...server, QSCOPE_PURGE_RETENTION: '599s' })).toEqual([
+      'QSCOPE_PURGE_RETENTION: should be at least 10m, twice QSCOPE_MAX_CLOCK_SKEW: another instance may still accept rows that expired here',
+    ])
+    expect(problemsOf({ ...server, QSCOPE_PURGE_RETENTION: '10m' })).toEqual([])
+    expect(problemsOf({ QSCOPE_MAX_CLOCK_SKEW: '5m', QSCOPE_PURGE_RETENTION: '1m' })).toEqual([])
+  })
+
   test.each(['mysql://u:p@h1,/q', 'postgres://db', 'postgres://u:p@ss@db/q'])('may not be %s', (url) => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: url })).toEqual([
       expect.stringMatching(

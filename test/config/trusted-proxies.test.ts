@@ -41,6 +41,7 @@ describe('trusted proxies', () => {
   it.each([
     ['the CA that verifies them', { QSCOPE_TRUSTED_PROXIES: 'edge.internal' }, 'needs QSCOPE_TLS_CLIENT_CA_FILE'],
     ['names without a wildcard', { ...TLS, QSCOPE_TRUSTED_PROXIES: '*.internal' }, 'neither a DNS name nor a URI'],
+    ['workloads by SPIFFE ID', { ...TLS, QSCOPE_TRUSTED_PROXIES: 'spiffe://mesh' }, 'not the SPIFFE ID of a workload'],
     ['names, not addresses', { ...TLS, QSCOPE_TRUSTED_PROXIES: 'a,loopback' }, 'an address is no proof'],
     [
       'names that may not ask for external authorization too',

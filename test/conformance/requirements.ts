@@ -1,5 +1,5 @@
 /**
- * What the RFCs demand of a server, clause by clause: every MUST and SHOULD. A
+ * What the RFCs and drafts demand of a server, clause by clause: every MUST and SHOULD. A
  * clause without a word of its own here is shown by the tests that are titled
  * with it; scripts/write-conformance.ts joins the two into docs/conformance.md,
  * and fails when a clause has neither.
@@ -223,6 +223,11 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '2.2', says: 'Client-Cert is an item: one certificate' },
     { clause: '2.3', says: 'Client-Cert-Chain is a list of those that lead to the CA, without the first' },
     {
+      clause: '2.3',
+      says: 'a list may come in several lines (RFC 9110 §5.3, RFC 8941 §4.2)',
+      open: 'each field must come in one line. A second line may be one that the caller sent and the proxy did not remove, so such a request is refused as invalid_request and never joined',
+    },
+    {
       clause: '2.4',
       says: 'the proxy removes or overwrites the fields of its callers, and sends none over connections without certificates',
       notApplicable: 'a demand on the proxy; test/interop/forwarded-certificate.slow.test.ts shows it with Envoy',
@@ -413,5 +418,143 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     },
     { clause: '5', says: 'resource_metadata in WWW-Authenticate', notApplicable: 'a demand on resource servers' },
     { clause: '7.1', says: 'TLS', shownBy: HTTP_TLS },
+  ],
+  // Revision 11.
+  'draft-ietf-oauth-rfc7523bis': [
+    {
+      clause: '3',
+      says: 'audiences of SAML assertions; no new use of them for client authentication',
+      notApplicable: 'SAML assertions are not supported',
+    },
+    {
+      clause: '4',
+      says: 'client authentication: aud is the issuer as its sole value, never the URL of the token endpoint; every other aud is refused',
+    },
+    {
+      clause: '4',
+      says: 'authorization grants: aud is the issuer or the URL of the token endpoint',
+      open: 'aud is the issuer, or the one audience that the trusted issuer is registered with, which may be that URL. Both at once are never accepted, because two names of one server are what the attacks on audiences use',
+    },
+    { clause: '4', says: 'audiences are compared as simple strings' },
+    {
+      clause: '4',
+      says: 'explicitly typed client-authentication+jwt; an assertion without explicit type is not refused for that',
+    },
+    {
+      clause: '5',
+      says: 'audiences at the pushed authorization request endpoint',
+      notApplicable: 'there is no such endpoint: codes come from CreateAuthorizationCode',
+    },
+    {
+      clause: '6',
+      says: 'clients are updated before servers enforce the audience',
+      notApplicable: 'no version of QScope has accepted another audience',
+    },
+  ],
+  // Revision 02.
+  'draft-ietf-oauth-spiffe-client-auth': [
+    {
+      clause: '3.1',
+      says: 'a single JWT-SVID: well-formed, not expired, only for the issuer, of a SPIFFE ID that is registered with the client',
+    },
+    {
+      clause: '3.1',
+      says: 'client_assertion_type and client_assertion are required; client_id is not mentioned',
+      open: 'client_id may be omitted or be the SPIFFE ID, as in RFC 7521 §4.2, if the SPIFFE ID has at most 128 characters, as many as a client id; beside a longer one the client_id of the registration is required',
+    },
+    {
+      clause: '3.2',
+      says: 'a leaf certificate with exactly one URI: a SPIFFE ID that is registered with the client_id',
+    },
+    {
+      clause: '3.2',
+      says: 'the key usage has digitalSignature',
+      open: 'a certificate without the extension is accepted as well, because RFC 5280 §4.2.1.3 then allows every use of the key, and go-spiffe accepts it',
+    },
+    {
+      clause: '3.2',
+      says: 'the client_id is the SPIFFE ID',
+      open: 'the client_id is that of the registration, with which the SPIFFE ID is associated (§3.2 item 5); the successor of revision 02 drops the demand',
+    },
+    {
+      clause: '3.2',
+      says: 'the trust anchors of X.509-SVIDs are those of the trust domain',
+      open: 'they are the certificates in QSCOPE_TLS_CLIENT_CA_FILE. They vouch for every trust domain, so the file must hold only CAs that are trusted for all of them',
+    },
+    { clause: '3.3', says: 'WIT-SVIDs', notApplicable: 'one of the three kinds is enough (§4); two are accepted' },
+    {
+      clause: '4',
+      says: 'spiffe_jwt and spiffe_x509 among the methods in the metadata',
+      open: 'the metadata has the registered names of the methods, private_key_jwt and tls_client_auth: what rests on a draft alone is off by default',
+    },
+    {
+      clause: '5.1',
+      says: 'spiffe_id and spiffe_bundle_endpoint in Client ID Metadata Documents',
+      notApplicable: 'clients are registered; no such documents are read',
+    },
+    { clause: '6', says: 'bundles are chosen by the trust domain' },
+    {
+      clause: '6.1',
+      says: 'the bundle endpoint is authenticated by WebPKI, configured by hand, and polled as its refresh hint says',
+      shownBy: 'test/interop/spiffe/go.slow.test.ts, test/app/key-sets.test.ts',
+    },
+    { clause: '6.2.3', says: 'X.509-SVIDs are not validated by the system’s trust store', shownBy: '§3.2' },
+    {
+      clause: '8.1',
+      says: 'keys found by iss make no JWT-SVID, unless that issuer is trusted and associated with the SPIFFE ID',
+      shownBy: '§6',
+    },
+  ],
+  // Revision 10.
+  'draft-ietf-oauth-transaction-tokens': [
+    { clause: '6', says: 'short-lived; none for a subject token that has expired' },
+    { clause: '9.1', says: 'the type txntoken+jwt; the kid of the key' },
+    { clause: '9.2', says: 'iat, aud, exp, txn, sub, scope, req_wl; aud is the trust domain' },
+    { clause: '9.2.2', says: 'rctx, where the workload sends a context' },
+    { clause: '9.2.3', says: 'tctx, where the workload sends details', shownBy: '§9.2.2' },
+    {
+      clause: '10',
+      says: 'one logical service a trust domain',
+      notApplicable: 'a demand on who deploys it: all instances on one database are one service',
+    },
+    { clause: '11.1', says: 'audience, scope, requested_token_type, subject_token and its type are required' },
+    { clause: '11.2', says: 'the type of the subject token is a URI; refresh tokens are refused' },
+    {
+      clause: '11.2.1',
+      says: 'self-signed JWTs as subject tokens',
+      notApplicable: 'optional: refused, because a workload would name any subject with them',
+    },
+    {
+      clause: '11.2.2',
+      says: 'unsigned JSON objects as subject tokens',
+      notApplicable: 'optional: refused, because a workload would name any subject with them',
+    },
+    { clause: '11.3', says: 'authenticates and authorizes the workload; verifies the subject token' },
+    { clause: '11.4', says: 'token_type N_A, access_token, issued_token_type; no refresh token' },
+    {
+      clause: '11.5',
+      says: 'workloads are authenticated, by public keys if possible, over TLS',
+      shownBy: `test/conformance/rfc7523.database.test.ts, test/conformance/rfc8705.database.test.ts, ${TLS}`,
+    },
+    { clause: '12', says: 'the header Txn-Token; validation', notApplicable: 'a demand on workloads' },
+    { clause: '13.1', says: 'a short lifetime', shownBy: '§9.2' },
+    { clause: '13.2', says: 'txn is unique, and logged' },
+    { clause: '13.3', says: 'no refresh tokens, neither as subject nor in the answer', shownBy: '§11.2, §11.4' },
+    { clause: '13.4', says: 'the access token is not in the transaction token' },
+    { clause: '13.6', says: 'no scope beyond that of the subject token' },
+    { clause: '13.7', says: 'discovery of the service', notApplicable: 'a demand on workloads' },
+    { clause: '13.12', says: 'does not authenticate its bearer' },
+    { clause: '13.13', says: 'is no access token' },
+    {
+      clause: '13.14',
+      says: 'a subject token of unknown scope is refused',
+      notApplicable: 'subject tokens are QScope’s own, so their scopes are known',
+    },
+    {
+      clause: '13.15',
+      says: 'a replacement keeps txn, sub, aud and the call chain, is never wider, and none follows an expired token',
+    },
+    { clause: '14', says: 'other trust domains', notApplicable: 'a demand on workloads' },
+    { clause: '15.2', says: 'whole tokens are not logged', shownBy: 'test/rpc/redact.test.ts' },
   ],
 })

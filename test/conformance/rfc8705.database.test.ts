@@ -90,7 +90,7 @@ onEveryBackend(
         for (const subject of [
           'dns:internal',
           'dns:x.orders.internal',
-          'uri:spiffe://shop/orders/',
+          'uri:spiffe://shop/orders/2',
           'email:example.com@x',
         ]) {
           const { clientId } = await tlsClient(subject)
@@ -166,6 +166,8 @@ onEveryBackend(
           'ip:10.0.0',
           'ip:fe80::1%eth0',
           'uri:orders',
+          'uri:spiffe://shop/orders/',
+          'uri:spiffe://shop',
           'email:orders',
           'cn:orders',
           'x5t#S256:short',

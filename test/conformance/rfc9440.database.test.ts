@@ -61,6 +61,21 @@ onEveryBackend(
       return [refused.reason, ...refused.violations]
     }
 
+    /** Mints over HTTP/1.1. A header with several values is sent in several lines. */
+    const send = async (headers: Readonly<Record<string, string | string[]>>, { cert, key }: Identity) => {
+      const body = JSON.stringify(await tlsClient())
+      const { promise, resolve, reject } = Promise.withResolvers<{ status: number; document: unknown }>()
+      const url = `${server.httpUrl}/qscope.v1.TokenService/MintToken`
+      const options = { method: 'POST', ca: root.cert, cert, key, agent: false, servername: 'localhost' } as const
+      const all = { 'content-type': 'application/json', ...headers }
+      const sent = request(url, { ...options, headers: all }, (response) => {
+        json(response).then((document) => resolve({ status: response.statusCode ?? 0, document }), reject)
+      })
+      sent.once('error', reject)
+      sent.end(body)
+      return await promise
+    }
+
     describe('§2.2 Client-Cert', () => {
       it('§2.2 Client-Cert is the certificate of the caller, as a byte sequence of its DER', async () => {
         expect(await boundThrough({ 'client-cert': byteSequence(orders) })).toBe(orders.thumbprint)
@@ -119,6 +134,24 @@ onEveryBackend(
       })
     })
 
+    describe('§2.3 fields in several lines', () => {
+      it('§2.3 the chain in one line is accepted, and refused if it is divided into several lines', async () => {
+        const [leaf, ...chain] = [distant, second, first].map(byteSequence)
+        const told = { 'client-cert': leaf ?? '' }
+        expect((await send({ ...told, 'client-cert-chain': chain.join(', ') }, proxy)).status).toBe(200)
+        const { status, document } = await send({ ...told, 'client-cert-chain': chain }, proxy)
+        expect(status).toBe(400)
+        expect(document).toMatchObject({ code: 'invalid_argument' })
+        expect(JSON.stringify(document)).toContain('client-cert-chain came more than once')
+      })
+
+      it('§2.2 Client-Cert in two lines is refused, even if both are the same', async () => {
+        const { status, document } = await send({ 'client-cert': [orders, orders].map(byteSequence) }, proxy)
+        expect(status).toBe(400)
+        expect(JSON.stringify(document)).toContain('client-cert came more than once')
+      })
+    })
+
     describe('§2.4 the proxy', () => {
       it('§2.4 the proxy’s own certificate never authenticates its callers', async () => {
         const asProxy = { authenticationMethod: AuthenticationMethod.TLS_CLIENT, tlsClientSubject: 'dns:edge.internal' }
@@ -131,19 +164,6 @@ onEveryBackend(
       })
 
       it('§2.4 headers of a trusted proxy are accepted over HTTP too, and those of another peer are ignored', async () => {
-        const send = async (headers: Headers, { cert, key }: Identity) => {
-          const body = JSON.stringify(await tlsClient())
-          const { promise, resolve, reject } = Promise.withResolvers<{ status: number; document: unknown }>()
-          const url = `${server.httpUrl}/qscope.v1.TokenService/MintToken`
-          const options = { method: 'POST', ca: root.cert, cert, key, agent: false, servername: 'localhost' } as const
-          const all = { 'content-type': 'application/json', ...headers }
-          const sent = request(url, { ...options, headers: all }, (response) => {
-            json(response).then((document) => resolve({ status: response.statusCode ?? 0, document }), reject)
-          })
-          sent.once('error', reject)
-          sent.end(body)
-          return await promise
-        }
         const told = { 'client-cert': byteSequence(orders) }
         expect((await send(told, proxy)).status).toBe(200)
         expect((await send(told, other)).status).toBe(401)

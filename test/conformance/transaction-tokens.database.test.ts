@@ -24,7 +24,7 @@ type Wanted = Readonly<{
   actorTokenType?: string
 }>
 
-// draft-ietf-oauth-transaction-tokens-10, by the names of its sections.
+// draft-ietf-oauth-transaction-tokens-10
 const suite = (server: TestServer) => {
   const grants = grantsOn(server)
   const forms = formsOn(server)
@@ -71,14 +71,14 @@ const suite = (server: TestServer) => {
     return (await jwtVerify(token, keys, { audience, typ: 'txntoken+jwt', currentDate })).payload
   }
 
-  describe('Txn-Token Format', () => {
-    it('has the type txntoken+jwt and names its key', async () => {
+  describe('§9 Txn-Token Format', () => {
+    it('§9.1 has the type txntoken+jwt and names its key', async () => {
       const { accessToken } = await request(await workload(), (await inbound()).accessToken)
       const { typ, kid, alg } = decodeProtectedHeader(accessToken)
       expect([typ, kid, alg]).toEqual(['txntoken+jwt', expect.any(String), 'ES256'])
     })
 
-    it('names the user, the scope, the trust domain and the requesting workload, and lasts 60 s at most', async () => {
+    it('§9.2 names the user, the scope, the trust domain and the requesting workload, and lasts 60 s at most', async () => {
       const gateway = await workload()
       const { accessToken: subject } = await inbound()
       const user = (await grants.claimsOf(subject))?.subject
@@ -103,7 +103,7 @@ const suite = (server: TestServer) => {
       expect(txn).not.toBe(issued.tokenId)
     })
 
-    it('has a new transaction id for each request', async () => {
+    it('§9.2 has a new transaction id for each request', async () => {
       const gateway = await workload()
       const { accessToken: subject } = await inbound()
       const ids = new Set<unknown>()
@@ -113,14 +113,14 @@ const suite = (server: TestServer) => {
       expect(ids.size).toBe(5)
     })
 
-    it('expires no later than its subject token', async () => {
+    it('§6 expires no later than its subject token', async () => {
       const gateway = await workload()
       const { token } = await server.call(mintToken, { client: gateway.client, lifetime: { seconds: 10n } })
       const claims = await validated((await request(gateway, token?.accessToken ?? '')).accessToken)
       expect(claims.exp).toBeLessThanOrEqual(Number(token?.expireTime?.seconds ?? 0n))
     })
 
-    it('contains the request context and the request details of the workload', async () => {
+    it('§9.2.2 contains the request context and the request details of the workload', async () => {
       const transactionContext = {
         requestContext: '{"req_ip":"192.0.2.1","authn":"face"}',
         requestDetails: '{"action":"BUY","customer":{"level":"VIP"},"__proto__":{"admin":true},"n":[1,2.5,null]}',
@@ -131,20 +131,20 @@ const suite = (server: TestServer) => {
       expect(JSON.stringify(tctx)).toBe(JSON.stringify(JSON.parse(transactionContext.requestDetails)))
     })
 
-    it('is bound to no certificate or client, because workloads pass it on', async () => {
+    it('§9.2 is bound to no certificate or client, because workloads pass it on', async () => {
       const { accessToken } = await request(await workload(), (await inbound()).accessToken)
       expect(await validated(accessToken)).not.toHaveProperty('cnf')
     })
 
-    it('does not contain its subject token', async () => {
+    it('§13.4 does not contain its subject token', async () => {
       const { accessToken: subject } = await inbound()
       const { accessToken } = await request(await workload(), subject)
       expect(JSON.stringify(await validated(accessToken))).not.toContain(subject)
     })
   })
 
-  describe('Requesting Txn-Tokens', () => {
-    it('requires a scope, and exactly one audience that the client is registered for', async () => {
+  describe('§11 Requesting Txn-Tokens', () => {
+    it('§11.1 requires a scope, and exactly one audience that the client is registered for', async () => {
       const gateway = await workload()
       const { accessToken } = await inbound()
       expect(await refused(gateway, accessToken, { scopes: [] })).toEqual(['OAUTH_INVALID_REQUEST', 'scopes'])
@@ -154,7 +154,7 @@ const suite = (server: TestServer) => {
       expect(await refused(gateway, accessToken, { audiences: ['other.example'] })).toEqual(['OAUTH_INVALID_TARGET'])
     })
 
-    it('refuses a scope beyond that of the subject token or of the client', async () => {
+    it('§13.6 refuses a scope beyond that of the subject token or of the client', async () => {
       const gateway = await workload()
       const narrow = await grants.mint(await grants.serviceClient({ scopes: ['orders.read', 'stocks'] }), {
         scopes: ['orders.read', 'stocks'],
@@ -163,7 +163,7 @@ const suite = (server: TestServer) => {
       expect(await refused(gateway, narrow.accessToken, { scopes: ['stocks'] })).toEqual(['OAUTH_INVALID_SCOPE'])
     })
 
-    it('accepts only active access tokens as subject tokens: no refresh token, other type or revoked token', async () => {
+    it('§11.2 accepts only active access tokens as subject tokens: no refresh token, other type or revoked token', async () => {
       const gateway = await workload()
       const { web, accessToken, refreshToken } = await inbound()
       expect(await refused(gateway, refreshToken, {})).toEqual(['OAUTH_INVALID_REQUEST', 'subject_token'])
@@ -182,7 +182,7 @@ const suite = (server: TestServer) => {
       ['followed by more text', '{} {}'],
       ['too large', `{"a":"${'x'.repeat(2_048)}"}`],
       ['nested too deeply', '['.repeat(2_000)],
-    ])('refuses a context that is %s', async (_what, text) => {
+    ])('§11.1 refuses a context that is %s', async (_what, text) => {
       const gateway = await workload()
       const { accessToken } = await inbound()
       for (const name of ['requestContext', 'requestDetails']) {
@@ -194,7 +194,7 @@ const suite = (server: TestServer) => {
       }
     })
 
-    it('refuses a context that is not a valid message', async () => {
+    it('§11.1 refuses a context that is not a valid message', async () => {
       const asked = server.call(exchangeToken, {
         client: (await workload()).client,
         subjectToken: (await inbound()).accessToken,
@@ -205,7 +205,7 @@ const suite = (server: TestServer) => {
       expect((await refusalOf(asked)).violations).toEqual(['transaction_context'])
     })
 
-    it('refuses a context if another token type is requested', async () => {
+    it('§11.1 refuses a context if another token type is requested', async () => {
       const gateway = await workload()
       const { accessToken } = await inbound()
       const asked = server.call(exchangeToken, {
@@ -217,12 +217,12 @@ const suite = (server: TestServer) => {
       expect((await refusalOf(asked)).violations).toEqual(['transaction_context'])
     })
 
-    it('refuses a client without the grant of token exchange', async () => {
+    it('§11.3 refuses a client without the grant of token exchange', async () => {
       const other = await server.registerClient({ scopes: ['orders.read'], audiences: [DOMAIN] })
       expect(await refused(other, (await inbound()).accessToken, {})).toEqual(['OAUTH_UNAUTHORIZED_CLIENT'])
     })
 
-    it('answers with the token type N_A and without a refresh token, over gRPC and forms', async () => {
+    it('§11.4 answers with the token type N_A and without a refresh token, over gRPC and forms', async () => {
       const gateway = await workload()
       const { accessToken: subject } = await inbound()
       const issued = await request(gateway, subject)
@@ -260,8 +260,8 @@ const suite = (server: TestServer) => {
     })
   })
 
-  describe('Security Considerations', () => {
-    it('audits the transaction id, without its context', async () => {
+  describe('§13 Security Considerations', () => {
+    it('§13.2 audits the transaction id, without its context', async () => {
       const gateway = await workload()
       const transactionContext = { requestDetails: '{"iban":"DE89370400440532013000"}' }
       const { accessToken, tokenId } = await request(gateway, (await inbound()).accessToken, { transactionContext })
@@ -304,7 +304,7 @@ const suite = (server: TestServer) => {
     })
   })
 
-  describe('Txn-Token as a subject_token', () => {
+  describe('§13.15 Txn-Token as a subject_token', () => {
     const REPLACING = { subjectTokenType: TXN_TOKEN_TYPE }
     const details = (requestDetails: string) => ({ transactionContext: { requestDetails } })
 
@@ -399,7 +399,7 @@ const suite = (server: TestServer) => {
     })
   })
 
-  describe('a transaction token is no access token', () => {
+  describe('§13.13 a transaction token is no access token', () => {
     it('is refused as a bearer token and by verification, is inactive in introspection, and is not revoked', async () => {
       const gateway = await workload()
       const { accessToken, tokenId } = await request(gateway, (await inbound()).accessToken)
@@ -430,7 +430,7 @@ const suite = (server: TestServer) => {
       expect((await refusalOf(grants.exchangeToken(gateway, accessToken))).violations).toEqual(['subject_token'])
     })
 
-    it('does not authenticate a client', async () => {
+    it('§13.12 does not authenticate a client', async () => {
       const { accessToken } = await request(await workload(), (await inbound()).accessToken)
       const { clientId } = await server.registerClient({
         authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,

@@ -48,6 +48,15 @@ describe('the draft of a trusted issuer', () => {
     expect(update({ jwks: 'of a source that is not chosen' }).updateMask?.paths).toEqual([])
   })
 
+  it('has no CA certificates where the keys are given, whatever their field held before it was hidden', () => {
+    const withCa = { ...draft, caCertificates: 'a certificate' }
+    const given = { ...withCa, keys: { ...withCa.keys, source: 'jwks' as const, jwks: '{"keys":[]}' } }
+    expect(issuerOf(withCa).caCertificates).toBe('a certificate')
+    expect(issuerOf(given).caCertificates).toBe('')
+    expect(updateOf(draft, given, '').updateMask?.paths).toEqual(['jwks'])
+    expect(updateOf(withCa, given, '').updateMask?.paths).toEqual(['jwks', 'ca_certificates'])
+  })
+
   it('takes the order of the rules for a change, and not the layout of their claims', () => {
     const [first = NEW_RULE, second = NEW_RULE] = draft.rules
     const paths = (rules: typeof draft.rules) => changesOf(ISSUER_FIELDS, draft, { ...draft, rules }).map((c) => c.path)

@@ -6,7 +6,7 @@ import { inSeconds, jwksOf, signed, signingPair } from '../setup/assertions.ts'
 import { suiteFolder } from '../setup/certificates.ts'
 import { SILENT, trustedIssuers } from '../setup/trusted-issuers.ts'
 import { axeFindings } from './axe.ts'
-import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
+import { CHROMIUM, consoleOfSuite, holdAnswers, signIn, visit } from './console.ts'
 
 const issuers = await trustedIssuers(suiteFolder())
 const pair = signingPair('ES256')
@@ -135,6 +135,27 @@ describe.skipIf(CHROMIUM === null)('the trusted issuers of the console', () => {
     await dialog.getByRole('button', { name: 'Delete' }).click()
     await page.getByRole('heading', { level: 1, name: 'Trusted issuers' }).waitFor()
     await expect(getIssuer(issuer)).rejects.toThrow()
+    expect(tab.complaints).toEqual([])
+  })
+
+  it('stays on the page to which somebody went while an issuer was created', async () => {
+    const issuer = 'https://left.example'
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server, ['trust.write'])
+    await visit(tab, 'Trusted issuers')
+    await page.getByRole('link', { name: 'Create a trusted issuer', exact: true }).click()
+    await page.getByLabel('Issuer', { exact: true }).fill(issuer)
+    await page.getByText('The server accepts this issuer.').waitFor()
+    const { answered, release } = await holdAnswers(page, /CreateTrustedIssuer$/)
+    await page.getByRole('button', { name: 'Create', exact: true }).click()
+    await answered
+    expect((await getIssuer(issuer))?.issuer).toBe(issuer)
+    await visit(tab, 'Clients')
+    const [response] = await Promise.all([page.waitForResponse(/CreateTrustedIssuer$/), release()])
+    await response.finished()
+    await page.getByRole('link', { name: 'deployer', exact: true }).waitFor()
+    expect(page.url()).toMatch(/#\/clients$/)
     expect(tab.complaints).toEqual([])
   })
 

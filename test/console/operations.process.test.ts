@@ -1,5 +1,9 @@
+import { readFile } from 'node:fs/promises'
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
+import { KeyService, ListSigningKeysRequestSchema } from '../../src/gen/qscope/v1/key_service_pb.ts'
+import { axeFindings } from './axe.ts'
+import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
 
 describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () => {
   const suite = consoleOfSuite()
@@ -49,8 +53,14 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
       page.getByRole('button', { name: 'Try again' }).click(),
     ])
     await page.getByText('No longer following.').waitFor()
-    await page.getByLabel('Event types').fill('')
+    // What came before is shown again, and what happens while the filter is changed is not missed.
+    await page.context().setOffline(true)
+    await page.getByLabel('Event types').fill('client.registered')
+    await page.getByText('Not connected.').waitFor()
+    await suite.server.registerClient({ clientId: 'meanwhile', scopes: ['a'] })
+    await page.context().setOffline(false)
     await page.getByText('Following: events appear').waitFor()
+    for (const name of [/followed/, /meanwhile/]) await page.getByRole('row', { name }).first().waitFor()
     await page.getByRole('button', { name: 'Stop following' }).click()
     await page.getByLabel('Client id').fill('followed')
     const download = page.waitForEvent('download')
@@ -60,17 +70,63 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
     await page.getByText('Saved 1 event.').waitFor()
   })
 
+  it('compares the audit log with an exported head, and refuses what is none', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server)
+    await visit(tab, 'Audit log')
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Export the head' }).click(),
+    ])
+    const head = await readFile(await download.path(), 'utf8')
+    const verifyWith = async (text: string) => {
+      const file = { name: 'head.json', mimeType: 'application/json', buffer: Buffer.from(text) }
+      await page.getByLabel('Compare with an exported head').setInputFiles(file)
+      await page.getByRole('button', { name: 'Verify the whole log' }).click()
+    }
+    await verifyWith(head)
+    await page.getByText('intact', { exact: true }).waitFor()
+    await verifyWith(head.replace(/"createTime":"\d+/, '"createTime":"1999'))
+    await page.getByRole('alert').getByRole('listitem').filter({ hasText: 'has been changed' }).waitFor()
+    await verifyWith('')
+    await page.getByRole('alert').getByRole('listitem').filter({ hasText: 'is not an exported head' }).waitFor()
+    expect(await page.getByText('intact', { exact: true }).count()).toBe(0)
+    expect(await axeFindings(page)).toEqual([])
+    expect(tab.complaints).toEqual([])
+  })
+
   it('shows signing keys by their life, and prepares one', async () => {
     const tab = await suite.openTab()
     const { page } = tab
     await signIn(tab, suite.server, ['keys.write'])
+    const release = await holdCalls(page, /ListSigningKeys$/)
     await visit(tab, 'Signing keys')
+    await page.getByText('Loading…').waitFor()
+    expect(await page.getByText('There is no key yet').count()).toBe(0)
+    release()
     await page.getByText('There is no key yet').waitFor()
+    await page.unroute(/ListSigningKeys$/)
     await page.getByRole('button', { name: 'Prepare a key' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Prepare a key' }).click()
     await page.getByText(/prepared from \d{4}-/).waitFor()
     await page.getByRole('button', { name: 'Activate' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Activate' }).click()
     await page.getByText(/signing from \d{4}-/).waitFor()
+
+    await suite.server.call(KeyService.method.prepareSigningKey, {}, suite.asAdmin)
+    await page.route(/ListSigningKeys$/, (route) => {
+      const request = fromBinary(ListSigningKeysRequestSchema, route.request().postDataBuffer() ?? new Uint8Array())
+      const postData = Buffer.from(toBinary(ListSigningKeysRequestSchema, { ...request, pageSize: 1 }))
+      return route.continue({ postData })
+    })
+    await visit(tab, 'Overview')
+    await visit(tab, 'Signing keys')
+    await page.getByText(/prepared from \d{4}-/).waitFor()
+    expect(await page.locator('.cards > li').count()).toBe(1)
+    await page.getByRole('button', { name: 'Show older keys' }).click()
+    await page.getByText(/signing from \d{4}-/).waitFor()
+    expect(await page.locator('.cards > li').count()).toBe(2)
+    expect(await page.getByRole('button', { name: 'Show older keys' }).count()).toBe(0)
   })
 })

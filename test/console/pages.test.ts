@@ -2,12 +2,14 @@ import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { refusalOf } from '../../console/src/api/refusal.ts'
 import { visibleRows } from '../../console/src/components/visible-rows.ts'
 import { exportEvents } from '../../console/src/pages/audit/export-events.ts'
+import { headIn } from '../../console/src/pages/audit/exported-head.ts'
 import { AuditFollowing } from '../../console/src/pages/audit/follow.ts'
 import { lifeOf, placeOf, spanOf } from '../../console/src/pages/keys/life.ts'
+import { referenceOf } from '../../console/src/pages/users/user-reference.ts'
 import { linkTo, routeOf } from '../../console/src/route.ts'
 import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts'
 import { AuditEventSchema, WatchAuditEventsResponseSchema } from '../../src/gen/qscope/v1/audit_service_pb.ts'
@@ -27,6 +29,13 @@ describe('the address of a page', () => {
     expect(routeOf('')).toMatchObject({ page: '', id: '' })
     expect(routeOf('#/clients/%zz?client=a')).toMatchObject({ page: 'clients', id: '%zz' })
     expect(routeOf('#/audit?client=a').parameters.get('client')).toBe('a')
+  })
+})
+
+describe('the reference to a user', () => {
+  it('keeps the white space of an external id, which the server compares exactly', () => {
+    expect(referenceOf('externalId', ' ada ')).toEqual({ case: 'externalId', value: ' ada ' })
+    expect(referenceOf('userId', ' 0190 ')).toEqual({ case: 'userId', value: '0190' })
   })
 })
 
@@ -101,6 +110,20 @@ describe('what a failed call comes to', () => {
     expect(refused('OAUTH_INVALID_TOKEN', { token: 'presented' }).endsSession).toBe(false)
   })
 
+  it('may have made the change if no answer came or the server failed, and not where the server says that nothing was written', () => {
+    const uncertain = (code: Code, reason?: string) => {
+      const details = reason === undefined ? [] : [{ desc: ErrorInfoSchema, value: { reason } }]
+      return refusalOf(new ConnectError('no', code, undefined, details)).isUncertain
+    }
+    expect(refusalOf(new TypeError('Failed to fetch')).isUncertain).toBe(true)
+    expect(uncertain(Code.DeadlineExceeded)).toBe(true)
+    expect(uncertain(Code.Unavailable)).toBe(true)
+    expect(uncertain(Code.Internal, 'OAUTH_SERVER_ERROR')).toBe(true)
+    expect(uncertain(Code.Unavailable, 'OAUTH_TEMPORARILY_UNAVAILABLE')).toBe(false)
+    expect(uncertain(Code.Aborted, 'RESOURCE_CONFLICT')).toBe(false)
+    expect(uncertain(Code.InvalidArgument)).toBe(false)
+  })
+
   it('is no answer at all where the network failed', () => {
     expect(refusalOf(new TypeError('Failed to fetch'))).toMatchObject({ isLost: true, reason: '' })
     expect(refusalOf(new ConnectError('gone', Code.NotFound)).isLost).toBe(false)
@@ -123,12 +146,59 @@ describe('following the audit log', () => {
       onEvent: ({ eventId }: { eventId: string }) => void heard.push(eventId),
       onConnected: (isConnected: boolean) => void (isConnected || heard.push('disconnected')),
     }
-    const following = new AuditFollowing(watch)
+    const following = new AuditFollowing()
     const { signal } = new AbortController()
-    await expect(following.run(follower, signal)).rejects.toThrow('no')
-    await expect(following.run(follower, signal)).rejects.toThrow('enough')
+    await expect(following.run(watch, follower, signal)).rejects.toThrow('no')
+    await expect(following.run(watch, follower, signal)).rejects.toThrow('enough')
     expect(cursors).toEqual(['', 'b', 'b'])
     expect(heard).toEqual(['1', 'disconnected', 'disconnected', '1', 'disconnected'])
+  })
+
+  it('gives up a stream that has been silent for 40 seconds, and goes on behind its last cursor', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const cursors: string[] = []
+    const connected: boolean[] = []
+    async function* watch(cursor: string, signal: AbortSignal) {
+      cursors.push(cursor)
+      yield create(WatchAuditEventsResponseSchema, { cursor: 'a' })
+      await new Promise((resolve) => setTimeout(resolve, 30_000))
+      yield create(WatchAuditEventsResponseSchema, { cursor: 'b' })
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const left = new AbortController()
+    const follower = {
+      onEvent: () => undefined,
+      onConnected: (isConnected: boolean) => void connected.push(isConnected),
+    }
+    const done = new AuditFollowing().run(watch, follower, left.signal)
+    await vi.advanceTimersByTimeAsync(69_000)
+    expect(connected).toEqual([true, true])
+    await vi.advanceTimersByTimeAsync(1_500)
+    expect(connected).toEqual([true, true, false])
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(cursors).toEqual(['', 'b'])
+    expect(connected).toEqual([true, true, false, true])
+    left.abort()
+    await vi.advanceTimersByTimeAsync(30_000)
+    await done
+  })
+})
+
+describe('the exported head in a file', () => {
+  const head = '{"format":"qscope-audit-head/1","chains":[]}'
+
+  it.each([
+    ['of the page', `${head}\n`],
+    ['of the command line as JSON', JSON.stringify({ head, chains: '1' }, null, 2)],
+    ['at the end of an export', `{"writerId":"a"}\n{"head":${head},"after":null}\n`],
+  ])('is found in a file %s', (_of, text) => {
+    expect(headIn(text)).toBe(head)
+  })
+
+  it('is never empty, for which the server would compare nothing', () => {
+    expect(headIn('\n')).toBe('null')
+    expect(headIn('no head')).toBe('no head')
   })
 })
 

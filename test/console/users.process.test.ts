@@ -5,7 +5,7 @@ import { DeviceService, GetDeviceAuthorizationRequestSchema } from '../../src/ge
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import type { TestServer } from '../setup/server.ts'
 import { axeFindings } from './axe.ts'
-import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
+import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
 
 const SCOPES = ['calendar.read', 'calendar.write']
 
@@ -52,6 +52,8 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     await id.fill('known')
     await page.getByText('A user with this external id is registered already').waitFor()
     await id.fill('gina')
+    // What was said of the text before goes at once, and not with the next answer.
+    expect(await page.getByText('is registered already').count()).toBe(0)
     await page.getByText('The server accepts this registration.').waitFor()
     await expect(getUser('gina')).rejects.toThrow()
     expect(await axeFindings(page)).toEqual([])
@@ -62,6 +64,38 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     await page.getByRole('link', { name: 'Show the user' }).click()
     await page.getByText(user?.userId ?? 'no id', { exact: true }).waitFor()
     expect(tab.complaints).toEqual([])
+  })
+
+  it('locks a form while it is sent, and says when a change may have been made although no answer came', async () => {
+    await suite.server.call(UserService.method.registerUser, { externalId: 'hedy' }, suite.asAdmin)
+    const tab = await suite.openTab()
+    const { page } = tab
+    const uncertain = page.getByText('It may have been done. Check before you try again.')
+    await signIn(tab, suite.server, ['users.write'])
+    await visit(tab, 'Users')
+    const id = page.getByLabel('The exact id')
+    const release = await holdCalls(page, /GetUser$/)
+    await id.fill('hedy')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => id.isDisabled()).toBe(true)
+    await page.context().setOffline(true)
+    release()
+    await page.getByText('The server did not answer.').waitFor()
+    expect(await uncertain.count()).toBe(0)
+    await page.locator('input:focus').waitFor()
+    await page.context().setOffline(false)
+    await page.unroute(/GetUser$/)
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Deactivate' }).click()
+    await page.route(/DeactivateUser$/, async (route) => {
+      await route.fetch()
+      await route.abort()
+    })
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: 'Deactivate' }).click()
+    await uncertain.waitFor()
+    await dialog.locator('button:focus', { hasText: 'Deactivate' }).waitFor()
+    expect((await getUser('hedy')).user?.active).toBe(false)
   })
 
   it('lists the tokens and grants of a client, and revokes one, a grant, or all after saying what ends', async () => {
@@ -226,6 +260,21 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     expect(JSON.stringify(suite.server.lines)).not.toContain(userCode)
   })
 
+  it('fills in the code of a link that is opened during the session, the same one twice, too', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    const code = page.getByLabel('User code')
+    await signIn(tab, suite.server, ['consent'])
+    for (const userCode of ['BCDF-GHJK', 'LMNP-QRST', 'LMNP-QRST']) {
+      await page.evaluate(`location.hash = '#/devices?user_code=${userCode}'`)
+      await expect.poll(() => page.url()).toBe(`${suite.server.httpUrl}/console/#/devices`)
+      await expect.poll(() => code.inputValue()).toBe(userCode)
+      await code.fill('')
+    }
+    expect(tab.requests.filter((each) => /DeviceService/.test(each))).toEqual([])
+    expect(tab.complaints).toEqual([])
+  })
+
   it('shows what a session that only reads may not do', async () => {
     await consentOf('erin')
     const tab = await suite.openTab()
@@ -266,5 +315,20 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     await dialog.getByRole('button', { name: 'Approve' }).click()
     await page.getByText('approved', { exact: true }).waitFor()
     expect((await getUser('frank')).user?.active).toBe(true)
+    // The token may not ask what it permits either, so each page learns it from the server.
+    for (const title of [
+      'Overview',
+      'Clients',
+      'Users',
+      'Trusted issuers',
+      'Tokens and grants',
+      'Audit log',
+      'Signing keys',
+    ]) {
+      await visit(tab, title)
+      await page.getByText(/Your token does not permit this\. You need qscope:\w+\.read\./).waitFor()
+      expect(await page.getByRole('alert').count()).toBe(0)
+      expect(await page.getByText('there are more').count()).toBe(0)
+    }
   })
 })

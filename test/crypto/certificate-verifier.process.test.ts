@@ -77,6 +77,7 @@ describe('a certificate is refused', () => {
     ['for any purpose but this one', ['extendedKeyUsage = codeSigning, emailProtection']],
     ['whose key only encrypts', ['keyUsage = critical, keyEncipherment']],
     ['that is a CA itself', CA],
+    ['that is a CA whose key signs no certificates', ['basicConstraints = CA:TRUE', 'keyUsage = digitalSignature']],
     ['with a critical extension that nobody evaluates', ['1.2.3.4 = critical, ASN1:UTF8String:x']],
   ])('%s', (_what, extensions) => {
     expect(verified(pki.issue(root, { extensions }))).toBe('purpose')

@@ -15,6 +15,7 @@ const certificate = (more: Partial<PeerCertificate>): PeerCertificate => ({
   chained: true,
   subject: 'CN=orders',
   alternativeNames: ['dns:orders.internal'],
+  spiffeId: null,
   notBefore: 0,
   notAfter: 1,
   ...more,
@@ -24,7 +25,7 @@ describe('the subject of a client’s certificate', () => {
   it('has one spelling', () => {
     expect(parseTlsClientSubject('dns:Orders.INTERNAL')).toBe('dns:orders.internal')
     expect(parseTlsClientSubject('ip:2001:0DB8:0:0::1')).toBe('ip:2001:db8::1')
-    expect(parseTlsClientSubject('uri:spiffe://Shop/a,b')).toBe('uri:spiffe://Shop/a,b')
+    expect(parseTlsClientSubject('uri:https://Shop/a,b')).toBe('uri:https://Shop/a,b')
     fc.assert(
       fc.property(fc.ipV6(), (address) => {
         const once = parseTlsClientSubject(`ip:${address}`)
@@ -44,6 +45,13 @@ describe('the subject of a client’s certificate', () => {
     )
   })
 
+  it('with the scheme spiffe is the SPIFFE ID of a workload', () => {
+    expect(parseTlsClientSubject('uri:spiffe://shop/orders')).toBe('uri:spiffe://shop/orders')
+    for (const uri of ['spiffe://shop', 'spiffe://shop/', 'spiffe://Shop/orders', 'SPIFFE://shop/orders', 'spiffe:x']) {
+      expect(parseTlsClientSubject(`uri:${uri}`)).toBeNull()
+    }
+  })
+
   it('has one thumbprint for each hash', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
@@ -58,6 +66,12 @@ describe('the subject of a client’s certificate', () => {
     expect(isCertificateOf('dns:orders.internal', certificate({}))).toBe(true)
     expect(isCertificateOf('dns:orders.internal', certificate({ chained: false }))).toBe(false)
     expect(isCertificateOf('uri:dns:orders.internal', certificate({}))).toBe(false)
+    const names = { alternativeNames: ['uri:spiffe://shop/orders', 'uri:https://shop.example/'] }
+    expect(isCertificateOf('uri:https://shop.example/', certificate(names))).toBe(true)
+    expect(isCertificateOf('uri:spiffe://shop/orders', certificate(names))).toBe(false)
+    const svid = { ...names, spiffeId: 'spiffe://shop/orders' }
+    expect(isCertificateOf('uri:spiffe://shop/orders', certificate(svid))).toBe(true)
+    expect(isCertificateOf('uri:spiffe://shop/orders', certificate({ ...svid, chained: false }))).toBe(false)
     expect(isCertificateOf(`x5t#S256:${HASH}`, certificate({ chained: false }))).toBe(true)
     expect(isCertificateOf(`x5t#S256:${thumbprintOf(Buffer.alloc(32))}`, certificate({}))).toBe(false)
   })

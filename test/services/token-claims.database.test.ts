@@ -43,6 +43,12 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
     return { clientId, trustedIssuer, assertion, exchange }
   }
 
+  /** What the log says about expressions of the issuer that could not be evaluated. */
+  const evaluationProblems = ({ issuer }: { readonly issuer: string }) =>
+    server.lines
+      .filter((line) => line['msg'] === 'a rule of a trusted issuer cannot be evaluated' && line['issuer'] === issuer)
+      .map((line) => line['problem'])
+
   const MAPPING = {
     tokenClaims: {
       repository: 'claims.repository',
@@ -117,6 +123,9 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
     const bomb = await trust({ condition: 'claims.a.all(x, claims.a.all(y, x == y))' })
     const claims = { a: new Array(256).fill(1) }
     expect((await refusalOf(bomb.exchange(claims))).reason).toBe('OAUTH_INVALID_GRANT')
+    expect(evaluationProblems(bomb.trustedIssuer)).toEqual([
+      'rules[0].condition: exceeds the step limit of an evaluation',
+    ])
     expect((await bomb.exchange({ a: [1, 1] })).token).not.toBe('')
   })
 

@@ -22,18 +22,23 @@ export interface KeyServer {
   asked: number
   /** Headers of the answer. */
   headers: Record<string, string>
+  /** Answers are drawn up at once, and sent when this is settled. */
+  held: Promise<void>
 }
 
 export async function keyServer(content: string): Promise<KeyServer> {
-  const server = createServer((_request, response) => {
+  const server = createServer(async (_request, response) => {
     state.asked += 1
-    if (typeof state.answer === 'number') response.writeHead(state.answer, state.headers).end()
-    else response.writeHead(200, state.headers).end(state.answer)
+    const { answer, headers } = state
+    await state.held
+    if (typeof answer === 'number') response.writeHead(answer, headers).end()
+    else response.writeHead(200, headers).end(answer)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   afterAll(() => server.close())
   const { port } = server.address() as AddressInfo
-  const state: KeyServer = { url: `http://127.0.0.1:${port}/jwks`, answer: content, asked: 0, headers: {} }
+  const url = `http://127.0.0.1:${port}/jwks`
+  const state: KeyServer = { url, answer: content, asked: 0, headers: {}, held: Promise.resolve() }
   return state
 }
 

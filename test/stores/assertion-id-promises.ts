@@ -28,17 +28,17 @@ export function assertionIdPromises(subject: () => Subject): void {
   test('are found unchanged by their hash if they were used', async () => {
     const uses = [aUse(), aUse(), aUse()]
     await inTransaction(subject().backend, (stores) => stores.assertionIds.insert(uses.slice(0, 2)))
-    const found = await find(...uses)
-    expect(new Map(found.map(({ hash, useId }) => [hash.toString('hex'), useId]))).toEqual(
+    const { stored } = await find(...uses)
+    expect(new Map(stored.map(({ hash, useId }) => [hash.toString('hex'), useId]))).toEqual(
       new Map(uses.slice(0, 2).map(({ hash, useId }) => [hash.toString('hex'), useId])),
     )
-    expect(await find()).toEqual([])
+    expect((await find()).stored).toEqual([])
   })
 
   test('are used once in 20 concurrent attempts', async () => {
     const hash = randomBytes(32)
     expect(await winners(subject().backend, 20, (stores) => stores.assertionIds.insert([aUse({ hash })]))).toBe(1)
-    expect(await find(aUse({ hash }))).toHaveLength(1)
+    expect((await find(aUse({ hash }))).stored).toHaveLength(1)
   })
 
   test('are stored together or not at all', async () => {
@@ -47,7 +47,7 @@ export function assertionIdPromises(subject: () => Subject): void {
       inTransaction(subject().backend, (stores) => stores.assertionIds.insert(uses))
     expect(await insert(taken)).toBe(true)
     expect(await insert(fresh, aUse({ hash: taken.hash }))).toBe(false)
-    expect(await find(fresh)).toEqual([])
+    expect((await find(fresh)).stored).toEqual([])
     expect(await insert()).toBe(true)
   })
 }

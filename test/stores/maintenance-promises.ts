@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { randomBytes, uuidV7 } from '../../src/crypto/random.ts'
 import type { PurgeKind } from '../../src/domain/expiry.ts'
 import { clientId, epochMs, tokenId } from '../../src/domain/ids.ts'
+import type { AssertionUse } from '../../src/stores/contract/assertion-ids.ts'
 import { aUse } from './assertion-id-promises.ts'
 import type { Subject } from './contract.ts'
 import {
@@ -94,15 +95,25 @@ export function maintenancePromises(subject: () => Subject): void {
     expect(left.map((one) => one !== null)).toEqual([false, false, true])
   })
 
-  test('deletes only expired assertion ids, in batches', async () => {
+  test('deletes only expired assertion ids, in batches, and stores the latest end of those', async () => {
     const { backend } = subject()
-    const uses = [aUse({ expiresAt: PAST }), aUse({ expiresAt: PAST }), aUse({ expiresAt: BEFORE })]
-    await inTransaction(backend, (stores) => stores.assertionIds.insert(uses))
+    const uses = [aUse({ expiresAt: PAST }), aUse({ expiresAt: epochMs(PAST + 1) }), aUse({ expiresAt: BEFORE })]
+    const hashes = uses.map(({ hash }) => hash)
+    const insert = (...some: readonly AssertionUse[]) =>
+      inTransaction(backend, (stores) => stores.assertionIds.insert(some))
+    const find = () => inTransaction(backend, (stores) => stores.assertionIds.find(context(), hashes))
+    await insert(...uses)
+    expect((await find()).deletedUntil).toBeNull()
     expect(await maintenance().backlog('assertion_ids', BEFORE, 9)).toEqual({ count: 2, oldest: PAST })
     expect(await purgeAll('assertion_ids', 1)).toEqual([1, 1, 0])
-    const hashes = uses.map(({ hash }) => hash)
-    const left = await inTransaction(backend, (stores) => stores.assertionIds.find(context(), hashes))
-    expect(left.map(({ useId }) => useId)).toEqual([uses[2]?.useId])
+    expect(await maintenance().backlog('assertion_ids', BEFORE, 9)).toEqual({ count: 0, oldest: null })
+    const { stored, deletedUntil } = await find()
+    expect(stored.map(({ useId }) => useId)).toEqual([uses[2]?.useId])
+    expect(deletedUntil).toBe(PAST + 1)
+
+    await insert(aUse({ expiresAt: epochMs(PAST - 1) }))
+    expect(await purgeAll('assertion_ids')).toEqual([1, 0])
+    expect((await find()).deletedUntil).toBe(PAST + 1)
   })
 
   test('deletes only old counts of scopes', async () => {

@@ -15,8 +15,10 @@ export interface Refusal {
   /** The permissions that the token lacks. */
   readonly missingPermissions: readonly string[]
   readonly metadata: Readonly<Record<string, string>>
-  /** Whether there was no answer at all: whatever was asked for may have happened. */
+  /** Whether there was no answer at all. */
   readonly isLost: boolean
+  /** Whether a change that was asked for may have been made: there was no answer, or the server failed on the way. */
+  readonly isUncertain: boolean
   /** Whether the server no longer accepts the session's own token. */
   readonly endsSession: boolean
 }
@@ -38,6 +40,7 @@ export function refusalOf(error: unknown): Refusal {
     missingPermissions: reason === 'OAUTH_INSUFFICIENT_SCOPE' ? wordsOf(metadata['required_scopes'] ?? '') : [],
     metadata,
     isLost,
+    isUncertain: isLost || failure.code === Code.Internal,
     // `presented` is the token that a call asks about, not the one that it is made with.
     endsSession: reason === 'OAUTH_INVALID_TOKEN' && metadata['token'] !== 'presented',
   }

@@ -1,56 +1,50 @@
 import type { ComponentChildren } from 'preact'
-import { useRef, useState } from 'preact/hooks'
-import { type Refusal, refusalOf } from '../api/refusal.ts'
-import { useDebounced } from '../hooks/use-debounced.ts'
-import { useQuery } from '../hooks/use-query.ts'
+import { useRef } from 'preact/hooks'
+import type { Refusal } from '../api/refusal.ts'
+import { useLeaveWarning } from '../hooks/use-leave-warning.ts'
+import { useVerdict } from '../hooks/use-verdict.ts'
+import { useWork } from '../hooks/use-work.ts'
 import { Form } from './form.tsx'
 import { RefusalNotice } from './refusal-notice.tsx'
 
-interface CreationFormProps<Draft, Answer> {
+interface CreationFormProps<Draft, Verdict, Answer> {
   readonly draft: Draft
   /** Asks whether the server accepts the draft, which writes nothing. */
-  readonly validate: (draft: Draft, signal: AbortSignal) => Promise<Answer>
-  readonly create: () => Promise<void>
+  readonly validate: (draft: Draft, signal: AbortSignal) => Promise<Verdict>
+  readonly create: () => Promise<Answer>
+  /** Hears of what was created, unless the page has been left meanwhile. */
+  readonly onCreated: (answer: Answer) => void
   /** What the button says, and while it is done. */
   readonly action: string
   readonly busy: string
   /** What is said of a draft that the server accepts. */
-  readonly accepted: (answer: Answer) => ComponentChildren
+  readonly accepted: (verdict: Verdict) => ComponentChildren
   /** The fields, with what the server says of them. */
   readonly children: (refusal: Refusal | null) => ComponentChildren
 }
 
 /** A form for something new. The server judges the draft while it is written, from the first change on. */
-export function CreationForm<Draft, Answer>({ draft, validate, create, ...props }: CreationFormProps<Draft, Answer>) {
-  const { action, busy, accepted, children } = props
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  const [isBusy, setBusy] = useState(false)
+export function CreationForm<Draft, Verdict, Answer>(props: CreationFormProps<Draft, Verdict, Answer>) {
+  const { draft, validate, create, onCreated, action, busy, accepted, children } = props
+  const { isBusy, refusal, run } = useWork()
   const untouched = useRef(draft)
-  const settled = useDebounced(draft)
-  const check = useQuery(
-    async (signal) => (settled === untouched.current ? null : { answer: await validate(settled, signal) }),
-    [settled],
+  const check = useVerdict(
+    draft,
+    async (written, signal) => (written === untouched.current ? null : { verdict: await validate(written, signal) }),
+    [],
   )
-  const submit = async () => {
-    setBusy(true)
-    setRefusal(null)
-    try {
-      await create()
-    } catch (error) {
-      setRefusal(refusalOf(error))
-    }
-    setBusy(false)
-  }
+  useLeaveWarning(draft !== untouched.current)
+  const isPermitted = check.refusal === null || check.refusal.missingPermissions.length === 0
   return (
-    <Form onSubmit={submit}>
+    <Form onSubmit={() => run(create, onCreated)} isBusy={isBusy}>
       {children(check.refusal)}
       <p role="status">
-        {check.isLoading && settled !== untouched.current && 'Checking…'}
-        {!check.isLoading && check.refusal === null && check.value !== null && accepted(check.value.answer)}
-        {!check.isLoading && check.refusal !== null && <span class="problem">{check.refusal.message}</span>}
+        {check.isLoading && draft !== untouched.current && 'Checking…'}
+        {!check.isLoading && check.refusal === null && check.value !== null && accepted(check.value.verdict)}
+        {check.refusal !== null && isPermitted && <span class="problem">{check.refusal.message}</span>}
       </p>
-      <RefusalNotice refusal={refusal} />
-      <button type="submit" class="primary" disabled={isBusy}>
+      <RefusalNotice refusal={refusal ?? (isPermitted ? null : check.refusal)} isOfChange={refusal !== null} />
+      <button type="submit" class="primary">
         {isBusy ? busy : action}
       </button>
     </Form>

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { type Refusal, refusalOf } from '../api/refusal.ts'
+import { useEffect, useId, useRef } from 'preact/hooks'
+import { useWork } from '../hooks/use-work.ts'
+import { Form } from './form.tsx'
 import { RefusalNotice } from './refusal-notice.tsx'
 
 interface DialogProps {
@@ -11,11 +12,19 @@ interface DialogProps {
   readonly children: ComponentChildren
 }
 
-/** A window above the page, which keeps the focus to itself until it is closed: what the browser's own does. */
+/**
+ * A window above the page, which keeps the focus to itself until it is closed: what the browser's own does. Then the
+ * focus goes back to what opened it, or to the page if that is gone.
+ */
 export function Dialog({ title, onClose, isLocked = false, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => dialog.current?.showModal(), [])
+  useEffect(() => {
+    const opener = document.activeElement
+    dialog.current?.showModal()
+    // While the dialog is in the document, nothing else can have the focus.
+    return () => queueMicrotask(() => focusAgain(opener))
+  }, [])
   return (
     <dialog
       ref={dialog}
@@ -30,46 +39,47 @@ export function Dialog({ title, onClose, isLocked = false, children }: DialogPro
   )
 }
 
-interface ConfirmationProps {
+function focusAgain(opener: Element | null): void {
+  if (opener instanceof HTMLElement && opener.isConnected && opener !== document.body) opener.focus()
+  else document.querySelector('main')?.focus()
+}
+
+interface ConfirmationProps<Answer> {
   readonly title: string
   /** What the button says that does it. */
   readonly action: string
   readonly danger?: boolean
   readonly onClose: () => void
   /** Does it. The dialog says why where it was refused. */
-  readonly onConfirm: () => Promise<void>
+  readonly onConfirm: () => Promise<Answer>
+  /** Hears of the answer, unless the page has been left meanwhile. */
+  readonly onDone?: (answer: Answer) => void
   readonly children: ComponentChildren
 }
 
 /** Asks before something is done. While it is done the dialog stays, so that the answer finds it. */
-export function Confirmation({ title, action, danger = false, ...props }: ConfirmationProps) {
-  const { onClose, onConfirm, children } = props
-  const [isBusy, setBusy] = useState(false)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  const confirm = async () => {
-    setBusy(true)
-    setRefusal(null)
-    try {
-      await onConfirm()
+export function Confirmation<Answer>({ title, action, danger = false, ...props }: ConfirmationProps<Answer>) {
+  const { onClose, onConfirm, onDone, children } = props
+  const { isBusy, refusal, run } = useWork()
+  const confirm = () =>
+    run(onConfirm, (answer) => {
       onClose()
-    } catch (error) {
-      setRefusal(refusalOf(error))
-      setBusy(false)
-    }
-  }
+      onDone?.(answer)
+    })
   return (
     <Dialog title={title} onClose={onClose} isLocked={isBusy}>
-      {children}
-      <RefusalNotice refusal={refusal} />
-      {refusal?.isLost === true && <p>It may have been done. Check before you try again.</p>}
-      <div class="actions">
-        <button type="button" disabled={isBusy} onClick={onClose}>
-          Cancel
-        </button>
-        <button type="button" class={danger ? 'danger' : 'primary'} disabled={isBusy} onClick={() => void confirm()}>
-          {isBusy ? 'Working…' : action}
-        </button>
-      </div>
+      <Form onSubmit={confirm} isBusy={isBusy}>
+        {children}
+        <RefusalNotice refusal={refusal} isOfChange />
+        <div class="actions">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class={danger ? 'danger' : 'primary'}>
+            {isBusy ? 'Working…' : action}
+          </button>
+        </div>
+      </Form>
     </Dialog>
   )
 }

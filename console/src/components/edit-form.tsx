@@ -2,8 +2,9 @@ import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { type Refusal, refusalOf } from '../api/refusal.ts'
-import { useDebounced } from '../hooks/use-debounced.ts'
-import { useQuery } from '../hooks/use-query.ts'
+import { useLeaveWarning } from '../hooks/use-leave-warning.ts'
+import { useVerdict } from '../hooks/use-verdict.ts'
+import { useWork } from '../hooks/use-work.ts'
 import { type Change, changesOf, type FieldTable, rebased } from './changes.ts'
 import { Time } from './facts.tsx'
 import { Form } from './form.tsx'
@@ -38,56 +39,50 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
   const { update, validate, readAgain, onDone, onCancel, children } = props
   const [base, setBase] = useState(read)
   const [draft, setDraft] = useState(() => draftOf(read))
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
   const [current, setCurrent] = useState<Read | null>(null)
-  const [isBusy, setBusy] = useState(false)
+  const saving = useWork()
+  const reading = useWork()
+  const isBusy = saving.isBusy || reading.isBusy
   const before = draftOf(base)
   const changes = changesOf(fields, before, draft)
-  const settled = useDebounced(draft)
-  const check = useQuery(
-    async (signal) => {
-      if (changesOf(fields, before, settled).length === 0) return null
-      return await validate(before, settled, signal)
+  useLeaveWarning(changes.length > 0)
+  const check = useVerdict(
+    draft,
+    async (written, signal) => {
+      if (changesOf(fields, before, written).length === 0) return null
+      return await validate(before, written, signal)
     },
-    [settled, base],
+    [base],
   )
-  const save = async () => {
-    setBusy(true)
-    setRefusal(null)
+  /** Resolves to `false` when another version is in the way. */
+  const trySave = async () => {
     try {
       await update(before, draft, base.etag)
-      onDone()
+      return true
     } catch (error) {
-      const refused = refusalOf(error)
-      if (refused.reason === 'RESOURCE_CONFLICT') await compare(refused)
-      else setRefusal(refused)
-    }
-    setBusy(false)
-  }
-  /** Reads the version that is in the way. Until that succeeds, the conflict itself is shown. */
-  const compare = async (conflict: Refusal) => {
-    setRefusal(conflict)
-    try {
-      setCurrent((await readAgain()) ?? null)
-    } catch (error) {
-      setRefusal(refusalOf(error))
+      if (refusalOf(error).reason === 'RESOURCE_CONFLICT') return false
+      throw error
     }
   }
+  const compare = () => reading.run(readAgain, (newer) => setCurrent(newer ?? null))
+  const save = () => saving.run(trySave, (saved) => (saved ? onDone() : void compare()))
   const goOn = (newer: Read) => {
     setDraft(rebased(fields, before, draft, draftOf(newer)))
     setBase(newer)
     setCurrent(null)
-    setRefusal(null)
   }
   return (
-    <Form onSubmit={save}>
+    <Form onSubmit={save} isBusy={isBusy}>
       {children(draft, setDraft, check.refusal)}
       <section aria-labelledby="changes">
         <h2 id="changes">Changes</h2>
         <ChangeTable changes={changes} none="No changes yet." />
       </section>
       {current === null ? (
-        <RefusalNotice refusal={refusal ?? check.refusal} />
+        <RefusalNotice
+          refusal={saving.refusal ?? reading.refusal ?? check.refusal}
+          isOfChange={saving.refusal !== null}
+        />
       ) : (
         <Conflict
           current={current}
@@ -99,7 +94,7 @@ export function EditForm<Draft, Read extends Version>({ read, draftOf, fields, .
         <button type="button" onClick={onCancel}>
           Cancel
         </button>
-        <button type="submit" class="primary" disabled={isBusy || changes.length === 0 || current !== null}>
+        <button type="submit" class="primary" disabled={changes.length === 0 || current !== null}>
           {isBusy ? 'Saving…' : 'Save these changes'}
         </button>
       </div>

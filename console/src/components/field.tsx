@@ -74,6 +74,28 @@ export function SelectField({ label, hint, problem, value, onChange, options, di
   )
 }
 
+interface FileFieldProps {
+  readonly label: string
+  /** `null`: no file is chosen. */
+  readonly onChange: (file: File | null) => void
+  readonly disabled?: boolean
+}
+
+export function FileField({ label, onChange, disabled = false }: FileFieldProps) {
+  const id = useId()
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="file"
+        disabled={disabled}
+        onChange={(event) => onChange(event.currentTarget.files?.[0] ?? null)}
+      />
+    </div>
+  )
+}
+
 interface ChoicesProps extends Labelled {
   readonly chosen: ReadonlySet<string>
   readonly onChange: (chosen: ReadonlySet<string>) => void

@@ -93,7 +93,9 @@ export function VirtualTable<T>({ label, columns, pages, keyOf, empty }: Virtual
         </div>
       </section>
       <p class="quiet" role="status">
-        {isLoading ? 'Loading…' : isEmpty && refusal === null ? empty : countOf(pages)}
+        {isLoading && 'Loading…'}
+        {isEmpty && refusal === null && empty}
+        {!isLoading && !isEmpty && countOf(pages)}
       </p>
     </>
   )

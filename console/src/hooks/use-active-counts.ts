@@ -1,3 +1,4 @@
+import type { Refusal } from '../api/refusal.ts'
 import { usePermission, useSession } from './session.ts'
 import { useQuery } from './use-query.ts'
 
@@ -7,11 +8,17 @@ const COUNTED = 1_000
 /** Whose tokens and grants are counted: a client's or a user's. */
 export type Holder = { readonly clientId: string } | { readonly userId: string }
 
-/** How many a holder has that would be accepted now, in words; `null`: not known, or the token does not permit to know. */
-export function useActiveCounts(holder: Holder): { readonly tokens: string; readonly grants: string } | null {
+interface ActiveCounts {
+  /** In words; `null`: not known, or the token does not permit to know. */
+  readonly counts: { readonly tokens: string; readonly grants: string } | null
+  readonly refusal: Refusal | null
+}
+
+/** How many a holder has that would be accepted now. */
+export function useActiveCounts(holder: Holder): ActiveCounts {
   const { api } = useSession()
   const maySee = usePermission('qscope:tokens.read')
-  const { value } = useQuery(
+  const { value, refusal } = useQuery(
     async (signal) => {
       if (!maySee) return null
       const filter = { ...holder, activeOnly: true, pageSize: COUNTED }
@@ -26,7 +33,7 @@ export function useActiveCounts(holder: Holder): { readonly tokens: string; read
     },
     [api, maySee, ...Object.values(holder)],
   )
-  return value
+  return { counts: value, refusal }
 }
 
 function counted(count: number, nextPageToken: string, noun: string): string {

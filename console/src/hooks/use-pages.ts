@@ -30,7 +30,10 @@ interface Loaded<T> {
 
 const NOTHING = Object.freeze({ items: [], next: '', isLoading: true, refusal: null })
 
-/** A list that is read page by page, as far as somebody looks. It begins anew when what it depends on changes. */
+/**
+ * A list that is read page by page, as far as somebody looks. It begins anew when what it depends on changes; what was
+ * read stays while the same list is reloaded.
+ */
 export function usePages<T>(
   ask: (pageToken: string, signal: AbortSignal) => Promise<Page<T>>,
   inputs: Inputs,
@@ -46,7 +49,12 @@ export function usePages<T>(
         ({ items, nextPageToken }) => {
           if (signal.aborted) return
           const next = nextPageToken === '' ? null : nextPageToken
-          setLoaded((before) => ({ items: [...before.items, ...items], next, isLoading: false, refusal: null }))
+          setLoaded((before) => ({
+            items: pageToken === '' ? items : [...before.items, ...items],
+            next,
+            isLoading: false,
+            refusal: null,
+          }))
         },
         (error: unknown) => {
           if (!signal.aborted) setLoaded((before) => ({ ...before, isLoading: false, refusal: refusalOf(error) }))
@@ -55,10 +63,10 @@ export function usePages<T>(
     },
     [...inputs, times],
   )
+  useEffect(() => setLoaded(NOTHING), inputs)
   useEffect(() => {
     const current = new AbortController()
     gone.current = current
-    setLoaded(NOTHING)
     load('', current)
     return () => current.abort()
   }, [load])

@@ -1,29 +1,41 @@
-import { type Inputs, useCallback, useEffect, useState } from 'preact/hooks'
+import { type Inputs, useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import { type Refusal, refusalOf } from '../api/refusal.ts'
 
 export interface Query<T> {
-  /** The last answer; `null`: there is none yet. */
+  /** The last answer to this question; `null`: there is none yet. */
   readonly value: T | null
-  /** Why the last question was not answered. */
+  /** Why the question was not answered the last time. */
   readonly refusal: Refusal | null
   readonly isLoading: boolean
   readonly reload: () => void
 }
 
-/** Asks when the page appears and whenever what the question depends on changes. What was asked before is given up. */
+const UNANSWERED = Object.freeze({ value: null, refusal: null, isLoading: true })
+
+/**
+ * Asks when the page appears and whenever what the question depends on changes. What was asked before is given up, and
+ * what was answered before is not shown for the new question.
+ */
 export function useQuery<T>(ask: (signal: AbortSignal) => Promise<T>, inputs: Inputs): Query<T> {
-  const [state, setState] = useState<Omit<Query<T>, 'reload'>>({ value: null, refusal: null, isLoading: true })
+  // Identifies the question: the same object as long as the inputs are the same.
+  const question = useMemo(() => ({}), inputs)
+  const [known, setKnown] = useState<Omit<Query<T>, 'reload'> & { readonly question: object }>({
+    question,
+    ...UNANSWERED,
+  })
   const [times, setTimes] = useState(0)
   useEffect(() => {
     const gone = new AbortController()
-    setState(({ value }) => ({ value, refusal: null, isLoading: true }))
+    const learn = (answer: Partial<Query<T>>) =>
+      setKnown((before) => ({ ...(before.question === question ? before : UNANSWERED), ...answer, question }))
+    learn({ refusal: null, isLoading: true })
     ask(gone.signal).then(
-      (value) => !gone.signal.aborted && setState({ value, refusal: null, isLoading: false }),
-      (error: unknown) =>
-        !gone.signal.aborted && setState(({ value }) => ({ value, refusal: refusalOf(error), isLoading: false })),
+      (value) => gone.signal.aborted || learn({ value, isLoading: false }),
+      (error: unknown) => gone.signal.aborted || learn({ refusal: refusalOf(error), isLoading: false }),
     )
     return () => gone.abort()
-  }, [...inputs, times])
+  }, [question, times])
   const reload = useCallback(() => setTimes((before) => before + 1), [])
-  return { ...state, reload }
+  const { value, refusal, isLoading } = known.question === question ? known : UNANSWERED
+  return { value, refusal, isLoading, reload }
 }

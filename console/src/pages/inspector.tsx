@@ -1,12 +1,12 @@
 import { useState } from 'preact/hooks'
 import type { ExplainTokenResponse } from '../../../src/gen/qscope/v1/token_service_pb.ts'
-import { type Refusal, refusalOf } from '../api/refusal.ts'
 import { Explanation } from '../components/explanation.tsx'
 import { TextField } from '../components/field.tsx'
 import { Form } from '../components/form.tsx'
 import { Permitted } from '../components/permitted.tsx'
 import { RefusalNotice } from '../components/refusal-notice.tsx'
 import { useSession } from '../hooks/session.ts'
+import { useWork } from '../hooks/use-work.ts'
 import { wordsOf } from '../text.ts'
 
 export function Inspector() {
@@ -30,23 +30,16 @@ function Inspection() {
   const [audience, setAudience] = useState('')
   const [scopes, setScopes] = useState('')
   const [answer, setAnswer] = useState<ExplainTokenResponse | null>(null)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  const [isBusy, setBusy] = useState(false)
-  const explain = async () => {
-    setBusy(true)
+  const { isBusy, refusal, run } = useWork()
+  const explain = () => {
     setAnswer(null)
-    setRefusal(null)
-    try {
-      const wanted = audience.trim() === '' ? {} : { audience: audience.trim() }
-      setAnswer(await api.tokens.explainToken({ token: token.trim(), requiredScopes: wordsOf(scopes), ...wanted }))
-    } catch (error) {
-      setRefusal(refusalOf(error))
-    }
-    setBusy(false)
+    const wanted = audience.trim() === '' ? {} : { audience: audience.trim() }
+    const request = { token: token.trim(), requiredScopes: wordsOf(scopes), ...wanted }
+    return run((signal) => api.tokens.explainToken(request, { signal }), setAnswer)
   }
   return (
     <>
-      <Form onSubmit={explain}>
+      <Form onSubmit={explain} isBusy={isBusy}>
         <TextField label="Token" value={token} onInput={setToken} rows={3} required autocomplete="off" />
         <div class="columns">
           <TextField
@@ -57,7 +50,7 @@ function Inspection() {
           />
           <TextField label="Required scopes" value={scopes} onInput={setScopes} hint="Separated by white space." />
         </div>
-        <button type="submit" class="primary" disabled={isBusy}>
+        <button type="submit" class="primary">
           {isBusy ? 'Inspecting…' : 'Inspect'}
         </button>
       </Form>

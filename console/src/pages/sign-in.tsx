@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks'
 import { PERMISSIONS, READING } from '../api/permissions.ts'
-import { type Refusal, refusalOf } from '../api/refusal.ts'
-import { type Session, signInAsClient, signInWithToken } from '../api/session.ts'
+import { refusalOf } from '../api/refusal.ts'
+import { type Session, signInAsClient, signInWithToken, signOut } from '../api/session.ts'
 import { Choices, TextField } from '../components/field.tsx'
 import { Form } from '../components/form.tsx'
 import { RefusalNotice } from '../components/refusal-notice.tsx'
+import { useWork } from '../hooks/use-work.ts'
 import { wordsOf } from '../text.ts'
 
 interface SignInProps {
@@ -40,39 +41,25 @@ export function SignIn({ notice, onSignedIn }: SignInProps) {
   )
 }
 
-type Sign = (sign: () => Promise<Session>) => Promise<Refusal | null>
-
-function useSigning(onSignedIn: (session: Session) => void) {
-  const [isBusy, setBusy] = useState(false)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  const sign: Sign = async (ask) => {
-    setBusy(true)
-    setRefusal(null)
-    try {
-      onSignedIn(await ask())
-      return null
-    } catch (error) {
-      const refused = refusalOf(error)
-      setRefusal(refused)
-      setBusy(false)
-      return refused
-    }
-  }
-  return { isBusy, refusal, sign }
-}
-
 function ClientForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
-  const { isBusy, refusal, sign } = useSigning(onSignedIn)
+  const { isBusy, refusal, run } = useWork()
   const [clientId, setClientId] = useState('')
   const [secret, setSecret] = useState('')
   const [permissions, setPermissions] = useState<ReadonlySet<string>>(new Set(READING))
-  const submit = async () => {
-    const refused = await sign(() => signInAsClient(clientId, secret, [...permissions]))
-    const rejected = new Set(wordsOf(refused?.metadata['rejected_scopes'] ?? ''))
-    if (rejected.size > 0) setPermissions(new Set([...permissions].filter((each) => !rejected.has(each))))
+  const mint = async (signal: AbortSignal) => {
+    try {
+      const session = await signInAsClient(clientId, secret, [...permissions])
+      // Somebody has signed in otherwise meanwhile: nobody is going to use this token.
+      if (signal.aborted) await signOut(session)
+      return session
+    } catch (error) {
+      const rejected = new Set(wordsOf(refusalOf(error).metadata['rejected_scopes'] ?? ''))
+      if (rejected.size > 0) setPermissions(new Set([...permissions].filter((each) => !rejected.has(each))))
+      throw error
+    }
   }
   return (
-    <Form onSubmit={submit}>
+    <Form onSubmit={() => run(mint, onSignedIn)} isBusy={isBusy}>
       <TextField label="Client id" value={clientId} onInput={setClientId} required autocomplete="off" />
       <TextField
         label="Client secret"
@@ -80,7 +67,7 @@ function ClientForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
         value={secret}
         onInput={setSecret}
         required
-        autocomplete="off"
+        autocomplete="new-password"
         hint="Sent once, to mint the token of the session. The console does not keep it."
       />
       <Choices
@@ -94,7 +81,7 @@ function ClientForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
       {refusal?.reason === 'OAUTH_INVALID_SCOPE' && (
         <p class="notice">The client is not registered for all of these. Those that it lacks are no longer selected.</p>
       )}
-      <button type="submit" class="primary" disabled={isBusy || permissions.size === 0}>
+      <button type="submit" class="primary" disabled={permissions.size === 0}>
         {isBusy ? 'Signing in…' : 'Sign in'}
       </button>
     </Form>
@@ -102,13 +89,20 @@ function ClientForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
 }
 
 function TokenForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
-  const { isBusy, refusal, sign } = useSigning(onSignedIn)
+  const { isBusy, refusal, run } = useWork()
   const [token, setToken] = useState('')
   return (
-    <Form onSubmit={() => sign(() => signInWithToken(token.trim()))}>
-      <TextField label="Access token" type="password" value={token} onInput={setToken} required autocomplete="off" />
+    <Form onSubmit={() => run(() => signInWithToken(token.trim()), onSignedIn)} isBusy={isBusy}>
+      <TextField
+        label="Access token"
+        type="password"
+        value={token}
+        onInput={setToken}
+        required
+        autocomplete="new-password"
+      />
       <RefusalNotice refusal={refusal} />
-      <button type="submit" class="primary" disabled={isBusy}>
+      <button type="submit" class="primary">
         {isBusy ? 'Signing in…' : 'Sign in'}
       </button>
     </Form>

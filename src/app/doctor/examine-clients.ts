@@ -81,7 +81,7 @@ async function findingOf({ clientId, jwksUri }: Publisher, reader: KeyReader): P
   return warning(
     CHECK,
     `the jwks_uri of client ${clientId} cannot be used: ${read.problem}`,
-    'correct the key set, or UpdateClient with another jwks_uri or with jwks; until then, the client is refused with OAUTH_INVALID_CLIENT',
+    'correct the key set, or UpdateClient with another jwks_uri or with jwks; until then, the client is refused with OAUTH_TEMPORARILY_UNAVAILABLE',
   )
 }
 

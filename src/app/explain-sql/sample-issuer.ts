@@ -53,7 +53,7 @@ export class SampleIssuer implements KnownIssuer {
   }
 
   async keysFor(): Promise<FoundKeys> {
-    return { ok: true, keys: [this.#key], leftOut: [] }
+    return { ok: true, keys: [this.#key], leftOut: [], waited: false }
   }
 
   /** RFC 7523 §3: a single-use assertion of a workload. */

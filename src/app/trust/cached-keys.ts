@@ -24,12 +24,17 @@ export interface CachedKeysOptions {
   readonly report: (problem: string | null) => void
 }
 
+/** The maximum number of callers that wait for a party at the same time. Each holds its call and its assertion. */
+const MOST_WAITING = 1_000
+const TOO_MANY_WAIT = Object.freeze({ ok: false, problem: `${MOST_WAITING} calls wait for these keys already` })
+
 type Copy = Extract<ReadKeys, { readonly ok: true }> & { readonly readAt: number }
 
 /**
  * The cached keys of one party. Concurrent callers share one read. Keys are renewed before they expire, so a short
  * outage of the party has no effect. An unknown key triggers a read at once, but at most one per `searchPause`.
- * Assertions with invented key ids therefore cannot cause a stream of requests.
+ * Assertions with invented key ids therefore cannot cause a stream of requests. The number of callers that wait is
+ * limited. Further ones are told that the keys are unavailable, so a slow party does not fill the memory with calls.
  */
 export class CachedKeys {
   readonly #options: CachedKeysOptions
@@ -39,6 +44,9 @@ export class CachedKeys {
   /** The number of attempts started. A caller compares it to see whether an attempt started after its request. */
   #attempts = 0
   #attempt: Promise<void> | null = null
+  #waiting = 0
+  /** Whether callers were refused since the last good read, because too many waited. */
+  #overcrowded = false
   #neededAt: number | null = null
   /** The time of the last good read. Before there was one, the time at which the keys were first needed. */
   #goodSince: number | null = null
@@ -47,18 +55,21 @@ export class CachedKeys {
     this.#options = options
   }
 
-  /** Returns the keys. They include the one that the assertion names if the party has it. */
+  /**
+   * Returns the keys. They include the one that the assertion names if the party has it. If the last attempt to read
+   * them failed, it is unknown whether the party has another key, so they are unavailable for its assertions.
+   */
   async keysFor(assertion: UnverifiedAssertion): Promise<FoundKeys> {
     this.#neededAt = this.#options.now()
     this.#goodSince ??= this.#neededAt
     const attemptsBefore = this.#attempts
-    const found = await this.#current()
-    if (!found.ok || isAmong(found.keys, assertion)) return found
-    // A running read may have started before the key was published.
-    if (this.#attempt !== null) await this.#attempt
-    const renewed = this.#answer()
-    if (!renewed.ok || isAmong(renewed.keys, assertion) || this.#attempts > attemptsBefore) return renewed
-    return await this.#search(renewed)
+    let found = await this.#current()
+    while (found.ok && !isAmong(found.keys, assertion) && this.#mayFindMore(attemptsBefore)) {
+      if (this.#attempt === null) this.#searchedAt = this.#options.now()
+      found = await this.#readAnswer()
+    }
+    if (!found.ok || isAmong(found.keys, assertion) || this.#failure === null) return found
+    return { ok: false, problem: this.#failure.problem }
   }
 
   /** Reads the keys now, regardless of the cache. If the read fails, the copy stays in use until it expires. */
@@ -77,24 +88,42 @@ export class CachedKeys {
 
   async #current(): Promise<FoundKeys> {
     const usable = this.#usable()
-    if (usable === null && !this.#mustPause()) await this.#read()
-    else if (usable !== null && this.#isDue(usable) && !this.#mustPause()) void this.#read()
-    return this.#answer()
+    if (usable === null && !this.#mustPause()) return await this.#readAnswer()
+    if (usable !== null && this.#isDue(usable) && !this.#mustPause()) void this.#read()
+    return this.#answer(false)
   }
 
-  async #search(found: FoundKeys): Promise<FoundKeys> {
-    const { now, schedule } = this.#options
-    if (this.#searchedAt !== null && this.#isWithin(schedule.searchPause, this.#searchedAt)) return found
-    this.#searchedAt = now()
-    await this.#read()
-    return this.#answer()
+  /** Waits for the running attempt, or for a new one, unless too many callers wait. */
+  async #readAnswer(): Promise<FoundKeys> {
+    if (this.#waiting >= MOST_WAITING) {
+      if (!this.#overcrowded) this.#options.report(TOO_MANY_WAIT.problem)
+      this.#overcrowded = true
+      return TOO_MANY_WAIT
+    }
+    this.#waiting += 1
+    await this.#read().finally(() => {
+      this.#waiting -= 1
+    })
+    return this.#answer(true)
   }
 
-  #answer(): FoundKeys {
+  /**
+   * Whether another attempt may find a key that a caller misses. A running attempt may have started before the key was
+   * published, so a caller waits until one that started after its request has ended. After a failure, the pause of
+   * failures applies, so that a new key is found soon after an outage.
+   */
+  #mayFindMore(attemptsBefore: number): boolean {
+    if (this.#attempt !== null) return this.#attempts - 1 <= attemptsBefore
+    if (this.#attempts > attemptsBefore) return false
+    if (this.#failure !== null) return !this.#mustPause()
+    return this.#searchedAt === null || !this.#isWithin(this.#options.schedule.searchPause, this.#searchedAt)
+  }
+
+  #answer(waited: boolean): FoundKeys {
     const usable = this.#usable()
     return usable === null
       ? { ok: false, problem: this.#failure?.problem ?? 'the keys are older than may be used' }
-      : { ok: true, keys: usable.keys, leftOut: usable.leftOut }
+      : { ok: true, keys: usable.keys, leftOut: usable.leftOut, waited }
   }
 
   #isDue({ refreshHint, readAt }: Copy): boolean {
@@ -135,8 +164,9 @@ export class CachedKeys {
     if (found.ok) {
       this.#copy = { ...found, readAt: startedAt }
       this.#goodSince = startedAt
-      if (this.#failure !== null) report(null)
+      if (this.#failure !== null || this.#overcrowded) report(null)
       this.#failure = null
+      this.#overcrowded = false
       return
     }
     // A published key set replaces the copy at once, even if it is unusable.

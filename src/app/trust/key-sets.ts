@@ -16,7 +16,8 @@ import { CachedKeys, type ReadingSchedule } from './cached-keys.ts'
 import type { KeyReader, ReadKeys } from './key-reader.ts'
 
 /**
- * The maximum number of key sets kept. Beyond it, the least recently used one is dropped and read again when needed.
+ * The maximum number of key sets kept of issuers, and the same of clients. Beyond it, the least recently used one is
+ * dropped and read again when needed. The numbers are separate, so that clients cannot drop the keys of issuers.
  */
 const MOST_KEPT = 1_000
 
@@ -59,7 +60,10 @@ interface Kept {
  */
 export class KeySets implements IssuerKeySets, ClientKeySets {
   readonly #options: KeySetsOptions
-  readonly #kept = new BoundedMap<string, Kept>(MOST_KEPT)
+  readonly #kept: Readonly<Record<keyof typeof WHOSE, BoundedMap<string, Kept>>> = Object.freeze({
+    issuer: new BoundedMap<string, Kept>(MOST_KEPT),
+    client: new BoundedMap<string, Kept>(MOST_KEPT),
+  })
 
   constructor(options: KeySetsOptions) {
     this.#options = options
@@ -84,7 +88,8 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
   /** For each source, the greatest age of keys that were needed within the last minute, in milliseconds. */
   ages(): ReadonlyMap<KeySource, number> {
     const ages = new Map<KeySource, number>()
-    for (const { keys, source } of this.#kept.values()) {
+    const { issuer, client } = this.#kept
+    for (const { keys, source } of [...issuer.values(), ...client.values()]) {
       const age = source === null ? null : keys.ageIfNeeded(RECENTLY)
       if (source !== null && age !== null) ages.set(source, Math.max(age, ages.get(source) ?? 0))
     }
@@ -93,9 +98,10 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
 
   #at(holder: KeyHolder, whose: keyof typeof WHOSE = 'issuer'): CachedKeys {
     const place = placeOf(holder)
-    const kept = this.#kept.get(place) ?? this.#open(holder, whose)
+    const all = this.#kept[whose]
+    const kept = all.get(place) ?? this.#open(holder, whose)
     // Makes it the most recently used one.
-    this.#kept.set(place, kept)
+    all.set(place, kept)
     return kept.keys
   }
 

@@ -14,9 +14,16 @@ export interface AssertionUse {
   readonly by: string
 }
 
+/** What is known about the use of some assertions at one moment. */
+export interface KnownUses {
+  readonly stored: readonly Pick<AssertionUse, 'hash' | 'useId'>[]
+  /** The latest end of the deleted uses. The uses of all assertions that end later are stored. `null`: none was deleted. */
+  readonly deletedUntil: EpochMs | null
+}
+
 export interface AssertionIdStore {
   /** The stored uses with these hashes. */
-  find(ctx: StoreContext, hashes: readonly Buffer[]): Promise<readonly Pick<AssertionUse, 'hash' | 'useId'>[]>
+  find(ctx: StoreContext, hashes: readonly Buffer[]): Promise<KnownUses>
   /** Of any number of concurrent calls with one hash, exactly one returns `true`. After `false`, roll back. */
   insert(uses: readonly AssertionUse[]): Promise<boolean>
 }

@@ -1,4 +1,5 @@
 import { type Timestamp, timestampFromDate } from '@bufbuild/protobuf/wkt'
+import type { AuditEvent } from '../../../../src/gen/qscope/v1/audit_service_pb.ts'
 import { wordsOf } from '../../text.ts'
 
 /** Which events are wanted, as a form holds it. Empty: whichever. */
@@ -30,6 +31,13 @@ export function filterOf({ eventTypes, clientId, userId, rayId }: AuditFilter) {
     ...optional('userId', userId),
     ...optional('rayId', rayId),
   }
+}
+
+/** Whether the filter keeps an event, as the server judges it when it follows. */
+export function matches(event: AuditEvent, filter: AuditFilter): boolean {
+  const { eventTypes, ...ids } = filterOf(filter)
+  if (eventTypes.length > 0 && !eventTypes.includes(event.eventType)) return false
+  return (['clientId', 'userId', 'rayId'] as const).every((key) => ids[key] === undefined || ids[key] === event[key])
 }
 
 /** The times between which events are listed. */

@@ -3,20 +3,28 @@ import type { AuditEvent } from '../../../../src/gen/qscope/v1/audit_service_pb.
 import { NO_DEADLINE } from '../../api/api.ts'
 import { type Refusal, refusalOf } from '../../api/refusal.ts'
 import { useSession } from '../../hooks/session.ts'
-import { type AuditFilter, filterOf } from './audit-filter.ts'
+import { type AuditFilter, filterOf, matches } from './audit-filter.ts'
 import { AuditTable } from './audit-table.tsx'
-import { AuditFollowing } from './follow.ts'
+import { AuditFollowing, type Watch } from './follow.ts'
 
 /** Older ones are dropped from the page: they are in the list. */
 const KEPT = 2_000
 /** How often what came is shown, whatever comes. */
 const SHOWN_EVERY_MS = 250
 
+type Connection = 'connecting' | 'connected' | 'lost'
+
+const CONNECTIONS: Readonly<Record<Connection, string>> = {
+  connecting: 'Connecting…',
+  connected: 'Following: events appear as they are committed.',
+  lost: 'Not connected. The page tries again; events that happen meanwhile appear then.',
+}
+
 /** What happens from now on, the newest first. */
 export function AuditFollower({ filter }: { readonly filter: AuditFilter }) {
-  const { events, isConnected, refusal, goOn } = useFollowing(filter)
+  const { events, connection, refusal, goOn } = useFollowing(filter)
   const pages = {
-    items: events,
+    items: events.filter((event) => matches(event, filter)),
     hasMore: false,
     isFull: false,
     isLoading: false,
@@ -26,30 +34,23 @@ export function AuditFollower({ filter }: { readonly filter: AuditFilter }) {
   }
   return (
     <>
-      <p role="status">
-        {refusal !== null && 'No longer following.'}
-        {refusal === null && (isConnected ? 'Following: events appear as they are committed.' : 'Connecting…')}
-      </p>
+      <p role="status">{refusal === null ? CONNECTIONS[connection] : 'No longer following.'}</p>
       <AuditTable pages={pages} empty="No event since then." />
     </>
   )
 }
 
-/** `goOn`: follows again after a refusal, from where it ended. */
+/**
+ * What came since the page follows. With another filter it goes on behind what came with the one before.
+ * `goOn`: follows again after a refusal, from where it ended.
+ */
 function useFollowing(filter: AuditFilter) {
   const { api } = useSession()
   const [events, setEvents] = useState<readonly AuditEvent[]>([])
-  const [isConnected, setConnected] = useState(false)
+  const [connection, setConnection] = useState<Connection>('connecting')
   const [refusal, setRefusal] = useState<Refusal | null>(null)
   const [times, setTimes] = useState(0)
-  const following = useMemo(
-    () =>
-      new AuditFollowing((cursor, signal) =>
-        api.audit.watchAuditEvents({ ...filterOf(filter), cursor }, { signal, ...NO_DEADLINE }),
-      ),
-    [api, filter],
-  )
-  useEffect(() => setEvents([]), [following])
+  const following = useMemo(() => new AuditFollowing(), [api])
   useEffect(() => {
     const gone = new AbortController()
     let arrived: AuditEvent[] = []
@@ -61,20 +62,27 @@ function useFollowing(filter: AuditFilter) {
     }
     const timer = setInterval(show, SHOWN_EVERY_MS)
     setRefusal(null)
-    const onEvent = (event: AuditEvent) => {
-      arrived = [...arrived.slice(1 - KEPT), event]
+    setConnection('connecting')
+    const watch: Watch = (cursor, signal) =>
+      api.audit.watchAuditEvents({ ...filterOf(filter), cursor }, { signal, ...NO_DEADLINE })
+    const follower = {
+      onEvent: (event: AuditEvent) => {
+        arrived = [...arrived.slice(1 - KEPT), event]
+      },
+      onConnected: (isConnected: boolean) => setConnection(isConnected ? 'connected' : 'lost'),
     }
-    following.run({ onEvent, onConnected: setConnected }, gone.signal).catch((error: unknown) => {
+    following.run(watch, follower, gone.signal).catch((error: unknown) => {
       show()
       setRefusal(refusalOf(error))
     })
     return () => {
       gone.abort()
       clearInterval(timer)
+      show()
     }
-  }, [following, times])
+  }, [api, following, filter, times])
   const goOn = useCallback(() => setTimes((before) => before + 1), [])
-  return { events, isConnected, refusal, goOn }
+  return { events, connection, refusal, goOn }
 }
 
 /** There is no older page. */

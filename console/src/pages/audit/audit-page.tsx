@@ -35,7 +35,7 @@ function AuditLog({ route: { parameters } }: { readonly route: Route }) {
         <button type="button" aria-pressed={isFollowing} onClick={() => setFollowing(!isFollowing)}>
           {isFollowing ? 'Stop following' : 'Follow'}
         </button>
-        <AuditExport filter={filter} />
+        <AuditExport filter={isFollowing ? { ...filter, startTime: '', endTime: '' } : filter} />
       </div>
       {isFollowing ? <AuditFollower filter={filter} /> : <AuditList filter={filter} />}
       <AuditVerification />

@@ -2,8 +2,10 @@ import { useEffect, useState } from 'preact/hooks'
 import type { AuditBreak, VerifyAuditLogResponse } from '../../../../src/gen/qscope/v1/audit_service_pb.ts'
 import { type Refusal, refusalOf } from '../../api/refusal.ts'
 import { Badge, type Tone } from '../../components/facts.tsx'
+import { FileField } from '../../components/field.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
+import { headIn } from './exported-head.ts'
 
 interface Progress {
   readonly events: bigint
@@ -22,6 +24,7 @@ export function AuditVerification() {
   const [progress, setProgress] = useState<Progress | null>(null)
   const [refusal, setRefusal] = useState<Refusal | null>(null)
   const [running, setRunning] = useState<AbortController | null>(null)
+  const [file, setFile] = useState<File | null>(null)
   useEffect(() => () => running?.abort(), [running])
 
   const verify = async () => {
@@ -30,9 +33,10 @@ export function AuditVerification() {
     setRefusal(null)
     setProgress(BEGINNING)
     try {
+      const exportedHead = file === null ? '' : headIn(await file.text())
       let pageToken = ''
       do {
-        const part = await api.audit.verifyAuditLog({ pageToken }, { signal: stop.signal })
+        const part = await api.audit.verifyAuditLog({ exportedHead, pageToken }, { signal: stop.signal })
         setProgress((before) => joined(before ?? BEGINNING, part))
         pageToken = part.nextPageToken
       } while (pageToken !== '')
@@ -45,8 +49,10 @@ export function AuditVerification() {
     <section aria-labelledby="chain">
       <h2 id="chain">Chain</h2>
       <p class="quiet">
-        A keyed hash chains each event to the one before, so a changed or missing event breaks the chain.
+        A keyed hash chains each event to the one before, so a changed or missing event breaks the chain. An exported
+        head shows also whether the end of the log was removed.
       </p>
+      <FileField label="Compare with an exported head" onChange={setFile} disabled={running !== null} />
       {running === null ? (
         <button type="button" onClick={() => void verify()}>
           Verify the whole log

@@ -13,7 +13,7 @@ export function RegisterClient() {
     const { client, clientSecret } = await api.clients.registerClient(registrationOf(draft))
     const clientId = client?.clientId ?? ''
     if (clientSecret !== '') showSecret({ clientId, value: clientSecret })
-    setRegistered(clientId)
+    return clientId
   }
   if (registered !== null) {
     return (
@@ -29,6 +29,7 @@ export function RegisterClient() {
         api.clients.registerClient({ ...registrationOf(wanted), validateOnly: true }, { signal })
       }
       create={register}
+      onCreated={setRegistered}
       action="Register"
       busy="Registering…"
       accepted={() => 'The server accepts this registration.'}

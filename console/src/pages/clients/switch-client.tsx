@@ -1,5 +1,6 @@
 import type { Client } from '../../../../src/gen/qscope/v1/client_pb.ts'
 import { Confirmation } from '../../components/dialog.tsx'
+import { Uncounted } from '../../components/uncounted.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { useActiveCounts } from '../../hooks/use-active-counts.ts'
 
@@ -7,9 +8,8 @@ import { useActiveCounts } from '../../hooks/use-active-counts.ts'
 export function SwitchClient({ client, onClose }: { readonly client: Client; readonly onClose: () => void }) {
   const { api } = useSession()
   const { clientId, etag, enabled } = client
-  const confirm = async () => {
-    await (enabled ? api.clients.disableClient({ clientId, etag }) : api.clients.enableClient({ clientId, etag }))
-  }
+  const confirm = (): Promise<unknown> =>
+    enabled ? api.clients.disableClient({ clientId, etag }) : api.clients.enableClient({ clientId, etag })
   return (
     <Confirmation
       title={`${enabled ? 'Disable' : 'Enable'} ${clientId}`}
@@ -32,7 +32,7 @@ export function SwitchClient({ client, onClose }: { readonly client: Client; rea
 
 /** What stops with a client. */
 function EndsWith({ clientId }: { readonly clientId: string }) {
-  const counts = useActiveCounts({ clientId })
+  const { counts, refusal } = useActiveCounts({ clientId })
   return (
     <>
       <p>From the next call on, at every instance:</p>
@@ -46,6 +46,7 @@ function EndsWith({ clientId }: { readonly clientId: string }) {
           </li>
         )}
       </ul>
+      <Uncounted refusal={refusal} />
       <p>When the client is enabled again, those that have not expired work again.</p>
     </>
   )

@@ -4,8 +4,7 @@ import { refusalOf } from '../../api/refusal.ts'
 import { SelectField, TextField } from '../../components/field.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { usePermission, useSession } from '../../hooks/session.ts'
-import { useDebounced } from '../../hooks/use-debounced.ts'
-import { useQuery } from '../../hooks/use-query.ts'
+import { useVerdict } from '../../hooks/use-verdict.ts'
 import { referenceOf, USER_IDS } from '../users/user-reference.ts'
 
 type UserReference = ReturnType<typeof referenceOf>
@@ -25,18 +24,16 @@ export function ConsentingUser({ onChange }: { readonly onChange: (user: NamedUs
   const maySee = usePermission('qscope:users.read')
   const [kind, setKind] = useState('externalId')
   const [id, setId] = useState('')
-  const settled = useDebounced(id)
-  const { value, refusal, isLoading, reload } = useQuery(
-    async (signal) => {
-      const reference = referenceOf(kind, settled)
+  const { value, refusal, isLoading, reload } = useVerdict(
+    id,
+    async (written, signal) => {
+      const reference = referenceOf(kind, written)
       if (reference.value === '') return null
       return { reference, standing: maySee ? await standingOf(api, reference, signal) : 'unknown' } as const
     },
-    [api, maySee, kind, settled],
+    [api, maySee, kind],
   )
-  const isCurrent =
-    !isLoading && refusal === null && value?.reference.value === id.trim() && value.reference.case === kind
-  const standing = isCurrent ? value.standing : null
+  const standing = isLoading || refusal !== null ? null : (value?.standing ?? null)
   useEffect(() => {
     const mayConsent = standing === 'active' || standing === 'new' || standing === 'unknown'
     onChange(mayConsent && value !== null ? { reference: value.reference, standing } : null)

@@ -53,19 +53,9 @@ function Deciding({ userCode, authorization, onDecided }: DeviceDecisionProps) {
   const consented = scopes.filter((scope) => chosen.has(scope))
   const name = clientDisplayName === '' ? clientId : `${clientDisplayName} (${clientId})`
   const close = () => setAsked(null)
-  const approve = async (by: NamedUser) => {
-    await api.devices.approveDeviceAuthorization({
-      userCode,
-      attemptKey,
-      user: { id: by.reference },
-      scopes: consented,
-    })
-    onDecided()
-  }
-  const deny = async () => {
-    await api.devices.denyDeviceAuthorization({ userCode, attemptKey })
-    onDecided()
-  }
+  const approve = (by: NamedUser) =>
+    api.devices.approveDeviceAuthorization({ userCode, attemptKey, user: { id: by.reference }, scopes: consented })
+  const deny = () => api.devices.denyDeviceAuthorization({ userCode, attemptKey })
   return (
     <>
       <Choices
@@ -90,7 +80,13 @@ function Deciding({ userCode, authorization, onDecided }: DeviceDecisionProps) {
         </button>
       </div>
       {asked === 'approve' && user !== null && (
-        <Confirmation title={`Approve ${userCode}`} action="Approve" onClose={close} onConfirm={() => approve(user)}>
+        <Confirmation
+          title={`Approve ${userCode}`}
+          action="Approve"
+          onClose={close}
+          onConfirm={() => approve(user)}
+          onDone={onDecided}
+        >
           <p>
             {name} gets tokens that speak for the user <code>{user.reference.value}</code>, with these scopes:{' '}
             <Values of={consented} none="none" />
@@ -110,7 +106,14 @@ function Deciding({ userCode, authorization, onDecided }: DeviceDecisionProps) {
         </Confirmation>
       )}
       {asked === 'deny' && (
-        <Confirmation title={`Deny ${userCode}`} action="Deny" danger onClose={close} onConfirm={deny}>
+        <Confirmation
+          title={`Deny ${userCode}`}
+          action="Deny"
+          danger
+          onClose={close}
+          onConfirm={deny}
+          onDone={onDecided}
+        >
           <p>{name} is told that the user refused. The device has to start again with another code.</p>
         </Confirmation>
       )}

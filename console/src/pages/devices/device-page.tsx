@@ -1,11 +1,11 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { DeviceAuthorization } from '../../../../src/gen/qscope/v1/device_service_pb.ts'
-import { type Refusal, refusalOf } from '../../api/refusal.ts'
 import { TextField } from '../../components/field.tsx'
 import { Form } from '../../components/form.tsx'
 import { Permitted } from '../../components/permitted.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
+import { useWork } from '../../hooks/use-work.ts'
 import { linkTo, type Route } from '../../route.ts'
 import { DeviceDecision } from './device-decision.tsx'
 
@@ -19,7 +19,7 @@ export function DevicePage({ route }: { readonly route: Route }) {
         the server takes your word for who consented.
       </p>
       <Permitted permission="qscope:consent">
-        <DeviceApproval linked={route.parameters.get('user_code')} />
+        <DeviceApproval route={route} />
       </Permitted>
     </>
   )
@@ -32,35 +32,34 @@ interface Found {
 
 /**
  * A code that came with the address is only written into the field: to look it up and to decide are up to the reader.
- * `linked`: the code of a link that was opened during the session.
+ * Each link that is opened during the session fills it in anew.
  */
-function DeviceApproval({ linked }: { readonly linked: string | null }) {
+function DeviceApproval({ route }: { readonly route: Route }) {
   const { api, session, arrivedCode } = useSession()
+  const linked = route.parameters.get('user_code')
   const [userCode, setUserCode] = useState(() => linked ?? arrivedCode.take())
-  const [isBusy, setBusy] = useState(false)
   const [found, setFound] = useState<Found | null>(null)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  // The code does not stay in the address and the history of the browser.
-  useEffect(() => history.replaceState(null, '', linkTo('devices')), [])
-  const lookUp = async (code: string) => {
-    setBusy(true)
+  const { isBusy, refusal, run } = useWork()
+  useEffect(() => {
+    if (linked !== null) setUserCode(linked)
+    // The code does not stay in the address and the history of the browser.
+    history.replaceState(null, '', linkTo('devices'))
+  }, [route])
+  const lookUp = (code: string) => {
     setFound(null)
-    setRefusal(null)
-    try {
-      const { attemptKey } = session
-      const { deviceAuthorization } = await api.devices.getDeviceAuthorization({ userCode: code, attemptKey })
-      if (deviceAuthorization !== undefined) setFound({ userCode: code, authorization: deviceAuthorization })
-    } catch (error) {
-      setRefusal(refusalOf(error))
-    }
-    setBusy(false)
+    const { attemptKey } = session
+    return run(
+      (signal) => api.devices.getDeviceAuthorization({ userCode: code, attemptKey }, { signal }),
+      ({ deviceAuthorization: authorization }) =>
+        setFound(authorization === undefined ? null : { userCode: code, authorization }),
+    )
   }
   return (
     <>
-      <Form onSubmit={() => lookUp(userCode)}>
+      <Form onSubmit={() => lookUp(userCode)} isBusy={isBusy}>
         <div class="filters">
           <TextField label="User code" value={userCode} onInput={setUserCode} required autocomplete="off" />
-          <button type="submit" class="primary" disabled={isBusy}>
+          <button type="submit" class="primary">
             {isBusy ? 'Looking up…' : 'Look up'}
           </button>
         </div>

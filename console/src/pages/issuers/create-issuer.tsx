@@ -14,8 +14,8 @@ export function CreateIssuer() {
       validate={(wanted, signal) =>
         trust.createTrustedIssuer({ trustedIssuer: issuerOf(wanted), validateOnly: true }, { signal })
       }
-      create={async () => {
-        const { trustedIssuer } = await trust.createTrustedIssuer({ trustedIssuer: issuerOf(draft) })
+      create={() => trust.createTrustedIssuer({ trustedIssuer: issuerOf(draft) })}
+      onCreated={({ trustedIssuer }) => {
         location.hash = linkTo('issuers', trustedIssuer?.issuer)
       }}
       action="Create"

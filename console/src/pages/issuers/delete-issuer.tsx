@@ -19,8 +19,8 @@ export function DeleteIssuer({ of: { issuer, etag, rules }, onClose }: DeleteIss
       action="Delete"
       danger
       onClose={onClose}
-      onConfirm={async () => {
-        await trust.deleteTrustedIssuer({ issuer, etag })
+      onConfirm={() => trust.deleteTrustedIssuer({ issuer, etag })}
+      onDone={() => {
         location.hash = linkTo('issuers')
       }}
     >

@@ -80,7 +80,7 @@ export const ISSUER_FIELDS: FieldTable<IssuerDraft> = {
     caCertificates: {
       label: 'CA certificates',
       path: 'ca_certificates',
-      linesOf: (draft) => lineOf(draft.caCertificates),
+      linesOf: (draft) => lineOf(caCertificatesOf(draft)),
     },
     audience: { label: 'Audience', path: 'audience', linesOf: (draft) => lineOf(draft.audience) },
     singleUse: { label: 'Accepted', path: 'single_use', linesOf: ({ singleUse }) => [REUSE[singleUse]] },
@@ -130,7 +130,7 @@ export function issuerOf(draft: IssuerDraft): MessageInitShape<typeof TrustedIss
     kind: Number(draft.kind) as TrustedIssuerKind,
     displayName: draft.displayName.trim(),
     keys: keysOf(draft.keys),
-    caCertificates: draft.caCertificates.trim(),
+    caCertificates: caCertificatesOf(draft),
     audience: draft.audience.trim(),
     singleUse: draft.singleUse === 'true',
     rules: draft.rules.map(ruleOf),
@@ -161,6 +161,11 @@ function keysOf(keys: KeysDraft) {
     default:
       return keys.source satisfies never
   }
+}
+
+/** Keys that are given have no host. The field is not shown for them, so what it holds does not count. */
+function caCertificatesOf({ keys, caCertificates }: IssuerDraft): string {
+  return keys.source === 'jwks' ? '' : caCertificates.trim()
 }
 
 function keyTextOf({ source, jwks, jwksUri }: KeysDraft): string {

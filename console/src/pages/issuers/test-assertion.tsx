@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks'
 import { AssertionUse, type TestAssertionResponse } from '../../../../src/gen/qscope/v1/trust_service_pb.ts'
-import { type Refusal, refusalOf } from '../../api/refusal.ts'
 import { Explanation } from '../../components/explanation.tsx'
 import { Facts, Values } from '../../components/facts.tsx'
 import { SelectField, TextField } from '../../components/field.tsx'
@@ -8,6 +7,7 @@ import { Form } from '../../components/form.tsx'
 import { optionsOf } from '../../components/options.ts'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
+import { useWork } from '../../hooks/use-work.ts'
 import { linkTo } from '../../route.ts'
 import { ASSERTION_USES } from './labels.ts'
 
@@ -16,25 +16,18 @@ export function TestAssertion() {
   const [assertion, setAssertion] = useState('')
   const [use, setUse] = useState(String(AssertionUse.AUTHORIZATION_GRANT))
   const [answer, setAnswer] = useState<TestAssertionResponse | null>(null)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  const [isBusy, setBusy] = useState(false)
-  const test = async () => {
-    setBusy(true)
+  const { isBusy, refusal, run } = useWork()
+  const test = () => {
     setAnswer(null)
-    setRefusal(null)
-    try {
-      setAnswer(await trust.testAssertion({ assertion: assertion.trim(), use: Number(use) as AssertionUse }))
-    } catch (error) {
-      setRefusal(refusalOf(error))
-    }
-    setBusy(false)
+    const request = { assertion: assertion.trim(), use: Number(use) as AssertionUse }
+    return run((signal) => trust.testAssertion(request, { signal }), setAnswer)
   }
   return (
     <>
-      <Form onSubmit={test}>
+      <Form onSubmit={test} isBusy={isBusy}>
         <TextField label="Assertion" value={assertion} onInput={setAssertion} rows={5} required autocomplete="off" />
         <SelectField label="It is presented" value={use} onChange={setUse} options={optionsOf(ASSERTION_USES)} />
-        <button type="submit" class="primary" disabled={isBusy}>
+        <button type="submit" class="primary">
           {isBusy ? 'Testing…' : 'Test'}
         </button>
       </Form>

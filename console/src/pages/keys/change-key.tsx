@@ -34,7 +34,7 @@ export function ChangeKey({ action, onClose }: { readonly action: KeyAction; rea
       action={ACTION_NAMES[kind]}
       danger={kind === 'retire' || kind === 'revoke'}
       onClose={onClose}
-      onConfirm={async () => void (await change(api, action, reason))}
+      onConfirm={() => change(api, action, reason.trim())}
     >
       <p>{CONSEQUENCES[kind]}</p>
       {kind === 'revoke' && (

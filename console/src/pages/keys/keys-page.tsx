@@ -3,12 +3,12 @@ import { type SigningKey, SigningKeyState } from '../../../../src/gen/qscope/v1/
 import { Permitted, PermittedButton } from '../../components/permitted.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
-import { useQuery } from '../../hooks/use-query.ts'
+import { usePages } from '../../hooks/use-pages.ts'
 import { ChangeKey, type KeyAction } from './change-key.tsx'
 import { KeyCard } from './key-card.tsx'
 import { lifeOf, spanOf } from './life.ts'
 
-const MOST_KEYS = 1_000
+const PAGE_SIZE = 100
 
 export function KeysPage() {
   return (
@@ -28,11 +28,14 @@ export function KeysPage() {
 function Keys() {
   const { api } = useSession()
   const [action, setAction] = useState<KeyAction | null>(null)
-  const { value, refusal, reload } = useQuery(
-    (signal) => api.keys.listSigningKeys({ pageSize: MOST_KEYS }, { signal }),
+  const pages = usePages(
+    async (pageToken, signal) => {
+      const answer = await api.keys.listSigningKeys({ pageSize: PAGE_SIZE, pageToken }, { signal })
+      return { items: answer.keys, nextPageToken: answer.nextPageToken }
+    },
     [api],
   )
-  const keys = value?.keys ?? []
+  const { items: keys, hasMore, isLoading, refusal, loadMore, reload } = pages
   const now = Date.now()
   const [start, end] = spanOf(keys.map(lifeOf), now)
   return (
@@ -43,9 +46,10 @@ function Keys() {
         </PermittedButton>
       </div>
       <RefusalNotice refusal={refusal} retry={reload} />
-      {value !== null && keys.length === 0 && (
-        <p class="quiet">There is no key yet. Issuing the first JWT creates one.</p>
-      )}
+      <p class="quiet" role="status">
+        {isLoading && 'Loading…'}
+        {keys.length === 0 && !hasMore && 'There is no key yet. Issuing the first JWT creates one.'}
+      </p>
       <ul class="cards wide">
         {keys.map((key) => (
           <KeyCard
@@ -59,6 +63,11 @@ function Keys() {
           />
         ))}
       </ul>
+      {hasMore && keys.length > 0 && !isLoading && refusal === null && (
+        <button type="button" onClick={loadMore}>
+          Show older keys
+        </button>
+      )}
       {action !== null && (
         <ChangeKey
           action={action}

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { Confirmation } from '../../components/dialog.tsx'
 import { TextField } from '../../components/field.tsx'
+import { Uncounted } from '../../components/uncounted.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { type Holder, useActiveCounts } from '../../hooks/use-active-counts.ts'
 
@@ -13,7 +14,7 @@ export type Target =
 export function RevokeTokens({ target, onClose }: { readonly target: Target; readonly onClose: () => void }) {
   const { api } = useSession()
   const [reason, setReason] = useState('')
-  const revoke = async () => void (await api.tokens.revokeTokens({ target: requestOf(target), reason: reason.trim() }))
+  const revoke = () => api.tokens.revokeTokens({ target: requestOf(target), reason: reason.trim() })
   return (
     <Confirmation
       title={`Revoke: ${target.kind} ${target.id}`}
@@ -84,11 +85,12 @@ function Consequences({ target }: { readonly target: Target }) {
 }
 
 function Everything({ holder, of }: { readonly holder: Holder; readonly of: string }) {
-  const counts = useActiveCounts(holder)
+  const { counts, refusal } = useActiveCounts(holder)
   return (
     <li>
       {counts === null ? 'all tokens and grants' : `${counts.tokens} and ${counts.grants}`} {of} end, and codes that are
       not redeemed yet;
+      <Uncounted refusal={refusal} />
     </li>
   )
 }

@@ -1,5 +1,6 @@
 import type { User } from '../../../../src/gen/qscope/v1/user_pb.ts'
 import { Confirmation } from '../../components/dialog.tsx'
+import { Uncounted } from '../../components/uncounted.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { useActiveCounts } from '../../hooks/use-active-counts.ts'
 import { linkTo } from '../../route.ts'
@@ -23,15 +24,14 @@ interface ChangeUserProps {
 export function ChangeUser({ user, action, onClose }: ChangeUserProps) {
   const { users } = useSession().api
   const { userId, etag, externalId } = user
-  const change = async () => {
+  const change = (): Promise<unknown> => {
     switch (action) {
       case 'deactivate':
-        return void (await users.deactivateUser({ userId, etag }))
+        return users.deactivateUser({ userId, etag })
       case 'reactivate':
-        return void (await users.reactivateUser({ userId, etag }))
+        return users.reactivateUser({ userId, etag })
       case 'delete':
-        await users.deleteUser({ userId, etag })
-        location.hash = linkTo('users')
+        return users.deleteUser({ userId, etag })
     }
   }
   return (
@@ -41,6 +41,9 @@ export function ChangeUser({ user, action, onClose }: ChangeUserProps) {
       danger={action !== 'reactivate'}
       onClose={onClose}
       onConfirm={change}
+      onDone={() => {
+        if (action === 'delete') location.hash = linkTo('users')
+      }}
     >
       {action === 'reactivate' ? (
         <p>
@@ -55,7 +58,7 @@ export function ChangeUser({ user, action, onClose }: ChangeUserProps) {
 }
 
 function Ending({ userId, isForGood }: { readonly userId: string; readonly isForGood: boolean }) {
-  const counts = useActiveCounts({ userId })
+  const { counts, refusal } = useActiveCounts({ userId })
   return (
     <>
       <p>
@@ -63,6 +66,7 @@ function Ending({ userId, isForGood }: { readonly userId: string; readonly isFor
         {counts === null ? 'all tokens and grants of this user' : `${counts.tokens} and ${counts.grants} of this user`}{' '}
         are not accepted, and nobody can consent for the user.
       </p>
+      <Uncounted refusal={refusal} />
       {isForGood ? (
         <p>
           This cannot be undone. The external id is free again: if it is registered later, that is another user, without

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks'
-import { type Refusal, refusalOf } from '../../api/refusal.ts'
 import { SelectField, TextField } from '../../components/field.tsx'
 import { Form } from '../../components/form.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
+import { useWork } from '../../hooks/use-work.ts'
 import { linkTo } from '../../route.ts'
 import { referenceOf, USER_IDS } from './user-reference.ts'
 
@@ -12,28 +12,21 @@ export function FindUser() {
   const { api } = useSession()
   const [kind, setKind] = useState('externalId')
   const [id, setId] = useState('')
-  const [isBusy, setBusy] = useState(false)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  const find = async () => {
-    setBusy(true)
-    setRefusal(null)
-    try {
-      const { user } = await api.users.getUser({ id: referenceOf(kind, id) })
-      location.hash = linkTo('users', user?.userId)
-    } catch (error) {
-      setRefusal(refusalOf(error))
-    }
-    setBusy(false)
-  }
+  const { isBusy, refusal, run } = useWork()
+  const find = () =>
+    run(
+      (signal) => api.users.getUser({ id: referenceOf(kind, id) }, { signal }),
+      ({ user }) => {
+        location.hash = linkTo('users', user?.userId)
+      },
+    )
   return (
     <>
-      <Form onSubmit={find}>
+      <Form onSubmit={find} isBusy={isBusy}>
         <div class="filters">
           <SelectField label="Find by" value={kind} onChange={setKind} options={USER_IDS} />
           <TextField label="The exact id" value={id} onInput={setId} required autocomplete="off" />
-          <button type="submit" disabled={isBusy}>
-            Find
-          </button>
+          <button type="submit">Find</button>
         </div>
       </Form>
       {refusal?.reason === 'RESOURCE_NOT_FOUND' ? (

@@ -24,10 +24,8 @@ export function RegisterUser() {
     <CreationForm
       draft={draft}
       validate={(wanted, signal) => users.registerUser({ ...wanted, validateOnly: true }, { signal })}
-      create={async () => {
-        const { user } = await users.registerUser(draft)
-        setUserId(user?.userId ?? '')
-      }}
+      create={() => users.registerUser(draft)}
+      onCreated={({ user }) => setUserId(user?.userId ?? '')}
       action="Register"
       busy="Registering…"
       accepted={({ user }) =>

@@ -4,8 +4,9 @@ export const USER_IDS = [
   ['userId', 'user id'],
 ] as const
 
-/** A user as the contract refers to one. */
+/** A user as the contract refers to one. The server compares external ids exactly, so white space is part of them. */
 export function referenceOf(kind: string, id: string) {
-  const value = id.trim()
-  return kind === 'userId' ? ({ case: 'userId', value } as const) : ({ case: 'externalId', value } as const)
+  return kind === 'userId'
+    ? ({ case: 'userId', value: id.trim() } as const)
+    : ({ case: 'externalId', value: id } as const)
 }

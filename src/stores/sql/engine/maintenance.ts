@@ -4,9 +4,10 @@ import { type EpochMs, grantId, type KeyId } from '../../../domain/ids.ts'
 import type { Ending, Maintenance } from '../../contract/backend.ts'
 import { falseIfTaken } from '../core/database-error.ts'
 import { padded } from '../core/prepared-statement.ts'
-import { integer, momentOrNull } from '../core/rows.ts'
+import { bytes, integer, moment, momentOrNull } from '../core/rows.ts'
 import type { Database, StoredInt } from '../core/schema.ts'
 import { bareHeads, deleteHeads, deleteRevocations, forgottenBacklog, forgottenBefore } from '../revocations/purge.ts'
+import { DELETED_UNTIL, deleteUses } from '../tables/assertion-ids.ts'
 import { deleteGrants } from '../tables/grants.ts'
 
 /** Runs `work` in a short transaction. */
@@ -53,8 +54,15 @@ export class SqlMaintenance implements Maintenance {
   async purge(kind: PurgeKind, before: EpochMs, limit: number): Promise<number> {
     if (kind === 'revocations') return await this.#purgeRevocations(before, limit)
     const { table, key } = ENDED[kind]
-    const keys = (await this.#endedRows(kind, before, limit).execute()).map((row) => row.key)
-    if (keys.length === 0) return 0
+    const rows = await this.#endedRows(kind, before, limit).execute()
+    const last = rows.at(-1)
+    if (last === undefined) return 0
+    const keys = rows.map((row) => row.key)
+    if (kind === 'assertion_ids') {
+      const hashes = keys.map((hash) => bytes(hash, key))
+      const until = moment(last.ended_at, 'expires_at')
+      return await this.#inTransaction((tx) => deleteUses(tx, hashes, until, this.#now))
+    }
     if (kind === 'grants') {
       // Dependent rows are deleted and counted, too.
       const ids = keys.map((id) => grantId(String(id)))
@@ -143,6 +151,7 @@ export class SqlMaintenance implements Maintenance {
       .selectFrom(table)
       .select([sql.ref<string | Buffer>(key).as('key'), sql.ref<number>(end).as('ended_at')])
       .where(sql.ref(end), '<', before)
+      .$if(kind === 'assertion_ids', (rows) => rows.where(sql.ref(key), '<>', DELETED_UNTIL))
       .orderBy(sql.ref(end))
       .limit(sql.lit(limit))
   }

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import { isWorkloadId } from '../../../domain/spiffe-id.ts'
 import type { ClientAuthenticationSchema } from '../../../gen/qscope/v1/client_authentication_pb.ts'
 import { fail, invalidRequest, type Result, success } from '../../../results.ts'
 import type { Form } from './form.ts'
@@ -11,7 +12,7 @@ export type ClientAuthenticationInit = Exclude<
 const TYPE_PREFIX = 'urn:ietf:params:oauth:client-assertion-type:'
 /** RFC 7523 §2.2. */
 const JWT_BEARER = `${TYPE_PREFIX}jwt-bearer`
-/** draft-ietf-oauth-spiffe-client-auth §3.2: the assertion is a JWT-SVID. */
+/** draft-ietf-oauth-spiffe-client-auth §3.1: the assertion is a JWT-SVID. */
 const JWT_SPIFFE = `${TYPE_PREFIX}jwt-spiffe`
 const LONGEST_CLIENT_ID = 128
 /** No client has this id. An assertion without a subject is refused as that of an unknown client, after the same look-ups. */
@@ -41,21 +42,29 @@ export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationI
     if (assertionType !== JWT_BEARER && assertionType !== JWT_SPIFFE) {
       return invalidRequest('client_assertion_type', `must be ${JWT_BEARER} or ${JWT_SPIFFE}`)
     }
+    const subject = subjectOf(assertion)
+    if (assertionType === JWT_SPIFFE && !isWorkloadId(subject ?? '')) {
+      return fail('oauth.invalid_client', { because: 'not_an_svid' })
+    }
     const method = { case: 'clientAssertion' as const, value: assertion }
-    return success({ clientId: clientId ?? subjectOf(assertion), method })
+    return success({ clientId: clientId ?? clientIdFrom(subject), method })
   }
   return success(clientId === undefined ? undefined : { clientId })
 }
 
-/** RFC 7521 §4.2: the assertion names the client, so `client_id` may be omitted. The signature is verified later. */
-function subjectOf(assertion: string): string {
+/** RFC 7521 §4.2: the assertion names the client, so `client_id` may be omitted. */
+function clientIdFrom(subject: string | null): string {
+  return subject !== null && subject !== '' && subject.length <= LONGEST_CLIENT_ID ? subject : NOBODY
+}
+
+/** The subject that an assertion claims. Its signature is verified later. `null`: it claims none. */
+function subjectOf(assertion: string): string | null {
   const [, payload = ''] = assertion.split('.', 2)
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
     const subject = typeof claims === 'object' && claims !== null && 'sub' in claims ? claims.sub : null
-    const isId = typeof subject === 'string' && subject !== '' && subject.length <= LONGEST_CLIENT_ID
-    return isId ? subject : NOBODY
+    return typeof subject === 'string' ? subject : null
   } catch {
-    return NOBODY
+    return null
   }
 }
