@@ -66,6 +66,17 @@ describe('the first start', () => {
     expect(await server.ended).toEqual({ code: 0, signal: null })
   })
 
+  it('prints the address of the console, if it is on', async () => {
+    const { server } = await started(await temporaryDirectory(), {
+      QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
+      QSCOPE_CONSOLE: 'on',
+    })
+    const [, url = ''] = await server.until(/^Console at (\S+)$/m)
+    const page = await fetch(url)
+    expect(page.status).toBe(200)
+    expect(await page.text()).toContain('<title>QScope console</title>')
+  })
+
   it('shows the secret once: a second start does not show it, and the token still works', async () => {
     const directory = await temporaryDirectory()
     const first = await started(directory)
