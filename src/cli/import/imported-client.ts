@@ -20,6 +20,12 @@ export type GrantName =
   | 'TOKEN_EXCHANGE'
   | 'JWT_BEARER'
 
+/** A secret itself, or a hash of it. The text alone does not tell: a secret may look like a hash. */
+export interface ForeignSecret {
+  readonly kind: 'plaintext' | 'hash'
+  readonly text: string
+}
+
 /** A client of another server, in the terms of this server. */
 export interface ForeignClient {
   readonly clientId: string
@@ -32,8 +38,8 @@ export interface ForeignClient {
   readonly audiences: readonly string[]
   /** Its public keys, as JSON. */
   readonly jwks: string | null
-  /** As the other server stores it: a hash, or the secret itself; `null`: not in the export. */
-  readonly secret: string | null
+  /** As the other server stores it. `null`: not in the export. */
+  readonly secret: ForeignSecret | null
   readonly accessTokenTtlSeconds: number | null
   readonly refreshTokenTtlSeconds: number | null
   readonly isJwt: boolean
@@ -135,11 +141,11 @@ async function secretOf({ method, secret }: ForeignClient, note: (text: string) 
     note('its secret is not in the export: apply draws another one')
     return {}
   }
-  const looksHashed = secret.startsWith('$')
-  const problem = looksHashed ? whyNotImported(secret) : null
+  if (secret.kind === 'plaintext') return { importedSecretHashes: [await hashForImport(secret.text)] }
+  const problem = whyNotImported(secret.text)
   if (problem !== null) {
     note(`the hash of its secret ${problem}: apply draws another secret`)
     return {}
   }
-  return { importedSecretHashes: [looksHashed ? secret : await hashForImport(secret)] }
+  return { importedSecretHashes: [secret.text] }
 }

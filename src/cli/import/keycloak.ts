@@ -119,7 +119,7 @@ function foreignClient(
     ),
     audiences: [],
     jwks: method === 'PRIVATE_KEY_JWT' ? jwks : null,
-    secret: client.secret && !MASKED.test(client.secret) ? client.secret : null,
+    secret: client.secret && !MASKED.test(client.secret) ? { kind: 'plaintext', text: client.secret } : null,
     accessTokenTtlSeconds: Number.isFinite(ttl) && ttl >= 1 ? Math.floor(ttl) : null,
     refreshTokenTtlSeconds: null,
     // Keycloak's access tokens are always JWTs.

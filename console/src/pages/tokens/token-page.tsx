@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { SelectField, TextField } from '../../components/field.tsx'
 import { Form } from '../../components/form.tsx'
+import { Heading } from '../../components/heading.tsx'
 import { Permitted, PermittedButton } from '../../components/permitted.tsx'
 import type { Route } from '../../route.ts'
 import { GrantList } from './grant-list.tsx'
@@ -10,7 +11,7 @@ import { type TokenFilter, TokenList } from './token-list.tsx'
 export function TokenPage({ route }: { readonly route: Route }) {
   return (
     <>
-      <h1>Tokens and grants</h1>
+      <Heading>Tokens and grants</Heading>
       <p>
         Tokens are listed by their handles, never by their values. A grant is what a user has consented to, with all
         tokens that were issued on it.

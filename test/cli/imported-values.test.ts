@@ -1,6 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { importHydra } from '../../src/cli/import/hydra.ts'
 import { importKeycloak } from '../../src/cli/import/keycloak.ts'
+import { importedHashMatches } from '../../src/crypto/imported-hash.ts'
+
+test.each(['$ecret', '$2b$10$abcdefghijklmnopqrstuuQ.BATMQVqU1dBOlzcnzdIpId2LdmP5S'])(
+  'the secret %s of Keycloak is plaintext, although it begins as hashes do',
+  async (secret) => {
+    const client = { clientId: 'orders', serviceAccountsEnabled: true, secret }
+    const { documents, notes } = await importKeycloak({ realm: 'shop', clients: [client] })
+    const [hashes] = documents.map(({ spec }) => spec['importedSecretHashes'])
+    const [hash] = Array.isArray(hashes) ? hashes : []
+    expect(notes).toEqual([])
+    expect(await importedHashMatches(secret, String(hash))).toBe(true)
+  },
+)
 
 /** Names that every JavaScript object inherits. */
 const OF_EVERY_OBJECT = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf']
