@@ -138,7 +138,7 @@ func WithAnyAudience() VerifyOption {
 }
 
 // Verify returns what a valid token says (RFC 9068 §4). Its error is
-// ErrInvalidToken, ErrInsufficientScope, or why the keys cannot be had.
+// ErrInvalidToken, ErrInsufficientScope, or the reason why the keys cannot be read.
 func (v *JWTVerifier) Verify(ctx context.Context, token string, options ...VerifyOption) (*AccessClaims, error) {
 	how := presentedWith(options)
 	signed, err := readSignedToken(token)

@@ -281,6 +281,33 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
     await page.getByText('The server no longer accepts your token').waitFor()
   })
 
+  it('goes on following the log with its new token', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    await page.clock.install()
+    await signIn(tab, suite.server)
+    await visit(tab, 'Audit log')
+    const [opened] = await Promise.all([
+      page.waitForRequest(/WatchAuditEvents$/),
+      page.getByRole('button', { name: 'Follow' }).click(),
+    ])
+    const token = await opened.headerValue('authorization')
+    await page.clock.fastForward('07:00')
+    await page.keyboard.press('Shift')
+    await page.clock.fastForward('07:10')
+    const ending = page.getByRole('dialog', { name: 'Your session is about to end' })
+    await ending.getByLabel('Client secret of admin').fill(suite.server.admin.clientSecret)
+    await Promise.all([
+      page.waitForRequest(
+        async (request) =>
+          request.url().endsWith('WatchAuditEvents') && (await request.headerValue('authorization')) !== token,
+        { timeout: 10_000 },
+      ),
+      ending.getByRole('button', { name: 'Stay signed in' }).click(),
+    ])
+    await page.getByText('Following: events appear').waitFor()
+  })
+
   it('stays of use while the server is slow or away, and goes on when it is back', async () => {
     const tab = await suite.openTab()
     const { page } = tab

@@ -177,7 +177,7 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
       ...(isMarked
         ? []
         : [client.owner === '' ? `managed by ${owner} from now on` : `taken over from ${client.owner}`]),
-      ...(isUndelivered ? ['its secret was not delivered: another one is drawn'] : []),
+      ...(isUndelivered ? ['its secret was not delivered: another one is created'] : []),
       ...(spec.enabled === null && !client.enabled ? ['disabled; the document does not say whether it should be'] : []),
     ],
     drawsSecret,

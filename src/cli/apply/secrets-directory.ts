@@ -60,7 +60,7 @@ export const NO_SECRETS: SecretsPlace = Object.freeze({
   existingFile: () => null,
   pendingFile: () => '',
   prepare: () => {
-    throw new Error('a plan that is only shown draws no secret')
+    throw new Error('a plan that is only shown creates no secret')
   },
 })
 

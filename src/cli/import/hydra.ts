@@ -75,13 +75,13 @@ export async function importHydra(exported: unknown): Promise<Import> {
 function foreignClient(client: HydraClient, note: (text: string) => void): ForeignClient | string {
   const authentication = client.token_endpoint_auth_method || DEFAULT_METHOD
   const method = METHODS.get(authentication)
-  if (method === undefined) return `it authenticates by ${authentication}, which there is not here`
+  if (method === undefined) return `it authenticates by ${authentication}, which QScope does not support`
   const keys = client.jwks?.keys ?? []
   if (method === 'PRIVATE_KEY_JWT' && keys.length === 0) {
     return client.jwks_uri ? 'its keys are at jwks_uri: put them into jwks first' : 'it has no keys'
   }
   const unknown = (client.grant_types ?? []).filter((grant) => !GRANTS.has(grant))
-  for (const grant of unknown) note(`grant ${grant} is left out: there is none here`)
+  for (const grant of unknown) note(`grant ${grant} is left out: QScope has none`)
   const { metadata, owner } = client
   return {
     clientId: client.client_id,

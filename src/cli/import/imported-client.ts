@@ -60,7 +60,9 @@ export async function specOf(client: ForeignClient, note: (text: string) => void
   const isPublic = client.method === 'NONE'
   const clientId = UUID.test(client.clientId) ? `client-${client.clientId}` : client.clientId
   if (clientId !== client.clientId) {
-    note(`its id is shaped like a UUID, as ids of users are here: it is ${clientId} now, so configure it anew`)
+    note(
+      `its id looks like a UUID, which is reserved for users: its new id is ${clientId}, so change the configuration of the client`,
+    )
   }
   const redirectUris = kept(client.redirectUris, redirectUriProblem, note, 'redirect URI')
   const grants = grantsOf(client, redirectUris, note)
@@ -138,13 +140,13 @@ function ttl(field: string, seconds: number | null, longest: number, note: (text
 async function secretOf({ method, secret }: ForeignClient, note: (text: string) => void): Promise<JsonObject> {
   if (method !== 'CLIENT_SECRET') return {}
   if (secret === null) {
-    note('its secret is not in the export: apply draws another one')
+    note('its secret is not in the export: apply creates another one')
     return {}
   }
   if (secret.kind === 'plaintext') return { importedSecretHashes: [await hashForImport(secret.text)] }
   const problem = whyNotImported(secret.text)
   if (problem !== null) {
-    note(`the hash of its secret ${problem}: apply draws another secret`)
+    note(`the hash of its secret ${problem}: apply creates another secret`)
     return {}
   }
   return { importedSecretHashes: [secret.text] }
