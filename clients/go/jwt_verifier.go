@@ -31,8 +31,8 @@ const (
 )
 
 var (
-	// ErrInvalidToken is a token that is not good, for whatever reason (RFC 6750 §3.1, invalid_token).
-	ErrInvalidToken = errors.New("the access token is not good")
+	// ErrInvalidToken is a token that is not valid, for whatever reason (RFC 6750 §3.1, invalid_token).
+	ErrInvalidToken = errors.New("the access token is not valid")
 	// ErrInsufficientScope is a good token that lacks a scope (RFC 6750 §3.1, insufficient_scope).
 	ErrInsufficientScope = errors.New("the access token lacks a scope")
 	// errUnknownKey is an id that no key of the key set has; the key may be newer.

@@ -62,7 +62,7 @@ public final class JwtVerifier {
       return claims;
     } catch (MalformedTokenException error) {
       var what = new ErrorCodeValidator.Error(ErrorCodes.MISCELLANEOUS, error.getMessage());
-      throw new InvalidJwtException("the access token is not good", what, error, null);
+      throw new InvalidJwtException("the access token is not valid", what, error, null);
     }
   }
 
