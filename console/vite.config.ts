@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vite'
 
-/** Where `vite console` finds a server, to work on the pages: `QSCOPE_HTTP_LISTEN=127.0.0.1:8080 npm start`. */
+/** Where `vite console` finds a server, to work on the pages: `npm start`. */
 const SERVER = 'http://127.0.0.1:8080'
 
 export default defineConfig({

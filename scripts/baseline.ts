@@ -4,18 +4,22 @@
  * part of each release (docs/releases.md).
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
-const baseline = join('proto', 'baseline', 'v0.binpb')
+const folder = join('proto', 'baseline')
+const baselines = readdirSync(join(root, folder))
 
 function buf(...args: readonly string[]): void {
   execFileSync('buf', args, { cwd: root, stdio: 'inherit' })
 }
 
 if (process.argv.includes('--check')) {
+  const [name = '', ...others] = baselines
+  if (others.length > 0) throw new Error(`${folder} should have one file, the contract of the last release`)
+  const baseline = join(folder, name)
   const directory = mkdtempSync(join(tmpdir(), 'qscope-proto-'))
   const current = join(directory, 'current.binpb')
   try {
@@ -29,5 +33,7 @@ if (process.argv.includes('--check')) {
     rmSync(directory, { recursive: true, force: true })
   }
 } else {
-  buf('build', 'proto', '--exclude-source-info', '-o', baseline)
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  for (const name of baselines) rmSync(join(root, folder, name))
+  buf('build', 'proto', '--exclude-source-info', '-o', join(folder, `v${version}.binpb`))
 }

@@ -130,6 +130,8 @@ func keysOf(told [][]byte) ([]revocationKey, bool) {
 // asOf is when everything is known of, at least: never later than now, on either
 // clock, because the server's does not run like them.
 func asOf(sent moment, covered time.Duration, now moment) *moment {
+	// A sum with a longer one could be too large for a Duration.
+	covered = min(max(covered, 0), now.since(sent))
 	return &moment{
 		monotonic: min(sent.monotonic+covered, now.monotonic),
 		wall:      min(sent.wall+covered, now.wall),

@@ -120,6 +120,7 @@ func newCachingVerifier(
 	if config.Issuer != "" {
 		feed.start = qscopev1.RevocationStart_REVOCATION_START_HISTORY
 		v.jwts = NewJWTVerifier(tokens, config.Issuer, "")
+		v.jwts.clock = clock
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	v.cancel = cancel

@@ -31,8 +31,8 @@ const (
 )
 
 var (
-	// ErrInvalidToken is a token that is not good, for whatever reason (RFC 6750 §3.1, invalid_token).
-	ErrInvalidToken = errors.New("the access token is not good")
+	// ErrInvalidToken is a token that is not valid, for whatever reason (RFC 6750 §3.1, invalid_token).
+	ErrInvalidToken = errors.New("the access token is not valid")
 	// ErrInsufficientScope is a good token that lacks a scope (RFC 6750 §3.1, insufficient_scope).
 	ErrInsufficientScope = errors.New("the access token lacks a scope")
 	// errUnknownKey is an id that no key of the key set has; the key may be newer.
@@ -52,6 +52,8 @@ type JWTVerifier struct {
 	issuer   string
 	audience string
 	now      func() time.Time
+	// clock is for the age of the keys.
+	clock clock
 
 	mu   sync.Mutex
 	keys jose.JSONWebKeySet
@@ -59,8 +61,9 @@ type JWTVerifier struct {
 	fetching *keyFetch
 	// revocationKeys of the keys, by their ids.
 	revocationKeys map[string]*revocationKey
-	fetchedAt      time.Time
-	maxAge         time.Duration
+	// fetchedAt is nil before the first fetch.
+	fetchedAt *moment
+	maxAge    time.Duration
 }
 
 // VerifierOption changes what a verifier goes by.
@@ -75,7 +78,9 @@ func WithClock(now func() time.Time) VerifierOption {
 func NewJWTVerifier(
 	tokens qscopev1.TokenServiceClient, issuer, audience string, options ...VerifierOption,
 ) *JWTVerifier {
-	verifier := &JWTVerifier{tokens: tokens, issuer: issuer, audience: audience, now: time.Now}
+	verifier := &JWTVerifier{
+		tokens: tokens, issuer: issuer, audience: audience, now: time.Now, clock: systemClock{started: time.Now()},
+	}
 	for _, option := range options {
 		option(verifier)
 	}
@@ -138,7 +143,7 @@ func WithAnyAudience() VerifyOption {
 }
 
 // Verify returns what a valid token says (RFC 9068 §4). Its error is
-// ErrInvalidToken, ErrInsufficientScope, or why the keys cannot be had.
+// ErrInvalidToken, ErrInsufficientScope, or the reason why the keys cannot be read.
 func (v *JWTVerifier) Verify(ctx context.Context, token string, options ...VerifyOption) (*AccessClaims, error) {
 	how := presentedWith(options)
 	signed, err := readSignedToken(token)
@@ -235,9 +240,11 @@ func (v *JWTVerifier) key(ctx context.Context, signed *signedToken) (*jose.JSONW
 func (v *JWTVerifier) fetchFor(ctx context.Context, keyID string) *keyFetch {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	age := time.Since(v.fetchedAt)
-	if age <= v.maxAge && (len(v.keys.Key(keyID)) > 0 || age <= leastAge) {
-		return nil
+	if v.fetchedAt != nil {
+		age := v.clock.now().since(*v.fetchedAt)
+		if age <= v.maxAge && (len(v.keys.Key(keyID)) > 0 || age <= leastAge) {
+			return nil
+		}
 	}
 	if v.fetching == nil {
 		fetch := &keyFetch{done: make(chan struct{})}
@@ -275,6 +282,7 @@ func (v *JWTVerifier) fetch(ctx context.Context) error {
 	for _, key := range answer.GetKeys() {
 		v.revocationKeys[key.GetKid()] = revocationKeyIn(key.GetRvk())
 	}
-	v.keys, v.fetchedAt, v.maxAge = keys, time.Now(), answer.GetMaxAge().AsDuration()
+	now := v.clock.now()
+	v.keys, v.fetchedAt, v.maxAge = keys, &now, answer.GetMaxAge().AsDuration()
 	return nil
 }

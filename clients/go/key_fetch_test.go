@@ -76,3 +76,25 @@ func TestCallersWaitForAFetchOfTheKeysOnlyAsLongAsTheirOwnContextsAllow(t *testi
 		t.Error("the keys were fetched once more")
 	}
 }
+
+func TestKeysAreTooOldOnAMachineThatSleptThoughItsMonotonicClockStoodStill(t *testing.T) {
+	table := readConformance[cachingTable](t, "caching-verifier-cases.json")
+	finished := readConformance[finishedTokens](t, "caching-verifier-tokens.json")
+	server := newScriptedServer(t, table, finished, "")
+	judgedAt := WithClock(func() time.Time { return time.Unix(table.Clock, 0) })
+	verifier := NewJWTVerifier(server, table.Issuer, table.Audience, judgedAt)
+	clock := &virtualClock{at: moment{monotonic: time.Hour, wall: time.Duration(table.Clock) * time.Second}}
+	verifier.clock = clock
+	expect := func(expected error) {
+		t.Helper()
+		if _, err := verifier.Verify(context.Background(), finished.Tokens["j"]); !errors.Is(err, expected) {
+			t.Errorf("comes out as %v, not %v", err, expected)
+		}
+	}
+	expect(nil)
+	server.keySet = nil
+	clock.move(0, 300*time.Second)
+	expect(nil)
+	clock.move(0, time.Millisecond)
+	expect(errUnavailable)
+}

@@ -86,7 +86,7 @@ func (a asker) verify(ctx context.Context, token, certificate string) (*qscopev1
 	answer, err := a.tokens.VerifyToken(ctx, request, a.options...)
 	if refusal := RefusalOf(err); refusal != nil {
 		if refusal.Remedy() == RejectBearer {
-			return nil, ErrInvalidToken
+			return nil, fmt.Errorf("%w: it is unknown, has expired, was revoked or is not its bearer's", ErrInvalidToken)
 		}
 		return nil, err
 	}

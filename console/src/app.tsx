@@ -1,13 +1,18 @@
 import { useMemo, useState } from 'preact/hooks'
 import { Api } from './api/api.ts'
+import { IDLE_S } from './api/limits.ts'
 import { type Revocation, type Session, signOut } from './api/session.ts'
 import { NewSecretDialog } from './components/new-secret.tsx'
 import type { ArrivedCode } from './hooks/arrived-code.ts'
 import { type NewSecret, SessionContext } from './hooks/session.ts'
 import { SignIn } from './pages/sign-in.tsx'
+import type { SessionEnd } from './session-clock.tsx'
 import { Shell } from './shell.tsx'
 
-const ENDED = 'Your session has expired. Sign in again.'
+const ENDED: Readonly<Record<SessionEnd, string>> = {
+  expired: 'Your session has expired. Sign in again.',
+  idle: `You are signed out because nothing was done for ${IDLE_S / 60} minutes. The server was asked to revoke your token.`,
+}
 const REJECTED = 'The server no longer accepts your token: the token was revoked, or its client was disabled.'
 const SIGNING_OUT = 'You are signed out. The server is being asked to revoke your token.'
 const SIGNED_OUT: Readonly<Record<Revocation, string>> = {
@@ -36,21 +41,28 @@ const START: State = Object.freeze({ session: null, notice: null, ended: null, s
  */
 export function App({ arrivedCode }: { readonly arrivedCode: ArrivedCode }) {
   const [{ session, notice, secrets }, setState] = useState<State>(START)
-  const signedIn = useMemo(() => {
+  const started = useMemo(() => {
     if (session === null) return null
     // A late answer to one session says nothing about the next.
+    const isThis = (other: Session | null) => other?.attemptKey === session.attemptKey
     const end = (reason: string) =>
       setState((current) =>
-        current.session === session ? { ...current, session: null, notice: reason, ended: session } : current,
+        isThis(current.session) ? { ...current, session: null, notice: reason, ended: current.session } : current,
       )
     const showSecret = (secret: NewSecret) =>
       setState((current) =>
-        current.session === session || current.ended === session
+        isThis(current.session) || isThis(current.ended)
           ? { ...current, secrets: [...current.secrets, secret] }
           : current,
       )
-    return { session, end, arrivedCode, showSecret, api: new Api(session.token, () => end(REJECTED)) }
-  }, [session, arrivedCode])
+    const api = new Api(session.token, () => end(REJECTED))
+    const renewed = (next: Session) => {
+      api.bear(next.token)
+      setState((current) => (isThis(current.session) ? { ...current, session: next } : current))
+    }
+    return { api, end, renewed, showSecret }
+  }, [session?.attemptKey])
+  const signedIn = started === null || session === null ? null : { session, arrivedCode, ...started }
   const leave = async (left: Session) => {
     const leaving: State = { ...START, notice: SIGNING_OUT }
     setState(leaving)
@@ -67,7 +79,14 @@ export function App({ arrivedCode }: { readonly arrivedCode: ArrivedCode }) {
         />
       ) : (
         <SessionContext.Provider value={signedIn}>
-          <Shell onEnd={() => signedIn.end(ENDED)} onSignOut={() => void leave(signedIn.session)} />
+          <Shell
+            onEnd={(end) => {
+              signedIn.end(ENDED[end])
+              if (end === 'idle') void signOut(signedIn.session)
+            }}
+            onRenewed={signedIn.renewed}
+            onSignOut={() => void leave(signedIn.session)}
+          />
         </SessionContext.Provider>
       )}
       {secret !== undefined && (

@@ -1,26 +1,26 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
+import type { Session } from './api/session.ts'
 import { Lock } from './components/permitted.tsx'
 import { useSession } from './hooks/session.ts'
 import { useRoute } from './hooks/use-route.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { PAGES } from './pages/pages.ts'
 import { linkTo } from './route.ts'
+import { SessionClock, type SessionEnd } from './session-clock.tsx'
+
+interface ShellProps {
+  readonly onEnd: (end: SessionEnd) => void
+  readonly onRenewed: (session: Session) => void
+  readonly onSignOut: () => void
+}
 
 /** What is around each page: where one can go, and how long the session lasts. */
-export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readonly onSignOut: () => void }) {
+export function Shell({ onEnd, onRenewed, onSignOut }: ShellProps) {
   const { session } = useSession()
   const route = useRoute()
   const main = useRef<HTMLElement>(null)
   const current = PAGES.find(({ path, others = [] }) => path === route.page || others.includes(route.page))
-  const title = current?.title ?? 'Not found'
-  const isFirst = useRef(true)
-  useEffect(() => {
-    document.title = `${title} – QScope console`
-    // Who hears the page is told of the new one; at the start the browser does that itself.
-    if (!isFirst.current) main.current?.focus({ preventScroll: true })
-    scrollTo(0, 0)
-    isFirst.current = false
-  }, [title, route.page, route.id])
+  useEffect(() => scrollTo(0, 0), [route.page, route.id])
   const Page = current?.page ?? NotFound
   return (
     <>
@@ -32,7 +32,7 @@ export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readon
         <span class="brand">QScope</span>
         <span class="who">
           {session.clientId === '' ? 'a pasted token' : <code>{session.clientId}</code>}
-          <SessionClock onEnd={onEnd} />
+          <SessionClock onEnd={onEnd} onRenewed={onRenewed} />
         </span>
         <button type="button" onClick={onSignOut}>
           Sign out
@@ -50,29 +50,9 @@ export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readon
           ))}
         </ul>
       </nav>
-      <main id="main" ref={main} tabIndex={-1} aria-label={title}>
+      <main id="main" ref={main} tabIndex={-1}>
         <Page key={`${route.page}/${route.id}?${route.parameters}`} route={route} />
       </main>
     </>
-  )
-}
-
-/** Counts down, and ends the session in time. */
-function SessionClock({ onEnd }: { readonly onEnd: () => void }) {
-  const { endTime } = useSession().session
-  const left = () => Math.max(0, Math.ceil((endTime.getTime() - Date.now()) / 1_000))
-  const [seconds, setSeconds] = useState(left)
-  useEffect(() => {
-    const timer = setInterval(() => setSeconds(left()), 1_000)
-    return () => clearInterval(timer)
-  }, [endTime])
-  useEffect(() => {
-    if (seconds === 0) onEnd()
-  }, [seconds, onEnd])
-  return (
-    <span class="quiet" role="timer">
-      {' '}
-      {Math.floor(seconds / 60)}:{String(seconds % 60).padStart(2, '0')} left
-    </span>
   )
 }

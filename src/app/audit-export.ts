@@ -141,5 +141,5 @@ function endBreak(
   const at = walk?.at ?? earlier ?? CHAIN_START
   if (at.sequence === sequence && at.hash?.equals(hash) === true) return null
   const place = { writerId, sequence: at.sequence + 1 }
-  return chainBreak('row_missing', place, `the head says that the chain goes to ${sequence}`)
+  return chainBreak('row_missing', place, `according to the head, the chain ends at ${sequence}`)
 }

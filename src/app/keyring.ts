@@ -60,7 +60,7 @@ export async function openKeyring(
   }
   if (ifMissing === 'provisional') return new Keyring(material)
   const keyring = new Keyring(createKeyringFile(path, material))
-  log.info({ path }, 'keyring file created; back it up, apart from the database')
+  log.info({ path }, 'keyring file created; back it up separately from the database')
   return keyring
 }
 

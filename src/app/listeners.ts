@@ -24,7 +24,7 @@ export async function assertPortFree(variable: keyof typeof PROTOCOLS, address: 
   const probe = createServer()
   probe.once('error', (error: NodeJS.ErrnoException) => {
     const reason = error.code === 'EADDRINUSE' ? 'the address is already in use' : error.message
-    const remedy = `${variable} should be another one, that this machine has and nothing else listens on`
+    const remedy = `set ${variable} to a free port of an address of this machine`
     reject(
       new Error(`${PROTOCOLS[variable]} cannot listen on ${formatAddress(address)}: ${reason}; ${remedy}`, {
         cause: error,

@@ -35,7 +35,9 @@ function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin
     `QScope listens on ${address} (gRPC, ${config.tls === null ? 'plaintext' : 'TLS'}); issuer ${config.issuer}`,
   ]
   if (httpAddress !== null) {
-    lines.push(`Connect, gRPC-Web and /.well-known at ${config.tls === null ? 'http' : 'https'}://${httpAddress}`)
+    const origin = `${config.tls === null ? 'http' : 'https'}://${httpAddress}`
+    lines.push(`Connect, gRPC-Web and /.well-known at ${origin}`)
+    if (config.http?.console === true) lines.push(`Console at ${origin}/console/`)
   }
   const { grpc, http } = config.sockets
   if (grpc !== null) lines.push(`gRPC in plaintext at ${socketName(grpc.path)}`)

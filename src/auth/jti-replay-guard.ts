@@ -88,7 +88,7 @@ export class JtiReplayGuard {
       })
       if (stored !== null) return stored
     }
-    throw new Error('assertions could not be stored: others kept being first')
+    throw new Error('assertions could not be stored: concurrent calls stored theirs first each time')
   }
 }
 

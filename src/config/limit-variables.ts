@@ -9,10 +9,10 @@ export const LIMIT_VARIABLES = {
   }),
   maxLiveTokensPerClient: new Variable(
     'QSCOPE_MAX_LIVE_TOKENS_PER_CLIENT',
-    wholeNumber(1, 1_000_000_000).note('beyond which a client mints no more').orOff(),
+    wholeNumber(1, 1_000_000_000).note('for each client').orOff(),
     {
       default: 'off',
-      does: 'Limits the unexpired tokens without a user that a client may have.',
+      does: 'Limits the active access tokens of one client. At the limit, the client gets no further tokens by client credentials, token exchange or assertions.',
     },
   ),
   authenticationFailuresPerClient: new Variable(
@@ -56,12 +56,12 @@ export const LIMIT_VARIABLES = {
     wholeNumber(1, 1_000_000).note("for each public client from each address; at most half of the client's"),
     {
       default: '100',
-      does: 'Limits the pending device authorizations that one address started, so that it cannot use up those of others.',
+      does: 'Limits the pending device authorizations that one address has started, so that it cannot use up the limit of the client.',
     },
   ),
   maxTrustedIssuers: new Variable(
     'QSCOPE_MAX_TRUSTED_ISSUERS',
-    wholeNumber(1, 100_000).note('in the database; those of the file do not count'),
+    wholeNumber(1, 100_000).note('in the database; issuers of the file do not count'),
     {
       default: '1000',
       does: 'Limits the trusted issuers that can be created through the API.',

@@ -4,18 +4,14 @@ import { Variable } from './variable.ts'
 
 /** The HTTP port. */
 export const HTTP_VARIABLES = {
-  listen: new Variable(
-    'QSCOPE_HTTP_LISTEN',
-    address('127.0.0.1:8080').note('for Connect, gRPC-Web and the well-known documents').orOff(),
-    {
-      default: 'off',
-      does: 'Opens the HTTP port: Connect, gRPC-Web, JSON, OAuth forms, the well-known documents, health and metrics.',
-    },
-  ),
+  listen: new Variable('QSCOPE_HTTP_LISTEN', address('127.0.0.1:8080').orOff(), {
+    default: 'off',
+    does: 'Opens the HTTP port: Connect, gRPC-Web, JSON, OAuth forms, the well-known documents, health and metrics.',
+  }),
   /** `null`: the address itself, with its actual port. */
   url: new Variable('QSCOPE_HTTP_URL', origin('the URL, without a path, at which callers reach QSCOPE_HTTP_LISTEN'), {
     default: null,
-    unset: 'the origin of QSCOPE_ISSUER if that is set and is not the gRPC port, else the address itself',
+    unset: 'the origin of QSCOPE_ISSUER if it is set and is not the gRPC port, otherwise the address',
     does: 'Sets the public URL of the HTTP port, for the links in the metadata document (RFC 8414).',
   }),
   oauth: new Variable('QSCOPE_HTTP_OAUTH', onOff(), {
@@ -24,7 +20,7 @@ export const HTTP_VARIABLES = {
   }),
   allowedOrigins: new Variable(
     'QSCOPE_HTTP_ALLOWED_ORIGINS',
-    origins('the origins, separated by commas, of web pages that may call, such as https://console.example.com'),
+    origins('the origins of web pages, separated by commas, such as https://console.example.com'),
     {
       default: null,
       unset: 'no origins',
@@ -33,7 +29,7 @@ export const HTTP_VARIABLES = {
   ),
   console: new Variable('QSCOPE_CONSOLE', onOff(), {
     default: 'off',
-    does: 'Serves the console, a page to look after clients, signing keys and the audit log, and to explain tokens, at /console/ of the HTTP port. Beyond loopback it needs TLS, whatever QSCOPE_INSECURE says.',
+    does: 'Serves the web console at /console/ of the HTTP port. With it you manage clients, users, trusted issuers and signing keys, read the audit log and inspect tokens. Outside loopback it requires TLS, even with QSCOPE_INSECURE=1.',
   }),
 }
 
@@ -42,16 +38,16 @@ export const SOCKET_VARIABLES = {
   grpc: new Variable('QSCOPE_GRPC_SOCKET', socketPath('a Unix domain socket'), {
     default: null,
     unset: 'no socket',
-    does: 'Serves gRPC at this Unix domain socket too, in plaintext, beside QSCOPE_GRPC_LISTEN.',
+    does: 'Serves gRPC, in plaintext, at this Unix domain socket in addition to QSCOPE_GRPC_LISTEN.',
   }),
   http: new Variable('QSCOPE_HTTP_SOCKET', socketPath('a Unix domain socket'), {
     default: null,
     unset: 'no socket',
-    does: 'Serves what the HTTP port serves at this Unix domain socket too, in plaintext, beside QSCOPE_HTTP_LISTEN.',
+    does: 'Serves HTTP, in plaintext, at this Unix domain socket in addition to QSCOPE_HTTP_LISTEN.',
   }),
   mode: new Variable('QSCOPE_SOCKET_MODE', fileMode(), {
     default: '0660',
-    does: 'Sets the permissions of both socket files. Whoever may write to a file, and search its directory, may connect.',
+    does: 'Sets the permissions of both socket files. To connect, a process needs write permission for the file and search permission for its directory.',
   }),
 }
 
@@ -64,12 +60,12 @@ export const EXT_AUTHZ_VARIABLES = {
   peers: new Variable(
     'QSCOPE_EXT_AUTHZ_PEERS',
     peerNames(
-      'DNS names and URIs of client certificates, unix: with the path of QSCOPE_GRPC_SOCKET, or the word loopback, separated by commas, such as envoy.internal,spiffe://mesh/envoy',
+      'DNS names and URIs of client certificates, unix: and the path of QSCOPE_GRPC_SOCKET, or the word loopback, separated by commas, such as envoy.internal,spiffe://mesh/envoy',
     ),
     {
       default: null,
       unset: 'nobody',
-      does: 'Sets who may call external authorization. A name matches if the client certificate, issued by the client CA, has exactly this name. unix: allows callers at the socket, loopback those who come by TCP from the same host.',
+      does: 'Sets who may call external authorization. A caller is identified by a name in its client certificate, which the client CA issued. unix: allows callers at the socket. loopback allows TCP callers on the same host.',
     },
   ),
 }
@@ -78,8 +74,12 @@ export const EXT_AUTHZ_VARIABLES = {
 export const TLS_VARIABLES = {
   certFile: new Variable(
     'QSCOPE_TLS_CERT_FILE',
-    path('the certificate in PEM, those that issued it after it; with it calls travel over TLS only'),
-    { default: null, unset: 'plaintext', does: 'Turns TLS on for both ports, with this certificate.' },
+    path('the certificate in PEM, followed by its intermediate certificates'),
+    {
+      default: null,
+      unset: 'plaintext',
+      does: 'Turns on TLS for both ports, with this certificate. Plaintext is then refused.',
+    },
   ),
   keyFile: new Variable('QSCOPE_TLS_KEY_FILE', path("the certificate's private key in PEM"), {
     default: null,
@@ -87,34 +87,26 @@ export const TLS_VARIABLES = {
     does: 'Sets the private key of QSCOPE_TLS_CERT_FILE. It must not be encrypted.',
   }),
   /** `null`: there is no CA for client certificates, so only thumbprints identify clients. */
-  clientCaFile: new Variable(
-    'QSCOPE_TLS_CLIENT_CA_FILE',
-    path('the certificates in PEM of the CA that issues those of clients'),
-    {
-      default: null,
-      unset: 'no authorities',
-      does: 'Sets the authorities whose client certificates are trusted, for clients that authenticate with one (RFC 8705).',
-    },
-  ),
+  clientCaFile: new Variable('QSCOPE_TLS_CLIENT_CA_FILE', path('the CA certificates in PEM'), {
+    default: null,
+    unset: 'no authorities',
+    does: 'Sets the certificate authorities that may issue client certificates, for clients that authenticate with one (RFC 8705).',
+  }),
   /** `request`: callers may present a certificate of any issuer. `require`: callers must present a certificate of the CA. */
   clientAuth: new Variable(
     'QSCOPE_TLS_CLIENT_AUTH',
     choice(
       ['none', 'request', 'require'],
-      'none, request (callers may show a certificate) or require (only from the CA)',
+      'none, request (callers may present a certificate) or require (callers must present a certificate of the CA)',
     ),
     {
       default: null,
-      unset: 'request if QSCOPE_TLS_CLIENT_CA_FILE is set, else none',
-      does: 'Sets whether callers are asked for a certificate, and whether they need one.',
+      unset: 'request if QSCOPE_TLS_CLIENT_CA_FILE is set, otherwise none',
+      does: 'Sets whether the server requests or requires client certificates.',
     },
   ),
-  reloadIntervalMs: new Variable(
-    'QSCOPE_TLS_RELOAD_INTERVAL',
-    duration('100ms', '1d', '10s').note('after which changed files are noticed'),
-    {
-      default: '10s',
-      does: 'Sets how often the TLS files are checked for changes. A renewed certificate is used without a restart.',
-    },
-  ),
+  reloadIntervalMs: new Variable('QSCOPE_TLS_RELOAD_INTERVAL', duration('100ms', '1d', '10s'), {
+    default: '10s',
+    does: 'Sets how often QScope checks the TLS files for changes. It uses a renewed certificate without a restart.',
+  }),
 }

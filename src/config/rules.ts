@@ -182,7 +182,7 @@ function checkLibsqlScheme(
   }
   if (!plaintext || isLoopback(host) || problems.isBroken('QSCOPE_INSECURE')) return
   if (insecure) {
-    problems.warn(`QSCOPE_DATABASE_URL is an http URL: statements and rows travel to and from ${host} in plaintext`)
+    problems.warn(`QSCOPE_DATABASE_URL is an http URL: statements and rows are sent to and from ${host} in plaintext`)
   } else {
     problems.add(
       'QSCOPE_DATABASE_URL',

@@ -39,20 +39,20 @@ const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as
 export const SERVER_VARIABLES = {
   database: new Variable('QSCOPE_DATABASE_URL', databaseUrl(), {
     default: 'sqlite:./data/qscope.db',
-    does: 'Sets the database that stores everything but the keyring, with the user and password.',
+    does: 'Sets the database, with its user and password. The database stores everything except the keyring.',
     secret: true,
   }),
   /** Settings of database connections. */
   connections: {
     tls: new Variable('QSCOPE_DATABASE_TLS', onOff(), {
       default: null,
-      unset: 'on if QSCOPE_DATABASE_CA_FILE is set, else off',
+      unset: 'on if QSCOPE_DATABASE_CA_FILE is set, otherwise off',
       does: 'Encrypts the connections to a database server.',
     }),
     walLimit: new Variable(
       'QSCOPE_SQLITE_WAL_LIMIT',
       wholeNumber(262_144, 1_073_741_824, 'of bytes').note(
-        'that the write-ahead log of an embedded database may take; on a small volume it takes a sixteenth of it at most',
+        'for the write-ahead log of an embedded database; on a small volume at most a sixteenth of the volume is used',
       ),
       {
         default: '67108864',
@@ -62,16 +62,16 @@ export const SERVER_VARIABLES = {
     caFile: new Variable('QSCOPE_DATABASE_CA_FILE', path('a readable file of CA certificates in PEM'), {
       default: null,
       unset: 'the authorities that Node.js trusts',
-      does: "Verifies the database server's certificate against these authorities instead of those that Node.js trusts.",
+      does: "Sets the certificate authorities that may issue the database server's certificate.",
     }),
     /** Only for a libSQL database on a server. */
     authToken: new Variable(
       'QSCOPE_DATABASE_AUTH_TOKEN',
-      bearerToken('that a database of libSQL on a server lets read and write'),
+      bearerToken('that allows reading and writing a libSQL database on a server'),
       {
         default: null,
         unset: 'no token',
-        does: 'Authenticates QScope to a libSQL server, such as Turso. Read when a process starts.',
+        does: 'Authenticates QScope to a libSQL server, such as Turso. It is read when a process starts.',
         secret: true,
       },
     ),
@@ -81,16 +81,16 @@ export const SERVER_VARIABLES = {
     }),
     connectTimeoutMs: new Variable('QSCOPE_DATABASE_CONNECT_TIMEOUT', duration('100ms', '1m', '5s'), {
       default: '5s',
-      does: 'Limits the time to open a connection to a database server. After that, the next host is tried.',
+      does: 'Limits the time to open a connection to a database server. After this time, QScope tries the next host.',
     }),
     statementTimeoutMs: new Variable('QSCOPE_DATABASE_STATEMENT_TIMEOUT', duration('1s', '10m', '10s'), {
       default: '10s',
-      does: 'Limits the time of one statement on a database server. After that, the call that needs it fails.',
+      does: 'Limits the time of one statement on a database server. After this time, the call fails.',
     }),
   },
   maxQueuedCalls: new Variable(
     'QSCOPE_DATABASE_MAX_QUEUED_CALLS',
-    wholeNumber(1, 1_000_000).note('for each way into the database'),
+    wholeNumber(1, 1_000_000).note('for reads, appends and transactions each'),
     {
       default: '10000',
       does: 'Limits the calls that wait for the database. Further calls are refused as temporarily unavailable.',
@@ -98,16 +98,16 @@ export const SERVER_VARIABLES = {
   ),
   healthIntervalMs: new Variable('QSCOPE_DATABASE_HEALTH_INTERVAL', duration('100ms', '1m', '1s'), {
     default: '1s',
-    does: 'Sets how often QScope checks that the database can be read and written, and that its host is still usable for reads.',
+    does: 'Sets how often QScope checks that it can read and write the database, and that the host is usable for reads.',
   }),
   maxClockSkewMs: new Variable(
     'QSCOPE_MAX_CLOCK_SKEW',
     duration('100ms', formatDuration(MOST_CLOCK_SKEW), '10s').note(
-      "between this machine's clock and that of the database server",
+      'between the clocks of this machine and of the database server',
     ),
     {
       default: '30s',
-      does: 'Limits the difference of the two clocks. Beyond it the instance issues no tokens, because their expiry and the retention of their revocation would follow different clocks. Has no effect with an embedded database.',
+      does: 'Limits the clock difference to the database server. If the difference is larger, the instance issues no tokens, because their expiry and the retention of their revocation would follow different clocks. It has no effect with an embedded database.',
     },
   ),
   grpcListen: new Variable('QSCOPE_GRPC_LISTEN', address('127.0.0.1:50051 or [::1]:50051'), {
@@ -133,24 +133,20 @@ export const SERVER_VARIABLES = {
   trustedProxies: new Variable(
     'QSCOPE_TRUSTED_PROXIES',
     proxyNames(
-      'DNS names and URIs of client certificates, or unix: with the path of a socket of this server, separated by commas, such as edge.internal,spiffe://mesh/edge or unix:/run/qscope/grpc.sock',
+      'DNS names and URIs of client certificates, or unix: and the path of a socket of this server, separated by commas, such as edge.internal,spiffe://mesh/edge or unix:/run/qscope/grpc.sock',
     ),
     {
       default: null,
       unset: 'nobody',
-      does: 'Sets the proxies whose header x-forwarded-client-cert or client-cert counts as the certificate of the caller. A name matches if the client certificate, issued by the client CA, has exactly this name. unix: makes everyone who connects to the socket one of them.',
+      does: 'Sets the proxies that may forward client certificates, in the header x-forwarded-client-cert or client-cert. A proxy is identified by a name in its own client certificate, which the client CA issued. With unix: everyone who connects to the socket is a trusted proxy.',
     },
   ),
   /** `null`: no other issuers are trusted. */
-  trustedIssuersFile: new Variable(
-    'QSCOPE_TRUSTED_ISSUERS_FILE',
-    path('a JSON file of issuers whose assertions stand for clients'),
-    {
-      default: null,
-      unset: 'no issuers',
-      does: 'Lets workloads exchange assertions of other issuers, such as Kubernetes, for tokens of a client (RFC 7523).',
-    },
-  ),
+  trustedIssuersFile: new Variable('QSCOPE_TRUSTED_ISSUERS_FILE', path('a JSON file of trusted issuers'), {
+    default: null,
+    unset: 'no issuers',
+    does: 'Sets issuers, such as Kubernetes, whose assertions workloads can exchange for tokens of a client (RFC 7523).',
+  }),
   /** Issuers outside of the public internet. */
   trustPrivateHosts: new Variable(
     'QSCOPE_TRUST_PRIVATE_HOSTS',
@@ -160,7 +156,7 @@ export const SERVER_VARIABLES = {
     {
       default: null,
       unset: 'no hosts',
-      does: 'Allows key sets, bundles and metadata whose URLs are set through the API to be fetched from these hosts, although their addresses are not public. A name allows whatever addresses it has.',
+      does: 'Allows QScope to fetch keys from these hosts although their addresses are not public. This applies to URLs of key sets, bundles and metadata that are set through the API. A host name allows all its addresses.',
     },
   ),
   issuer: new Variable(
@@ -168,13 +164,13 @@ export const SERVER_VARIABLES = {
     url('an https URL without query and fragment (http on loopback only, or with QSCOPE_INSECURE=1)', { query: false }),
     {
       default: null,
-      unset: 'http://, with TLS https://, and the gRPC address',
-      does: 'Identifies this server: the `iss` of its tokens, and the `aud` of assertions for it. Others compare it character by character, so it is used exactly as you write it.',
+      unset: 'http:// (with TLS https://) and the gRPC address',
+      does: 'Identifies this server, as the `iss` of its tokens and the `aud` of assertions for it. Others compare it character by character, so QScope uses it exactly as you write it.',
     },
   ),
   deviceVerificationUri: new Variable(
     'QSCOPE_DEVICE_VERIFICATION_URI',
-    url('the URL of the page where users type device codes', { query: true }),
+    url('the URL of the page where users enter device codes', { query: true }),
     {
       default: null,
       unset: "the issuer's `/device`",
@@ -184,27 +180,27 @@ export const SERVER_VARIABLES = {
   /** The URL of docs/errors.md. `null`: the HTTP port, if there is one. */
   errorDocsUrl: new Variable(
     'QSCOPE_ERROR_DOCS_URL',
-    url('the URL where docs/errors.md can be read, which refusals link to', { query: true }),
+    url('the URL where docs/errors.md can be read', { query: true }),
     {
       default: null,
-      unset: 'the page on the HTTP port; no link without that port',
-      does: 'Sets the page that the Help link of each refusal opens.',
+      unset: 'the page on the HTTP port, or no link without that port',
+      does: 'Sets the URL in the Help link of each refusal.',
     },
   ),
   /** `null`: the keys are generated in memory and lost at exit. */
   keyringFile: new Variable('QSCOPE_KEYRING_FILE', path('the keyring file'), {
     default: null,
-    unset: 'beside an embedded database (`data/qscope.keyring.json`); must be set for any other',
-    does: 'Sets the file of the keys that hash secrets, protect the audit log and encrypt signing keys. Back it up apart from the database.',
+    unset: 'next to an embedded database (`data/qscope.keyring.json`); required for other databases',
+    does: 'Sets the file of the keys that hash secrets, protect the audit log and encrypt signing keys. Back it up separately from the database.',
   }),
   log: {
     level: new Variable('QSCOPE_LOG_LEVEL', choice(LOG_LEVELS), {
       default: 'info',
-      does: 'Sets the lowest level to log. At info each call is one line; at debug the line has the request too, without secrets.',
+      does: 'Sets the lowest level to log. At info, each call is one line. At debug, the line also has the request, without secrets.',
     }),
     format: new Variable('QSCOPE_LOG_FORMAT', choice(['json', 'pretty']), {
       default: null,
-      unset: 'pretty on a terminal, else json',
+      unset: 'pretty on a terminal, otherwise json',
       does: 'Sets the format of log lines: JSON for machines, or pretty for people.',
     }),
   },
@@ -213,29 +209,27 @@ export const SERVER_VARIABLES = {
     choice(['on', 'off', 'auto'], 'on, off, or auto: on where QSCOPE_GRPC_LISTEN is a loopback address'),
     {
       default: 'auto',
-      does: 'Turns on gRPC reflection, by which tools such as grpcurl learn the services and messages.',
+      does: 'Turns on gRPC reflection. Tools such as grpcurl use it to read the services and messages.',
     },
   ),
   insecure: new Variable('QSCOPE_INSECURE', flag('allow plaintext outside loopback'), {
     default: '0',
-    does: 'Allows addresses that other machines can reach without TLS. Secrets then travel in plaintext.',
+    does: 'Allows plaintext on addresses that other machines can reach. Secrets are then sent unencrypted.',
   }),
   /** The destination and sampling of traces. */
   tracing: {
     endpoint: new Variable(
       'QSCOPE_OTLP_ENDPOINT',
-      url('the http or https URL of an OTLP receiver, such as http://127.0.0.1:4318; with it calls are traced', {
-        query: false,
-      }),
+      url('the http or https URL of an OTLP receiver, such as http://127.0.0.1:4318', { query: false }),
       {
         default: null,
         unset: 'no traces',
-        does: 'Sends traces to `/v1/traces` of this OpenTelemetry collector. If unset, no call is traced.',
+        does: 'Sends traces to `/v1/traces` of this OpenTelemetry collector. If unset, calls are not traced.',
       },
     ),
-    ratio: new Variable('QSCOPE_TRACE_RATIO', share('calls to trace').note('where no trace of the caller decides'), {
+    ratio: new Variable('QSCOPE_TRACE_RATIO', share('calls to trace').note('unless the caller decides'), {
       default: '1',
-      does: 'Sets the share of calls that are traced if the caller has not decided.',
+      does: 'Sets the share of calls to trace. If the caller sends a trace context, that context decides.',
     }),
   },
   /** The destinations of audit events in addition to the database. */
@@ -243,13 +237,11 @@ export const SERVER_VARIABLES = {
     file: new Variable('QSCOPE_AUDIT_LOG_FILE', path('a file for audit events, or - for standard output'), {
       default: null,
       unset: 'no file',
-      does: 'Appends each audit event to this file as a line of JSON, at least once. One process at a time writes it.',
+      does: 'Appends each audit event to this file as a line of JSON, at least once. One process at a time writes to it.',
     }),
     otlpEndpoint: new Variable(
       'QSCOPE_AUDIT_OTLP_ENDPOINT',
-      url('the http or https URL of an OTLP receiver, such as http://127.0.0.1:4318; with it audit events are sent', {
-        query: false,
-      }),
+      url('the http or https URL of an OTLP receiver, such as http://127.0.0.1:4318', { query: false }),
       {
         default: null,
         unset: 'no receiver',
@@ -261,7 +253,7 @@ export const SERVER_VARIABLES = {
   usage: {
     isCounted: new Variable('QSCOPE_USAGE', onOff(), {
       default: 'off',
-      does: 'Counts the scopes that clients request and are granted, from the audit log. One process at a time counts.',
+      does: 'Counts in the audit log which scopes clients request and are granted. One process at a time counts.',
     }),
     retentionMs: new Variable('QSCOPE_USAGE_RETENTION', duration('1d', '3650d', '400d'), {
       default: '400d',
@@ -274,7 +266,7 @@ export const SERVER_VARIABLES = {
   }),
   maxMessageBytes: new Variable('QSCOPE_MAX_MESSAGE_BYTES', wholeNumber(1_024, 67_108_864), {
     default: '1048576',
-    does: 'Limits the size of a request; larger ones are refused.',
+    does: 'Limits the size of a request. Larger requests are refused.',
   }),
   maxConcurrentStreams: new Variable('QSCOPE_MAX_CONCURRENT_STREAMS', wholeNumber(1, 100_000), {
     default: '1000',
@@ -282,7 +274,7 @@ export const SERVER_VARIABLES = {
   }),
   maxConnectionAgeMs: new Variable('QSCOPE_MAX_CONNECTION_AGE', duration('10s', '7d', '30m'), {
     default: '30m',
-    does: 'Closes a connection gracefully at this age, so that clients connect to new instances.',
+    does: 'Closes connections gracefully at this age, so that clients reconnect and find new instances.',
   }),
   limits: LIMIT_VARIABLES,
   experimental: new Variable(
@@ -291,22 +283,18 @@ export const SERVER_VARIABLES = {
     {
       default: null,
       unset: 'none',
-      does: 'Turns on features that follow unfinished drafts. They may change in any version.',
+      does: 'Turns on features that implement unfinished drafts. They may change in any version.',
     },
   ),
   signingAlgorithm: new Variable('QSCOPE_SIGNING_ALGORITHM', choice(SIGNING_ALGORITHMS).note('for JWT access tokens'), {
     default: 'ES256',
-    does: 'Sets the algorithm of new signing keys, which sign JWT access tokens.',
+    does: 'Sets the algorithm of new signing keys.',
   }),
   /** `null`: signing keys are only replaced manually. */
-  signingKeyRotationMs: new Variable(
-    'QSCOPE_SIGNING_KEY_ROTATION',
-    duration('1d', '365d', '30d').note('after which the next key signs').orOff(),
-    {
-      default: 'off',
-      does: 'Replaces the signing key automatically at this age.',
-    },
-  ),
+  signingKeyRotationMs: new Variable('QSCOPE_SIGNING_KEY_ROTATION', duration('1d', '365d', '30d').orOff(), {
+    default: 'off',
+    does: 'Replaces a signing key automatically at this age.',
+  }),
   /** `null`: this process does not purge by itself. */
   purgeIntervalMs: new Variable('QSCOPE_PURGE_INTERVAL', duration('1s', '1d', '60s').orOff(), {
     default: '60s',
@@ -364,7 +352,7 @@ export const CLIENT_VARIABLES = byName({
     {
       default: null,
       unset: 'no assertion',
-      does: 'Authenticates the command line as QSCOPE_CLIENT_ID by the token of its platform (federated_jwt), instead of a secret. The file is read anew for each call.',
+      does: 'Authenticates the command line as QSCOPE_CLIENT_ID with the token of its platform (federated_jwt) instead of a secret. The file is read for each call.',
     },
   ),
 })

@@ -126,7 +126,7 @@ export function openExportedHead(keyring: Keyring, text: string): ReadonlyMap<st
   if (parsed === null) return 'is not an exported head'
   const { mac, ...content } = parsed
   if (!keyring.has('audit', content.keyId))
-    return `was exported under the audit key ${content.keyId}, which is not here`
+    return `was exported with the audit key ${content.keyId}, which this keyring lacks`
   const isOurs = isSame(Buffer.from(mac), Buffer.from(contentMac(keyring, content.keyId, content)))
   if (!isOurs) return 'has been changed since it was exported, or was sealed with another keyring'
   return new Map(

@@ -22,8 +22,8 @@ export function readSpiffeBundle(text: string): SpiffeBundle {
   if (!keySet.ok) return { keySet, refreshHint: null }
   const { spiffe_sequence: sequence = 0, spiffe_refresh_hint: hint = null } = jsonObject(Buffer.from(text)) ?? {}
   const problems = [
-    ...(isWhole(sequence) ? [] : ['has a spiffe_sequence that is no whole number']),
-    ...(hint === null || isWhole(hint) ? [] : ['has a spiffe_refresh_hint that is no whole number of seconds']),
+    ...(isWhole(sequence) ? [] : ['has a spiffe_sequence that is not a whole number']),
+    ...(hint === null || isWhole(hint) ? [] : ['has a spiffe_refresh_hint that is not a whole number of seconds']),
   ]
   if (problems.length > 0) return { keySet: { ok: false, problems }, refreshHint: null }
   return { keySet, refreshHint: isWhole(hint) ? milliseconds(Math.min(hint, LONGEST_HINT_S) * SECOND) : null }

@@ -23,7 +23,8 @@ const PREFIX_LENGTH = 4
 const RANDOM_LENGTH = base62Length(RANDOM_BYTES)
 const CHECKSUM_LENGTH = base62Length(4)
 const BODY_LENGTH = PREFIX_LENGTH + RANDOM_LENGTH
-const TOKEN_LENGTH = BODY_LENGTH + CHECKSUM_LENGTH
+/** The length of every bearer value, in characters of ASCII. */
+export const TOKEN_LENGTH = BODY_LENGTH + CHECKSUM_LENGTH
 const DIGITS = /^[0-9A-Za-z]+$/
 
 /**

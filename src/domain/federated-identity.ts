@@ -46,7 +46,7 @@ export function identityProblems(
     const { issuer, subject } = identity
     if (issuer === ownIssuer) return [{ field: `${field}.issuer`, description: 'is this server itself' }]
     if (identities.findIndex((other) => isSameName(identity, other)) < index) {
-      return [{ field, description: 'stands in the list twice' }]
+      return [{ field, description: 'is in the list twice' }]
     }
     if (!isSpiffeName(issuer)) return []
     const id = parseSpiffeId(subject)

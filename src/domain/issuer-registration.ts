@@ -36,7 +36,7 @@ function nameProblems({ issuer, kind, trustDomain, keys }: IssuerRegistration, o
   if (!ISSUER_NAME.test(issuer)) return [{ field, description: NAME_PROBLEM }]
   if (holdsSecret(issuer)) return [{ field, description: HOLDS_SECRET }]
   if (issuer === own) {
-    return [{ field, description: 'is this server itself: what it signs stands for no client here' }]
+    return [{ field, description: 'is this server itself, whose own tokens are not accepted as assertions' }]
   }
   if (kind === 'jwt') {
     const problems: RegistrationProblem[] = []
@@ -72,7 +72,7 @@ function ruleProblems(rule: AssertionRule, place: string): RegistrationProblem[]
   if (rule.claims.length === 0 && rule.condition === null) {
     problems.push({
       field: place,
-      description: 'needs claims, a condition or both: without any it holds for everybody',
+      description: 'needs claims, a condition or both: without them it matches every assertion',
     })
   }
   if (!CLIENT_ID.test(rule.clientId)) {

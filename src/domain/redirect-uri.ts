@@ -24,7 +24,7 @@ export function redirectUriProblem(uri: string): string | null {
   switch (url.protocol) {
     case 'https:':
       if (host === null) return 'must have a host, and a port without leading zeros'
-      return host.toLowerCase() === url.hostname ? null : `must write its host as it is, ${url.hostname}`
+      return host.toLowerCase() === url.hostname ? null : `must write its host as ${url.hostname}`
     case 'http:':
       return host !== null && LOOPBACK_HOSTS.has(host)
         ? null

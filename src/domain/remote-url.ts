@@ -8,7 +8,7 @@ import { checkUrl } from '../url.ts'
 export function remoteUrlProblem(text: string): string | null {
   const checked = checkUrl(text, { query: true })
   if (!checked.ok) return checked.problem
-  return checked.url.protocol === 'https:' ? null : 'begins with something else than https://'
+  return checked.url.protocol === 'https:' ? null : 'does not begin with https://'
 }
 
 /** Why the metadata of an issuer cannot be located (RFC 8414 §2). It completes the sentence "it …". `null`: it can. */

@@ -57,7 +57,8 @@ function isPartCharacter(code: number): boolean {
 const MASK = '[redacted]'
 
 /** The problem of an identifier that contains a token or secret. The identifier is not quoted. */
-export const HOLDS_SECRET = 'holds a token or a secret, which is not stored here: end it, if it is still good'
+export const HOLDS_SECRET =
+  'contains a token or a secret, which must not be stored here: revoke it if it is still valid'
 
 /**
  * Masks the words of free text that contain a token or a secret, so that the text can be stored, shown and audited. The time

@@ -15,7 +15,7 @@ const RETRY = '`RetryInfo`'
 
 export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   'oauth.invalid_request': {
-    when: 'A field breaks a bound of the contract; the call authenticates in two ways; a page token belongs to another list; a redirect URI is not registered; a code challenge is missing; or a subject or actor token is not accepted (RFC 8693 §2.2.2; the answer does not say why).',
+    when: 'A field violates a limit of the contract; the call authenticates in two ways; a page token belongs to another list; a redirect URI is not registered; a code challenge is missing; or a subject or actor token is not accepted (RFC 8693 §2.2.2; the answer does not say why).',
     details: '`BadRequest`: the first 16 fields and what is wrong with each',
     advice:
       'Correct the request; repeating it unchanged fails again. If a page token is refused, start the list from its first page.',
@@ -83,7 +83,7 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
     when: 'An unexpected error in the server, or a corrupt database.',
     details: NONE,
     advice:
-      'Give the ray id to the operator, who finds the cause in the log by it. The change may have been written or not: repeat idempotent calls only.',
+      'Give the ray id to the operator, who can find the cause in the log with it. The change may have been written or not: repeat idempotent calls only.',
   },
   'oauth.temporarily_unavailable': {
     when: 'The server is overloaded, is shutting down or cannot reach its database; its clock differs too much from the database’s; or the keys of an issuer cannot be fetched. Nothing was written.',

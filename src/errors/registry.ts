@@ -194,7 +194,7 @@ const CONFLICT = Object.freeze({
 })
 
 const OUTCOME_UNKNOWN = Object.freeze({
-  true: 'The server does not know whether the change was committed. Repeat the call: it is safe to make twice.',
+  true: 'The server does not know whether the change was committed. Repeat the call: this is safe.',
   false:
     'The server does not know whether the change was committed. Check whether it took effect before repeating the call.',
 })
@@ -341,7 +341,8 @@ export const registry = Object.freeze({
     rfc: 'RFC 6749 §4.1.2.1',
     http: SERVER_ERROR,
     status: 'INTERNAL',
-    description: 'An internal error occurred. Give the ray id to the operator, who finds the cause in the log by it.',
+    description:
+      'An internal error occurred. Give the ray id to the operator, who can find the cause in the log with it.',
     retryable: false,
   }),
   'oauth.temporarily_unavailable': row<RetryAfter & { readonly because?: keyof typeof UNAVAILABLE }>({

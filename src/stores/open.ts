@@ -143,7 +143,7 @@ export async function dialectOf(url: string): Promise<Dialect> {
   if (load === undefined) {
     throw new DatabaseError(
       'unavailable',
-      `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite:, libsql:, mysql: or postgres:`,
+      `QScope has no database for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite:, libsql:, mysql: or postgres:`,
     )
   }
   return await load()

@@ -39,7 +39,7 @@ export function auditMetrics(state: () => AuditState): readonly Metric[] {
       {
         name: 'qscope_audit_queries_total',
         type: 'counter',
-        help: 'Queries for new audit events, each for all who waited for some; none are made while nobody waits.',
+        help: 'Queries for new audit events. One query serves all waiting callers; without them there are no queries.',
         labels: [],
       },
       () => single(state().queries),
@@ -57,7 +57,7 @@ export function auditMetrics(state: () => AuditState): readonly Metric[] {
       {
         name: 'qscope_audit_delivery_lag_seconds',
         type: 'gauge',
-        help: 'For how long committed audit events may have waited to be delivered or counted; of the process that does it, absent elsewhere.',
+        help: 'How long committed audit events may have waited for delivery or counting. Only the process that does it has this metric.',
         aggregation: 'max',
       },
       ({ lagMs }) => (lagMs === null ? null : lagMs / 1_000),
@@ -66,7 +66,7 @@ export function auditMetrics(state: () => AuditState): readonly Metric[] {
       {
         name: 'qscope_audit_delivered_events_total',
         type: 'counter',
-        help: 'Audit events that this process delivered or counted, those that came twice twice.',
+        help: 'Audit events that this process delivered or counted. Repeated deliveries count again.',
       },
       ({ delivered }) => delivered,
     ),
@@ -74,7 +74,7 @@ export function auditMetrics(state: () => AuditState): readonly Metric[] {
       {
         name: 'qscope_audit_delivery_failures_total',
         type: 'counter',
-        help: 'Times that audit events could not be delivered or counted, and were tried again.',
+        help: 'How often audit events could not be delivered or counted, and were tried again.',
       },
       ({ failures }) => failures,
     ),

@@ -7,19 +7,19 @@ import { type Count, Counter, type Metric } from './metric.ts'
 export class FlowMetrics implements FlowObserver, AuthenticationObserver {
   readonly #tokens = new Counter({
     name: 'qscope_tokens_issued_total',
-    help: 'Access tokens issued and durable; a repeated answer to a refresh issues none.',
+    help: 'Access tokens that were issued and committed. A repeated answer to a refresh issues none.',
     labels: ['grant'],
   })
   readonly #issued = this.#tokens.seriesOf(GRANT_TYPES, (grant) => ({ grant }))
   readonly #races = new Counter({
     name: 'qscope_lost_races_total',
-    help: 'Times that a flow found another call faster and was evaluated again.',
+    help: 'How often a flow lost a race against another call and was evaluated again.',
     labels: ['flow'],
   })
   readonly #lost = new Map<string, Count>()
   readonly #unwritten = new Counter({
     name: 'qscope_audit_write_failures_total',
-    help: 'Audit events of failed authentications that could not be written. All others commit with what they record.',
+    help: 'Audit events of failed authentications that could not be written. All other events are committed together with what they record.',
     labels: [],
   })
   readonly #failed = this.#unwritten.series({})

@@ -17,7 +17,7 @@ export class KeyMetrics implements KeyReadObserver {
   readonly #durations = new Histogram(
     {
       name: 'qscope_key_set_read_duration_seconds',
-      help: 'How long an attempt took, discovery included.',
+      help: 'How long an attempt took, including discovery.',
       labels: ['source'],
     },
     CALL_SECONDS,
@@ -56,7 +56,7 @@ export function keyAgeMetric(ages: () => ReadonlyMap<KeySource, number>): Metric
     {
       name: 'qscope_key_set_age_seconds',
       type: 'gauge',
-      help: 'Time since the last good read of the keys that have waited longest for one, of those needed within the last minute. Beyond 300 s (files: 10 s) they are not used.',
+      help: 'Time since the last successful read of the oldest keys that were needed within the last minute. Keys older than 300 s (in files: 10 s) are not used.',
       labels: ['source'],
       aggregation: 'max',
     },

@@ -14,20 +14,20 @@ const REASONS = Object.freeze(Object.keys(registry) as ErrorCode[])
 export class CallMetrics {
   readonly #calls = new Counter({
     name: 'qscope_calls_total',
-    help: 'Calls that ended, by the status they ended with.',
+    help: 'Calls that have ended, by status.',
     labels: ['service', 'method', 'code'],
   })
   readonly #durations = new Histogram(
     {
       name: 'qscope_call_duration_seconds',
-      help: 'How long calls took, streams included, from the parsed head of the request to the answer.',
+      help: 'How long calls took, including streams, from the parsed head of the request to the answer.',
       labels: ['service', 'method'],
     },
     CALL_SECONDS,
   )
   readonly #failures = new Counter({
     name: 'qscope_failures_total',
-    help: 'Calls that were refused, by the reason that their ErrorInfo gives.',
+    help: 'Calls that were refused, by the reason in their ErrorInfo.',
     labels: ['reason'],
   })
   readonly #failuresBy = this.#failures.seriesOf(REASONS, (code) => ({ reason: reasonOf(code) }))
@@ -40,7 +40,7 @@ export class CallMetrics {
       {
         name: 'qscope_calls_in_flight',
         type: 'gauge',
-        help: 'Calls that run now, open streams included.',
+        help: 'Calls that are running, including open streams.',
         labels: ['service', 'method'],
       },
       () => this.#methods.map(({ labels, running }) => ({ labels, value: running })),

@@ -29,19 +29,19 @@ export class StoreMetrics implements StoreObserver {
   readonly #transactions = new Histogram(
     {
       name: 'qscope_transaction_duration_seconds',
-      help: 'How long transactions that decide a race took, retries and the wait for a connection included.',
+      help: 'How long transactions took, including retries and the wait for a connection.',
       labels: [],
     },
     DATABASE_SECONDS,
   )
   readonly #failures = new Counter({
     name: 'qscope_database_failures_total',
-    help: 'Batches and transactions that failed for good, by what was wrong with the database; contended ones lost to others until their patience ended.',
+    help: 'Batches and transactions that finally failed, by the fault of the database. Contended ones lost to others until they gave up.',
     labels: ['operation', 'fault'],
   })
   readonly #retries = new Counter({
     name: 'qscope_transaction_retries_total',
-    help: 'Transactions that were rolled back and tried again: lost to others, kept waiting by a lock, or cut off.',
+    help: 'Transactions that were rolled back and tried again, because they lost to others, waited too long for a lock, or lost their connection.',
     labels: ['lane', 'cause'],
   })
   readonly #retried = {
@@ -94,11 +94,11 @@ export class StoreMetrics implements StoreObserver {
 
 function batchHistograms<Label extends string>(name: string, items: string, labels: readonly Label[]): Kind<Label> {
   return [
-    new Histogram({ name: `${name}_size`, help: `How many ${items} travelled together.`, labels }, BATCH_SIZES),
+    new Histogram({ name: `${name}_size`, help: `Number of ${items} in a batch.`, labels }, BATCH_SIZES),
     new Histogram(
       {
         name: `${name}_wait_seconds`,
-        help: `How long ${items} waited until they were sent: of those that travelled together, the one that waited longest.`,
+        help: `How long ${items} waited until they were sent: the longest wait in a batch.`,
         labels,
       },
       DATABASE_SECONDS,
@@ -106,7 +106,7 @@ function batchHistograms<Label extends string>(name: string, items: string, labe
     new Histogram(
       {
         name: `${name}_duration_seconds`,
-        help: `How long the database took for ${items} that travelled together.`,
+        help: `How long the database took for a batch of ${items}.`,
         labels,
       },
       DATABASE_SECONDS,

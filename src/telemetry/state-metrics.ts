@@ -67,7 +67,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       gauge({
         name: 'qscope_build_info',
-        help: 'Always 1; the labels tell the version of QScope and of Node.js.',
+        help: 'Always 1; the labels show the versions of QScope and of Node.js.',
         labels: ['version', 'node_version'],
         aggregation: 'max',
       }),
@@ -76,7 +76,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       gauge({
         name: 'qscope_serving',
-        help: 'Whether the server takes calls: 1, or 0 while the database cannot be used or the server stops.',
+        help: 'Whether the server accepts calls: 1, or 0 while the database cannot be used or the server stops.',
         labels: [],
         aggregation: 'min',
       }),
@@ -85,7 +85,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       gauge({
         name: 'qscope_draining',
-        help: 'Whether the server is stopping: 1 while running calls may finish, else 0.',
+        help: 'Whether the server is stopping: 1 while running calls may finish, otherwise 0.',
         labels: [],
         aggregation: 'max',
       }),
@@ -106,13 +106,13 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       counter({
         name: 'qscope_event_loop_active_seconds_total',
-        help: 'Seconds in which the event loop worked; its rate is the share of a processor core that calls can have.',
+        help: 'Seconds in which the event loop was busy. The rate is the used share of the one processor core that calls can use.',
         labels: [],
       }),
       () => single(performance.eventLoopUtilization().active / 1_000),
     ),
-    pool('qscope_database_connections', 'Connections to the database at most.', ({ size }) => size),
-    pool('qscope_database_connections_used', 'Connections to the database that work now.', ({ used }) => used),
+    pool('qscope_database_connections', 'The maximum number of connections to the database.', ({ size }) => size),
+    pool('qscope_database_connections_used', 'Connections to the database that are in use.', ({ used }) => used),
     pool(
       'qscope_database_connections_waiting',
       'Calls and batches that wait for a connection.',
@@ -121,7 +121,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       gauge({
         name: 'qscope_database_waiting',
-        help: 'What waits to be sent with the next batch.',
+        help: 'Items that wait for the next batch.',
         labels: ['lane'],
       }),
       () => {
@@ -135,7 +135,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       gauge({
         name: 'qscope_revocation_polls_waiting',
-        help: 'Calls of PollRevocations that wait for something to tell, or for their time to be over.',
+        help: 'Calls of PollRevocations that wait for a revocation, or for the end of their time.',
         labels: [],
       }),
       () => single(server.polls().waiting),
@@ -143,7 +143,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       counter({
         name: 'qscope_revocation_queries_total',
-        help: 'Queries for what was revoked, each for all who waited; none are made while nobody waits.',
+        help: 'Queries for revocations. One query serves all waiting callers; without them there are no queries.',
         labels: [],
       }),
       () => single(server.polls().queries),
@@ -157,7 +157,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       counter({
         name: 'qscope_purge_failures_total',
-        help: 'Rounds and sweeps of the purge that the database broke off.',
+        help: 'Rounds and sweeps of the purge that a fault of the database ended.',
         labels: [],
       }),
       () => single(server.purge().failures),
@@ -180,7 +180,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       gauge({
         name: 'qscope_purge_backlog_rows',
-        help: 'Expired rows that waited to be deleted at the last look, counted up to 10,000.',
+        help: 'Expired rows that waited for deletion at the last check, counted up to 10,000.',
         labels: ['kind'],
         aggregation: 'max',
       }),
@@ -192,7 +192,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       gauge({
         name: 'qscope_purge_oldest_seconds',
-        help: 'How long ago the oldest row that waits should have gone, at the last look; 0 if none waits.',
+        help: 'How long the deletion of the oldest expired row was overdue at the last check; 0 if none waited.',
         labels: ['kind'],
         aggregation: 'max',
       }),
@@ -204,7 +204,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     new Reading(
       gauge({
         name: 'qscope_purge_last_look_timestamp_seconds',
-        help: 'When this process last looked for expired rows; absent until it has.',
+        help: 'When this process last checked for expired rows; absent before the first check.',
         labels: [],
         aggregation: 'max',
       }),

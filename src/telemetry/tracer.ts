@@ -22,7 +22,7 @@ export interface Tracer {
 export class TraceMetrics {
   readonly #spans = new Counter({
     name: 'qscope_trace_spans_total',
-    help: 'Spans by what became of them: exported, refused by the collector or not delivered, or dropped because too many waited.',
+    help: 'Spans by result: exported, refused by the collector or not delivered, or dropped because too many waited.',
     labels: ['outcome'],
   })
   readonly exported = this.#spans.series({ outcome: 'exported' })

@@ -57,7 +57,7 @@ export async function claimSocketPath(path: string): Promise<void> {
       return
     }
     case 'taken':
-      throw new Error(`a server answers at ${path} already; stop it, or choose another path`)
+      throw new Error(`a server already answers at ${path}; stop it, or choose another path`)
     case 'unusable':
       throw new Error(`${found.problem}; ${found.remedy}`)
     default:

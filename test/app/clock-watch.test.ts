@@ -99,7 +99,7 @@ test("the database's clock counts: when it is set, the machine's is wrong from t
   await watch.compare()
   expect(log.error).toHaveBeenCalledExactlyOnceWith(
     { aheadMs: 600_000, allowedMs: 30_000 },
-    expect.stringContaining('no tokens are issued'),
+    expect.stringContaining('this instance issues no tokens'),
   )
   putThere(600_000)
   await watch.compare()

@@ -76,7 +76,7 @@ describe('a document at a URL that was set through the API', () => {
   })
 
   it.each([
-    ['http', 'http://issuer.test/jwks', 'begins with something else than https://'],
+    ['http', 'http://issuer.test/jwks', 'does not begin with https://'],
     ['credentials', 'https://user:secret@issuer.test/jwks', 'credentials'],
     ['a fragment', 'https://issuer.test/jwks#keys', 'has a fragment'],
     ['an address in another spelling', 'https://0x7f.1/jwks', 'should be written'],

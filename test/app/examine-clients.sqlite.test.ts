@@ -94,11 +94,11 @@ describe('the keys of clients that publish them', () => {
     expect(few.map(({ state }) => state)).toEqual(['warning', 'warning', 'warning', 'warning'])
     expect(few.at(-1)).toMatchObject({
       finding:
-        'the clients after c-moved were left out: this examination reads the keys of at most 3 clients, within 30 s',
+        'the clients after c-moved were skipped: this examination reads the keys of at most 3 clients, within 30 s',
       advice: expect.stringContaining('qscope_key_set_reads_total'),
     })
     const none = await found(LOCAL_HOSTS, { clients: 3, together: 2, patienceMs: -1 })
-    expect(none.map(({ finding }) => finding)).toEqual([expect.stringMatching(/^all clients were left out: /)])
+    expect(none.map(({ finding }) => finding)).toEqual([expect.stringMatching(/^all clients were skipped: /)])
     const all = await found(LOCAL_HOSTS, { clients: 6, together: 4, patienceMs: 30_000 })
     expect(all.map(({ finding }) => finding).join()).not.toContain('left out')
   })

@@ -118,7 +118,7 @@ describe('an issuer of the database', () => {
       expect(found.map(({ finding }) => finding)).toEqual([
         'the keys of 1 issuer of the database can be used',
         expect.stringMatching(/^the jwks_url of https:\/\/silent.example cannot be used: /),
-        'https://hidden.example of the database does not count: QSCOPE_TRUSTED_ISSUERS_FILE names it, too',
+        'https://hidden.example of the database is ignored, because QSCOPE_TRUSTED_ISSUERS_FILE also has it',
       ])
       const [late] = await registeredIssuerFindings(trustedIssuers, backend, config, quiet, -1_000)
       expect(late).toMatchObject({

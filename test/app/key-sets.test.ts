@@ -60,7 +60,7 @@ function open(keys: KeyLocation, kind: IssuerKind = 'jwt') {
     later: (seconds: number) => {
       now = epochMs(now + seconds * 1_000)
     },
-    /** The names of the keys; `null`: they cannot be had. */
+    /** The names of the keys; `null`: they cannot be read. */
     kids: async (pair: SigningPair) => {
       const found = await find(pair)
       return found.ok ? found.keys.map(({ kid }) => kid) : null
@@ -142,10 +142,10 @@ describe('the keys of a trusted issuer', () => {
     const waiting = Array.from({ length: 1_000 }, () => keys.keysFor(assertion))
     const problem = '1000 calls wait for these keys already'
     for (let n = 0; n < 5; n += 1) expect(await keys.keysFor(assertion)).toEqual({ ok: false, problem })
-    expect(keys.warnings).toEqual([`the keys of a trusted issuer cannot be had: ${problem}`])
+    expect(keys.warnings).toEqual([`the keys of a trusted issuer cannot be read: ${problem}`])
     resolve()
     for (const found of await Promise.all(waiting)) expect(found).toMatchObject({ ok: true, keys: [{ kid: old.kid }] })
-    expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
+    expect(keys.infos).toEqual(['the keys of a trusted issuer can be read again'])
     expect(await keys.kids(old)).toEqual([old.kid])
     expect(server.asked).toBe(1)
 
@@ -176,7 +176,7 @@ describe('the keys of a trusted issuer', () => {
     server.answer = jwksOf(old)
     keys.later(5)
     expect(await keys.kids(old)).toEqual([old.kid])
-    expect(keys.infos).toEqual(['the keys of a trusted issuer can be had again'])
+    expect(keys.infos).toEqual(['the keys of a trusted issuer can be read again'])
   })
 
   it('are unavailable for an unknown key id while the issuer is down, and searched again after the pause', async () => {

@@ -1,21 +1,34 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { parseDocuments } from '../../src/cli/apply/documents.ts'
 import { applyItem, Configuration } from '../../src/cli/apply/plan.ts'
 import { SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
 import { CallFailure, type Calls } from '../../src/cli/connection/calls.ts'
+import { AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { jwksOf, signingPair } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { Refused, refusalOf } from '../setup/client.ts'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
+import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { onEveryKind } from '../setup/every-kind.ts'
-import type { FreshDatabase } from '../setup/fresh-database.ts'
-import type { TestServer } from '../setup/server.ts'
+import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
 import { emptyFolder, MAIN, qscope } from './process.ts'
 
 const MANY = 200
@@ -293,6 +306,124 @@ onEveryBackend('apply through a server', (server, database) => {
     }
   })
 
+  it('does not replace the file of a secret when an update generates another one', async () => {
+    const clientId = server.unique('has-file-')
+    const { kind, spec } = clientDocument(clientId)
+    const folder = emptyFolder()
+    const write = (more: object) =>
+      writeFileSync(join(folder, 'client.json'), JSON.stringify({ kind, spec: { ...spec, ...more } }))
+    const file = join(folder, 'secrets', `${clientId}.secret`)
+    write({ authenticationMethod: 'AUTHENTICATION_METHOD_TLS_CLIENT', tlsClientSubject: 'uri:spiffe://shop/has-file' })
+    expect((await apply(folder)).code).toBe(0)
+    mkdirSync(dirname(file), { mode: 0o700 })
+    writeFileSync(file, 'OTHER')
+    write({ authenticationMethod: 'AUTHENTICATION_METHOD_CLIENT_SECRET' })
+    const refused = await apply(folder)
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`${file}, which is there already`) })
+    expect(readFileSync(file, 'utf8')).toBe('OTHER')
+    expect(await clientOf(clientId)).toMatchObject({ authenticationMethod: AuthenticationMethod.TLS_CLIENT })
+    rmSync(file)
+    expect((await apply(folder)).code).toBe(0)
+    await expectSecretsWork(server, dirname(file), [clientId])
+  })
+
+  it('changes nothing if secrets cannot be written to the directory', async () => {
+    const [old = '', fresh = ''] = namesOf(server.unique('unwritable-'), 2)
+    expect((await apply(folderOf([old]))).code).toBe(0)
+    const folder = folderOf([old, fresh], { scopes: ['write'] })
+    const secrets = join(folder, 'secrets')
+    const refused = async () => {
+      const events = await eventsOf(database)
+      const { code, stderr } = await apply(folder)
+      expect(code).toBe(1)
+      expect(await eventsOf(database)).toBe(events)
+      return stderr
+    }
+    writeFileSync(secrets, '')
+    expect(await refused()).toContain('ENOTDIR')
+    rmSync(secrets)
+    mkdirSync(secrets, { mode: 0o755 })
+    expect(await refused()).toContain(`run chmod 700 ${secrets}`)
+    chmodSync(secrets, 0o700)
+    writeFileSync(join(secrets, '.lock'), '')
+    expect(await refused()).toContain('another qscope apply')
+    rmSync(join(secrets, '.lock'))
+    expect((await apply(folder)).code).toBe(0)
+    expect(await clientOf(old)).toMatchObject({ scopes: ['write'] })
+  })
+
+  it('reports after a failure what is done, where its secrets are, and what is not done', async () => {
+    const [done = '', failing = '', rest = ''] = namesOf(server.unique('fails-'), 3)
+    const folder = folderOf([done, failing, rest])
+    const secrets = join(folder, 'secrets')
+    mkdirSync(secrets, { mode: 0o700 })
+    symlinkSync(join(folder, 'elsewhere'), join(secrets, `${failing}.pending`))
+    const failed = await apply(folder, '--json')
+    expect(failed).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`Client ${failing} failed; done before: 1`),
+    })
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      changes: [{ name: done, action: 'register' }],
+      secretFiles: [join(secrets, `${done}.secret`)],
+      notDone: [{ name: failing }, { name: rest }],
+    })
+    await expectSecretsWork(server, secrets, [done])
+    expect((await apply(folder)).stdout).toBe(
+      ['1 unchanged', 'not done:', `+ Client ${failing}  register`, `+ Client ${rest}  register`, ''].join('\n'),
+    )
+    rmSync(join(secrets, `${failing}.pending`))
+    expect((await apply(folder)).code).toBe(0)
+    await expectSecretsWork(server, secrets, [done, failing, rest])
+  })
+
+  it('registers disabled clients and deactivated users in one call, so that they were never of use', async () => {
+    const clientId = server.unique('disabled-')
+    const externalId = server.unique('deactivated-')
+    const folder = folderOf([clientId], { enabled: false })
+    writeFileSync(join(folder, 'user.json'), JSON.stringify({ kind: 'User', spec: { externalId, active: false } }))
+    expect((await apply(folder)).code).toBe(0)
+    const client = await clientOf(clientId)
+    expect(client).toMatchObject({ enabled: false, owner: 'test', updateTime: client?.createTime })
+    const id = { case: 'externalId' as const, value: externalId }
+    const { user } = await server.call(UserService.method.getUser, { id }, { bearer: server.admin.token })
+    expect(user).toMatchObject({ active: false, owner: 'test', updateTime: user?.createTime })
+    expect((await apply(folder)).stdout).toBe('2 unchanged\n')
+  })
+
+  it('writes secrets as Kubernetes manifests that authenticate their clients', async () => {
+    const clientId = server.unique('manifest-')
+    const folder = folderOf([clientId])
+    const file = join(folder, 'secrets', `${clientId}.secret.yaml`)
+    const applied = await apply(folder, '--secret-format', 'kubernetes')
+    expect(applied).toMatchObject({ code: 0, stdout: expect.stringContaining(`secret written to ${file}`) })
+    const manifest = parse(readFileSync(file, 'utf8'))
+    expect(manifest).toMatchObject({ apiVersion: 'v1', kind: 'Secret', stringData: { 'client-id': clientId } })
+    const method = { case: 'clientSecret' as const, value: String(manifest.stringData['client-secret']) }
+    const minted = await server.call(TokenService.method.mintToken, { client: { clientId, method } })
+    expect(minted.token?.accessToken).not.toBe('')
+  })
+
+  it('exits with 2 if a comparison fails, as diff(1) does', async () => {
+    const folder = folderOf([server.unique('uncompared-')], { scopes: ['not a scope'] })
+    expect(await run('diff', '-f', folder)).toMatchObject({ code: 2, stdout: '' })
+    const elsewhere = ['diff', '-f', folder, '--server', '127.0.0.1:1', '--plaintext']
+    expect(await qscope(emptyFolder(), elsewhere, proof())).toMatchObject({ code: 2, stdout: '' })
+  })
+
+  it('generates another secret for a client whose secret was not delivered', async () => {
+    const clientId = server.unique('undelivered-')
+    const folder = folderOf([clientId])
+    const secrets = join(folder, 'secrets')
+    expect((await apply(folder)).code).toBe(0)
+    rmSync(join(secrets, `${clientId}.secret`))
+    writeFileSync(join(secrets, `${clientId}.pending`), '')
+    expect((await apply(folder)).stdout).toContain(`~ Client ${clientId}  rotate`)
+    await expectSecretsWork(server, secrets, [clientId])
+    expect(existsSync(join(secrets, `${clientId}.pending`))).toBe(false)
+    expect((await apply(folder)).stdout).toBe('1 unchanged\n')
+  })
+
   it('refuses a change with an old etag, and a change to another owner', async () => {
     const clientId = server.unique('etag-')
     expect((await apply(folderOf([clientId]))).code).toBe(0)
@@ -314,6 +445,48 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(await clientOf(clientId)).toMatchObject({ owner: 'test', enabled: false })
   })
 })
+
+for (const kind of [mysqlDatabases, postgresDatabases]) {
+  describe.skipIf(!kind.available)(`apply through a server that loses its database: ${kind.name}`, () => {
+    let database: FreshDatabase
+    let proxy: DatabaseProxy
+    let server: TestServer
+    beforeEach(async () => {
+      database = await kind.createMigrated()
+      proxy = await startProxy(database.url)
+      server = await startServer(proxy.url)
+    })
+    afterEach(async () => {
+      proxy.refuse(false)
+      await server.stop()
+      await proxy.close()
+      await database.drop()
+    })
+
+    it('says what was not done, and the next run completes it, each client once', async () => {
+      const names = namesOf(server.unique('cut-off-'), SOME)
+      const folder = folderOf(names)
+      const secrets = join(folder, 'secrets')
+      const args = ['apply', '-f', folder, '--secrets-dir', secrets, '--server', server.address, '--plaintext']
+      const run = () => qscope(emptyFolder(), args, { QSCOPE_TOKEN: server.admin.token })
+      const before = await eventsOf(database)
+      const running = run()
+      await expect.poll(() => eventsOf(database), { interval: 1 }).toBeGreaterThan(before)
+      proxy.refuse(true)
+      proxy.cut()
+      const failed = await running
+      expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('not done:') })
+      expect(failed.stderr).toMatch(/^qscope: Client \S+ failed; done before: \d+, not done: \d+\. /)
+      expect(failed.stderr).toMatch(/OAUTH_TEMPORARILY_UNAVAILABLE|RESOURCE_OUTCOME_UNKNOWN/)
+      proxy.refuse(false)
+      await expect.poll(() => run(), { timeout: 60_000 }).toMatchObject({ code: 0, stderr: '' })
+      expect((await run()).stdout).toBe(`${SOME} unchanged\n`)
+      await expectSecretsWork(server, secrets, names)
+      const registered = "select count(*) as events from oauth_audit_log where event_type = 'client.registered'"
+      expect(Number((await database.query(registered))[0]?.['events'])).toBe(SOME + 1)
+    })
+  })
+}
 
 function start(args: readonly string[], env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [MAIN, ...args], {

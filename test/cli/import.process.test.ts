@@ -109,7 +109,7 @@ describe('qscope import', () => {
       },
     ])
     expect(stderr).toContain('note: orders: grant implicit is left out')
-    expect(stderr).toMatch(/note: 9d8e2a3c-[-\w]+: its id is shaped like a UUID/)
+    expect(stderr).toMatch(/note: 9d8e2a3c-[-\w]+: its id looks like a UUID/)
     expect(stderr).toMatch(/note: 9d8e2a3c-[-\w]+: redirect URI https:\/\/app\.example\/cb#fragment is left out/)
     expect(stderr).toContain('left out: fetched: its keys are at jwks_uri')
     expect(code).toBe(1)
@@ -135,7 +135,7 @@ describe('qscope import', () => {
       { kind: 'User', spec: { externalId: KEYCLOAK.users[1]?.id, active: false } },
     ])
     expect(documents).toHaveLength(4)
-    expect(stderr).toContain('left out: legacy: it speaks saml')
+    expect(stderr).toContain('left out: legacy: its protocol is saml')
     expect(stderr).toContain('note: masked: its secret is not in the export')
     expect(code).toBe(1)
   })

@@ -118,6 +118,20 @@ describe('qscope login', () => {
     })
   })
 
+  test('provides its own token for other programs, not one of the client that the context has for management', async () => {
+    const { clientId, clientSecret } = server.admin
+    const asAdmin = ['--client-id', clientId, '--client-secret', clientSecret]
+    expect((await runHere(['context', 'set', 'dev', ...asAdmin])).code).toBe(0)
+    await logIn('approve', '--client-id', 'cli')
+    const ofLogin = { code: 0, stdout: `authorization: Bearer ${kept().login.accessToken}\n`, stderr: '' }
+    expect(await runHere(['token', 'header'])).toEqual(ofLogin)
+    for (const minting of [['--scope', 'qscope:clients.read'], asAdmin]) {
+      const minted = await runHere(['token', 'header', ...minting])
+      expect(minted).toMatchObject({ code: 0, stdout: expect.stringContaining('authorization: Bearer qat_') })
+      expect(minted.stdout).not.toBe(ofLogin.stdout)
+    }
+  })
+
   test('is refreshed shortly before its expiry, once for all concurrent commands', async () => {
     await logIn('approve', '--client-id', 'cli')
     const before = kept()

@@ -113,6 +113,12 @@ describe('on a terminal', () => {
     expect(JSON.parse(kept)).toMatchObject({ clientId: 'orders', clientSecret: 'TYPED-SECRET' })
   })
 
+  test('Ctrl-C at a question for a secret ends the command as an interrupted one, on a new line', async () => {
+    const args = ['context', 'set', 'left', '--server', server.address, '--client-id', 'orders', '--client-secret', '-']
+    const { code, lines } = await typed(args, { answers: { 'client secret: ': '\u0003' } })
+    expect({ code, lines }).toEqual({ code: 130, lines: ['client secret: ', ''] })
+  })
+
   test('irreversible commands ask for confirmation', async () => {
     const { clientId } = await server.registerClient({ clientId: server.unique('doomed-') })
     const refused = await typed(['client', 'delete', clientId], { answers: { 'Continue? [y/N] ': 'n' } })

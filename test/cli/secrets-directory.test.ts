@@ -1,8 +1,10 @@
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -11,7 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
+import { kubernetesSecret, SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
+import { drawToken } from '../../src/crypto/token.ts'
 
 describe('the directory of secrets', () => {
   let home = ''
@@ -34,11 +37,48 @@ describe('the directory of secrets', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600)
   })
 
+  test.for(['file', 'kubernetes'] as const)('reserves the space of a secret as %s before there is one', (format) => {
+    const secrets = new SecretsDirectory(folder(), format)
+    writeFileSync(pending(), 'x'.repeat(1_000))
+    const delivery = secrets.prepare('orders')
+    const { size } = statSync(pending())
+    const secret = drawToken('client_secret')
+    delivery.deliver(secret)
+    secrets.close()
+    const [file = ''] = secrets.delivered
+    expect(statSync(file).size).toBe(size)
+    expect(readFileSync(file, 'utf8')).toBe(format === 'file' ? secret : kubernetesSecret('orders', secret))
+  })
+
+  test('does not replace a file that appears while the secret is generated, and keeps the secret', () => {
+    const secrets = new SecretsDirectory(folder(), 'file')
+    const delivery = secrets.prepare('orders')
+    const file = join(folder(), 'orders.secret')
+    writeFileSync(file, 'OTHER')
+    expect(() => delivery.deliver('SECRET')).toThrow(`the secret is in ${pending()}`)
+    secrets.close()
+    expect(readFileSync(file, 'utf8')).toBe('OTHER')
+    expect(readFileSync(pending(), 'utf8')).toBe('SECRET')
+    expect(secrets.isPending('orders')).toBe(true)
+    expect(secrets.delivered).toEqual([])
+  })
+
+  test('completes a delivery that was interrupted after the secret had its file', () => {
+    writeFileSync(join(folder(), 'orders.secret'), 'SECRET')
+    linkSync(join(folder(), 'orders.secret'), pending())
+    writeFileSync(join(folder(), 'other.pending'), '')
+    const secrets = new SecretsDirectory(folder(), 'file')
+    expect(secrets.isPending('orders')).toBe(false)
+    secrets.completeDeliveries()
+    expect(readdirSync(folder())).toEqual(['orders.secret', 'other.pending'])
+    expect(secrets.isPending('other')).toBe(true)
+  })
+
   test('rejects links to other places before a secret is generated', () => {
     const elsewhere = join(home, 'elsewhere')
     symlinkSync(elsewhere, pending())
     const secrets = new SecretsDirectory(folder(), 'file')
-    expect(() => secrets.prepare('orders')).toThrow('ELOOP')
+    expect(() => secrets.prepare('orders')).toThrow(`secrets cannot be written to ${folder()}: ELOOP`)
     secrets.close()
     expect(existsSync(elsewhere)).toBe(false)
   })

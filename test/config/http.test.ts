@@ -71,12 +71,12 @@ describe('the port for HTTP', () => {
     [
       'a page instead of its origin',
       { QSCOPE_HTTP_LISTEN: '127.0.0.1:1', QSCOPE_HTTP_ALLOWED_ORIGINS: 'https://a.example/b' },
-      'QSCOPE_HTTP_ALLOWED_ORIGINS: should be the origins',
+      'QSCOPE_HTTP_ALLOWED_ORIGINS: should be the origins of web pages',
     ],
     [
       'any page',
       { QSCOPE_HTTP_LISTEN: '127.0.0.1:1', QSCOPE_HTTP_ALLOWED_ORIGINS: '*' },
-      'QSCOPE_HTTP_ALLOWED_ORIGINS: should be the origins',
+      'QSCOPE_HTTP_ALLOWED_ORIGINS: should be the origins of web pages',
     ],
     [
       'origins without a port',

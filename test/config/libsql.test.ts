@@ -68,7 +68,7 @@ describe('the URL of a database of libSQL', () => {
       'QSCOPE_DATABASE_URL: should be an https URL: db.example is another machine, and the token would be sent in plaintext; QSCOPE_INSECURE=1 allows it',
     ])
     expect(parse({ ...url, QSCOPE_INSECURE: '1' }).warnings).toEqual([
-      'QSCOPE_DATABASE_URL is an http URL: statements and rows travel to and from db.example in plaintext',
+      'QSCOPE_DATABASE_URL is an http URL: statements and rows are sent to and from db.example in plaintext',
     ])
   })
 
@@ -100,7 +100,7 @@ describe('the token of a database', () => {
 
   test.each(['two words', 'line\nend', 'ünicode'])('is not quoted if it is malformed: %j', (token) => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: 'libsql://db.example', QSCOPE_DATABASE_AUTH_TOKEN: token })).toEqual([
-      'QSCOPE_DATABASE_AUTH_TOKEN: should be a token that a database of libSQL on a server lets read and write, on one line without white space; its value is not shown, because it may hold a secret',
+      'QSCOPE_DATABASE_AUTH_TOKEN: should be a token that allows reading and writing a libSQL database on a server, on one line without white space; its value is not shown, because it may hold a secret',
     ])
   })
 })

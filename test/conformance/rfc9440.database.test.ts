@@ -142,13 +142,13 @@ onEveryBackend(
         const { status, document } = await send({ ...told, 'client-cert-chain': chain }, proxy)
         expect(status).toBe(400)
         expect(document).toMatchObject({ code: 'invalid_argument' })
-        expect(JSON.stringify(document)).toContain('client-cert-chain came more than once')
+        expect(JSON.stringify(document)).toContain('client-cert-chain was sent more than once')
       })
 
       it('§2.2 Client-Cert in two lines is refused, even if both are the same', async () => {
         const { status, document } = await send({ 'client-cert': [orders, orders].map(byteSequence) }, proxy)
         expect(status).toBe(400)
-        expect(JSON.stringify(document)).toContain('client-cert came more than once')
+        expect(JSON.stringify(document)).toContain('client-cert was sent more than once')
       })
     })
 

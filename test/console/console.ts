@@ -1,5 +1,5 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { installed } from '../setup/installed.ts'
@@ -48,12 +48,21 @@ export const TITLES = [
   'Signing keys',
 ] as const
 
+/** What the page may request: its own files, and methods of the contract. */
+const PERMITTED_REQUEST = /^\/(console\/|qscope\.v1\.[A-Z]\w+Service\/[A-Z]\w+$)/
+
+/** Reports what the content security policy refuses, by the name that the test gave its function. */
+const POLICY_LISTENER = `addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
+  reportViolation(effectiveDirective + ' ' + blockedURI))`
+
 /** A page in a browser of its own, as far as storage goes, and what went over the network. */
 export interface Tab {
   readonly page: Page
   /** Every request that the page made: its path, and what stands before it where that is not the server. */
   readonly requests: string[]
-  /** What the page complained of: errors of scripts, and what the policy refused. */
+  /** What the policy refused: the directive and what it blocked. The end of the test expects nothing here. */
+  readonly violations: string[]
+  /** The errors that the page reported. The end of the test expects nothing here. */
   readonly complaints: string[]
 }
 
@@ -100,11 +109,14 @@ async function openTab(
   const context = await browser.newContext({ viewport: { width: 1_440, height: 900 }, ...options })
   onTestFinished(() => context.close())
   context.setDefaultTimeout(PATIENCE_MS)
+  const requests: string[] = []
+  const violations: string[] = []
+  const complaints: string[] = []
+  context.on('request', (request) => requests.push(request.url().replace(server.httpUrl, '')))
+  await context.exposeFunction('reportViolation', (violation: string) => void violations.push(violation))
+  await context.addInitScript(POLICY_LISTENER)
   await context.addInitScript(initScript)
   const page = await context.newPage()
-  const requests: string[] = []
-  const complaints: string[] = []
-  page.on('request', (request) => requests.push(request.url().replace(server.httpUrl, '')))
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('console', (message) => {
     // The browser says so of each refused call, too.
@@ -112,7 +124,14 @@ async function openTab(
     if (message.type() === 'error' && !isRefusedCall) complaints.push(message.text())
   })
   await page.goto(`${server.httpUrl}/console/`)
-  return { page, requests, complaints }
+  // Runs before the context is closed, which is registered above.
+  onTestFinished(async () => {
+    // Whatever the page has reported before this answer has arrived, too.
+    await page.evaluate('0')
+    const forbidden = requests.filter((request) => !PERMITTED_REQUEST.test(request))
+    expect({ forbidden, violations, complaints }).toEqual({ forbidden: [], violations: [], complaints: [] })
+  })
+  return { page, requests, violations, complaints }
 }
 
 /** Signs in as the administrator, with these permissions; with those that only read if not given. */

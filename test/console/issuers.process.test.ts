@@ -83,7 +83,6 @@ describe.skipIf(CHROMIUM === null)('the trusted issuers of the console', () => {
     await page.getByRole('heading', { name: 'The assertion is refused' }).waitFor()
     await explanation.getByText('How to fix it:').waitFor()
     expect(await axeFindings(page)).toEqual([])
-    expect(tab.complaints).toEqual([])
   })
 
   it('changes an issuer by a difference, shows what somebody else changed, and deletes the version that was read', async () => {
@@ -135,7 +134,6 @@ describe.skipIf(CHROMIUM === null)('the trusted issuers of the console', () => {
     await dialog.getByRole('button', { name: 'Delete' }).click()
     await page.getByRole('heading', { level: 1, name: 'Trusted issuers' }).waitFor()
     await expect(getIssuer(issuer)).rejects.toThrow()
-    expect(tab.complaints).toEqual([])
   })
 
   it('stays on the page to which somebody went while an issuer was created', async () => {
@@ -156,7 +154,6 @@ describe.skipIf(CHROMIUM === null)('the trusted issuers of the console', () => {
     await response.finished()
     await page.getByRole('link', { name: 'deployer', exact: true }).waitFor()
     expect(page.url()).toMatch(/#\/clients$/)
-    expect(tab.complaints).toEqual([])
   })
 
   it('shows what a session that only reads may not do, and what stands in the file of the server', async () => {
@@ -190,6 +187,5 @@ describe.skipIf(CHROMIUM === null)('the trusted issuers of the console', () => {
     await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await visit(tab, 'Trusted issuers')
     await page.getByText('Your token does not permit this. You need qscope:trust.read.').waitFor()
-    expect(tab.complaints).toEqual([])
   })
 })

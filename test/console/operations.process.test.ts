@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { KeyService, ListSigningKeysRequestSchema } from '../../src/gen/qscope/v1/key_service_pb.ts'
+import { KeyService, ListSigningKeysRequestSchema, SigningKeyState } from '../../src/gen/qscope/v1/key_service_pb.ts'
+import { ServerService } from '../../src/gen/qscope/v1/server_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { axeFindings } from './axe.ts'
 import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
 
@@ -93,12 +95,37 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
     await page.getByRole('alert').getByRole('listitem').filter({ hasText: 'is not an exported head' }).waitFor()
     expect(await page.getByText('intact', { exact: true }).count()).toBe(0)
     expect(await axeFindings(page)).toEqual([])
-    expect(tab.complaints).toEqual([])
   })
 
-  it('shows signing keys by their life, and prepares one', async () => {
+  it('shows how often each method was called and why calls were refused', async () => {
+    const client = { clientId: 'nobody', method: { case: 'clientSecret' as const, value: 'wrong' } }
+    for (let times = 0; times < 3; times++) {
+      await expect(suite.server.call(TokenService.method.mintToken, { client })).rejects.toThrow()
+    }
     const tab = await suite.openTab()
     const { page } = tab
+    await signIn(tab, suite.server)
+    const figuresOf = async (table: string, name: string) => {
+      const region = page.getByRole('region', { name: table })
+      const row = region.getByRole('row').filter({ has: page.getByRole('rowheader', { name }) })
+      await row.waitFor()
+      return await row.getByRole('cell').allInnerTexts()
+    }
+    const perSecond = expect.stringMatching(/^(?!0\.00)\d+/)
+    expect(await figuresOf('Refusals', 'OAUTH_INVALID_CLIENT')).toEqual([perSecond, '3'])
+    const { calls } = await suite.server.call(ServerService.method.getServerStatus, {}, suite.asAdmin)
+    const mints = calls.find(({ method }) => method.endsWith('TokenService/MintToken'))?.count
+    expect(await figuresOf('Calls', 'TokenService/MintToken')).toEqual([perSecond, String(mints)])
+  })
+
+  it('takes a signing key through its life, and says what each step means', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    const dialog = page.getByRole('dialog')
+    const getKey = async () => {
+      const { keys } = await suite.server.call(KeyService.method.listSigningKeys, {}, suite.asAdmin)
+      return keys[0]
+    }
     await signIn(tab, suite.server, ['keys.write'])
     const release = await holdCalls(page, /ListSigningKeys$/)
     await visit(tab, 'Signing keys')
@@ -108,11 +135,28 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
     await page.getByText('There is no key yet').waitFor()
     await page.unroute(/ListSigningKeys$/)
     await page.getByRole('button', { name: 'Prepare a key' }).click()
-    await page.getByRole('dialog').getByRole('button', { name: 'Prepare a key' }).click()
+    await dialog.getByRole('button', { name: 'Prepare a key' }).click()
     await page.getByText(/prepared from \d{4}-/).waitFor()
-    await page.getByRole('button', { name: 'Activate' }).click()
-    await page.getByRole('dialog').getByRole('button', { name: 'Activate' }).click()
+    const keyId = (await getKey())?.keyId ?? ''
+    const start = async (action: string, consequence: string) => {
+      await page.getByRole('button', { name: `${action} ${keyId}`, exact: true }).click()
+      await dialog.getByText(consequence).waitFor()
+    }
+    await start('Activate', 'It signs from now on.')
+    await dialog.getByRole('button', { name: 'Activate' }).click()
     await page.getByText(/signing from \d{4}-/).waitFor()
+    await start('Retire', 'Tokens that it signed are valid until they expire.')
+    await dialog.getByRole('button', { name: 'Retire' }).click()
+    await page.getByText(/retired from \d{4}-/).waitFor()
+    expect((await getKey())?.state).toBe(SigningKeyState.RETIRED)
+    await start('Revoke', 'This server refuses every token that it signed')
+    await dialog.getByLabel('Reason, for the audit log').fill('copied')
+    await dialog.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText(/revoked from \d{4}-/).waitFor()
+    expect((await getKey())?.state).toBe(SigningKeyState.REVOKED)
+    const [event] = await suite.server.auditEvents({ eventTypes: ['key.revoked'] })
+    expect(event?.metadata).toMatchObject({ key_id: keyId, reason: 'copied' })
+    expect(await page.getByRole('button', { name: keyId }).count()).toBe(0)
 
     await suite.server.call(KeyService.method.prepareSigningKey, {}, suite.asAdmin)
     await page.route(/ListSigningKeys$/, (route) => {

@@ -1,3 +1,7 @@
+import { getEventListeners } from 'node:events'
+import { mkdtempSync, openAsBlob, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
@@ -152,6 +156,7 @@ describe('following the audit log', () => {
     await expect(following.run(watch, follower, signal)).rejects.toThrow('enough')
     expect(cursors).toEqual(['', 'b', 'b'])
     expect(heard).toEqual(['1', 'disconnected', 'disconnected', '1', 'disconnected'])
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   it('gives up a stream that has been silent for 40 seconds, and goes on behind its last cursor', async () => {
@@ -192,13 +197,25 @@ describe('the exported head in a file', () => {
     ['of the page', `${head}\n`],
     ['of the command line as JSON', JSON.stringify({ head, chains: '1' }, null, 2)],
     ['at the end of an export', `{"writerId":"a"}\n{"head":${head},"after":null}\n`],
-  ])('is found in a file %s', (_of, text) => {
-    expect(headIn(text)).toBe(head)
+  ])('is found in a file %s', async (_of, text) => {
+    expect(await headIn(new Blob([text]))).toBe(head)
   })
 
-  it('is never empty, for which the server would compare nothing', () => {
-    expect(headIn('\n')).toBe('null')
-    expect(headIn('no head')).toBe('no head')
+  it('is refused as a file that cannot be read where the file was written since it was chosen', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'qscope-head-'))
+    onTestFinished(() => rmSync(directory, { recursive: true }))
+    const path = join(directory, 'head.json')
+    writeFileSync(path, head)
+    const file = await openAsBlob(path)
+    expect(await headIn(file)).toBe(head)
+    writeFileSync(path, `${head}\n`)
+    const refusal = await headIn(file).catch(refusalOf)
+    expect(refusal).toMatchObject({ message: 'The file cannot be read. Choose it again.', isLost: false })
+  })
+
+  it('is never empty, for which the server would compare nothing', async () => {
+    expect(await headIn(new Blob(['\n']))).toBe('null')
+    expect(await headIn(new Blob(['no head']))).toBe('no head')
   })
 })
 

@@ -13,27 +13,32 @@ import { DOCUMENTED_ADDRESS, runBlocks } from './shell.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const TIMEOUT_MS = 600_000
+/** The address of the HTTP port in the pages. */
+const DOCUMENTED_HTTP_ADDRESS = '127.0.0.1:8080'
 /** What installs is done already, and what tests is being done. */
 const DONE_ELSEWHERE = /^npm ci && npm (start|test)\n$/
 
-/** The files of the repository in a folder of their own, with what `npm ci` installs. */
+/** The files of the repository in a folder of their own, with what `npm ci` installs and builds. */
 async function checkout(): Promise<string> {
   const directory = join(await temporaryDirectory(), 'qscope')
   const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: ROOT })
   for (const name of list.toString().split('\0').filter(Boolean)) cpSync(join(ROOT, name), join(directory, name))
   symlinkSync(join(ROOT, 'node_modules'), join(directory, 'node_modules'))
+  cpSync(join(ROOT, 'dist', 'console'), join(directory, 'dist', 'console'), { recursive: true })
   return directory
 }
 
-/** `npm start`, on a port that is free. */
+/** `npm start`, on ports that are free. */
 async function start(cwd: string) {
   const address = `127.0.0.1:${await freePort()}`
-  const env = { PATH: process.env['PATH'] ?? '', HOME: cwd, QSCOPE_GRPC_LISTEN: address }
+  const http = `127.0.0.1:${await freePort()}`
+  const env = { PATH: process.env['PATH'] ?? '', HOME: cwd, QSCOPE_GRPC_LISTEN: address, QSCOPE_HTTP_LISTEN: http }
   const child = spawn('npm', ['start'], { cwd, env, detached: true })
   onTestFinished(() => void signalProcess(-(child.pid ?? 0), 'SIGKILL'))
   const server = watched(child)
   await server.until(/grpcurl does the same/)
-  return { address, stdout: server.stdout.replaceAll(address, DOCUMENTED_ADDRESS) }
+  const stdout = server.stdout.replaceAll(address, DOCUMENTED_ADDRESS).replaceAll(http, DOCUMENTED_HTTP_ADDRESS)
+  return { address, stdout }
 }
 
 function isRun({ language, text }: Block): boolean {

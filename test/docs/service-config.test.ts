@@ -13,7 +13,7 @@ const comments = new Map(
 )
 
 const methods = METHODS.map((method) => ({ method, name: method.name, comment: comments.get(method.name) ?? '' }))
-const ALWAYS = /May be retried(\.|:| like )/
+const ALWAYS = /May be retried(\.|[:;] | like )/
 const NEVER = /must not( be retried| retry)/
 
 describe('the service config that clients are given', () => {

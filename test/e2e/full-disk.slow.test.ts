@@ -107,7 +107,7 @@ describe.runIf(canMount)('a volume without a byte to spare', () => {
         expect(await run(directory, command, environment)).toMatchObject({
           code: 1,
           stderr: expect.stringMatching(
-            /^qscope: (QSCOPE_DATABASE_URL: )?there is no space left for the database \S+: .* takes 32 KiB beside it\n$/,
+            /^qscope: (QSCOPE_DATABASE_URL: )?there is no space left for the database \S+: .* needs 32 KiB of free space\n$/,
           ),
         })
       }

@@ -52,6 +52,6 @@ it(`a machine whose clock jumps by an hour, forwards and backwards, answers ever
     check: 'clock',
     state: 'problem',
     finding: expect.stringMatching(/^the newest audit event is 3\d{3} s in the future$/),
-    advice: 'compare the clocks of all instances',
+    advice: 'correct the clock of this machine, or of the instance that wrote the event',
   })
 }, 300_000)

@@ -1,13 +1,14 @@
-import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, statSync } from 'node:fs'
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { connect } from '../setup/client.ts'
-import { qscope, run, temporaryDirectory } from './process.ts'
+import { qscope, run, temporaryDirectory, watched } from './process.ts'
 
-const BUF = resolve(import.meta.dirname, '..', '..', 'node_modules', '.bin', 'buf')
+const ROOT = resolve(import.meta.dirname, '..', '..')
+const BUF = join(ROOT, 'node_modules', '.bin', 'buf')
 const SERVICES = ['qscope.v1.AuditService', 'qscope.v1.ClientService', 'qscope.v1.TokenService']
 const LISTEN = { QSCOPE_GRPC_LISTEN: '127.0.0.1:0' }
 
@@ -93,6 +94,39 @@ describe('the first start', () => {
     const { stdout } = await bufCurl('-d', request, `http://${address}/qscope.v1.TokenService/MintToken`)
     expect(JSON.parse(stdout).token.tokenType).toBe('Bearer')
     expect(existsSync(join(directory, 'data'))).toBe(false)
+  })
+})
+
+describe('npm start', () => {
+  const SCRIPT = join(ROOT, 'scripts', 'quick-start.sh')
+
+  it('serves the console to this machine, at the address that it prints', async () => {
+    const HOME = await temporaryDirectory()
+    const QSCOPE_DATABASE_URL = `sqlite:${join(HOME, 'qscope.db')}`
+    const env = { PATH: process.env['PATH'], HOME, ...LISTEN, QSCOPE_HTTP_LISTEN: '127.0.0.1:0', QSCOPE_DATABASE_URL }
+    const child = spawn(SCRIPT, { cwd: ROOT, env })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const [, url = ''] = await watched(child).until(/^Console at (http:\/\/127\.0\.0\.1:\d+\/console\/)$/m)
+    const page = await fetch(url)
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<div id="app">')])
+  })
+
+  it.each([
+    [{}, '127.0.0.1:8080', 'on'],
+    [{ QSCOPE_HTTP_LISTEN: '127.0.0.1:8081' }, '127.0.0.1:8081', 'on'],
+    [{ QSCOPE_HTTP_LISTEN: 'localhost:8081' }, 'localhost:8081', 'on'],
+    [{ QSCOPE_HTTP_LISTEN: '[::1]:8081' }, '[::1]:8081', 'on'],
+    [{ QSCOPE_HTTP_LISTEN: '0.0.0.0:8080' }, '0.0.0.0:8080', ''],
+    [{ QSCOPE_HTTP_LISTEN: 'off' }, 'off', ''],
+    [{ QSCOPE_CONSOLE: 'off' }, '127.0.0.1:8080', 'off'],
+  ])('with %o, opens HTTP at %s and has the console %o', async (variables, http, console) => {
+    const directory = await temporaryDirectory()
+    mkdirSync(join(directory, 'src'))
+    // In the place of the server, a program that prints its variables.
+    const program = '#!/bin/sh\necho "$QSCOPE_HTTP_LISTEN|$QSCOPE_CONSOLE"\n'
+    writeFileSync(join(directory, 'src', 'main.ts'), program, { mode: 0o755 })
+    const env = { PATH: process.env['PATH'], ...variables }
+    expect(execFileSync(SCRIPT, { cwd: directory, env, encoding: 'utf8' })).toBe(`${http}|${console}\n`)
   })
 })
 

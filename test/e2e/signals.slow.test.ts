@@ -230,6 +230,7 @@ describe('with each way to start it', () => {
           HOME: directory,
           QSCOPE_DATABASE_URL: `sqlite:${join(directory, 'qscope.db')}`,
           QSCOPE_GRPC_LISTEN: '127.0.0.1:0',
+          QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
         },
       })
       onTestFinished(() => killTree(child.pid ?? 0))

@@ -78,7 +78,7 @@ describe('a server with Unix domain sockets', { timeout: SOME_MINUTES }, () => {
     await start().until(LISTENS)
     const second = start()
     expect(await second.ended).toEqual({ code: 1, signal: null })
-    expect(second.stderr).toContain(`QSCOPE_GRPC_SOCKET: a server answers at ${grpc} already`)
+    expect(second.stderr).toContain(`QSCOPE_GRPC_SOCKET: a server already answers at ${grpc}`)
     expect(await issuerAt(grpc)).toMatch(/^http:/)
   })
 
@@ -130,11 +130,11 @@ describe('a server with Unix domain sockets', { timeout: SOME_MINUTES }, () => {
     const diagnosis = async () => (await run(directory, ['doctor'], variables)).stdout.replaceAll(/\s+/g, ' ')
     const server = start()
     await server.until(LISTENS)
-    expect(await diagnosis()).toContain(`a server answers at ${grpc} already`)
+    expect(await diagnosis()).toContain(`a server already answers at ${grpc}`)
     server.child.kill('SIGKILL')
     await server.ended
     const left = await diagnosis()
-    expect(left).toContain(`${grpc} is left over, nobody answers there; the next start replaces it`)
+    expect(left).toContain(`${grpc} is left over, and no process answers there; the next start replaces it`)
     expect(left).toContain(`${http} is left over`)
     // The doctor changes nothing.
     expect(existsSync(grpc)).toBe(true)

@@ -53,6 +53,8 @@ function blocksUnder(page: string, heading: string): readonly Block[] {
 
 const QUICK_START = blocksUnder('docs/quick-start.md', '## 7. Call it from a program')
 const VERIFY = blocksUnder('docs/clients.md', '## Verify a token')
+/** What the programs that verify print for a token that the server does not know. */
+const UNKNOWN_TOKEN = /it is unknown, has expired, was revoked or is not its bearer's/
 /** The output of the programs of the quick start, a line each: TypeScript, Python, Go. */
 const PRINTED = QUICK_START.at(-1)?.text.trim().split('\n') ?? []
 
@@ -210,6 +212,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
       expect(await type(project, 'python mint.py', bin)).toBe(PRINTED[1])
       write(project, 'verify.py', program(VERIFY, 'python'))
       expect(await type(project, 'python verify.py', bin)).toBe('a token of admin')
+      await expect(type(project, 'TOKEN=unknown python verify.py', bin)).rejects.toThrow(UNKNOWN_TOKEN)
     },
     BUILD_MS,
   )
@@ -221,8 +224,10 @@ describe.skipIf(!canRelease)('npm run release', () => {
       write(project, 'mint.go', program(QUICK_START, 'go'))
       await type(project, `go mod init shop.example/orders\n${installLine('Go')}`)
       expect(await type(project, 'go run .')).toBe(PRINTED[2])
-      write(project, 'mint.go', program(VERIFY, 'go'))
-      expect(await type(project, 'go run .')).toBe('a token of admin')
+      mkdirSync(join(project, 'verify'))
+      write(project, join('verify', 'verify.go'), program(VERIFY, 'go'))
+      expect(await type(project, 'go run ./verify')).toBe('a token of admin')
+      await expect(type(project, 'TOKEN=unknown go run ./verify')).rejects.toThrow(UNKNOWN_TOKEN)
     },
     BUILD_MS,
   )

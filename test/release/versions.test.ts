@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
@@ -33,6 +33,10 @@ describe('the version of the release', () => {
   it.each(PAGES)('is in the file names on %s', (page) => {
     const named = [...read(page).matchAll(/qscope(?:[-_]client)?[-@:]v?(\d+\.\d+\.\d+)/g)].map(([, found]) => found)
     expect(new Set(named)).toEqual(new Set([version]))
+  })
+
+  it('has its contract as the baseline, which later contracts must not break', () => {
+    expect(readdirSync(join(ROOT, 'proto', 'baseline'))).toEqual([`v${version}.binpb`])
   })
 
   it('has a section in the changelog, with its date', () => {

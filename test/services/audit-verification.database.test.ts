@@ -178,7 +178,7 @@ onEveryBackend('the audit log, verified,', (server, database) => {
         `update oauth_audit_log set sequence = 6 ${at(1_000_000)}`,
       ])
       expect(kinds).toEqual(['ROWS_REORDERED'])
-      expect(breaks[0]).toMatchObject({ sequence: 3n, detail: 'the row of this place stands at 6' })
+      expect(breaks[0]).toMatchObject({ sequence: 3n, detail: 'the row of this place is at 6' })
     })
 
     it('an inserted row is found: after the head, and before the first place', async () => {

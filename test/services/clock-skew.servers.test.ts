@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AccessTokenFormat, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { ErrorReason } from '../../src/gen/qscope/v1/error_reason_pb.ts'
 import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
@@ -69,5 +69,25 @@ describe.each(servers)('an instance whose clock is off, on $name', (kind) => {
     await grants.mint(service)
     const { verdict } = await server.call(explainMint, explained, { bearer: server.admin.token })
     expect(verdict).toBe(Verdict.ACCEPTED)
+  })
+
+  test.skipIf(!kind.available)('revokes tokens that have expired by its clock only', async () => {
+    const grants = grantsOn(server)
+    const service = await server.registerClient({ scopes: ['a'] })
+    const signed = await server.registerClient({ scopes: ['a'], config: { accessTokenFormat: AccessTokenFormat.JWT } })
+    const [revoked, leaked] = [await grants.mint(service), await grants.mint(service)]
+    const [jwt, leakedJwt] = [await grants.mint(signed), await grants.mint(signed)]
+    const tokens = [revoked, leaked, jwt, leakedJwt].map(({ accessToken }) => accessToken)
+    const areActive = async () => await Promise.all(tokens.map((token) => grants.isActive(token)))
+    expect(await areActive()).toEqual([true, true, true, true])
+    const realNow = Date.now.bind(Date)
+    vi.spyOn(Date, 'now').mockImplementation(() => realNow() + 86_400_000)
+    const { revokeToken, revokeLeakedToken } = TokenService.method
+    await server.call(revokeToken, { client: service.client, token: revoked.accessToken })
+    await server.call(revokeToken, { client: signed.client, token: jwt.accessToken })
+    await server.call(revokeLeakedToken, { token: leaked.accessToken })
+    await server.call(revokeLeakedToken, { token: leakedJwt.accessToken })
+    vi.restoreAllMocks()
+    expect(await areActive()).toEqual([false, false, false, false])
   })
 })

@@ -149,7 +149,7 @@ onEveryBackend(
         },
         GrantType.REFRESH_TOKEN,
         'scopes_are_allowed',
-        /UpdateClient with scopes/,
+        /scopes of the client with UpdateClient/,
       ],
       'an exchange for an audience that is not registered': [
         async () => {
@@ -165,7 +165,7 @@ onEveryBackend(
         },
         GrantType.TOKEN_EXCHANGE,
         'audiences_are_allowed',
-        /UpdateClient with audiences/,
+        /audiences of the client with UpdateClient/,
       ],
       'an exchange for a JWT that no header would carry': [
         async () => {
@@ -237,7 +237,7 @@ onEveryBackend(
         }),
         GrantType.JWT_BEARER,
         'scopes_are_allowed',
-        /a rule for it both have/,
+        /both the client and a rule for it have/,
       ],
       'an assertion for an identity token for nobody': [
         async () => ({

@@ -57,7 +57,7 @@ onEveryBackend(
           return { clientId, client: { clientId }, mend: () => registered({ clientId }) }
         },
         'client_is_registered',
-        /or RegisterClient/,
+        /register the client with RegisterClient/,
       ],
       'a disabled client': [
         async () => {
@@ -123,7 +123,7 @@ onEveryBackend(
           return { ...one, wish: { scopes }, mend: () => changed({ clientId: one.clientId, scopes }) }
         },
         'scopes_are_allowed',
-        /UpdateClient with scopes/,
+        /scopes of the client with UpdateClient/,
       ],
       'an audience beyond the client’s': [
         async () => {
@@ -132,7 +132,7 @@ onEveryBackend(
           return { ...one, wish: { audiences }, mend: () => changed({ clientId: one.clientId, audiences }) }
         },
         'audiences_are_allowed',
-        /UpdateClient with audiences/,
+        /audiences of the client with UpdateClient/,
       ],
       'an audience whose resource server is disabled': [
         async () => {
@@ -146,7 +146,7 @@ onEveryBackend(
           return { ...(await registered({ audiences: [audience] })), wish: { audiences: [audience] }, mend }
         },
         'audiences_are_allowed',
-        /EnableClient of that one/,
+        /call EnableClient for it/,
       ],
       'an identity token for two audiences': [
         async () => ({
@@ -391,7 +391,7 @@ onEveryBackend('ExplainMint by a server that got the name of a trusted issuer', 
     const { keyring, first } = server
     const renamed = await startServer(database.url, keyring, first, { QSCOPE_ISSUER: issuer })
     try {
-      const said = expect.stringContaining('own tokens of this server prove no client')
+      const said = expect.stringContaining('Tokens of this server do not authenticate a client')
       expect(await asked(renamed, GrantType.CLIENT_CREDENTIALS)).toEqual([
         (await refusalOf(minted(renamed))).reason,
         'client_can_authenticate',

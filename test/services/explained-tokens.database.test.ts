@@ -114,7 +114,7 @@ onEveryBackend(
           await server.call(KeyService.method.revokeSigningKey, { keyId }, admin())
           return { token: accessToken, mend: () => minted(one) }
         },
-        /another key signs/,
+        /signed with another key/,
       ],
       client_disabled: [
         async () => {
@@ -172,7 +172,7 @@ onEveryBackend(
           await revoke({ case: 'tokenId', value: subject.tokenId })
           return { ...derived, mend: async () => await exchanged(await mint(one)) }
         },
-        /Exchange a subject token/,
+        /Exchange an active subject token/,
       ],
       not_an_access_token: [
         async () => {

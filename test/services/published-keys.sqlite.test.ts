@@ -3,7 +3,12 @@ import type { ServerResponse } from 'node:http'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { AccessTokenFormat, AuthenticationMethod, type ClientSchema } from '../../src/gen/qscope/v1/client_pb.ts'
+import {
+  AccessTokenFormat,
+  AuthenticationMethod,
+  type ClientSchema,
+  GrantType,
+} from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { FORGERIES, FORGERIES_BY_JWT } from '../attacks/forged-assertions.ts'
@@ -90,15 +95,26 @@ async function refused(clientId: string, assertion: string) {
   return [status, reason]
 }
 
-/** The refusal of an assertion whose client or issuer is changed while its keys are fetched. */
-async function refusedAfter(change: () => Promise<unknown>, pair: SigningPair, { host, clientId, claims }: Publisher) {
+/** The answer to a call after a change that is made while the call waits for keys. */
+async function answerAfter<T>(
+  change: () => Promise<unknown>,
+  pair: SigningPair,
+  host: Publisher['host'],
+  call: () => Promise<T>,
+): Promise<T> {
   const { promise, resolve } = Promise.withResolvers<ServerResponse>()
   host.answers.set('/jwks', resolve)
-  const refusal = refused(clientId, await signed(pair, claims()))
+  const answer = call()
   const response = await promise
   await change()
   response.end(jwksOf(pair))
-  return await refusal
+  return await answer
+}
+
+/** The refusal of an assertion whose client or issuer is changed while its keys are fetched. */
+async function refusedAfter(change: () => Promise<unknown>, pair: SigningPair, { host, clientId, claims }: Publisher) {
+  const assertion = await signed(pair, claims())
+  return await answerAfter(change, pair, host, () => refused(clientId, assertion))
 }
 
 const updateClient = (client: MessageInitShape<typeof ClientSchema>, ...paths: string[]) =>
@@ -257,6 +273,26 @@ describe('keys that arrive after a change', () => {
     expect(await refusedAfter(() => move(issuer, `${issuer}/fresh`), stolen, client)).toEqual(UNAVAILABLE)
     expect(await refused(clientId, await signed(stolen, claims()))).toEqual(INVALID)
     expect((await mint(clientId, await signed(fresh, claims()))).token?.accessToken).not.toBe('')
+  })
+
+  it('of the certificate of a client give no token to a caller that authenticated before', async () => {
+    const pair = signingPair('ES256')
+    const { host, issuer } = await discoverableIssuer(hosts, pair)
+    const scopes = ['stock.read']
+    const grantTypes = [GrantType.CLIENT_CREDENTIALS, GrantType.JWT_BEARER]
+    const { clientId, client } = await server.registerClient({ scopes, grantTypes })
+    const rules = [{ claims: { sub: 'job' }, clientId, scopes }]
+    await trust({ issuer, keys: { case: 'discovery', value: true }, caCertificates, rules })
+    const assertion = await signed(pair, claimsOf(issuer, 'job'))
+    const exchange = () => server.call(TokenService.method.exchangeAssertion, { assertion, client })
+    const change = () =>
+      updateClient(
+        { clientId, authenticationMethod: AuthenticationMethod.TLS_CLIENT, tlsClientSubject: 'dns:job.internal' },
+        'authentication_method',
+        'tls_client_subject',
+      )
+    const { reason } = await refusalOf(answerAfter(change, pair, host, exchange))
+    expect(reason).toBe('OAUTH_INVALID_GRANT')
   })
 })
 

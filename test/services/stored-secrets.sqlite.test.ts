@@ -14,7 +14,7 @@ import { startServer, type TestServer } from '../setup/server.ts'
 const JWT = `eyJ${'h'.repeat(20)}.eyJ${'p'.repeat(20)}.${'s'.repeat(30)}`
 const KINDS = ['qat', 'qrt', 'qac', 'qdc', 'qcs'].map((prefix) => `${prefix}_${'Sx7'.repeat(16)}9`)
 const SECRETS = [...KINDS, JWT]
-const HOLDS_SECRET = 'holds a token or a secret, which is not stored here: end it, if it is still good'
+const HOLDS_SECRET = 'contains a token or a secret, which must not be stored here: revoke it if it is still valid'
 
 async function refusalOf(call: Promise<unknown>): Promise<Refused> {
   const error = await call.then(

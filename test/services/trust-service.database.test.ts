@@ -177,7 +177,7 @@ onEveryBackend(
         expect(refusal.reason).toBe('RESOURCE_CONFLICT')
         expect(refusal.message).toContain('file of trusted issuers')
         expect(await violationsOf(create({ issuer: server.issuer }))).toEqual([
-          'trusted_issuer.issuer is this server itself: what it signs stands for no client here',
+          'trusted_issuer.issuer is this server itself, whose own tokens are not accepted as assertions',
         ])
       })
 
@@ -194,7 +194,7 @@ onEveryBackend(
         expect(await violationsOf(wrong)).toEqual([
           `trusted_issuer.issuer ${name}`,
           `trusted_issuer.audience ${name}`,
-          'trusted_issuer.rules[0] needs claims, a condition or both: without any it holds for everybody',
+          'trusted_issuer.rules[0] needs claims, a condition or both: without them it matches every assertion',
           'trusted_issuer.rules[1].client_id must be the id of a client',
           'trusted_issuer.rules[1].scopes[0] must be a scope that does not begin with qscope:',
           'trusted_issuer.rules[1].scopes[1] must be a scope that does not begin with qscope:',
@@ -260,7 +260,7 @@ onEveryBackend(
           `${field} must be certificates in PEM, and nothing else`,
         ])
         expect(await violationsOf(create({ caCertificates: 'x' }))).toEqual([
-          `${field} goes with jwks_uri and discovery, not with jwks`,
+          `${field} is allowed only with jwks_uri or discovery`,
         ])
       })
 
@@ -397,7 +397,7 @@ onEveryBackend(
           owner: 'repo',
         })
         expect(await violationsOf(update({ issuer }, ['*']))).toEqual([
-          'update_mask jwks: is not set, and an issuer has keys',
+          'update_mask jwks: must be set, because an issuer needs keys',
         ])
       })
 
@@ -424,7 +424,7 @@ onEveryBackend(
           'update_mask create_time: cannot be changed',
           'update_mask nonsense: there is no such field',
           'update_mask *: must be the only path',
-          'update_mask jwks_uri: is not set, and an issuer has keys',
+          'update_mask jwks_uri: must be set, because an issuer needs keys',
           'update_mask …: there is no such field',
         ])
       })
@@ -480,7 +480,7 @@ onEveryBackend(
         const back = await update({ issuer, keys: { case: 'jwks', value: jwksOf(pair) } }, ['jwks'])
         expect(back?.keys).toEqual({ case: 'jwks', value: jwksOf(pair) })
         expect(await violationsOf(update({ issuer, caCertificates: 'x' }))).toEqual([
-          'trusted_issuer.ca_certificates goes with jwks_uri and discovery, not with jwks',
+          'trusted_issuer.ca_certificates is allowed only with jwks_uri or discovery',
         ])
       })
 

@@ -131,7 +131,7 @@ describe('the doctor', () => {
     const [finding] = (await groupDiagnostics(execute, ofGroup())).filter(({ name }) => name.includes('majority'))
     expect(finding).toMatchObject({
       name: 'group_replication_unreachable_majority_timeout',
-      value: '0 (it waits for ever)',
+      value: '0 (it waits forever)',
       warning: expect.stringContaining('set it to more seconds than an election takes'),
     })
   })

@@ -72,7 +72,7 @@ describe('the token of a server', () => {
       expect(refusal).toMatchObject({
         fault: 'unavailable',
         message:
-          'the database refuses the token: QSCOPE_DATABASE_AUTH_TOKEN_FILE should name the file of one that may read and write',
+          'the database refuses the token: QSCOPE_DATABASE_AUTH_TOKEN_FILE must name the file of a token that allows reading and writing',
       })
       expect(JSON.stringify(refusal)).not.toContain(TOKEN)
     }
@@ -149,9 +149,7 @@ describe.each<readonly [string, ServerOptions]>([
     const before = await generation()
     await expect(decide(9)).rejects.toMatchObject({
       fault: 'unavailable',
-      message: expect.stringMatching(
-        /^the database ended the transaction: it lasted for longer than the server allows/,
-      ),
+      message: expect.stringMatching(/^the database ended the transaction: it took longer than the server allows/),
     })
     expect(runs).toBe(2)
     expect(await generation()).toBe(before)
@@ -194,7 +192,7 @@ describe('a replica', () => {
       serving: false,
       readable: true,
       problem:
-        'the database does not show what was committed a moment ago, so a revoked token could count as good: QSCOPE_DATABASE_URL names a replica; name the primary',
+        'the database does not return a change that was just committed, so a revoked token could be accepted: QSCOPE_DATABASE_URL names a replica; name the primary',
     })
   })
 })
@@ -212,10 +210,10 @@ describe('a server that is not libSQL', () => {
   }
 
   test.each<readonly [number, RegExp]>([
-    [302, /^the server at http:\/\/127.0.0.1:\d+\/ sends callers elsewhere: name that server instead$/],
+    [302, /^the server at http:\/\/127.0.0.1:\d+\/ redirects to another server: name that server instead$/],
     [403, /^the database refuses the token: QSCOPE_DATABASE_AUTH_TOKEN_FILE /],
-    [404, /^no database of libSQL is at http:\/\/127.0.0.1:\d+\/$/],
-    [429, /^the database takes no more requests for now \(HTTP status 429\)$/],
+    [404, /^there is no libSQL database at http:\/\/127.0.0.1:\d+\/$/],
+    [429, /^the database accepts no more requests at the moment \(HTTP status 429\)$/],
     [503, /^the database answered with the HTTP status 503$/],
     [200, /^the database cannot be used: /],
   ])('is reported in one line if it answers with the status %i', async (status, line) => {

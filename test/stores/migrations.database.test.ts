@@ -215,7 +215,7 @@ describe('on sqlite', () => {
       fault: 'unavailable',
       message: expect.stringContaining('cannot be created'),
     })
-    await expect(openBackend('oracle://db', options)).rejects.toThrow(/no database is known/)
+    await expect(openBackend('oracle://db', options)).rejects.toThrow(/has no database for URLs of oracle/)
     for (const scheme of ['mysql', 'postgres']) {
       const url = `${scheme}://nobody:x@127.0.0.1:1/none`
       await expect(openBackend(url, options)).rejects.toMatchObject({ fault: 'unavailable' })

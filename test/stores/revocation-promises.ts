@@ -263,6 +263,39 @@ export function revocationPromises(subject: () => Subject): void {
     }
   })
 
+  test('never have the number of another writer that got the same ordinal, as the database lost a registration', async () => {
+    const [one, two] = await Promise.all([
+      openBackend(subject().database.url, options),
+      openBackend(subject().database.url, options),
+    ])
+    try {
+      const tellOn = async (on: Backend) => {
+        const token = aToken('teller')
+        await mint(backend(), token)
+        const { told } = await toldBy(() =>
+          inTransaction(on, (stores) => stores.accessTokens.revoke(token, 'test', change)),
+        )
+        return told[0] as Revocation
+      }
+      const { writer } = await tellOn(one)
+      const { database } = subject()
+      for (const lost of [
+        `delete from oauth_revocations where writer = ${writer}`,
+        `delete from oauth_revocation_heads where writer = ${writer}`,
+        `delete from oauth_audit_heads where ordinal = ${writer}`,
+        `update oauth_audit_roster set writers = ${writer - 1}`,
+      ])
+        await database.query(lost)
+      expect(await tellOn(two)).toMatchObject({ writer, sequence: 1 })
+      const next = await tellOn(one)
+      expect(next.writer).toBeGreaterThan(writer)
+      expect(await tellOn(two)).toMatchObject({ writer, sequence: 2 })
+      expect(await tellOn(one)).toMatchObject({ writer: next.writer, sequence: next.sequence + 1 })
+    } finally {
+      await Promise.all([one.close(), two.close()])
+    }
+  })
+
   test('are read in pages, by writer and sequence, also of more writers than fit into one statement', async () => {
     for (let writer = 0; writer < 20; writer += 1) {
       const another = await openBackend(subject().database.url, options)

@@ -141,7 +141,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       try {
         await expect(mint(backend, aToken('someone'))).rejects.toMatchObject({
           fault: 'broken',
-          message: expect.stringMatching(/denies this to QScope's user.*oauth_access_tokens/),
+          message: expect.stringMatching(/the database user of QScope lacks a privilege.*oauth_access_tokens/),
         })
       } finally {
         await backend.close()

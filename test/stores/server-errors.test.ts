@@ -65,9 +65,10 @@ describe('the message names the place to check', () => {
   const postgres = (error: object) => postgresError(Object.assign(new Error('said'), error)).message
 
   test('the login, if the database rejects the user', () => {
-    for (const errno of [1045, 1049, 1130, 1698]) expect(mysql({ errno })).toMatch(/refuses QScope's log-in .*: said$/)
+    for (const errno of [1045, 1049, 1130, 1698])
+      expect(mysql({ errno })).toMatch(/refuses the login of QScope .*: said$/)
     for (const code of ['28P01', '28000', '3D000'])
-      expect(postgres({ code })).toMatch(/refuses QScope's log-in .*: said$/)
+      expect(postgres({ code })).toMatch(/refuses the login of QScope .*: said$/)
   })
 
   test('the grants, if it accepts the user', () => {

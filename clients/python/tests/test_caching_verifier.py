@@ -193,6 +193,16 @@ def _wait_until_waiting(thread: threading.Thread) -> None:
     raise AssertionError(message)
 
 
+class CacheLimitsTest(unittest.TestCase):
+    """How old memory may be."""
+
+    def test_a_bound_is_a_number_of_seconds(self) -> None:
+        """Nothing is ever older than one that is not."""
+        for bound in (0.9, float("nan"), float("inf")):
+            with self.assertRaises(ValueError):
+                CacheLimits(bound=bound)
+
+
 class CachingVerifierTest(unittest.TestCase):
     """The cases of clients/conformance."""
 

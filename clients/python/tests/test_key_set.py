@@ -1,4 +1,4 @@
-"""The server's keys, fetched for many threads."""
+"""The server's keys, fetched for many threads, and kept for a time."""
 
 import linecache
 import sys
@@ -7,9 +7,11 @@ import unittest
 from collections.abc import Callable
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from scripted_server import UNAVAILABLE, WAIT, ScriptedServer
 
 from qscope.v1.token_service_pb2 import GetJsonWebKeySetRequest, GetJsonWebKeySetResponse
+from qscope_client.elapsed_time import Moment
 from qscope_client.key_set import KeySet
 
 
@@ -31,8 +33,32 @@ class FailingServer(ScriptedServer):
         raise UNAVAILABLE
 
 
+class EmptyServer(ScriptedServer):
+    """Has no keys, and says so for five seconds each time."""
+
+    def __init__(self) -> None:
+        """Begin with no calls."""
+        super().__init__(None)
+        self.calls = 0
+
+    def GetJsonWebKeySet(self, _request: GetJsonWebKeySetRequest, **_: object) -> GetJsonWebKeySetResponse:  # noqa: N802
+        """Answer at once."""
+        self.calls += 1
+        return GetJsonWebKeySetResponse(max_age=Duration(seconds=5))
+
+
 class KeySetTest(unittest.TestCase):
-    """Fetches that take long."""
+    """Keys that are fetched, and when they are fetched again."""
+
+    def test_keys_are_too_old_on_a_machine_that_slept(self) -> None:
+        """Though its monotonic clock stood still."""
+        server = EmptyServer()
+        now = Moment(50.0, 1_800_000_000.0)
+        keys = KeySet(server, lambda: now)
+        for slept, calls in ((0, 1), (5, 1), (1, 2)):
+            now = Moment(now.monotonic, now.wall + slept)
+            keys.revocation_key("any")
+            self.assertEqual(server.calls, calls)
 
     def test_who_waited_for_a_fetch_that_failed_does_not_wait_for_another(self) -> None:
         """But who comes later fetches the keys anew."""

@@ -18,7 +18,7 @@ from qscope.v1.token_service_pb2_grpc import TokenServiceStub
 from qscope.v1.user_pb2 import UserReference
 from qscope_client import Refusal, TokenSource, bearer_token, connect, tls, with_secret, without_secret
 
-#: Seconds for which each call may take: without a deadline, one waits for ever.
+#: Seconds for which each call may take: without a deadline, a call may wait forever.
 PATIENCE = 10
 
 #: Well-formed, and issued to nobody.

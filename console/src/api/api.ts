@@ -15,8 +15,9 @@ const DEADLINE_MS = 20_000
 /** For calls that last as long as somebody watches. */
 export const NO_DEADLINE = Object.freeze({ timeoutMs: 0 })
 
-/** The services of the contract, as one token may call them. */
+/** The services of the contract, as the token of a session may call them. */
 export class Api {
+  #token: string | null
   readonly audit: Client<typeof AuditService>
   readonly clients: Client<typeof ClientService>
   readonly devices: Client<typeof DeviceService>
@@ -26,15 +27,16 @@ export class Api {
   readonly trust: Client<typeof TrustService>
   readonly users: Client<typeof UserService>
 
-  /** `token`: `null` for calls that need none. `onRejected`: the server no longer accepts the token. */
+  /** `token`: `null` for calls that need none. `onRejected`: the server no longer accepts the token that calls bear now. */
   constructor(token: string | null, onRejected: () => void = () => undefined) {
+    this.#token = token
     const transport = createConnectTransport({
       baseUrl: location.origin,
       useBinaryFormat: true,
       defaultTimeoutMs: DEADLINE_MS,
       // The browser would ask for a password where a refusal names Basic, and the call would wait for that.
       fetch: (input, init) => fetch(input, { ...init, credentials: 'omit' }),
-      interceptors: token === null ? [] : [bearing(token, onRejected)],
+      interceptors: [bearing(() => this.#token, onRejected)],
     })
     this.audit = createClient(AuditService, transport)
     this.clients = createClient(ClientService, transport)
@@ -45,14 +47,21 @@ export class Api {
     this.trust = createClient(TrustService, transport)
     this.users = createClient(UserService, transport)
   }
+
+  /** Further calls bear this token. */
+  bear(token: string): void {
+    this.#token = token
+  }
 }
 
-function bearing(token: string, onRejected: () => void): Interceptor {
-  const judge = (error: unknown): never => {
-    if (refusalOf(error).endsSession) onRejected()
-    throw error
-  }
+function bearing(tokenNow: () => string | null, onRejected: () => void): Interceptor {
   return (next) => async (request) => {
+    const token = tokenNow()
+    if (token === null) return await next(request)
+    const judge = (error: unknown): never => {
+      if (refusalOf(error).endsSession && token === tokenNow()) onRejected()
+      throw error
+    }
     request.header.set('authorization', `Bearer ${token}`)
     const response = await next(request).catch(judge)
     return response.stream ? { ...response, message: judged(response.message, judge) } : response

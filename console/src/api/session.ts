@@ -1,9 +1,7 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { Api } from './api.ts'
+import { LONGEST_S } from './limits.ts'
 import { refusalOf } from './refusal.ts'
-
-/** The longest that a session lasts, in seconds, whatever the token would allow. */
-const LONGEST_S = 900
 
 /** Who is signed in. It is held in the tab's memory alone. */
 export interface Session {
@@ -11,8 +9,10 @@ export interface Session {
   /** The token's public handle; empty: the token may not ask for it. */
   readonly tokenId: string
   readonly clientId: string
+  /** Whether it began with the client's secret, not with a token. */
+  readonly withSecret: boolean
   readonly endTime: Date
-  /** Tells this session's user codes from those of others, for the limit on wrong ones. */
+  /** Stays the same for all tokens of the session. Tells its user codes from those of others, for the limit on wrong ones. */
   readonly attemptKey: string
   /** `null`: the token may not ask what it permits, so each call shows it. */
   readonly permissions: ReadonlySet<string> | null
@@ -39,6 +39,7 @@ export async function signInAsClient(
     token: token?.accessToken ?? '',
     tokenId: token?.tokenId ?? '',
     clientId,
+    withSecret: true,
     endTime: endIn(Number(token?.expiresIn?.seconds ?? 0)),
     attemptKey: crypto.randomUUID(),
     permissions: new Set(token?.scopes),
@@ -56,6 +57,7 @@ export async function signInWithToken(token: string): Promise<Session> {
       token,
       tokenId: claims?.tokenId ?? '',
       clientId: claims?.clientId ?? '',
+      withSecret: false,
       endTime: endIn(claims?.expireTime === undefined ? 0 : (timestampMs(claims.expireTime) - Date.now()) / 1_000),
       attemptKey: crypto.randomUUID(),
       permissions: new Set(claims?.scopes),
@@ -66,11 +68,25 @@ export async function signInWithToken(token: string): Promise<Session> {
       token,
       tokenId: '',
       clientId: '',
+      withSecret: false,
       endTime: endIn(LONGEST_S),
       attemptKey: crypto.randomUUID(),
       permissions: null,
     }
   }
+}
+
+/**
+ * Gives a session another token, from what it began with: the client's secret, for the same permissions, or a token.
+ * The token that it had expires by itself.
+ * @throws ConnectError as the sign-in does.
+ */
+export async function renew(session: Session, credential: string): Promise<Session> {
+  const { withSecret, clientId, permissions, attemptKey } = session
+  const renewed = withSecret
+    ? await signInAsClient(clientId, credential, [...(permissions ?? [])])
+    : await signInWithToken(credential.trim())
+  return { ...renewed, attemptKey }
 }
 
 /** What became of the token at the end of its session, and how the audit log calls it. */

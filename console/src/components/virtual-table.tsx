@@ -44,11 +44,12 @@ export function VirtualTable<T>({ label, columns, pages, keyOf, empty }: Virtual
     if (hasMore && to >= items.length) loadMore()
   }, [hasMore, to, items.length, loadMore])
 
-  const cells = (row: (column: Column<T>) => ComponentChildren, role: 'cell' | 'columnheader') =>
-    columns.map((column) => (
+  const cells = (row: (column: Column<T>) => ComponentChildren, isHead: boolean) =>
+    columns.map((column, at) => (
       <div
         key={column.title}
-        role={role}
+        // What stands in the first column names the row.
+        role={isHead ? 'columnheader' : at === 0 ? 'rowheader' : 'cell'}
         class={column.optional === true ? 'cell optional' : 'cell'}
         style={{ flexGrow: column.grow ?? 1 }}
       >
@@ -72,7 +73,7 @@ export function VirtualTable<T>({ label, columns, pages, keyOf, empty }: Virtual
           <div role="rowgroup" class="head">
             {/* biome-ignore lint/a11y: as above */}
             <div role="row" class="row" aria-rowindex={1}>
-              {cells(({ title }) => title, 'columnheader')}
+              {cells(({ title }) => title, true)}
             </div>
           </div>
           {/* biome-ignore lint/a11y/useSemanticElements: as above */}
@@ -86,7 +87,7 @@ export function VirtualTable<T>({ label, columns, pages, keyOf, empty }: Virtual
                 aria-rowindex={from + at + 2}
                 style={{ transform: `translateY(${(from + at) * ROW}px)` }}
               >
-                {cells(({ cell }) => cell(item), 'cell')}
+                {cells(({ cell }) => cell(item), false)}
               </div>
             ))}
           </div>

@@ -3,6 +3,7 @@ import type { ExplainTokenResponse } from '../../../src/gen/qscope/v1/token_serv
 import { Explanation } from '../components/explanation.tsx'
 import { TextField } from '../components/field.tsx'
 import { Form } from '../components/form.tsx'
+import { Heading } from '../components/heading.tsx'
 import { Permitted } from '../components/permitted.tsx'
 import { RefusalNotice } from '../components/refusal-notice.tsx'
 import { useSession } from '../hooks/session.ts'
@@ -12,7 +13,7 @@ import { wordsOf } from '../text.ts'
 export function Inspector() {
   return (
     <>
-      <h1>Token inspector</h1>
+      <Heading>Token inspector</Heading>
       <p>
         Paste an access token to see each check that VerifyToken makes, and how to fix the one that fails. The token is
         sent to this server and nowhere else.

@@ -1,9 +1,10 @@
+import { Heading } from '../components/heading.tsx'
 import { linkTo } from '../route.ts'
 
 export function NotFound() {
   return (
     <>
-      <h1>Not found</h1>
+      <Heading>Not found</Heading>
       <p>
         There is no such page. <a href={linkTo('')}>Overview</a>
       </p>

@@ -6,6 +6,7 @@ import {
   type GetServerStatusResponse,
 } from '../../../src/gen/qscope/v1/server_service_pb.ts'
 import { Badge, Facts, Time, type Tone } from '../components/facts.tsx'
+import { Heading } from '../components/heading.tsx'
 import { Permitted } from '../components/permitted.tsx'
 import { RefusalNotice } from '../components/refusal-notice.tsx'
 import { useSession } from '../hooks/session.ts'
@@ -18,7 +19,7 @@ const REFRESH_MS = 10_000
 export function Overview() {
   return (
     <>
-      <h1>Overview</h1>
+      <Heading>Overview</Heading>
       <Permitted permission="qscope:server.read">
         <Status />
       </Permitted>
@@ -135,9 +136,9 @@ function Rates({
           <tbody>
             {rows.map(({ name, count, perSecond }) => (
               <tr key={name}>
-                <td>
+                <th scope="row">
                   <code>{name}</code>
-                </td>
+                </th>
                 <td class="number">{perSecond.toFixed(perSecond < 10 ? 2 : 0)}</td>
                 <td class="number">{count.toLocaleString('en')}</td>
               </tr>

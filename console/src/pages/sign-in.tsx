@@ -1,9 +1,11 @@
 import { useState } from 'preact/hooks'
+import { IDLE_S, LONGEST_S } from '../api/limits.ts'
 import { PERMISSIONS, READING } from '../api/permissions.ts'
 import { refusalOf } from '../api/refusal.ts'
 import { type Session, signInAsClient, signInWithToken, signOut } from '../api/session.ts'
 import { Choices, TextField } from '../components/field.tsx'
 import { Form } from '../components/form.tsx'
+import { Heading } from '../components/heading.tsx'
 import { RefusalNotice } from '../components/refusal-notice.tsx'
 import { useWork } from '../hooks/use-work.ts'
 import { wordsOf } from '../text.ts'
@@ -21,7 +23,9 @@ export function SignIn({ notice, onSignedIn }: SignInProps) {
   const [withToken, setWithToken] = useState(false)
   return (
     <main class="sign-in">
-      <h1>QScope console</h1>
+      <Heading title="Sign in" isLoaded={notice === null}>
+        QScope console
+      </Heading>
       {notice !== null && (
         <p class="notice" role="status">
           {notice}
@@ -34,8 +38,8 @@ export function SignIn({ notice, onSignedIn }: SignInProps) {
         </button>
       </p>
       <p class="quiet">
-        The session lasts at most 15 minutes and lives in this tab alone: nothing is stored, and reloading the page ends
-        it.
+        The session lasts at most {LONGEST_S / 60} minutes unless you renew it, and ends after {IDLE_S / 60} minutes
+        without use. It lives in this tab alone: nothing is stored, and reloading the page ends it.
       </p>
     </main>
   )

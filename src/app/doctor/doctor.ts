@@ -80,7 +80,7 @@ async function listenerFindings(check: string, listen: Address, config: Config):
   socket.destroy()
   if (!taken) return [ok(check, `${shown} is free; no server runs there`)]
   const unreachable = await probeServer({ host, port: listen.port }, asConfigured(config))
-  if (unreachable === null || check !== 'listener') return [ok(check, `something listens on ${shown} already`)]
+  if (unreachable === null || check !== 'listener') return [ok(check, `something already listens on ${shown}`)]
   return [
     warning(
       check,
@@ -94,11 +94,11 @@ async function socketFindings({ path }: UnixSocket): Promise<readonly Finding[]>
   const found = await inspectSocketPath(path)
   switch (found.state) {
     case 'free':
-      return [ok('socket', `${path} is free; the server makes it`)]
+      return [ok('socket', `${path} is free; the server creates it`)]
     case 'stale':
-      return [ok('socket', `${path} is left over, nobody answers there; the next start replaces it`)]
+      return [ok('socket', `${path} is left over, and no process answers there; the next start replaces it`)]
     case 'taken':
-      return [ok('socket', `a server answers at ${path} already`)]
+      return [ok('socket', `a server already answers at ${path}`)]
     case 'unusable':
       return [problem('socket', found.problem, found.remedy)]
     default:

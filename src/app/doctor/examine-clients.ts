@@ -90,7 +90,7 @@ function leftOut(last: ClientId | null, most: number, patienceMs: number): Findi
   const which = last === null ? 'all clients' : `the clients after ${last}`
   return warning(
     CHECK,
-    `${which} were left out: this examination reads the keys of at most ${most} clients, within ${patienceMs / 1_000} s`,
+    `${which} were skipped: this examination reads the keys of at most ${most} clients, within ${patienceMs / 1_000} s`,
     'see the log of the servers, and qscope_key_set_reads_total, for the keys of the others',
   )
 }

@@ -170,7 +170,8 @@ function clockFinding(newestEvent: number | null): Finding {
   }
   if (newestEvent !== null && newestEvent > now + CLOCK_TOLERANCE_MS) {
     const ahead = Math.round((newestEvent - now) / 1_000)
-    return problem('clock', `the newest audit event is ${ahead} s in the future`, 'compare the clocks of all instances')
+    const advice = 'correct the clock of this machine, or of the instance that wrote the event'
+    return problem('clock', `the newest audit event is ${ahead} s in the future`, advice)
   }
   return ok('clock', new Date(now).toISOString())
 }

@@ -17,7 +17,7 @@ export async function issuerKeyFindings({ trustedIssuers, trustPrivateHosts }: C
       const consequence =
         terms.keys.kind === 'file'
           ? 'the server does not start with it'
-          : 'until then, its assertions are answered UNAVAILABLE'
+          : 'until then, its assertions are refused with UNAVAILABLE'
       return problem(CHECK, text, `correct the key set or QSCOPE_TRUSTED_ISSUERS_FILE; ${consequence}`)
     }),
   )
@@ -54,7 +54,7 @@ export async function registeredIssuerFindings(
         warning(
           CHECK,
           text,
-          'correct the key set, or UpdateTrustedIssuer; until then, its assertions are answered UNAVAILABLE',
+          'correct the key set, or UpdateTrustedIssuer; until then, its assertions are refused with UNAVAILABLE',
         ),
       )
     }
@@ -71,8 +71,14 @@ export async function registeredIssuerFindings(
   const hidden = await Promise.all(names.map((issuer) => backend.reads.trustedIssuers.find(ctx, issuer)))
   for (const found of hidden) {
     if (found === null) continue
-    const text = `${found.issuer} of the database does not count: QSCOPE_TRUSTED_ISSUERS_FILE names it, too`
-    findings.push(warning(CHECK, text, 'take one of them away: the file first, to change or delete the other'))
+    const text = `${found.issuer} of the database is ignored, because QSCOPE_TRUSTED_ISSUERS_FILE also has it`
+    findings.push(
+      warning(
+        CHECK,
+        text,
+        'remove one of the two; to change or delete the one in the database, first remove the one in the file',
+      ),
+    )
   }
   return findings
 }

@@ -10,7 +10,7 @@ const SOON_DAYS = 14
 
 /** The state of the TLS files for a server: whether they match, how long they are valid, and for which names. */
 export async function tlsFindings({ tls, issuer }: Config, now = Date.now()): Promise<readonly Finding[]> {
-  if (tls === null) return [{ check: 'tls', state: 'ok', finding: 'off: calls travel in plaintext', advice: null }]
+  if (tls === null) return [{ check: 'tls', state: 'ok', finding: 'off: calls are sent in plaintext', advice: null }]
   const findings: Finding[] = []
   try {
     const material = await readTlsFiles(tls)

@@ -71,6 +71,7 @@ export const CLIENT_STEPS: readonly Step[] = [
     input: (scene) => ({
       registration: registration(scene, { clientId: scene.issuer.clientId }),
       importedHashes: [],
+      enabled: true,
     }),
     keep: (scene, registered) => scene.service.set(registered),
   }),
@@ -80,6 +81,7 @@ export const CLIENT_STEPS: readonly Step[] = [
     input: (scene) => ({
       registration: registration(scene, { resourceAudiences: [scene.issuer.terms.issuer] }),
       importedHashes: [],
+      enabled: true,
     }),
     keep: (scene, registered) => scene.resource.set(registered),
   }),
@@ -93,6 +95,7 @@ export const CLIENT_STEPS: readonly Step[] = [
         redirectUris: [],
       }),
       importedHashes: [],
+      enabled: true,
     }),
     keep: (scene, registered) => scene.device.set(registered),
   }),
@@ -119,7 +122,7 @@ export const CLIENT_STEPS: readonly Step[] = [
   }),
   flowStep(registerClient, {
     variant: 'a client that rotates its secrets itself',
-    input: (scene) => ({ registration: registration(scene, { config: ROTATING }), importedHashes: [] }),
+    input: (scene) => ({ registration: registration(scene, { config: ROTATING }), importedHashes: [], enabled: true }),
     keep: (scene, registered) => scene.rotating.set(registered),
   }),
   flowStep(rotateOwnSecret, {

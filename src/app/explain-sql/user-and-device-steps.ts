@@ -20,7 +20,7 @@ const externally = (scene: Scene) =>
   ({ userReference: { kind: 'external', externalId: scene.externalId, field: 'external_id' } }) as const
 const byId = (scene: Scene) =>
   ({ userReference: { kind: 'user', userId: scene.user.get().userId }, etag: null }) as const
-const registering = (scene: Scene) => ({ ...externally(scene), owner: null, adopt: false, etag: null })
+const registering = (scene: Scene) => ({ ...externally(scene), owner: null, adopt: false, etag: null, active: true })
 
 /** Registers the user of the other steps. */
 export const USER_STEPS: readonly Step[] = [

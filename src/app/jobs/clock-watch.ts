@@ -78,8 +78,16 @@ export class ClockWatch {
     const isOff = Math.abs(aheadMs) > allowed
     if (isOff === this.#wasOff) return
     this.#wasOff = isOff
-    if (isOff) log.error({ aheadMs, allowedMs: allowed }, "this machine's clock is off: no tokens are issued")
-    else log.info({ aheadMs }, "this machine's clock is right again: tokens are issued")
+    if (isOff)
+      log.error(
+        { aheadMs, allowedMs: allowed },
+        'the clock of this machine differs too much from that of the database server: this instance issues no tokens',
+      )
+    else
+      log.info(
+        { aheadMs },
+        'the clocks of this machine and of the database server agree again: this instance issues tokens',
+      )
   }
 
   #isRight(): boolean {

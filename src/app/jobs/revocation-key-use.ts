@@ -43,11 +43,11 @@ export class RevocationKeyUse {
   #report(missing: string): void {
     if (missing === this.#missing) return
     this.#missing = missing
-    if (missing === '') this.#log.info({}, 'the keyring has every revocation key that tokens are issued under')
+    if (missing === '') this.#log.info({}, 'the keyring has all revocation keys that the instances use')
     else
       this.#log.error(
         { missing },
-        `other instances issue tokens under the revocation key ${missing}, which this keyring lacks: what is revoked here is not told to verifiers of such a token; give this instance the same keyring file`,
+        `other instances issue tokens with the revocation key ${missing}, which this keyring lacks: verifiers of these tokens do not learn what this instance revokes; give this instance the same keyring file`,
       )
   }
 }

@@ -122,7 +122,7 @@ export class CachedKeys {
   #answer(waited: boolean): FoundKeys {
     const usable = this.#usable()
     return usable === null
-      ? { ok: false, problem: this.#failure?.problem ?? 'the keys are older than may be used' }
+      ? { ok: false, problem: this.#failure?.problem ?? 'the keys are too old to be used' }
       : { ok: true, keys: usable.keys, leftOut: usable.leftOut, waited }
   }
 

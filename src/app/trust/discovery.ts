@@ -33,10 +33,10 @@ export async function discoverKeySet(
     return { ok: false, problem, unavailable: true }
   }
   const metadata = jsonObject(Buffer.from(found.text))
-  if (metadata === null) return lying(`${place} is no JSON object with each name once`)
+  if (metadata === null) return lying(`${place} is not a JSON object in which each name occurs once`)
   if (metadata['issuer'] !== issuer) return lying(`${place} is the metadata of another issuer than ${issuer}`)
   const { jwks_uri: url } = metadata
-  return typeof url === 'string' ? { ok: true, url } : lying(`${place} names no jwks_uri`)
+  return typeof url === 'string' ? { ok: true, url } : lying(`${place} has no jwks_uri`)
 }
 
 function lying(problem: string): DiscoveredKeySet {

@@ -145,5 +145,5 @@ function urlOfFileProblem(url: string): string | null {
   const checked = checkUrl(url, { query: true })
   if (!checked.ok) return checked.problem
   const secure = checked.url.protocol === 'https:' || isLoopback(checked.url.hostname)
-  return secure ? null : 'is no https URL (http on loopback only)'
+  return secure ? null : 'is not an https URL (http on loopback only)'
 }

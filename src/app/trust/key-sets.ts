@@ -114,8 +114,8 @@ export class KeySets implements IssuerKeySets, ClientKeySets {
       schedule: keys.kind === 'url' || keys.kind === 'discovery' ? URLS : FILES,
       now,
       report: (problem) => {
-        if (problem === null) log.info({ issuer }, `the keys of ${WHOSE[whose]} can be had again`)
-        else log.warn({ issuer, problem }, `the keys of ${WHOSE[whose]} cannot be had`)
+        if (problem === null) log.info({ issuer }, `the keys of ${WHOSE[whose]} can be read again`)
+        else log.warn({ issuer, problem }, `the keys of ${WHOSE[whose]} cannot be read`)
       },
     })
     return { keys: cached, source }

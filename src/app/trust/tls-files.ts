@@ -15,7 +15,7 @@ import {
 } from '../../transports/tls.ts'
 import { BackgroundJob } from '../jobs/background-job.ts'
 
-const CANNOT_BE_USED = 'the TLS files cannot be used; the certificate before them stays in use'
+const CANNOT_BE_USED = 'the TLS files cannot be used; the previous certificate stays in use'
 /** The files are replaced one by one. They are read again after this time, until they no longer change. */
 const SETTLE_MS = 100
 

@@ -127,7 +127,7 @@ function toldIn(info: ForwardedHeaders): Result<Told | null> {
   if (refusal !== null) return refusal
   if (xfcc !== undefined)
     return success({ name: XFCC, key: `${XFCC} ${xfcc}`, read: () => readForwardedClientCert(xfcc) })
-  if (certificate === undefined) return invalidRequest(CLIENT_CERT_CHAIN, 'came without client-cert')
+  if (certificate === undefined) return invalidRequest(CLIENT_CERT_CHAIN, 'was sent without client-cert')
   return success({
     name: CLIENT_CERT,
     key: `${CLIENT_CERT} ${certificate} ${chain ?? ''}`,
@@ -138,11 +138,11 @@ function toldIn(info: ForwardedHeaders): Result<Told | null> {
 function whyUnclear(values: readonly (readonly string[])[]): FailedResult | null {
   const [xfcc = [], certificate = [], chain = []] = values
   if (xfcc.length > 0 && certificate.length + chain.length > 0) {
-    return invalidRequest(XFCC, 'came beside client-cert, which tells of a certificate too')
+    return invalidRequest(XFCC, 'was sent together with client-cert, which also contains a certificate')
   }
-  if (xfcc.length > 1) return invalidRequest(XFCC, 'came more than once')
-  if (certificate.length > 1) return invalidRequest(CLIENT_CERT, 'came more than once')
-  if (chain.length > 1) return invalidRequest(CLIENT_CERT_CHAIN, 'came more than once')
+  if (xfcc.length > 1) return invalidRequest(XFCC, 'was sent more than once')
+  if (certificate.length > 1) return invalidRequest(CLIENT_CERT, 'was sent more than once')
+  if (chain.length > 1) return invalidRequest(CLIENT_CERT_CHAIN, 'was sent more than once')
   const size = values.flat().reduce((sum, { length }) => sum + length, 0)
   return size > LONGEST
     ? invalidRequest(xfcc.length > 0 ? XFCC : CLIENT_CERT, `is longer than ${LONGEST} characters`)

@@ -28,7 +28,7 @@ export function readForwardedClientCert(text: string): ReadHeader {
   const leaf = cert[0] ?? chain[0]
   if (leaf === undefined) return { problem: 'does not have the whole certificate of the caller: Cert or Chain' }
   if (chain[0] !== undefined && !chain[0].raw.equals(leaf.raw))
-    return { problem: 'has a Chain that begins otherwise than Cert' }
+    return { problem: 'has a Chain that does not begin with Cert' }
   const told = read.get('hash')
   if (told !== undefined && told.toLowerCase() !== hash('sha256', leaf.raw, 'hex')) {
     return { problem: 'has the Hash of another certificate' }
@@ -54,7 +54,7 @@ function pairsOf(text: string): readonly Pair[] | string {
     pairs.push({ key: key.toLowerCase(), value: value.text })
     if (value.end === text.length) return pairs
     if (text[value.end] === ',')
-      return 'has several elements, where one is wanted: of the proxy in front of this server'
+      return 'has several elements, but must have only the one of the proxy in front of this server'
     if (text[value.end] !== ';') return 'cannot be read'
     at = value.end + 1
   }

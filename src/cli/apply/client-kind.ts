@@ -17,7 +17,7 @@ import type { Document } from './documents.ts'
 import { isAboutDocument, isOutdated, type Kind, orNull, type PruneMode, type Workplace } from './kind.ts'
 import { type Action, type Difference, differencesOf, type PlannedChange, UnsoundDocument } from './planned-change.ts'
 import { readSpec } from './read-spec.ts'
-import type { Delivery } from './secrets-directory.ts'
+import type { Delivery, SecretsPlace } from './secrets-directory.ts'
 
 /** A client as a document describes it. */
 interface ClientSpec {
@@ -118,19 +118,18 @@ async function findClient({ calls }: Workplace, { clientId }: ClientSpec): Promi
 
 async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise<PlannedChange> {
   const { calls, owner, secrets } = workplace
-  const registration = { ...spec.registration, owner }
+  const enabled = spec.enabled ?? true
+  const registration = { ...spec.registration, owner, enabled }
   const { client } = await calls.call(ClientService.method.registerClient, { ...registration, validateOnly: true })
   const drawsSecret =
     client?.authenticationMethod === AuthenticationMethod.CLIENT_SECRET &&
     spec.registration.importedSecretHashes.length === 0
-  const file = drawsSecret ? secrets.existingFile(spec.clientId) : null
-  if (file !== null) {
-    throw new UnsoundDocument([`its secret would be written to ${file}, which is there already: move it away`])
-  }
+  if (drawsSecret) assertNoFile(secrets, spec.clientId)
   return {
     ...named(spec, 'register'),
     differences: [],
-    notes: spec.enabled === false ? ['disabled'] : [],
+    notes: enabled ? [] : ['disabled'],
+    drawsSecret,
     apply: async () => {
       const registered = drawsSecret
         ? await deliverSecret(workplace, spec.clientId, async () => {
@@ -138,7 +137,8 @@ async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise
             return { secret: answer.clientSecret, client: answer.client }
           })
         : await calls.call(ClientService.method.registerClient, registration)
-      if (spec.enabled === false) await switchTo(calls, registered.client, false)
+      // An older server ignores it.
+      if (!enabled && registered.client?.enabled) await switchTo(calls, registered.client, false)
     },
   }
 }
@@ -167,6 +167,8 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
   const gainsSecret = usesSecret && client.authenticationMethod !== AuthenticationMethod.CLIENT_SECRET
   const isUndelivered = usesSecret && isMarked && secrets.isPending(clientId)
   if (isUndelivered) await assertUnused(workplace, clientId)
+  const drawsSecret = gainsSecret || isUndelivered
+  if (drawsSecret) assertNoFile(secrets, clientId)
   const paths = [...maskOf(fields), ...(isMarked ? [] : ['owner'])]
   return {
     ...named(spec, actionOf({ differences, isMarked, isUndelivered })),
@@ -175,21 +177,24 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
       ...(isMarked
         ? []
         : [client.owner === '' ? `managed by ${owner} from now on` : `taken over from ${client.owner}`]),
-      ...(isUndelivered ? ['its secret was not delivered: another one is drawn'] : []),
+      ...(isUndelivered ? ['its secret was not delivered: another one is created'] : []),
       ...(spec.enabled === null && !client.enabled ? ['disabled; the document does not say whether it should be'] : []),
     ],
+    drawsSecret,
     apply: async () => {
-      let current: Client | undefined = client
+      // Disabled first and enabled last, so that no client is enabled before it is as described.
+      let current = isSwitched && client.enabled ? await switchTo(calls, client, false) : client
       const update = async () => {
         if (paths.length === 0) return
-        const changed = { ...wanted, owner, etag: client.etag }
+        const { etag } = current
+        const changed = { ...wanted, owner, etag }
         const answer = await calls.call(ClientService.method.updateClient, {
           client: changed,
           updateMask: { paths },
-          etag: client.etag,
+          etag,
           adopt,
         })
-        current = answer.client
+        current = answer.client ?? current
       }
       // A concurrent apply may have delivered it since.
       if (!gainsSecret && !(isUndelivered && secrets.isPending(clientId))) await update()
@@ -197,12 +202,12 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
         // If the update succeeds, a rerun must find that the client has no secret yet.
         await withPlace(workplace, clientId, update)
         await deliverSecret(workplace, clientId, async () => {
-          const { etag } = current ?? client
+          const { etag } = current
           const { clientSecret } = await calls.call(ClientService.method.rotateClientSecret, { clientId, etag })
           return { secret: clientSecret }
         })
       }
-      if (isSwitched) await switchTo(calls, current, !client.enabled)
+      if (isSwitched && !client.enabled) await switchTo(calls, current, true)
     },
   }
 }
@@ -221,6 +226,13 @@ function actionOf(plan: {
   if (plan.differences.length > 0) return 'update'
   if (plan.isUndelivered) return 'rotate'
   return plan.isMarked ? 'none' : 'mark'
+}
+
+/** A new secret does not replace one that is in a file. */
+function assertNoFile(secrets: SecretsPlace, clientId: string): void {
+  const file = secrets.existingFile(clientId)
+  if (file === null) return
+  throw new UnsoundDocument([`its secret would be written to ${file}, which is there already: move it away`])
 }
 
 /** A secret that authenticated the client was delivered, whatever the directory contains. It must not be replaced. */
@@ -264,11 +276,13 @@ async function withPlace<T>(
   }
 }
 
-async function switchTo(calls: Calls, client: Client | undefined, enabled: boolean): Promise<void> {
-  const { clientId = '', etag = '' } = client ?? {}
+async function switchTo(calls: Calls, client: Client, enabled: boolean): Promise<Client> {
+  const { clientId, etag } = client
   const { enableClient, disableClient } = ClientService.method
-  if (enabled) await calls.call(enableClient, { clientId, etag })
-  else await calls.call(disableClient, { clientId, etag })
+  const answer = enabled
+    ? await calls.call(enableClient, { clientId, etag })
+    : await calls.call(disableClient, { clientId, etag })
+  return answer.client ?? client
 }
 
 function named(spec: ClientSpec, action: Action) {

@@ -22,7 +22,12 @@ export function describePlan(changes: readonly PlannedChange[]): readonly string
   const changed = changes.filter(({ action }) => action !== 'none')
   const noted = changes.filter(({ action, notes }) => action === 'none' && notes.length > 0)
   const unchanged = changes.length - changed.length
-  return [...[...changed, ...noted].flatMap(linesOf), `${unchanged} unchanged`]
+  return [...describeChanges([...changed, ...noted]), `${unchanged} unchanged`]
+}
+
+/** Formats changes as lines, each with its fields below. */
+export function describeChanges(changes: readonly PlannedChange[]): readonly string[] {
+  return changes.flatMap(linesOf)
 }
 
 function linesOf({ kind, name, action, differences, notes }: PlannedChange): readonly string[] {

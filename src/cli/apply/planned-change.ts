@@ -19,6 +19,8 @@ export interface PlannedChange {
   readonly differences: readonly Difference[]
   /** Notes for the reader of the plan, one line each. */
   readonly notes: readonly string[]
+  /** Whether a secret will be generated, which needs a place. */
+  readonly drawsSecret?: boolean
   /** Applies the change. Throws `CallFailure`; `isOutdated` tells whether to plan again. */
   readonly apply: () => Promise<void>
 }

@@ -3,20 +3,29 @@ import {
   constants,
   fchmodSync,
   fsyncSync,
+  ftruncateSync,
+  linkSync,
   lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   writeFileSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { sha256 } from '../../crypto/digest.ts'
+import { TOKEN_LENGTH } from '../../crypto/token.ts'
 import { makeDirectories } from '../../make-directories.ts'
+import { messageOf } from '../../message-of.ts'
 
 const FILE_MODE = 0o600
 const OTHERS = 0o077
+const PENDING = '.pending'
+/** As long as a client secret. */
+const RESERVATION = 'x'.repeat(TOKEN_LENGTH)
 
 /** The format of secret files: the secret alone, or a Kubernetes Secret. */
 export const SECRET_FORMATS = Object.freeze(['file', 'kubernetes'] as const)
@@ -51,7 +60,7 @@ export const NO_SECRETS: SecretsPlace = Object.freeze({
   existingFile: () => null,
   pendingFile: () => '',
   prepare: () => {
-    throw new Error('a plan that is only shown draws no secret')
+    throw new Error('a plan that is only shown creates no secret')
   },
 })
 
@@ -76,7 +85,8 @@ export class SecretsDirectory implements SecretsPlace {
   }
 
   isPending(clientId: string): boolean {
-    return exists(this.#pendingFile(clientId))
+    const pending = lstatSync(this.#pendingFile(clientId), { throwIfNoEntry: false })
+    return pending !== undefined && !this.#isDelivered(clientId, pending)
   }
 
   existingFile(clientId: string): string | null {
@@ -88,30 +98,61 @@ export class SecretsDirectory implements SecretsPlace {
     return this.#pendingFile(clientId)
   }
 
-  prepare(clientId: string): Delivery {
-    this.#open()
-    const pending = this.#pendingFile(clientId)
-    const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants
-    const descriptor = openSync(pending, O_WRONLY | O_CREAT | O_NOFOLLOW, FILE_MODE)
+  /**
+   * Creates the directory, restricts access to the owner, locks it, and excludes it from git. Throws if secrets cannot
+   * be written to it.
+   */
+  open(): void {
+    if (this.#locked) return
     try {
-      // The file may have existed already, or a umask may have removed the owner's permissions.
-      fchmodSync(descriptor, FILE_MODE)
-      fsyncSync(descriptor)
-    } finally {
-      closeSync(descriptor)
+      makeDirectories(this.#path)
+      this.#assertPrivate()
+      this.#lock()
+      const ignore = join(this.#path, '.gitignore')
+      // A process that was killed, or a full disk, may have left an empty file.
+      if (!exists(ignore) || lstatSync(ignore).size === 0) writeFileSync(ignore, '*\n', { mode: FILE_MODE })
+    } catch (error) {
+      this.close()
+      throw this.#withPath(error)
     }
-    this.#sync()
+  }
+
+  prepare(clientId: string): Delivery {
+    this.open()
+    const pending = this.#pendingFile(clientId)
+    const isNew = !exists(pending)
+    try {
+      // A disk that is full shows it now, before there is a secret.
+      this.#write(pending, this.#textOf(clientId, RESERVATION))
+      this.#sync()
+    } catch (error) {
+      if (isNew) rmSync(pending, { force: true })
+      throw this.#withPath(error)
+    }
     return {
       deliver: (secret) => {
         this.#write(pending, this.#textOf(clientId, secret))
-        renameSync(pending, this.#fileOf(clientId))
-        this.#sync()
+        this.#link(pending, this.#fileOf(clientId))
         this.#delivered.push(this.#fileOf(clientId))
+        rmSync(pending, { force: true })
+        this.#sync()
       },
       withdraw: () => {
         rmSync(pending, { force: true })
         this.#sync()
       },
+    }
+  }
+
+  /** Removes `.pending` files whose secret was delivered before the process was killed. */
+  completeDeliveries(): void {
+    if (!exists(this.#path)) return
+    for (const name of readdirSync(this.#path)) {
+      if (!name.endsWith(PENDING)) continue
+      const pending = lstatSync(join(this.#path, name), { throwIfNoEntry: false })
+      const clientId = name.slice(0, -PENDING.length)
+      if (pending !== undefined && this.#isDelivered(clientId, pending))
+        rmSync(this.#pendingFile(clientId), { force: true })
     }
   }
 
@@ -122,14 +163,16 @@ export class SecretsDirectory implements SecretsPlace {
     this.#locked = false
   }
 
+  /** Errors of the operating system do not say which directory they are about. */
+  #withPath(error: unknown): unknown {
+    return isSystemError(error) ? new Error(`secrets cannot be written to ${this.#path}: ${error.message}`) : error
+  }
+
   get #lockFile(): string {
     return resolve(this.#path, '.lock')
   }
 
-  /** Creates the directory, excludes it from git, and restricts access to the owner. */
-  #open(): void {
-    if (this.#locked) return
-    makeDirectories(this.#path)
+  #assertPrivate(): void {
     const status = lstatSync(this.#path)
     if (!status.isDirectory()) throw new Error(`${this.#path} is not a directory: give another one with --secrets-dir`)
     if ((status.mode & OTHERS) !== 0) {
@@ -137,10 +180,6 @@ export class SecretsDirectory implements SecretsPlace {
         `other users can read the directory ${this.#path}: run chmod 700 ${this.#path}, or give another one with --secrets-dir`,
       )
     }
-    this.#lock()
-    const ignore = join(this.#path, '.gitignore')
-    // A process that was killed, or a full disk, may have left an empty file.
-    if (!exists(ignore) || lstatSync(ignore).size === 0) writeFileSync(ignore, '*\n', { mode: FILE_MODE })
   }
 
   /** Two processes in one directory would take each other's pending secrets for lost ones. */
@@ -194,21 +233,44 @@ export class SecretsDirectory implements SecretsPlace {
 
   /** Each file name ends with its own suffix, so that no two client ids collide. */
   #pendingFile(clientId: string): string {
-    return join(this.#path, `${clientId}.pending`)
+    return join(this.#path, clientId + PENDING)
   }
 
-  #fileOf(clientId: string): string {
-    return join(this.#path, this.#format === 'file' ? `${clientId}.secret` : `${clientId}.secret.yaml`)
+  #fileOf(clientId: string, format = this.#format): string {
+    return join(this.#path, format === 'file' ? `${clientId}.secret` : `${clientId}.secret.yaml`)
+  }
+
+  /** Whether the pending file is the file of the secret by another name. */
+  #isDelivered(clientId: string, pending: Stats): boolean {
+    return SECRET_FORMATS.some((format) => {
+      const file = lstatSync(this.#fileOf(clientId, format), { throwIfNoEntry: false })
+      return file?.ino === pending.ino && file.dev === pending.dev
+    })
+  }
+
+  /** Gives the pending file its final name durably. A rename would replace a file that was created meanwhile. */
+  #link(pending: string, file: string): void {
+    try {
+      linkSync(pending, file)
+    } catch (error) {
+      throw new Error(`the secret is in ${pending}, because it cannot be moved to ${file}: ${messageOf(error)}`)
+    }
+    this.#sync()
   }
 
   #textOf(clientId: string, secret: string): string {
     return this.#format === 'file' ? secret : kubernetesSecret(clientId, secret)
   }
 
+  /** Writes over the previous text, whose space is still reserved, and cuts off the rest. */
   #write(file: string, text: string): void {
-    const descriptor = openSync(file, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW)
+    const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants
+    const descriptor = openSync(file, O_WRONLY | O_CREAT | O_NOFOLLOW, FILE_MODE)
     try {
+      // The file may have existed already, or a umask may have removed the owner's permissions.
+      fchmodSync(descriptor, FILE_MODE)
       writeFileSync(descriptor, text)
+      ftruncateSync(descriptor, Buffer.byteLength(text))
       fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)
@@ -228,6 +290,11 @@ export class SecretsDirectory implements SecretsPlace {
 /** Whether there is a file. Throws if the directory cannot be searched, where `existsSync` would say no. */
 function exists(file: string): boolean {
   return lstatSync(file, { throwIfNoEntry: false }) !== undefined
+}
+
+/** Whether the operating system refused something. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error
 }
 
 function isOfCode(error: unknown, code: string): boolean {

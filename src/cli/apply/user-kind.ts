@@ -49,7 +49,7 @@ async function planUser(workplace: Workplace, spec: UserSpec): Promise<PlannedCh
   }
   const isMarked = found?.owner === owner
   const isSwitched = active !== null && active !== (found?.active ?? true)
-  const registration = { externalId, owner, adopt, etag: found?.etag ?? '' }
+  const registration = { externalId, owner, adopt, etag: found?.etag ?? '', active: active ?? true }
   if (!isMarked) await validate(calls, registration)
   const before = found?.active ?? true
   return {
@@ -67,8 +67,11 @@ async function planUser(workplace: Workplace, spec: UserSpec): Promise<PlannedCh
         : []),
     ],
     apply: async () => {
-      const user = isMarked ? found : (await calls.call(UserService.method.registerUser, registration)).user
-      if (isSwitched) await switchTo(calls, user ?? undefined, !before)
+      const user = isMarked
+        ? (found ?? undefined)
+        : (await calls.call(UserService.method.registerUser, registration)).user
+      // An existing user, or a new one of an older server, which ignores the field.
+      if (active !== null && user?.active !== active) await switchTo(calls, user, active)
     },
   }
 }

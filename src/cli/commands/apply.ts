@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { printable } from '../../printable.ts'
-import { describePlan, planJson } from '../apply/describe-plan.ts'
+import { describeChanges, describePlan, planJson } from '../apply/describe-plan.ts'
 import { DiffFailure } from '../apply/diff-failure.ts'
 import type { PruneMode, Workplace } from '../apply/kind.ts'
 import { applyItem, Configuration, differs, type PlanItem, type Pruning } from '../apply/plan.ts'
@@ -58,6 +58,7 @@ export function applyCommand(): Command {
       const configuration = await Configuration.read(options.file)
       await (options.dryRun ? readWithCalls : withCalls)(options, async (calls, output) => {
         const secrets = new SecretsDirectory(options.secretsDir, options.secretFormat)
+        if (!options.dryRun) secrets.completeDeliveries()
         const items = await configuration.plan(workplaceOf(options, calls, secrets), pruning)
         if (options.dryRun) print(output, { dryRun: true, changes: changesOf(items), secrets: [] })
         else {
@@ -160,14 +161,16 @@ async function confirmDeletions(options: ConfirmationOptions, items: readonly Pl
 
 /** Applies the changes in sequence and stops at the first failure. A rerun continues there. */
 async function bringAbout(items: readonly PlanItem[], secrets: SecretsDirectory, output: Output): Promise<void> {
+  if (changesOf(items).some(({ drawsSecret }) => drawsSecret)) secrets.open()
   const done: PlannedChange[] = []
   try {
     for (const item of items) done.push(await applyItem(item))
   } catch (error) {
-    const changed = done.filter(({ action }) => action !== 'none')
-    const failing = items[done.length]?.change
+    const notDone = changesOf(items.slice(done.length)).filter(makesChange)
+    const [failing] = notDone
+    print(output, { dryRun: false, changes: done, secrets: secrets.delivered, notDone })
     writeError(
-      `${failing?.kind} ${failing?.name} failed; done before: ${changed.length}. Correct the cause and run it again`,
+      `${failing?.kind} ${printable(failing?.name ?? '')} failed; done before: ${done.filter(makesChange).length}, not done: ${notDone.length}. Correct the cause and run it again`,
     )
     throw error
   } finally {
@@ -176,20 +179,35 @@ async function bringAbout(items: readonly PlanItem[], secrets: SecretsDirectory,
   print(output, { dryRun: false, changes: done, secrets: secrets.delivered })
 }
 
+function makesChange({ action }: PlannedChange): boolean {
+  return action !== 'none'
+}
+
 interface Report {
   readonly dryRun: boolean
   readonly changes: readonly PlannedChange[]
   /** The files with new secrets. */
   readonly secrets: readonly string[]
+  /** After a failure: the change that failed, and those after it. */
+  readonly notDone?: readonly PlannedChange[]
 }
 
-function print(output: Output, { dryRun, changes, secrets }: Report): void {
+function print(output: Output, { dryRun, changes, secrets, notDone = [] }: Report): void {
   output.answer({
-    document: () => ({ dryRun, changes: planJson(changes), secretFiles: [...secrets] }),
+    document: () => ({
+      dryRun,
+      changes: planJson(changes),
+      secretFiles: [...secrets],
+      ...(notDone.length > 0 && { notDone: planJson(notDone) }),
+    }),
     text: () =>
-      [...describePlan(changes), ...secrets.map((file) => `secret written to ${file}`)]
+      [
+        ...describePlan(changes),
+        ...secrets.map((file) => `secret written to ${file}`),
+        ...(notDone.length > 0 ? ['not done:', ...describeChanges(notDone)] : []),
+      ]
         .map((line) => output.wrapped(line, '      '))
         .join('\n'),
-    names: () => changes.filter(({ action }) => action !== 'none').map(({ kind, name }) => `${kind}/${name}`),
+    names: () => changes.filter(makesChange).map(({ kind, name }) => `${kind}/${name}`),
   })
 }

@@ -40,7 +40,7 @@ export function followCommand(): Command {
           if (event === undefined) continue
           output.line({
             document: () => messageJson(WatchAuditEventsResponseSchema, answer),
-            text: () => eventLine(event),
+            text: () => output.wrapped(eventLine(event), '  '),
             names: () => [auditEventView.name(event)],
           })
         }

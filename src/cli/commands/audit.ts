@@ -175,7 +175,7 @@ function report(found: VerifyAuditLogResponse, output: Output): void {
 function headCommand(): Command {
   return withConnection(new Command('head'))
     .description(
-      'export the head of the audit log (the ends of its chains, with a MAC); keep it apart from the database',
+      'export the head of the audit log (the ends of its chains, with a MAC); keep it separately from the database',
     )
     .action(async (options: ConnectionOptions) => {
       await withCalls(

@@ -146,7 +146,7 @@ export function withClientFields(command: Command): Command {
     .addOption(choices('--grant <grant>', 'allowed grant', GrantTypeSchema))
     .addOption(repeated('--scope <scope>', 'allowed scope'))
     .addOption(repeated('--audience <audience>', 'allowed audience'))
-    .addOption(repeated('--resource-audience <audience>', 'audience that it answers for, as a resource server'))
+    .addOption(repeated('--resource-audience <audience>', 'audience that it serves as a resource server'))
     .addOption(repeated('--redirect-uri <uri>', 'redirect URI for authorization codes'))
     .option('--access-token-ttl <duration>', 'lifetime of access tokens, such as 10m', duration)
     .option('--refresh-token-ttl <duration>', 'idle lifetime of refresh tokens', duration)

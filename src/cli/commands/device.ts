@@ -63,8 +63,8 @@ function startCommand(): Command {
             output.pairs([
               ['user code', answer.userCode],
               ['device code', answer.deviceCode],
-              ['to approve', answer.verificationUri],
-              ['with the code', answer.verificationUriComplete],
+              ['approve at', answer.verificationUri],
+              ['or directly at', answer.verificationUriComplete],
               ['expires in', durationText(answer.expiresIn)],
               ['poll every', durationText(answer.interval)],
             ]),

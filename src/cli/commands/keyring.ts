@@ -47,7 +47,7 @@ function createCommand(): Command {
       const active = Object.fromEntries(KEY_PURPOSES.map((purpose) => [purpose, drawn[purpose].active]))
       new Output(options).answer({
         document: () => ({ file: path, active }),
-        text: () => `created ${path}; keep a copy of it apart from the database`,
+        text: () => `created ${path}; keep a copy of it separately from the database`,
         names: () => Object.values(active),
       })
     })

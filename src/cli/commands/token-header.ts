@@ -27,18 +27,20 @@ export function tokenHeaderCommand(): Command {
     .addOption(repeated('--audience <audience>', 'mint a token for this audience'))
     .option('--lifetime <duration>', 'mint a token with this lifetime', duration)
     .action(async (options: HeaderOptions) => {
-      await withCalls(options, async (calls) => {
-        writeAnswer(`authorization: Bearer ${await tokenFor(calls, options)}\n`)
-      })
+      const print = async (calls: Calls) => writeAnswer(`authorization: Bearer ${await tokenFor(calls, options)}\n`)
+      await withCalls(options, print, { prefersLogin: !asksForToken(options) })
     })
 }
 
-/**
- * The given token or that of the login. If there is none, or options request specific properties, a token is minted.
- */
-async function tokenFor(calls: Calls, { scope = [], audience = [], lifetime }: HeaderOptions): Promise<string> {
-  const asks = scope.length + audience.length > 0 || lifetime !== undefined
-  if (!asks && calls.bearer !== null) return calls.bearer
+/** Whether options request specific properties, which only a new token has. */
+function asksForToken({ scope = [], audience = [], lifetime }: HeaderOptions): boolean {
+  return scope.length + audience.length > 0 || lifetime !== undefined
+}
+
+/** The given token or that of the login. If there is none, or specific properties are requested, a token is minted. */
+async function tokenFor(calls: Calls, options: HeaderOptions): Promise<string> {
+  const { scope = [], audience = [], lifetime } = options
+  if (!asksForToken(options) && calls.bearer !== null) return calls.bearer
   if (!calls.hasClient) {
     throw new UsageError(
       'there is no token: run qscope login, or give --token, or --client-id with --client-secret or --client-assertion-file',

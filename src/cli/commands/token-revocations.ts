@@ -88,7 +88,7 @@ const COLUMNS: readonly Column<Revocation>[] = [
 
 function revocationsText({ revocations, nextCursor, more, reset }: PollRevocationsResponse, output: Output): string {
   return [
-    ...(reset ? ['the cursor cannot be continued: discard what you kept; the list begins anew'] : []),
+    ...(reset ? ['the cursor cannot be continued: discard the results that you kept; the list starts again'] : []),
     output.table(COLUMNS, revocations),
     '',
     output.pairs([

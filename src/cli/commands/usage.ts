@@ -26,10 +26,10 @@ export function usageCommand(): Command {
     .option('--of-client <id>', 'only those of this client')
     .option(
       '--since <time>',
-      'days that begin at or after this ISO 8601 time, or this long ago, such as 30d',
+      'days that start at or after this ISO 8601 time, or this long ago, such as 30d',
       pointInTime,
     )
-    .option('--until <time>', 'days that begin before this ISO 8601 time, or this long ago', pointInTime)
+    .option('--until <time>', 'days that start before this ISO 8601 time, or this long ago', pointInTime)
     .action(async (options: UsageOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const { ofClient: clientId, since: startTime, until: endTime, pageSize, pageToken } = options

@@ -11,6 +11,8 @@ import { type ServerTarget, type Target, targetOf } from './target.ts'
 interface SessionOptions extends LocalCallsOptions {
   /** Whether the calls are open to anyone, so that no credentials are sent even if available. */
   readonly asNobody: boolean
+  /** Whether the login of a context comes before the client of the context, although that has a secret. */
+  readonly prefersLogin: boolean
 }
 
 const NOBODY: CallCredentials = Object.freeze({ client: null, bearer: null })
@@ -19,10 +21,17 @@ const NOBODY: CallCredentials = Object.freeze({ client: null, bearer: null })
 export async function withCalls(
   options: ConnectionOptions,
   work: (calls: Calls, output: Output) => Promise<void>,
-  { readsOnly = false, needsKeyringFile = false, requiresKeys = true, asNobody = false }: Partial<SessionOptions> = {},
+  {
+    readsOnly = false,
+    needsKeyringFile = false,
+    requiresKeys = true,
+    asNobody = false,
+    prefersLogin = false,
+  }: Partial<SessionOptions> = {},
 ): Promise<void> {
   const target = targetOf(options)
-  const calls = await openCalls(target, options, { readsOnly, needsKeyringFile, requiresKeys, asNobody })
+  const session = { readsOnly, needsKeyringFile, requiresKeys, asNobody, prefersLogin }
+  const calls = await openCalls(target, options, session)
   try {
     await work(calls, new Output(options))
   } finally {
@@ -41,7 +50,7 @@ export async function readWithCalls(
 
 async function openCalls(target: Target, options: ConnectionOptions, session: SessionOptions): Promise<Calls> {
   if (target.kind === 'server') {
-    const credentials = session.asNobody ? NOBODY : await serverCredentials(target, options)
+    const credentials = session.asNobody ? NOBODY : await serverCredentials(target, options, session)
     return new RemoteCalls(target.endpoint, credentials)
   }
   const calls = await LocalCalls.open(session.asNobody ? NOBODY : await readCredentials(options, null), session)
@@ -52,14 +61,19 @@ async function openCalls(target: Target, options: ConnectionOptions, session: Se
 }
 
 /** A client with a secret mints its own management token. Without a secret, the logged-in user is the caller. */
-async function serverCredentials(target: ServerTarget, options: ConnectionOptions): Promise<CallCredentials> {
+async function serverCredentials(
+  target: ServerTarget,
+  options: ConnectionOptions,
+  { prefersLogin }: SessionOptions,
+): Promise<CallCredentials> {
   const { context } = target
   const credentials = await readCredentials(options, target)
   const { client, bearer } = credentials
   const login = context?.context.login
   if (context === null || login === undefined || bearer !== null) return credentials
   const asAnother = options.clientId !== undefined && options.clientId !== login.clientId
-  if (asAnother || (client !== null && (client.clientSecret ?? client.clientAssertion ?? null) !== null))
-    return credentials
+  const hasSecret = client !== null && (client.clientSecret ?? client.clientAssertion ?? null) !== null
+  const isOfContext = options.clientId === undefined && client?.clientId === context.context.clientId
+  if (asAnother || (hasSecret && !(prefersLogin && isOfContext))) return credentials
   return { client, bearer: await loginToken(context, client) }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { isObject } from '../../json-object.ts'
-import { type ForeignClient, type GrantName, type Import, specOf } from './imported-client.ts'
+import { type ForeignClient, type ForeignSecret, type GrantName, type Import, specOf } from './imported-client.ts'
 
 /** The used members of an OAuth 2.0 client of Ory Hydra, as its admin API and `hydra list oauth2-clients` write it. */
 const HYDRA_CLIENT = z.looseObject({
@@ -75,13 +75,13 @@ export async function importHydra(exported: unknown): Promise<Import> {
 function foreignClient(client: HydraClient, note: (text: string) => void): ForeignClient | string {
   const authentication = client.token_endpoint_auth_method || DEFAULT_METHOD
   const method = METHODS.get(authentication)
-  if (method === undefined) return `it authenticates by ${authentication}, which there is not here`
+  if (method === undefined) return `it authenticates by ${authentication}, which QScope does not support`
   const keys = client.jwks?.keys ?? []
   if (method === 'PRIVATE_KEY_JWT' && keys.length === 0) {
     return client.jwks_uri ? 'its keys are at jwks_uri: put them into jwks first' : 'it has no keys'
   }
   const unknown = (client.grant_types ?? []).filter((grant) => !GRANTS.has(grant))
-  for (const grant of unknown) note(`grant ${grant} is left out: there is none here`)
+  for (const grant of unknown) note(`grant ${grant} is left out: QScope has none`)
   const { metadata, owner } = client
   return {
     clientId: client.client_id,
@@ -93,7 +93,7 @@ function foreignClient(client: HydraClient, note: (text: string) => void): Forei
     scopes: (client.scope ?? '').split(' ').filter((scope) => scope !== ''),
     audiences: client.audience ?? [],
     jwks: method === 'PRIVATE_KEY_JWT' ? JSON.stringify({ keys }) : null,
-    secret: client.client_secret || null,
+    secret: client.client_secret ? foreignSecret(client.client_secret) : null,
     accessTokenTtlSeconds: shortest([
       client.client_credentials_grant_access_token_lifespan,
       client.authorization_code_grant_access_token_lifespan,
@@ -102,6 +102,11 @@ function foreignClient(client: HydraClient, note: (text: string) => void): Forei
     isJwt: client.access_token_strategy === 'jwt',
     metadata: { ...(owner ? { owner } : {}), ...texts(metadata ?? {}) },
   }
+}
+
+/** The database of Hydra has a hash, which begins with `$`. The answer to a registration has the secret that Hydra drew. */
+function foreignSecret(text: string): ForeignSecret {
+  return { kind: text.startsWith('$') ? 'hash' : 'plaintext', text }
 }
 
 function texts(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {

@@ -20,6 +20,12 @@ export type GrantName =
   | 'TOKEN_EXCHANGE'
   | 'JWT_BEARER'
 
+/** A secret itself, or a hash of it. The text alone does not tell: a secret may look like a hash. */
+export interface ForeignSecret {
+  readonly kind: 'plaintext' | 'hash'
+  readonly text: string
+}
+
 /** A client of another server, in the terms of this server. */
 export interface ForeignClient {
   readonly clientId: string
@@ -32,8 +38,8 @@ export interface ForeignClient {
   readonly audiences: readonly string[]
   /** Its public keys, as JSON. */
   readonly jwks: string | null
-  /** As the other server stores it: a hash, or the secret itself; `null`: not in the export. */
-  readonly secret: string | null
+  /** As the other server stores it. `null`: not in the export. */
+  readonly secret: ForeignSecret | null
   readonly accessTokenTtlSeconds: number | null
   readonly refreshTokenTtlSeconds: number | null
   readonly isJwt: boolean
@@ -54,7 +60,9 @@ export async function specOf(client: ForeignClient, note: (text: string) => void
   const isPublic = client.method === 'NONE'
   const clientId = UUID.test(client.clientId) ? `client-${client.clientId}` : client.clientId
   if (clientId !== client.clientId) {
-    note(`its id is shaped like a UUID, as ids of users are here: it is ${clientId} now, so configure it anew`)
+    note(
+      `its id looks like a UUID, which is reserved for users: its new id is ${clientId}, so change the configuration of the client`,
+    )
   }
   const redirectUris = kept(client.redirectUris, redirectUriProblem, note, 'redirect URI')
   const grants = grantsOf(client, redirectUris, note)
@@ -132,14 +140,14 @@ function ttl(field: string, seconds: number | null, longest: number, note: (text
 async function secretOf({ method, secret }: ForeignClient, note: (text: string) => void): Promise<JsonObject> {
   if (method !== 'CLIENT_SECRET') return {}
   if (secret === null) {
-    note('its secret is not in the export: apply draws another one')
+    note('its secret is not in the export: apply creates another one')
     return {}
   }
-  const looksHashed = secret.startsWith('$')
-  const problem = looksHashed ? whyNotImported(secret) : null
+  if (secret.kind === 'plaintext') return { importedSecretHashes: [await hashForImport(secret.text)] }
+  const problem = whyNotImported(secret.text)
   if (problem !== null) {
-    note(`the hash of its secret ${problem}: apply draws another secret`)
+    note(`the hash of its secret ${problem}: apply creates another secret`)
     return {}
   }
-  return { importedSecretHashes: [looksHashed ? secret : await hashForImport(secret)] }
+  return { importedSecretHashes: [secret.text] }
 }

@@ -97,15 +97,15 @@ function foreignClient(
   realmTtl: number | null,
   note: (text: string) => void,
 ): ForeignClient | string {
-  if ((client.protocol ?? 'openid-connect') !== 'openid-connect') return `it speaks ${client.protocol}`
+  if ((client.protocol ?? 'openid-connect') !== 'openid-connect') return `its protocol is ${client.protocol}`
   const attribute = (name: string) => textOf(client.attributes?.[name])
   const authentication = client.clientAuthenticatorType ?? 'client-secret'
   const jwks = attribute('use.jwks.string') === 'true' ? attribute('jwks.string') : null
   const method = client.publicClient === true ? 'NONE' : methodOf(authentication)
-  if (method === null) return `it authenticates by ${authentication}, which is set up otherwise here`
+  if (method === null) return `it authenticates by ${authentication}, which is configured differently in QScope`
   if (method === 'PRIVATE_KEY_JWT' && jwks === null) return 'its keys are not in the export: register it with its jwks'
-  if (client.implicitFlowEnabled) note('the implicit flow is left out: there is none here')
-  if (client.directAccessGrantsEnabled) note('direct access grants are left out: there is no password grant here')
+  if (client.implicitFlowEnabled) note('the implicit flow is left out: QScope has none')
+  if (client.directAccessGrantsEnabled) note('direct access grants are left out: QScope has no password grant')
   const ttl = Number(attribute('access.token.lifespan') ?? realmTtl ?? 0)
   return {
     clientId: client.clientId,
@@ -119,7 +119,7 @@ function foreignClient(
     ),
     audiences: [],
     jwks: method === 'PRIVATE_KEY_JWT' ? jwks : null,
-    secret: client.secret && !MASKED.test(client.secret) ? client.secret : null,
+    secret: client.secret && !MASKED.test(client.secret) ? { kind: 'plaintext', text: client.secret } : null,
     accessTokenTtlSeconds: Number.isFinite(ttl) && ttl >= 1 ? Math.floor(ttl) : null,
     refreshTokenTtlSeconds: null,
     // Keycloak's access tokens are always JWTs.

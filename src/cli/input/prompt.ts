@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { type Command, Option } from 'commander'
@@ -27,9 +28,7 @@ export async function confirm({ yes }: ConfirmationOptions, what: string): Promi
 
 /** Asks for a text that the terminal does not show. */
 export async function askSecret(question: string): Promise<string> {
-  const answer = await ask(question, { shown: false })
-  writeNotice('\n')
-  return answer.trim()
+  return (await ask(question, { shown: false })).trim()
 }
 
 /** Whether a person can see a question and answer it. */
@@ -41,18 +40,27 @@ async function ask(question: string, { shown = true }: { readonly shown?: boolea
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: shown ? process.stderr : nowhere, terminal: !shown })
   const left = new AbortController()
-  // Without a listener, the promise of an interrupted question would never settle.
-  lines.on('SIGINT', () => left.abort())
+  /** The terminal does not show the end of a line either. */
+  const endLine = () => {
+    lines.close()
+    if (!shown) writeNotice('\n')
+  }
+  // A hidden question reads Ctrl-C as a key. The command ends as it does by the signal elsewhere.
+  lines.on('SIGINT', () => {
+    endLine()
+    process.exit(128 + constants.signals.SIGINT)
+  })
+  // Without a listener, the promise of a question that input ends would never settle.
   lines.on('close', () => left.abort())
   // Asked only now: from here on the terminal does not show input.
   writeNotice(question)
   try {
     return await lines.question('', { signal: left.signal })
   } catch (error) {
-    if (left.signal.aborted) throw new Error('nothing was answered')
+    if (left.signal.aborted) throw new Error('nothing was answered; nothing was changed')
     throw error
   } finally {
-    lines.close()
+    endLine()
   }
 }
 

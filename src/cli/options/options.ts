@@ -56,7 +56,7 @@ export function withConnection(
     .addOption(
       add(
         '--client-assertion-file <path>',
-        'file with the token of its platform, read anew for each call (or QSCOPE_CLIENT_ASSERTION_FILE)',
+        'file with the token of its platform, read for each call (or QSCOPE_CLIENT_ASSERTION_FILE)',
       ),
     )
 }

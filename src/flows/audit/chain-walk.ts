@@ -92,7 +92,7 @@ export class ChainWalk {
       return chainBreak('key_unknown', at, `the keyring has no audit key ${keyId}`)
     }
     if (!isSame(record.hash, eventHash(this.#keyring, record))) {
-      return chainBreak('row_changed', at, 'the row does not fit its hash')
+      return chainBreak('row_changed', at, 'the row does not match its hash')
     }
     if (this.#at.hash !== null && !record.previousHash.equals(this.#at.hash)) {
       return chainBreak('rows_reordered', at, 'the row does not follow the one before it')
@@ -119,5 +119,5 @@ export function headBreak(keyring: Keyring, head: AuditHead): ChainBreak | null 
     )
   }
   if (isSame(mac, headMac(keyring, head))) return null
-  return chainBreak('head_forged', { writerId, sequence }, 'the head does not fit its MAC')
+  return chainBreak('head_forged', { writerId, sequence }, 'the head does not match its MAC')
 }

@@ -62,11 +62,11 @@ export async function verifyChain(
   }
   if (walk.at.hash?.equals(head.hash) !== true) {
     const at = { writerId, sequence: head.sequence }
-    return ended(chainBreak('head_forged', at, 'the head names another last event than there is'))
+    return ended(chainBreak('head_forged', at, 'the last event is not the one that the head names'))
   }
   const { sequence } = walk.at
   if (extent !== null && extent.last > sequence) {
-    const detail = `rows up to place ${extent.last} stand behind the head`
+    const detail = `there are rows after the head, up to place ${extent.last}`
     return ended(chainBreak('row_unaccounted', { writerId, sequence: sequence + 1 }, detail))
   }
   return ended(null)
@@ -83,13 +83,13 @@ function behindExport({ writerId, sequence }: AuditHead, exported: ChainEnd | nu
 }
 
 function unlikeExport({ writerId, sequence, eventId }: AuditRecord): ChainBreak {
-  const detail = 'another event stood here when the head was exported'
+  const detail = 'another event was at this place when the head was exported'
   return chainBreak('differs_from_export', { writerId, sequence, eventId }, detail)
 }
 
 function planted({ writerId }: AuditHead, extent: { readonly first: number } | null): ChainBreak | null {
   if (extent === null || extent.first > 0) return null
-  return chainBreak('row_unaccounted', { writerId, sequence: extent.first }, 'a row stands before the first place')
+  return chainBreak('row_unaccounted', { writerId, sequence: extent.first }, 'a row is before the first place')
 }
 
 /** Distinguishes a moved row from a deleted or changed one: a row names its predecessor. */
@@ -102,7 +102,7 @@ async function placed(ctx: FlowContext, walk: ChainWalk, broken: ChainBreak): Pr
   if (found === null || !keyring.has('audit', found.keyId)) return broken
   if (!isSame(found.hash, eventHash(keyring, { ...found, sequence: expected }))) return broken
   const { writerId } = broken
-  const detail = `the row of this place stands at ${found.sequence}`
+  const detail = `the row of this place is at ${found.sequence}`
   return chainBreak('rows_reordered', { writerId, sequence: expected, eventId: found.eventId }, detail)
 }
 

@@ -41,7 +41,7 @@ export async function verifyWriterRegistry(
     if (next >= until) return
     total = null
     const which = until - next === 1 ? `writer ${next}` : `writers ${next} to ${until - 1}`
-    breaks.push(chainBreak('writer_missing', {}, `${which} of ${writers}: neither rows nor a head are accounted for`))
+    breaks.push(chainBreak('writer_missing', {}, `${which} of ${writers}: rows and head are missing`))
   }
   for await (const head of allHeads(ctx)) {
     unseen.delete(head.writerId)
@@ -53,14 +53,14 @@ export async function verifyWriterRegistry(
     total = known && total !== null ? registryTotal(keyring, head.keyId, total, head) : null
   }
   gap(writers + 1)
-  if (registry === null) breaks.push(chainBreak('roster_forged', {}, 'the registry of writers is gone'))
+  if (registry === null) breaks.push(chainBreak('roster_forged', {}, 'the registry of writers is missing'))
   else if (lastOrdinal > writers)
     breaks.push(chainBreak('roster_forged', {}, 'there are more heads than the registry counts'))
   else if (total !== null && !isSame(registry.total, total)) {
-    breaks.push(chainBreak('roster_forged', {}, 'the registry does not fit the writers there are'))
+    breaks.push(chainBreak('roster_forged', {}, 'the registry does not match the writers'))
   }
   for (const { writerId, sequence } of unseen.values()) {
-    const detail = `the chain had ${sequence} events when the head was exported, and is gone`
+    const detail = `the chain had ${sequence} events when the head was exported, and is missing`
     breaks.push(chainBreak('writer_missing', { writerId }, detail))
   }
   breaks.push(...(await writersWithoutHead(ctx)))

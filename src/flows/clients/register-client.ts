@@ -25,6 +25,8 @@ type Registering = { readonly registration: ClientRegistration }
 /** Hashes of the client's secrets from another server. If they are given, no secret is generated. */
 type Importing = Registering & { readonly importedHashes: readonly string[] }
 
+type RegisterClientRequest = Importing & { readonly enabled: boolean }
+
 /** RFC 7591 §3.2.2: the registration is valid in itself. */
 export const registrationIsSound = condition<Registering>('registrationIsSound', (ctx, { registration }) => {
   const metadata = [...metadataProblems(registration, ctx.services.issuer), ...keySetProblems(registration)]
@@ -116,7 +118,9 @@ export function drawClientId(): string {
   return `client-${randomBytes(10).toString('hex')}`
 }
 
-/** The client as it will be read back. */
+const FIRST_VERSION = 1
+
+/** The client as it will be read back, enabled. */
 export function draftClient(
   ctx: Pick<FlowContext, 'caller' | 'peer' | 'now'>,
   registration: ClientRegistration,
@@ -125,7 +129,7 @@ export function draftClient(
   return Object.freeze({
     ...withMaskedTexts(registration),
     enabled: true,
-    version: 1,
+    version: FIRST_VERSION,
     tokenGeneration: 1,
     createdAt: ctx.now,
     createdBy: by,
@@ -164,19 +168,25 @@ export async function storeRegisteredClient(
   { client, secret, importedSecrets }: RegisteredClient,
   event: AuditEvent,
 ): Promise<boolean> {
-  if (!(await stores.clients.insert(client, { at: client.createdAt, by: client.createdBy }))) return false
+  const { clientId, createdAt: at, createdBy: by } = client
+  if (!(await stores.clients.insert(client, { at, by }))) return false
   if (secret !== null) await stores.clientSecrets.insert(secret.stored)
   for (const imported of importedSecrets) await stores.clientSecrets.insert(imported)
   await stores.auditLog.append(event)
-  return true
+  return client.enabled || (await stores.clients.setEnabled(clientId, false, FIRST_VERSION, { at, by }))
 }
 
 /** The database decides which of two calls registers an id. */
 const clientIsStored = postcondition<{ readonly issued: RegisteredClient }, TransactionStores>(
   'clientIsStored',
   async (ctx, { issued }) => {
-    if (!(await holdIfProved(ctx, issued.client))) return LOST_RACE
-    return (await storeRegisteredClient(ctx.stores, issued, registrationEvent(ctx, issued.client))) ? HOLDS : LOST_RACE
+    const { client } = issued
+    if (!(await holdIfProved(ctx, client))) return LOST_RACE
+    if (!(await storeRegisteredClient(ctx.stores, issued, registrationEvent(ctx, client)))) return LOST_RACE
+    if (!client.enabled) {
+      await ctx.stores.auditLog.append(auditEvent(ctx, 'client.disabled', { clientId: client.clientId }))
+    }
+    return HOLDS
   },
 )
 
@@ -184,18 +194,19 @@ const clientIsStored = postcondition<{ readonly issued: RegisteredClient }, Tran
 export const registerClient = defineFlow({
   name: 'registerClient',
   lane: 'transaction',
-  preconditions: given<Importing>()
+  preconditions: given<RegisterClientRequest>()
     .and(registrationIsSound)
     .and(importedHashesAreSound)
     .and(clientIdIsFree)
     .and(callerHoldsPermissionsAtStake)
     .and(audiencesAreFree)
     .and(identitiesAreFree),
-  run: (ctx, { registration, importedHashes }): RegisteredClient => {
+  run: (ctx, { registration, importedHashes, enabled }): RegisteredClient => {
     const { clientId, authenticationMethod } = registration
     const drawsSecret = authenticationMethod === 'client_secret' && importedHashes.length === 0
+    const draft = draftClient(ctx, registration)
     return {
-      client: draftClient(ctx, registration),
+      client: enabled ? draft : { ...draft, enabled, version: draft.version + 1 },
       secret: drawsSecret ? drawClientSecret(ctx, clientId) : null,
       importedSecrets: importedHashes.map((hash) => importedSecret(ctx, clientId, hash)),
     }

@@ -1,5 +1,6 @@
 import { singleUseOf } from '../../auth/assertion-examiner.ts'
 import type { KnownIssuer } from '../../auth/trusted-issuers.ts'
+import type { Caller } from '../../context.ts'
 import { type AssertionClaims, readAssertion } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
@@ -76,14 +77,16 @@ const assertionStandsForClient = condition<{ readonly outcome: RuleOutcome }, St
     const { rule, extra } = outcome
     const client = rule === null ? null : await ctx.stores.clients.find(ctx, clientId(rule.clientId))
     if (rule === null || !client?.enabled) return fail('oauth.invalid_grant')
-    const { caller } = ctx
-    const stands =
-      caller.kind === 'client'
-        ? caller.client.clientId === client.clientId
-        : client.authenticationMethod !== 'tls_client'
-    return stands ? success({ client, rule, extra }) : fail('oauth.invalid_grant')
+    return isFor(client, ctx.caller) ? success({ client, rule, extra }) : fail('oauth.invalid_grant')
   },
 )
+
+function isFor(client: Client, caller: Caller): boolean {
+  if (caller.kind !== 'client') return client.authenticationMethod !== 'tls_client'
+  const { clientId: callerId, tlsClientSubject } = caller.client
+  // The client may have got another certificate while the keys of the issuer were fetched, after it authenticated.
+  return callerId === client.clientId && tlsClientSubject === client.tlsClientSubject
+}
 
 /** The conditions for a valid assertion, without those for requested audiences and lifetime. */
 export const grantedConditions = given<Verified & Pick<TokenRequest, 'requestedScopes'>>()

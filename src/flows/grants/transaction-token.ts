@@ -153,7 +153,10 @@ const contextsAreKept = condition<
   for (const [claim, name] of [['rctx', 'request_context'] as const, ['tctx', 'request_details'] as const]) {
     const kept = before[claim] ?? {}
     if (Object.keys(told[claim] ?? {}).some((key) => Object.hasOwn(kept, key))) {
-      return invalidRequest(`transaction_context.${name}`, 'must not name what the transaction token says already')
+      return invalidRequest(
+        `transaction_context.${name}`,
+        'must not repeat claims that the transaction token already has',
+      )
     }
   }
   const rctx = joined(before.rctx, told.rctx)

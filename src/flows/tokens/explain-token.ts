@@ -37,8 +37,8 @@ type ReasonToEnd = (typeof REASONS_TO_END)[Found['use']][number]
 export const UNKNOWN_TOKEN: Check = Object.freeze({
   name: 'token_is_known',
   passed: false,
-  detail: 'it is no token of this server, was deleted after it had expired, or is not yours to see',
-  fix: 'Check that the token is whole, and issued by this server. A token of others is shown to the client that answers for its audience, and to callers with qscope:tokens.read.',
+  detail: 'it is not a token of this server, was deleted after it had expired, or you may not see it',
+  fix: 'Check that the token is complete and was issued by this server. The tokens of other clients are visible to the resource server of their audience and to callers with qscope:tokens.read.',
 })
 
 /** The texts for each condition of `verifyToken`, by condition name. */
@@ -52,24 +52,24 @@ export const TOKEN_CHECKS: CheckTexts<Facts> = Object.freeze({
     name: 'token_is_access_token',
     detail: ({ found }) =>
       found?.use === 'refresh' ? 'it is a refresh token; IntrospectToken answers active' : 'it is an access token',
-    fix: 'Present the access token: a refresh token is for RefreshToken alone.',
+    fix: 'Present the access token. A refresh token is only for RefreshToken.',
   },
   tokenIsForAudience: {
     name: 'token_is_for_audience',
     detail: ({ found, audience = null }) => {
       const own = `its audiences: ${listed(audiencesOf(found))}`
-      return audience === null ? `${own}; none is asked for` : `${own}; asked for: ${audience}`
+      return audience === null ? `${own}; none is required` : `${own}; required: ${audience}`
     },
-    fix: 'Mint or exchange a token for this audience, or ask for one that the token has. A token without audiences has none that can be asked for.',
+    fix: 'Mint or exchange a token for this audience, or require an audience that the token has. A token without audiences is refused if any audience is required.',
   },
   bearerHoldsCertificate: {
     name: 'bearer_holds_certificate',
     detail: ({ found, presentedCertificate = null }) => {
       const bound = found?.use === 'access' ? found.status.token.confirmation : null
-      if (bound === null) return 'it is bound to no certificate'
+      if (bound === null) return 'it is not bound to a certificate'
       return `it is bound to certificate ${bound}; presented: ${presentedCertificate ?? 'none'}`
     },
-    fix: 'Have the bearer connect with the certificate that it got the token with, and send its thumbprint as presented_certificate_sha256. After a change of the certificate a new token is needed.',
+    fix: 'The bearer must connect with the certificate with which it got the token. Send the thumbprint of that certificate as presented_certificate_sha256. After the certificate has changed, the bearer needs a new token.',
   },
   tokenHasScopes: {
     name: 'token_has_scopes',
@@ -107,7 +107,7 @@ const EXPIRY: EndText = {
   name: 'token_is_unexpired',
   holds: ({ status }) => `it expires at ${moment(status.token.expiresAt)}`,
   ended: ({ status }) => `it expired at ${moment(status.token.expiresAt)}`,
-  fix: 'Get a new token. If it was used right after it was issued, compare the clocks, and see access_token_ttl of the client.',
+  fix: 'Get a new token. If the token has just been issued, compare the clocks and check access_token_ttl of the client.',
 }
 
 /** The texts for each reason why a token can end. */
@@ -117,74 +117,74 @@ export const END_CHECKS: Readonly<Record<ReasonToEnd, EndText>> = {
     name: 'token_is_unrevoked',
     holds: () => 'it was not revoked itself',
     ended: () => 'it was revoked itself',
-    fix: 'Get a new token. ListAuditEvents tells who revoked it: the event token.revoked with its token_id.',
+    fix: 'Get a new token. ListAuditEvents shows who revoked it, in the event token.revoked with its token_id.',
   },
   spent: {
     name: 'refresh_token_is_unspent',
-    holds: () => 'it was not used yet',
+    holds: () => 'it has not been used yet',
     ended: () => 'it was exchanged for its successor',
-    fix: 'Use the refresh token of the latest answer. To show a spent one again revokes its grant.',
+    fix: 'Use the refresh token of the latest answer. A second use of a refresh token revokes its grant.',
   },
   grant_revoked: {
     name: 'grant_is_unrevoked',
     concerns: ({ status }) => status.token.grantId !== null,
-    holds: (found) => `${ofGrant(found)} stands`,
+    holds: (found) => `${ofGrant(found)} was not revoked`,
     ended: (found) => `${ofGrant(found)} was revoked`,
-    fix: 'Have the user consent again. ListAuditEvents tells why: tokens.revoked, refresh_token.reused or authorization_code.reused with the grant_id.',
+    fix: 'Ask the user to consent again. ListAuditEvents shows the reason, in the event tokens.revoked, refresh_token.reused or authorization_code.reused with the grant_id.',
   },
   grant_expired: {
     name: 'grant_is_unexpired',
-    holds: (found) => `${ofGrant(found)} has not reached its end`,
-    ended: (found) => `${ofGrant(found)} has reached its end`,
-    fix: 'Have the user consent again, or raise refresh_token_max_lifetime of the client for later grants.',
+    holds: (found) => `${ofGrant(found)} has not expired`,
+    ended: (found) => `${ofGrant(found)} has expired`,
+    fix: 'Ask the user to consent again. For later grants, you can increase refresh_token_max_lifetime of the client.',
   },
   signing_key_revoked: {
     name: 'signing_key_is_unrevoked',
     concerns: ({ use, status }) =>
       use === 'access' && 'signingKeyId' in status.token && status.token.signingKeyId !== null,
-    holds: () => 'the key that signed it stands',
+    holds: () => 'the key that signed it was not revoked',
     ended: () => 'the key that signed it was revoked',
-    fix: 'Get a new token, which another key signs.',
+    fix: 'Get a new token. It is signed with another key.',
   },
   client_disabled: {
     name: 'client_is_enabled',
     holds: (found) => `${ofClient(found)} is enabled`,
-    ended: (found) => `${ofClient(found)} is disabled, or was deleted`,
-    fix: 'EnableClient lets the client in again, and its unexpired tokens work again. After a compromise call RevokeTokens before.',
+    ended: (found) => `${ofClient(found)} is disabled or was deleted`,
+    fix: 'Enable the client with EnableClient. Its unexpired tokens then work again. After a compromise, call RevokeTokens first.',
   },
   client_tokens_revoked: {
     name: 'client_tokens_are_unrevoked',
     holds: (found) => `the tokens of ${ofClient(found)} were not revoked since it was issued`,
     ended: (found) => `all tokens of ${ofClient(found)} were revoked after it was issued`,
-    fix: 'Get a new token. ListAuditEvents tells who revoked them: tokens.revoked with the client_id.',
+    fix: 'Get a new token. ListAuditEvents shows who revoked them, in the event tokens.revoked with the client_id.',
   },
   user_deactivated: {
     name: 'user_is_active',
     concerns: hasUser,
     holds: (found) => `${ofUser(found)} is active`,
-    ended: (found) => `${ofUser(found)} is not active, or was deleted`,
-    fix: 'ReactivateUser makes the unexpired tokens of the user work again.',
+    ended: (found) => `${ofUser(found)} is deactivated or was deleted`,
+    fix: 'Reactivate the user with ReactivateUser. The unexpired tokens of the user then work again.',
   },
   user_tokens_revoked: {
     name: 'user_tokens_are_unrevoked',
     concerns: hasUser,
     holds: (found) => `the tokens of ${ofUser(found)} were not revoked since it was issued`,
     ended: (found) => `all tokens of ${ofUser(found)} were revoked after it was issued`,
-    fix: 'Have the user consent again. ListAuditEvents tells who revoked them: tokens.revoked with the user_id.',
+    fix: 'Ask the user to consent again. ListAuditEvents shows who revoked them, in the event tokens.revoked with the user_id.',
   },
   ancestor_inactive: {
     name: 'exchanged_tokens_are_active',
     concerns: (found) => ancestorsOf(found).length > 0,
-    holds: (found) => `what it was exchanged from is active: ${ancestorsOf(found).join(' ')}`,
-    ended: (found) => `one of those that it was exchanged from is not active: ${ancestorsOf(found).join(' ')}`,
-    fix: 'Exchange a subject token that is active. ListTokens tells which of these is not.',
+    holds: (found) => `the tokens it was exchanged from are active: ${ancestorsOf(found).join(' ')}`,
+    ended: (found) => `one of the tokens it was exchanged from is not active: ${ancestorsOf(found).join(' ')}`,
+    fix: 'Exchange an active subject token. ListTokens shows which of these tokens is not active.',
   },
 }
 
 /** For callers that may not see the token's dependencies. */
 const SOMETHING_ELSE: Pick<EndText, 'name' | 'fix'> = {
   name: 'token_is_in_force',
-  fix: 'Get a new token. What ended it is told to callers with qscope:tokens.read.',
+  fix: 'Get a new token. Callers with qscope:tokens.read can see why it ended.',
 }
 
 /** The possible reasons for the end of the token, up to the actual one. */
@@ -212,8 +212,8 @@ function endChecksOfClient(found: Found, ended: string | null, now: EpochMs): re
   return [
     expiry,
     ended === null
-      ? { name, passed: true, detail: 'nothing has ended it', fix: '' }
-      : { name, passed: false, detail: 'something has ended it before its time', fix },
+      ? { name, passed: true, detail: 'it is in force', fix: '' }
+      : { name, passed: false, detail: 'it ended before its expiry', fix },
   ]
 }
 

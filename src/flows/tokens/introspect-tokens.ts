@@ -25,7 +25,7 @@ function noteRefusals(ctx: FlowContext, evaluated: readonly EvaluatedToken[]): v
     if (found !== null) noted += 1
     noteRefusal(ctx, refusal, found?.status.token ?? null)
   }
-  if (more > 0) ctx.log.info({ rayId: ctx.rayId, more }, 'more tokens of this call were refused than are logged')
+  if (more > 0) ctx.log.info({ rayId: ctx.rayId, more }, 'further refused tokens of this call are not logged')
 }
 
 /**

@@ -31,6 +31,6 @@ export const revokeLeakedToken = defineFlow({
   lane: 'transaction',
   preconditions: given<PresentedToken>().and(reportIsWithinRate).and(tokenIsLookedUp),
   run: () => null,
-  skipWrite: (ctx, facts) => isNothingToRevoke(facts, ctx.now),
+  skipWrite: (_ctx, facts) => isNothingToRevoke(facts),
   postconditions: [tokenIsRevoked(REASON, { reason: REASON })],
 })

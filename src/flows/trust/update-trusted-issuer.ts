@@ -59,7 +59,7 @@ const changesAreApplied = condition<Changing, { readonly after: IssuerRegistrati
   (_ctx, { before, changes: { keySource, caCertificates, displayName, ...plain } }) => {
     const keys = locationAfter(before.keys, keySource, caCertificates)
     if (keys === null) {
-      return invalidRequest('trusted_issuer.ca_certificates', 'goes with jwks_uri and discovery, not with jwks')
+      return invalidRequest('trusted_issuer.ca_certificates', 'is allowed only with jwks_uri or discovery')
     }
     const named = displayName === undefined ? {} : { displayName: withoutSecrets(displayName) }
     return success({ after: { ...before, ...plain, ...named, keys } })

@@ -35,6 +35,8 @@ interface RegisterUserRequest extends UserNamed {
   readonly owner: string | null
   /** Whether the owner may change if the user already has another one. */
   readonly adopt: boolean
+  /** Of a new user. An existing one stays as it is. */
+  readonly active: boolean
 }
 
 type Registering = Pick<RegisterUserRequest, 'owner' | 'adopt' | 'etag'> & {
@@ -55,10 +57,11 @@ function keepsOwner({ user, owner }: Pick<Registering, 'user' | 'owner'>): boole
 const userIsStored = postcondition<Registering & { readonly issued: User }, TransactionStores>(
   'userIsStored',
   async (ctx, { user, userIsNew, issued }) => {
-    const { userId, owner, updatedAt, updatedBy } = issued
+    const { userId, owner, active, updatedAt, updatedBy } = issued
     if (userIsNew) {
       if (!(await ctx.stores.users.insert(issued))) return LOST_RACE
       await ctx.stores.auditLog.append(auditEvent(ctx, 'user.registered', { userId }))
+      if (!active) await ctx.stores.auditLog.append(auditEvent(ctx, 'user.deactivated', { userId }))
       return HOLDS
     }
     const change = { at: updatedAt, by: updatedBy }
@@ -73,9 +76,9 @@ export const registerUser = defineFlow({
   name: 'registerUser',
   lane: 'transaction',
   preconditions: given<RegisterUserRequest>().and(userIsKnownOrNew).and(userEtagIsCurrent).and(ownerMayChange),
-  run: (ctx, { user, userIsNew, owner }): User => {
+  run: (ctx, { user, userIsNew, owner, active }): User => {
+    if (userIsNew) return { ...user, owner, active }
     if (keepsOwner({ user, owner })) return user
-    if (userIsNew) return { ...user, owner }
     return { ...user, owner, updatedAt: momentOfChange(user, ctx.now), updatedBy: actorOf(ctx) }
   },
   skipWrite: (_ctx, { user, userIsNew, owner }) => !userIsNew && keepsOwner({ user, owner }),

@@ -94,7 +94,7 @@ function effectivePaths(message: IssuerMessage, mask: readonly string[]): readon
 
 function pathProblem(path: string, message: IssuerMessage): string | null {
   const key = KEY_FIELDS.get(path)
-  if (key !== undefined) return key === message.keys.case ? null : 'is not set, and an issuer has keys'
+  if (key !== undefined) return key === message.keys.case ? null : 'must be set, because an issuer needs keys'
   if (READERS.has(path)) return null
   if (path === '*') return 'must be the only path'
   return TrustedIssuerSchema.fields.some((field) => field.name === path)

@@ -41,7 +41,7 @@ export function fromTrustedIssuer(message: IssuerMessage | undefined): Result<Is
   if (source === null) return invalidRequest(PLACE, 'needs one of jwks, jwks_uri and discovery')
   const ca = message.caCertificates || null
   if (source.kind === 'inline' && ca !== null) {
-    return invalidRequest(`${PLACE}.ca_certificates`, 'goes with jwks_uri and discovery, not with jwks')
+    return invalidRequest(`${PLACE}.ca_certificates`, 'is allowed only with jwks_uri or discovery')
   }
   const rules = fromRules(message.rules)
   if (!rules.ok) return rules
@@ -85,7 +85,7 @@ export function fromRules(rules: readonly RuleMessage[]): Result<readonly Assert
       ? [
           {
             field: `${PLACE}.rules[${index}].claims`,
-            description: 'must each be a text, or the beginning of one and a * at its end',
+            description: 'must each be a text, or the beginning of a text followed by *',
           },
         ]
       : [],

@@ -38,7 +38,11 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
 
   async registerClient(ctx: CallContext, request: Request<'registerClient'>): Answer<'registerClient'> {
     const registration = fromRegisterClient(request, drawClientId)
-    const registering = { registration, importedHashes: distinct(request.importedSecretHashes) }
+    const registering = {
+      registration,
+      importedHashes: distinct(request.importedSecretHashes),
+      enabled: request.enabled ?? true,
+    }
     if (request.validateOnly) {
       const previewed = await this.#runner.preview(registerClient, ctx, registering)
       return mapResult(previewed, ({ output: { client } }) => ({ client: toUnregistered(client, request) }))

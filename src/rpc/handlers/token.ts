@@ -134,7 +134,10 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
       return await this.#transactionToken(ctx, request)
     }
     if (!isTransaction && request.transactionContext.length > 0) {
-      return invalidRequest('transaction_context', 'goes with the requested_token_type of transaction tokens only')
+      return invalidRequest(
+        'transaction_context',
+        'is allowed only with the requested_token_type of transaction tokens',
+      )
     }
     const exchanged = await this.#runner.execute(tokenExchange, ctx, wanted)
     if (!exchanged.ok) return exchanged

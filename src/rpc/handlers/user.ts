@@ -27,12 +27,13 @@ export class UserHandlers implements ServiceHandlers<typeof UserService> {
   }
 
   async registerUser(ctx: CallContext, request: Request<'registerUser'>): Answer<'registerUser'> {
-    const { externalId, owner, adopt, etag, validateOnly } = request
+    const { externalId, owner, adopt, etag, validateOnly, active = true } = request
     const registering = {
       userReference: { kind: 'external', externalId, field: 'external_id' },
       owner: owner || null,
       adopt,
       etag: etag || null,
+      active,
     } as const
     if (!validateOnly) return answer(await this.#runner.execute(registerUser, ctx, registering))
     return mapResult(await this.#runner.preview(registerUser, ctx, registering), ({ facts, output }) => ({

@@ -35,8 +35,7 @@ const revoke = step(
     const isForeign = client !== token.client && !isGone(token)
     const refusals = firstOf(authentication(client, wrong), when(isForeign, 'oauth.invalid_grant'))
     if (compare(answer, refusals) === null || client !== token.client || isGone(token)) return
-    // An expired one needs no revocation; its family may be active.
-    if (token.use === 'refresh' || world.now < token.expiresAt) end(world, token)
+    end(world, token)
   },
 )
 

@@ -17,7 +17,7 @@ import (
 	qscopev1 "qscope.internal/client/gen/qscope/v1"
 )
 
-// patience bounds each call: without a deadline, one waits for ever.
+// patience bounds each call: without a deadline, a call may wait forever.
 const patience = 10 * time.Second
 
 // tour is one walk through the service.

@@ -1,5 +1,6 @@
 """Verification from memory, with revocation."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future
@@ -37,8 +38,8 @@ class CacheLimits:
     max_revocations: int = 100_000
 
     def __post_init__(self) -> None:
-        """Raise ``ValueError`` for what is below 1."""
-        if self.bound < 1 or self.max_answers < 1 or self.max_revocations < 1:
+        """Raise ``ValueError`` for what is below 1, and for a bound that is no number of seconds."""
+        if not 1 <= self.bound < math.inf or self.max_answers < 1 or self.max_revocations < 1:
             message = "limits are 1 at least"
             raise ValueError(message)
 
@@ -88,7 +89,7 @@ class CachingVerifier:
         """
         self._clock = clock
         self._server = server
-        self._jwts = JwtReader(KeySet(server.tokens), issuer or "")
+        self._jwts = JwtReader(KeySet(server.tokens, clock), issuer or "")
         self._answers = KeptAnswers(limits.max_answers)
         self._is_offline = issuer is not None
         self._log = RevocationLog(self._answers, self._is_offline, limits.bound, limits.max_revocations)
@@ -257,7 +258,6 @@ class CachingVerifier:
     def _call(self, token: str, question: _Question, pending: _PendingCall, now: Moment) -> VerifiedToken:
         """Ask, and keep the answer if nobody asked the same since."""
         digest, shown = question
-        is_following = self._log.is_following
         kept = self._answers.get(digest)
         try:
             verified, keys = self._server.verify(token, shown)
@@ -266,7 +266,7 @@ class CachingVerifier:
                 self._answers.drop(digest, kept)
             raise
         is_latest = self._pending_calls.get(question) is pending
-        if is_following and is_latest and keys and now.wall < verified.expire_time:
+        if is_latest and keys and now.wall < verified.expire_time:
             self._keep(digest, verified, keys, pending.noted, now)
         return verified
 

@@ -17,6 +17,10 @@ class Moment(NamedTuple):
         """Return the moment so many seconds later."""
         return Moment(self.monotonic + seconds, self.wall + seconds)
 
+    def since(self, earlier: "Moment") -> float:
+        """Return the seconds since an earlier moment."""
+        return max(self.monotonic - earlier.monotonic, self.wall - earlier.wall)
+
     def is_beyond(self, limit: "Moment") -> bool:
         """Tell whether a limit has passed by either clock."""
         return self.monotonic > limit.monotonic or self.wall > limit.wall

@@ -2,7 +2,6 @@
 
 import base64
 import threading
-import time
 
 import grpc
 import jwt
@@ -12,6 +11,8 @@ from jwt.exceptions import InvalidTokenError
 
 from qscope.v1.token_service_pb2 import GetJsonWebKeySetRequest
 from qscope.v1.token_service_pb2_grpc import TokenServiceStub
+from qscope_client import elapsed_time
+from qscope_client.elapsed_time import Clock, Moment
 from qscope_client.signed_token import SignedToken
 
 _DEADLINE = 10
@@ -28,15 +29,16 @@ class UnknownKeyError(InvalidTokenError):
 class KeySet:
     """Keeps the keys for as long as the server says. Safe for any number of threads."""
 
-    def __init__(self, tokens: TokenServiceStub) -> None:
+    def __init__(self, tokens: TokenServiceStub, clock: Clock = elapsed_time.now) -> None:
         """Take the stub that the keys are fetched with, when one is first looked for."""
         self._tokens = tokens
+        self._clock = clock
         self._lock = threading.Lock()
         self._failures = 0
         self._latest_failure: grpc.RpcError | None = None
         self._keys: dict[str, jwt.PyJWK] = {}
         self._revocation_keys: dict[str, str] = {}
-        self._fetched_at = float("-inf")
+        self._fetched_at = Moment(float("-inf"), float("-inf"))
         self._max_age = 0.0
 
     def check_signature(self, signed: SignedToken) -> None:
@@ -69,7 +71,7 @@ class KeySet:
     def _find(self, key_id: str) -> jwt.PyJWK | None:
         failures = self._failures
         with self._lock:
-            age = time.monotonic() - self._fetched_at
+            age = self._clock().since(self._fetched_at)
             if age > self._max_age or (key_id not in self._keys and age > _LEAST_AGE):
                 # Who waited while they were fetched in vain does not wait as long once more.
                 if self._latest_failure is not None and self._failures != failures:
@@ -88,5 +90,5 @@ class KeySet:
         keys = jwt.PyJWKSet.from_dict(MessageToDict(answer)).keys if answer.keys else []
         self._keys = {key.key_id: key for key in keys if key.key_id is not None}
         self._revocation_keys = {key.kid: key.rvk for key in answer.keys}
-        self._fetched_at = time.monotonic()
+        self._fetched_at = self._clock()
         self._max_age = answer.max_age.ToTimedelta().total_seconds()

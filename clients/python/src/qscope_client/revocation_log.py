@@ -58,11 +58,6 @@ class RevocationLog:
         """The number of tellings so far. It is noted before a token is looked at."""
         return self._number
 
-    @property
-    def is_following(self) -> bool:
-        """Tell whether every telling that comes after a look at a token will be seen."""
-        return self._cursor != ""
-
     def is_current(self, now: Moment) -> bool:
         """Tell whether all is known that the server had answered ``bound`` seconds ago."""
         good_until = self._good_until
@@ -103,7 +98,8 @@ class RevocationLog:
         ``sent`` is the moment before the first attempt of the call. Raises ``MalformedAnswerError``.
         """
         _check(answer)
-        if answer.reset:
+        if answer.reset or self._cursor == "":
+            # What was looked at before this run, was looked at while nobody followed what ends it.
             self.restart()
         for revocation in answer.revocations:
             self._tell(revocation.key)

@@ -41,11 +41,11 @@ export function AuditFollower({ filter }: { readonly filter: AuditFilter }) {
 }
 
 /**
- * What came since the page follows. With another filter it goes on behind what came with the one before.
+ * What came since the page follows. With another filter or token it goes on behind what came with the one before.
  * `goOn`: follows again after a refusal, from where it ended.
  */
 function useFollowing(filter: AuditFilter) {
-  const { api } = useSession()
+  const { api, session } = useSession()
   const [events, setEvents] = useState<readonly AuditEvent[]>([])
   const [connection, setConnection] = useState<Connection>('connecting')
   const [refusal, setRefusal] = useState<Refusal | null>(null)
@@ -80,7 +80,8 @@ function useFollowing(filter: AuditFilter) {
       clearInterval(timer)
       show()
     }
-  }, [api, following, filter, times])
+    // A stream ends with the token that it was opened with, also if the session goes on with another one.
+  }, [api, session.token, following, filter, times])
   const goOn = useCallback(() => setTimes((before) => before + 1), [])
   return { events, connection, refusal, goOn }
 }

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { Heading } from '../../components/heading.tsx'
 import { Permitted } from '../../components/permitted.tsx'
 import { useDebounced } from '../../hooks/use-debounced.ts'
 import type { Route } from '../../route.ts'
@@ -12,7 +13,7 @@ import { AuditVerification } from './audit-verification.tsx'
 export function AuditPage({ route }: { readonly route: Route }) {
   return (
     <>
-      <h1>Audit log</h1>
+      <Heading>Audit log</Heading>
       <Permitted permission="qscope:audit.read">
         <AuditLog route={route} />
       </Permitted>

@@ -33,7 +33,7 @@ export function AuditVerification() {
     setRefusal(null)
     setProgress(BEGINNING)
     try {
-      const exportedHead = file === null ? '' : headIn(await file.text())
+      const exportedHead = file === null ? '' : await headIn(file)
       let pageToken = ''
       do {
         const part = await api.audit.verifyAuditLog({ exportedHead, pageToken }, { signal: stop.signal })

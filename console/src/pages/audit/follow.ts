@@ -76,7 +76,9 @@ class Silence {
 async function pause(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, AGAIN_MS)
-  signal.addEventListener('abort', () => resolve(), { once: true })
+  const end = () => resolve()
+  signal.addEventListener('abort', end)
   await promise
   clearTimeout(timer)
+  signal.removeEventListener('abort', end)
 }

@@ -13,9 +13,16 @@ import { RotateSecret } from './rotate-secret.tsx'
 import { SecretList } from './secret-list.tsx'
 import { SwitchClient } from './switch-client.tsx'
 
-type Doing = 'edit' | 'rotate' | 'switch' | null
+type Doing = 'rotate' | 'switch' | null
 
-export function ClientDetail({ clientId }: { readonly clientId: string }) {
+interface ClientDetailProps {
+  readonly clientId: string
+  /** Whether the form is shown that changes the client. */
+  readonly isEditing: boolean
+  readonly onEdit: (isEditing: boolean) => void
+}
+
+export function ClientDetail({ clientId, isEditing, onEdit }: ClientDetailProps) {
   const { api } = useSession()
   const [doing, setDoing] = useState<Doing>(null)
   const { value, refusal, reload } = useQuery(
@@ -26,19 +33,20 @@ export function ClientDetail({ clientId }: { readonly clientId: string }) {
   const client = value?.client
   const done = () => {
     setDoing(null)
+    onEdit(false)
     reload()
     secrets.reload()
   }
   if (client === undefined) {
     return refusal === null ? <p role="status">Loading…</p> : <RefusalNotice refusal={refusal} retry={reload} />
   }
-  if (doing === 'edit') return <EditClient client={client} onDone={done} onCancel={() => setDoing(null)} />
+  if (isEditing) return <EditClient client={client} onDone={done} onCancel={() => onEdit(false)} />
   return (
     <>
       <RefusalNotice refusal={refusal} retry={reload} />
       <ClientFacts client={client} />
       <div class="actions">
-        <PermittedButton permission="qscope:clients.write" onClick={() => setDoing('edit')}>
+        <PermittedButton permission="qscope:clients.write" onClick={() => onEdit(true)}>
           Change
         </PermittedButton>
         <PermittedButton permission="qscope:clients.write" onClick={() => setDoing('rotate')}>

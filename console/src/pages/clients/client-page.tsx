@@ -1,3 +1,5 @@
+import { useState } from 'preact/hooks'
+import { Heading } from '../../components/heading.tsx'
 import { Permitted } from '../../components/permitted.tsx'
 import type { Route } from '../../route.ts'
 import { ClientDetail } from './client-detail.tsx'
@@ -8,18 +10,37 @@ export function ClientPage({ route: { page, id } }: { readonly route: Route }) {
   if (page === 'register-client') {
     return (
       <>
-        <h1>Register a client</h1>
+        <Heading>Register a client</Heading>
         <Permitted permission="qscope:clients.write">
           <RegisterClient />
         </Permitted>
       </>
     )
   }
+  if (id !== '') return <OneClient clientId={id} />
   return (
     <>
-      <h1>{id === '' ? 'Clients' : id}</h1>
+      <Heading>Clients</Heading>
       <Permitted permission="qscope:clients.read">
-        {id === '' ? <ClientList /> : <ClientDetail clientId={id} />}
+        <ClientList />
+      </Permitted>
+    </>
+  )
+}
+
+function OneClient({ clientId }: { readonly clientId: string }) {
+  const [isEditing, setEditing] = useState(false)
+  return (
+    <>
+      {isEditing ? (
+        <Heading key="edit" title={`Change client ${clientId}`}>{`Change ${clientId}`}</Heading>
+      ) : (
+        <Heading key="detail" title={`Client ${clientId}`}>
+          {clientId}
+        </Heading>
+      )}
+      <Permitted permission="qscope:clients.read">
+        <ClientDetail clientId={clientId} isEditing={isEditing} onEdit={setEditing} />
       </Permitted>
     </>
   )

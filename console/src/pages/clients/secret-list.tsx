@@ -35,9 +35,9 @@ export function SecretList({ secrets }: { readonly secrets: Query<ListClientSecr
 function SecretRow({ secret: { createTime, lastUsedTime, expireTime } }: { readonly secret: ClientSecretInfo }) {
   return (
     <tr>
-      <td>
+      <th scope="row">
         <Time of={createTime} />
-      </td>
+      </th>
       <td>
         <Time of={lastUsedTime} none="never" />
       </td>

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { DeviceAuthorization } from '../../../../src/gen/qscope/v1/device_service_pb.ts'
 import { TextField } from '../../components/field.tsx'
 import { Form } from '../../components/form.tsx'
+import { Heading } from '../../components/heading.tsx'
 import { Permitted } from '../../components/permitted.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
@@ -13,7 +14,7 @@ import { DeviceDecision } from './device-decision.tsx'
 export function DevicePage({ route }: { readonly route: Route }) {
   return (
     <>
-      <h1>Device approvals</h1>
+      <Heading>Device approvals</Heading>
       <p>
         Record a user’s decision about a device that shows a code. Authenticate the user first, as your front end would:
         the server takes your word for who consented.

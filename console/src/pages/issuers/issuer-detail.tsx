@@ -13,22 +13,30 @@ import { EditIssuer } from './edit-issuer.tsx'
 import { KeptIn } from './issuer-list.tsx'
 import { ISSUER_KINDS, KEY_SOURCES, REUSE } from './labels.ts'
 
-export function IssuerDetail({ issuer }: { readonly issuer: string }) {
+interface IssuerDetailProps {
+  readonly issuer: string
+  /** Whether the form is shown that changes the issuer. */
+  readonly isEditing: boolean
+  readonly onEdit: (isEditing: boolean) => void
+}
+
+export function IssuerDetail({ issuer, isEditing, onEdit }: IssuerDetailProps) {
   const { trust } = useSession().api
-  const [doing, setDoing] = useState<'edit' | 'delete' | null>(null)
+  const [isDeleting, setDeleting] = useState(false)
   const { value, refusal, reload } = useQuery(
     (signal) => trust.getTrustedIssuer({ issuer }, { signal }),
     [trust, issuer],
   )
   const read = value?.trustedIssuer
   const done = () => {
-    setDoing(null)
+    setDeleting(false)
+    onEdit(false)
     reload()
   }
   if (read === undefined) {
     return refusal === null ? <p role="status">Loading…</p> : <RefusalNotice refusal={refusal} retry={reload} />
   }
-  if (doing === 'edit') return <EditIssuer issuer={read} onDone={done} onCancel={() => setDoing(null)} />
+  if (isEditing) return <EditIssuer issuer={read} onDone={done} onCancel={() => onEdit(false)} />
   return (
     <>
       <RefusalNotice refusal={refusal} retry={reload} />
@@ -41,10 +49,10 @@ export function IssuerDetail({ issuer }: { readonly issuer: string }) {
       <div class="actions">
         {!read.readOnly && (
           <>
-            <PermittedButton permission="qscope:trust.write" onClick={() => setDoing('edit')}>
+            <PermittedButton permission="qscope:trust.write" onClick={() => onEdit(true)}>
               Change
             </PermittedButton>
-            <PermittedButton permission="qscope:trust.write" danger onClick={() => setDoing('delete')}>
+            <PermittedButton permission="qscope:trust.write" danger onClick={() => setDeleting(true)}>
               Delete
             </PermittedButton>
           </>
@@ -57,7 +65,7 @@ export function IssuerDetail({ issuer }: { readonly issuer: string }) {
         </a>
       </div>
       <Rules rules={read.rules} />
-      {doing === 'delete' && <DeleteIssuer of={read} onClose={done} />}
+      {isDeleting && <DeleteIssuer of={read} onClose={done} />}
     </>
   )
 }

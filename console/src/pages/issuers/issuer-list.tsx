@@ -21,7 +21,7 @@ const COLUMNS: readonly Column<TrustedIssuer>[] = [
   },
   { title: 'Name', grow: 2, optional: true, cell: ({ displayName }) => displayName },
   { title: 'Kind', grow: 1.4, optional: true, cell: ({ kind }) => ISSUER_KINDS[kind] },
-  { title: 'Kept in', cell: ({ readOnly }) => <KeptIn readOnly={readOnly} /> },
+  { title: 'Kept in', grow: 1.4, cell: ({ readOnly }) => <KeptIn readOnly={readOnly} /> },
   { title: 'Changed', grow: 1.8, optional: true, cell: ({ updateTime }) => <Time of={updateTime} /> },
 ]
 

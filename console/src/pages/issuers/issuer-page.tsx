@@ -1,3 +1,5 @@
+import { useState } from 'preact/hooks'
+import { Heading } from '../../components/heading.tsx'
 import { Permitted } from '../../components/permitted.tsx'
 import type { Route } from '../../route.ts'
 import { CreateIssuer } from './create-issuer.tsx'
@@ -9,7 +11,7 @@ export function IssuerPage({ route: { page, id } }: { readonly route: Route }) {
   if (page === 'create-issuer') {
     return (
       <>
-        <h1>Create a trusted issuer</h1>
+        <Heading>Create a trusted issuer</Heading>
         <Permitted permission="qscope:trust.write">
           <CreateIssuer />
         </Permitted>
@@ -19,7 +21,7 @@ export function IssuerPage({ route: { page, id } }: { readonly route: Route }) {
   if (page === 'test-assertion') {
     return (
       <>
-        <h1>Test an assertion</h1>
+        <Heading>Test an assertion</Heading>
         <p>
           Paste an assertion to see each check that the server makes, and how to fix the one that fails. Nothing is
           issued, and the assertion is not used up.
@@ -30,10 +32,31 @@ export function IssuerPage({ route: { page, id } }: { readonly route: Route }) {
       </>
     )
   }
+  if (id !== '') return <OneIssuer issuer={id} />
   return (
     <>
-      <h1>{id === '' ? 'Trusted issuers' : id}</h1>
-      <Permitted permission="qscope:trust.read">{id === '' ? <IssuerList /> : <IssuerDetail issuer={id} />}</Permitted>
+      <Heading>Trusted issuers</Heading>
+      <Permitted permission="qscope:trust.read">
+        <IssuerList />
+      </Permitted>
+    </>
+  )
+}
+
+function OneIssuer({ issuer }: { readonly issuer: string }) {
+  const [isEditing, setEditing] = useState(false)
+  return (
+    <>
+      {isEditing ? (
+        <Heading key="edit" title={`Change trusted issuer ${issuer}`}>{`Change ${issuer}`}</Heading>
+      ) : (
+        <Heading key="detail" title={`Trusted issuer ${issuer}`}>
+          {issuer}
+        </Heading>
+      )}
+      <Permitted permission="qscope:trust.read">
+        <IssuerDetail issuer={issuer} isEditing={isEditing} onEdit={setEditing} />
+      </Permitted>
     </>
   )
 }

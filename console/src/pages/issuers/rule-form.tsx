@@ -96,11 +96,11 @@ function RuleForm({ place, rule, violations, onChange, onRemove, onMoveUp }: Rul
       <div class="actions">
         {place > 0 && (
           <button type="button" onClick={onMoveUp}>
-            Move up
+            Move rule {place + 1} up
           </button>
         )}
         <button type="button" onClick={onRemove}>
-          Remove this rule
+          Remove rule {place + 1}
         </button>
       </div>
     </fieldset>

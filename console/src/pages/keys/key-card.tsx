@@ -60,6 +60,7 @@ export function KeyCard({ of, start, end, now, actions, onAction }: KeyCardProps
             onClick={() => onAction(action)}
           >
             {ACTION_NAMES[action.kind]}
+            <span class="visually-hidden"> {of.keyId}</span>
           </PermittedButton>
         ))}
       </div>

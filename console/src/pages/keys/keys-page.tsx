@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { type SigningKey, SigningKeyState } from '../../../../src/gen/qscope/v1/key_service_pb.ts'
+import { Heading } from '../../components/heading.tsx'
 import { Permitted, PermittedButton } from '../../components/permitted.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
@@ -13,7 +14,7 @@ const PAGE_SIZE = 100
 export function KeysPage() {
   return (
     <>
-      <h1>Signing keys</h1>
+      <Heading>Signing keys</Heading>
       <p>
         Prepare a key first, so that all verifiers learn it. An activated key signs, and the previous one is retired. A
         retired key stays in the key set until all tokens that it signed have expired.

@@ -54,11 +54,11 @@ export function TokenList({ filter, onRevoke }: ListProps) {
         </button>
       ),
     },
-    { title: 'Use', grow: 0.8, cell: ({ tokenUse }) => USES[tokenUse] },
+    { title: 'Use', grow: 1.2, cell: ({ tokenUse }) => USES[tokenUse] },
     { title: 'Client', grow: 1.2, optional: true, cell: (token) => <code>{token.clientId}</code> },
     { title: 'User', grow: 3, optional: true, cell: (token) => <code>{token.userId ?? '–'}</code> },
     { title: 'Expires', grow: 1.6, optional: true, cell: ({ expireTime }) => <Time of={expireTime} /> },
-    { title: 'State', grow: 0.9, cell: (token) => <State of={token} /> },
+    { title: 'State', grow: 1.2, cell: (token) => <State of={token} /> },
   ]
   return (
     <>

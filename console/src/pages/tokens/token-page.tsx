@@ -1,8 +1,13 @@
 import { useState } from 'preact/hooks'
 import { SelectField, TextField } from '../../components/field.tsx'
 import { Form } from '../../components/form.tsx'
+import { Heading } from '../../components/heading.tsx'
 import { Permitted, PermittedButton } from '../../components/permitted.tsx'
+import { RefusalNotice } from '../../components/refusal-notice.tsx'
+import { useSession } from '../../hooks/session.ts'
+import { useWork } from '../../hooks/use-work.ts'
 import type { Route } from '../../route.ts'
+import { referenceOf, USER_IDS } from '../users/user-reference.ts'
 import { GrantList } from './grant-list.tsx'
 import { RevokeTokens, type Target } from './revoke-tokens.tsx'
 import { type TokenFilter, TokenList } from './token-list.tsx'
@@ -10,7 +15,7 @@ import { type TokenFilter, TokenList } from './token-list.tsx'
 export function TokenPage({ route }: { readonly route: Route }) {
   return (
     <>
-      <h1>Tokens and grants</h1>
+      <Heading>Tokens and grants</Heading>
       <p>
         Tokens are listed by their handles, never by their values. A grant is what a user has consented to, with all
         tokens that were issued on it.
@@ -32,34 +37,50 @@ const STATES = [
 ] as const
 
 function Issued({ route: { parameters } }: { readonly route: Route }) {
+  const { api } = useSession()
   const [clientId, setClientId] = useState(parameters.get('client') ?? '')
-  const [userId, setUserId] = useState(parameters.get('user') ?? '')
+  const [user, setUser] = useState(parameters.get('user') ?? '')
+  const [kind, setKind] = useState('userId')
   const [shown, setShown] = useState('tokens')
   const [state, setState] = useState('active')
-  const [holder, setHolder] = useState({ clientId, userId })
+  const [holder, setHolder] = useState({ clientId, userId: user })
   const [target, setTarget] = useState<Target | null>(null)
   // What was revoked is read anew.
   const [times, setTimes] = useState(0)
+  const { isBusy, refusal, run } = useWork()
   const filter: TokenFilter = { ...holder, activeOnly: state === 'active', times }
+  /** Tokens are listed by user ids, so the user of an external id is looked up first. */
+  const userIdOf = async (signal: AbortSignal) => {
+    const id = referenceOf(kind, user)
+    if (id.case === 'userId' || id.value === '') return id.value
+    return (await api.users.getUser({ id }, { signal })).user?.userId ?? ''
+  }
+  const apply = () => run(userIdOf, (userId) => setHolder({ clientId: clientId.trim(), userId }))
+  const List = shown === 'tokens' ? TokenList : GrantList
   return (
     <>
-      <Form onSubmit={() => setHolder({ clientId: clientId.trim(), userId: userId.trim() })}>
+      <Form onSubmit={apply} isBusy={isBusy}>
         <div class="filters">
           <TextField label="Client id" value={clientId} onInput={setClientId} />
-          <TextField label="User id" value={userId} onInput={setUserId} />
+          <SelectField label="User by" value={kind} onChange={setKind} options={USER_IDS} />
+          <TextField label="The user’s id" value={user} onInput={setUser} />
           <SelectField label="Show" value={shown} onChange={setShown} options={SHOWN} />
           <SelectField label="State" value={state} onChange={setState} options={STATES} />
           <button type="submit">Apply the ids</button>
         </div>
       </Form>
-      <div class="actions">
-        {holder.clientId !== '' && <RevokeAll target={{ kind: 'client', id: holder.clientId }} onRevoke={setTarget} />}
-        {holder.userId !== '' && <RevokeAll target={{ kind: 'user', id: holder.userId }} onRevoke={setTarget} />}
-      </div>
-      {shown === 'tokens' ? (
-        <TokenList filter={filter} onRevoke={setTarget} />
-      ) : (
-        <GrantList filter={filter} onRevoke={setTarget} />
+      <RefusalNotice refusal={refusal} />
+      {/* What somebody else has is not shown, and cannot be revoked, beside an id that was refused. */}
+      {refusal === null && (
+        <>
+          <div class="actions">
+            {holder.clientId !== '' && (
+              <RevokeAll target={{ kind: 'client', id: holder.clientId }} onRevoke={setTarget} />
+            )}
+            {holder.userId !== '' && <RevokeAll target={{ kind: 'user', id: holder.userId }} onRevoke={setTarget} />}
+          </div>
+          <List filter={filter} onRevoke={setTarget} />
+        </>
       )}
       {target !== null && (
         <RevokeTokens

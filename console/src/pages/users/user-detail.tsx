@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { User } from '../../../../src/gen/qscope/v1/user_pb.ts'
 import { Facts, Moment } from '../../components/facts.tsx'
+import { Heading } from '../../components/heading.tsx'
 import { PermittedButton } from '../../components/permitted.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
@@ -11,18 +12,26 @@ import { UserState } from './user-state.tsx'
 
 export function UserDetail({ userId }: { readonly userId: string }) {
   const { api } = useSession()
-  const [action, setAction] = useState<UserAction | null>(null)
   const { value, refusal, reload } = useQuery(
     (signal) => api.users.getUser({ id: { case: 'userId', value: userId } }, { signal }),
     [api, userId],
   )
   const user = value?.user
-  if (user === undefined) {
-    return refusal === null ? <p role="status">Loading…</p> : <RefusalNotice refusal={refusal} retry={reload} />
-  }
   return (
     <>
+      <Heading title={`User ${user?.externalId ?? userId}`}>{user?.externalId ?? 'User'}</Heading>
       <RefusalNotice refusal={refusal} retry={reload} />
+      {user === undefined && refusal === null && <p role="status">Loading…</p>}
+      {user !== undefined && <ReadUser user={user} onChanged={reload} />}
+    </>
+  )
+}
+
+function ReadUser({ user, onChanged }: { readonly user: User; readonly onChanged: () => void }) {
+  const [action, setAction] = useState<UserAction | null>(null)
+  const { userId } = user
+  return (
+    <>
       <UserFacts user={user} />
       <div class="actions">
         <PermittedButton
@@ -51,7 +60,7 @@ export function UserDetail({ userId }: { readonly userId: string }) {
           action={action}
           onClose={() => {
             setAction(null)
-            reload()
+            onChanged()
           }}
         />
       )}

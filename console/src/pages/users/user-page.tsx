@@ -1,3 +1,4 @@
+import { Heading } from '../../components/heading.tsx'
 import { Permitted } from '../../components/permitted.tsx'
 import type { Route } from '../../route.ts'
 import { RegisterUser } from './register-user.tsx'
@@ -8,17 +9,20 @@ export function UserPage({ route: { page, id } }: { readonly route: Route }) {
   if (page === 'register-user') {
     return (
       <>
-        <h1>Register a user</h1>
+        <Heading>Register a user</Heading>
         <Permitted permission="qscope:users.write">
           <RegisterUser />
         </Permitted>
       </>
     )
   }
+  if (id !== '') return <UserDetail userId={id} />
   return (
     <>
-      <h1>{id === '' ? 'Users' : 'User'}</h1>
-      <Permitted permission="qscope:users.read">{id === '' ? <UserList /> : <UserDetail userId={id} />}</Permitted>
+      <Heading>Users</Heading>
+      <Permitted permission="qscope:users.read">
+        <UserList />
+      </Permitted>
     </>
   )
 }

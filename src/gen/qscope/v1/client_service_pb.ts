@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_service.proto.
  */
 export const file_qscope_v1_client_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSLYBgoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIEi0KBW93bmVyGA4gASgJQh66SBtyGRiAATIUXltBLVphLXowLTkuXzovQC1dKiQSMgoWaW1wb3J0ZWRfc2VjcmV0X2hhc2hlcxgPIAMoCUISgAEBukgMkgEJEAIiBXIDGIAEEkQKFGZlZGVyYXRlZF9pZGVudGl0aWVzGBAgAygLMhwucXNjb3BlLnYxLkZlZGVyYXRlZElkZW50aXR5Qgi6SAWSAQIQFBIaCghqd2tzX3VyaRgRIAEoCUIIukgFcgMYgAhCDAoKX2NsaWVudF9pZEIPCg1fZGlzcGxheV9uYW1lQgcKBV9qd2tzQhUKE190bHNfY2xpZW50X3N1YmplY3QiVwoWUmVnaXN0ZXJDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50EhoKDWNsaWVudF9zZWNyZXQYAiABKAlCA4ABASIxChBHZXRDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAASI2ChFHZXRDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50IogCChJMaXN0Q2xpZW50c1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAQEhQKB2VuYWJsZWQYAyABKAhIAIgBARItCgR0eXBlGAQgASgOMhUucXNjb3BlLnYxLkNsaWVudFR5cGVCCLpIBYIBAhABEjUKEGNsaWVudF9pZF9wcmVmaXgYBSABKAlCG7pIGHIWGIABMhFeW0EtWmEtejAtOS5fLV0qJBItCgVvd25lchgGIAEoCUIeukgbchkYgAEyFF5bQS1aYS16MC05Ll86L0AtXSokQgoKCF9lbmFibGVkIlIKE0xpc3RDbGllbnRzUmVzcG9uc2USIgoHY2xpZW50cxgBIAMoCzIRLnFzY29wZS52MS5DbGllbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIq4BChNVcGRhdGVDbGllbnRSZXF1ZXN0EikKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnRCBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoEZXRhZxgDIAEoCUIHukgEcgIYQBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEg0KBWFkb3B0GAUgASgIIjkKFFVwZGF0ZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiYgoTRGVsZXRlQ2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESFQoNdmFsaWRhdGVfb25seRgCIAEoCBIVCgRldGFnGAMgASgJQge6SARyAhhAIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlImIKE0VuYWJsZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSFQoEZXRhZxgDIAEoCUIHukgEcgIYQCI5ChRFbmFibGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50ImMKFERpc2FibGVDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEhUKBGV0YWcYAyABKAlCB7pIBHICGEAiOgoVRGlzYWJsZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQipQEKGVJvdGF0ZUNsaWVudFNlY3JldFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEjsKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIFCICangEyABIVCg12YWxpZGF0ZV9vbmx5GAMgASgIEhUKBGV0YWcYBCABKAlCB7pIBHICGEAiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSKKAQoWUm90YXRlT3duU2VjcmV0UmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SPwoIbGlmZXRpbWUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIFCIDnhA8yAwiQHCJ5ChdSb3RhdGVPd25TZWNyZXRSZXNwb25zZRIaCg1jbGllbnRfc2VjcmV0GAEgASgJQgOAAQESEQoJc2VjcmV0X2lkGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI5ChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIu4BChJFeHBsYWluTWludFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEjQKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlQgq6SAeCAQQQASAAEiAKBnNjb3BlcxgDIAMoCUIQukgNkgEKEMgBIgVyAxiAARIiCglhdWRpZW5jZXMYBCADKAlCD7pIDJIBCRAyIgVyAxj/ARI9CghsaWZldGltZRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQukgNqgEKIgQIgKMFMgIIASKKAQoTRXhwbGFpbk1pbnRSZXNwb25zZRIjCgd2ZXJkaWN0GAEgASgOMhIucXNjb3BlLnYxLlZlcmRpY3QSIAoGY2hlY2tzGAIgAygLMhAucXNjb3BlLnYxLkNoZWNrEiwKDGVycm9yX3JlYXNvbhgDIAEoDjIWLnFzY29wZS52MS5FcnJvclJlYXNvbiJXChlSZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIbCglzZWNyZXRfaWQYAiABKAlCCLpIBXIDsAEBIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMucKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSYAoPUm90YXRlT3duU2VjcmV0EiEucXNjb3BlLnYxLlJvdGF0ZU93blNlY3JldFJlcXVlc3QaIi5xc2NvcGUudjEuUm90YXRlT3duU2VjcmV0UmVzcG9uc2UiBrrXGAIQARJ+ChFMaXN0Q2xpZW50U2VjcmV0cxIjLnFzY29wZS52MS5MaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QaJC5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0V4cGxhaW5NaW50Eh0ucXNjb3BlLnYxLkV4cGxhaW5NaW50UmVxdWVzdBoeLnFzY29wZS52MS5FeHBsYWluTWludFJlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESfQoSUmV2b2tlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUmV2b2tlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlQmUKEmludGVybmFsLnFzY29wZS52MUISQ2xpZW50U2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_qscope_v1_client, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
+  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSL6BgoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIEi0KBW93bmVyGA4gASgJQh66SBtyGRiAATIUXltBLVphLXowLTkuXzovQC1dKiQSMgoWaW1wb3J0ZWRfc2VjcmV0X2hhc2hlcxgPIAMoCUISgAEBukgMkgEJEAIiBXIDGIAEEkQKFGZlZGVyYXRlZF9pZGVudGl0aWVzGBAgAygLMhwucXNjb3BlLnYxLkZlZGVyYXRlZElkZW50aXR5Qgi6SAWSAQIQFBIaCghqd2tzX3VyaRgRIAEoCUIIukgFcgMYgAgSFAoHZW5hYmxlZBgSIAEoCEgEiAEBQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0QgoKCF9lbmFibGVkIlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiMQoQR2V0Q2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAEiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKIAgoSTGlzdENsaWVudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAEBIUCgdlbmFibGVkGAMgASgISACIAQESLQoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgi6SAWCAQIQARI1ChBjbGllbnRfaWRfcHJlZml4GAUgASgJQhu6SBhyFhiAATIRXltBLVphLXowLTkuXy1dKiQSLQoFb3duZXIYBiABKAlCHrpIG3IZGIABMhReW0EtWmEtejAtOS5fOi9ALV0qJEIKCghfZW5hYmxlZCJSChNMaXN0Q2xpZW50c1Jlc3BvbnNlEiIKB2NsaWVudHMYASADKAsyES5xc2NvcGUudjEuQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKuAQoTVXBkYXRlQ2xpZW50UmVxdWVzdBIpCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Qga6SAPIAQESLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKBGV0YWcYAyABKAlCB7pIBHICGEASFQoNdmFsaWRhdGVfb25seRgEIAEoCBINCgVhZG9wdBgFIAEoCCI5ChRVcGRhdGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50ImIKE0RlbGV0ZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSFQoEZXRhZxgDIAEoCUIHukgEcgIYQCIWChREZWxldGVDbGllbnRSZXNwb25zZSJiChNFbmFibGVDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEhUKBGV0YWcYAyABKAlCB7pIBHICGEAiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJjChREaXNhYmxlQ2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESFQoNdmFsaWRhdGVfb25seRgCIAEoCBIVCgRldGFnGAMgASgJQge6SARyAhhAIjoKFURpc2FibGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50IqUBChlSb3RhdGVDbGllbnRTZWNyZXRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARI7CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BMgASFQoNdmFsaWRhdGVfb25seRgDIAEoCBIVCgRldGFnGAQgASgJQge6SARyAhhAIksKGlJvdGF0ZUNsaWVudFNlY3JldFJlc3BvbnNlEhoKDWNsaWVudF9zZWNyZXQYASABKAlCA4ABARIRCglzZWNyZXRfaWQYAiABKAkiigEKFlJvdGF0ZU93blNlY3JldFJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEj8KCGxpZmV0aW1lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiBQiA54QPMgMIkBwieQoXUm90YXRlT3duU2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCRIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOQoYTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAASJJChlMaXN0Q2xpZW50U2VjcmV0c1Jlc3BvbnNlEiwKB3NlY3JldHMYASADKAsyGy5xc2NvcGUudjEuQ2xpZW50U2VjcmV0SW5mbyLuAQoSRXhwbGFpbk1pbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARI0CgpncmFudF90eXBlGAIgASgOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIKukgHggEEEAEgABIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAQgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiigEKE0V4cGxhaW5NaW50UmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIsCgxlcnJvcl9yZWFzb24YAyABKA4yFi5xc2NvcGUudjEuRXJyb3JSZWFzb24iVwoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESGwoJc2VjcmV0X2lkGAIgASgJQgi6SAVyA7ABASIcChpSZXZva2VDbGllbnRTZWNyZXRSZXNwb25zZTLnCgoNQ2xpZW50U2VydmljZRJxCg5SZWdpc3RlckNsaWVudBIgLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlcXVlc3QaIS5xc2NvcGUudjEuUmVnaXN0ZXJDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSZgoJR2V0Q2xpZW50EhsucXNjb3BlLnYxLkdldENsaWVudFJlcXVlc3QaHC5xc2NvcGUudjEuR2V0Q2xpZW50UmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtMaXN0Q2xpZW50cxIdLnFzY29wZS52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHi5xc2NvcGUudjEuTGlzdENsaWVudHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmsKDFVwZGF0ZUNsaWVudBIeLnFzY29wZS52MS5VcGRhdGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJrCgxEZWxldGVDbGllbnQSHi5xc2NvcGUudjEuRGVsZXRlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUScAoMRW5hYmxlQ2xpZW50Eh4ucXNjb3BlLnYxLkVuYWJsZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAEScwoNRGlzYWJsZUNsaWVudBIfLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVxdWVzdBogLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAESfQoSUm90YXRlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJvdGF0ZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmAKD1JvdGF0ZU93blNlY3JldBIhLnFzY29wZS52MS5Sb3RhdGVPd25TZWNyZXRSZXF1ZXN0GiIucXNjb3BlLnYxLlJvdGF0ZU93blNlY3JldFJlc3BvbnNlIga61xgCEAESfgoRTGlzdENsaWVudFNlY3JldHMSIy5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0GiQucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtFeHBsYWluTWludBIdLnFzY29wZS52MS5FeHBsYWluTWludFJlcXVlc3QaHi5xc2NvcGUudjEuRXhwbGFpbk1pbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEn0KElJldm9rZUNsaWVudFNlY3JldBIkLnFzY29wZS52MS5SZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0GiUucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZUJlChJpbnRlcm5hbC5xc2NvcGUudjFCEkNsaWVudFNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_qscope_v1_client, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
 
 /**
  * RegisterClientRequest describes the client to register.
@@ -31,8 +31,8 @@ export const file_qscope_v1_client_service: GenFile = /*@__PURE__*/
  */
 export type RegisterClientRequest = Message<"qscope.v1.RegisterClientRequest"> & {
   /**
-   * client_id is wanted by the caller: 3 to 128 of `[A-Za-z0-9._-]`, not shaped
-   * like a UUID. Unset: the server draws one.
+   * client_id is the requested id: 3 to 128 characters of `[A-Za-z0-9._-]`, not
+   * in the form of a UUID. Unset: the server generates one.
    *
    * @generated from field: optional string client_id = 1;
    */
@@ -61,35 +61,35 @@ export type RegisterClientRequest = Message<"qscope.v1.RegisterClientRequest"> &
   authenticationMethod: AuthenticationMethod;
 
   /**
-   * jwks is the client's key set (RFC 7517 §5, JSON), required for
-   * PRIVATE_KEY_JWT and for nothing else: 1 to 10 public keys, 32 KiB at most.
-   * A key is RSA of 2048 to 8192 bits, EC on P-256 or Ed25519. It verifies one
-   * algorithm: its `alg`, or by default RS256 (RSA), ES256 (EC), EdDSA (Ed25519);
-   * an RSA key with `"alg": "PS256"` verifies PS256. Keys for something else, such
-   * as encryption (`use`, `key_ops`, `kty`, `alg`), are left out; one that
-   * verifies must remain. Private and symmetric keys, broken ones, and two that
-   * verify with one `kid`, are refused.
+   * jwks is the client's key set (RFC 7517 §5, JSON), for PRIVATE_KEY_JWT only:
+   * 1 to 10 public keys, 32 KiB at most. A key is RSA of 2048 to 8192 bits, EC
+   * on P-256 or Ed25519. It verifies one algorithm: its `alg`, or by default
+   * RS256 (RSA), ES256 (EC), EdDSA (Ed25519); an RSA key with `"alg": "PS256"`
+   * verifies PS256. Keys for other purposes, such as encryption (`use`,
+   * `key_ops`, `kty`, `alg`), are ignored; at least one key must verify.
+   * Private, symmetric and invalid keys are refused, and so are two verifying
+   * keys with the same `kid`.
    *
    * @generated from field: optional string jwks = 5;
    */
   jwks?: string | undefined;
 
   /**
-   * tls_client_subject says which certificate proves the client, required for
-   * TLS_CLIENT and for nothing else. Either one subject alternative name that a
-   * certificate issued by the server's client CA must carry (RFC 8705 §2.1.2):
-   * `dns:<name>`, `uri:<uri>`, `ip:<address>` or `email:<address>`, compared
-   * whole, DNS names without regard to case, wildcards not expanded. Or
-   * `x5t#S256:<thumbprint>`, the SHA-256 thumbprint of one certificate in
-   * base64url (43 characters), whoever issued it, itself included (RFC 8705
-   * §2.2).
+   * tls_client_subject identifies the certificate of the client. It is required
+   * for TLS_CLIENT, and refused otherwise. Either one subject alternative name
+   * that a certificate issued by the server's client CA must carry (RFC 8705
+   * §2.1.2): `dns:<name>`, `uri:<uri>`, `ip:<address>` or `email:<address>`,
+   * compared exactly, except for the case of DNS names; wildcards are not
+   * expanded. Or `x5t#S256:<thumbprint>`, the SHA-256 thumbprint of one
+   * certificate in base64url (43 characters), of any issuer, also self-signed
+   * (RFC 8705 §2.2).
    *
    * @generated from field: optional string tls_client_subject = 6;
    */
   tlsClientSubject?: string | undefined;
 
   /**
-   * grant_types are the grants it may use.
+   * grant_types are the grants that the client may use.
    *
    * @generated from field: repeated qscope.v1.GrantType grant_types = 7;
    */
@@ -104,67 +104,70 @@ export type RegisterClientRequest = Message<"qscope.v1.RegisterClientRequest"> &
   redirectUris: string[];
 
   /**
-   * scopes are what it may ask for (RFC 6749 §3.3).
+   * scopes are the scopes that the client may request (RFC 6749 §3.3).
    *
    * @generated from field: repeated string scopes = 9;
    */
   scopes: string[];
 
   /**
-   * audiences are what it may ask tokens for; empty: none.
+   * audiences are the audiences that the client may request; empty: none.
    *
    * @generated from field: repeated string audiences = 10;
    */
   audiences: string[];
 
   /**
-   * resource_audiences are what it answers for as a resource server.
+   * resource_audiences are the audiences that the client serves as a resource
+   * server.
    *
    * @generated from field: repeated string resource_audiences = 11;
    */
   resourceAudiences: string[];
 
   /**
-   * config holds lifetimes and limits; unset fields take their defaults.
+   * config has lifetimes and limits; unset fields get their defaults.
    *
    * @generated from field: qscope.v1.ClientConfig config = 12;
    */
   config?: ClientConfig | undefined;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing. The answer
-   * holds no secret, no etag, and no client_id where the server would draw one.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing. The answer has no secret, no etag, and no client_id if
+   * the server would generate one.
    *
    * @generated from field: bool validate_only = 13;
    */
   validateOnly: boolean;
 
   /**
-   * owner is the mark of the configuration as code that manages the client;
-   * empty: none does.
+   * owner names the configuration as code that manages the client; empty: none
+   * does.
    *
    * @generated from field: string owner = 14;
    */
   owner: string;
 
   /**
-   * imported_secret_hashes are the hashes that another server made of the
-   * client's secrets, for clients that authenticate with CLIENT_SECRET: they go
-   * on with the secrets they have, and the server draws none. Either bcrypt of
-   * cost 4 to 12 (`$2a$`, `$2b$` or `$2y$`), or PBKDF2 with SHA-256 or SHA-512 and
-   * 1,000 to 600,000 iterations, as `$pbkdf2-sha256$i=<iterations>,l=<length>$<salt>$<hash>`
-   * with salt and hash in base64 without padding. Each is replaced by the
-   * server's own hash when its secret first proves the client, and ends
-   * 90 days after the registration if none did.
+   * imported_secret_hashes are hashes of the client's secrets from another
+   * server, for clients that authenticate with CLIENT_SECRET. The client keeps
+   * its secrets, and the server creates none. A hash is either bcrypt of cost 4
+   * to 12 (`$2a$`, `$2b$` or `$2y$`), or PBKDF2 with SHA-256 or SHA-512 and
+   * 1,000 to 600,000 iterations, as
+   * `$pbkdf2-sha256$i=<iterations>,l=<length>$<salt>$<hash>` with salt and hash
+   * in base64 without padding. When the client first authenticates with a
+   * secret, the server replaces its hash with its own. An unused hash expires
+   * 90 days after the registration.
    *
    * @generated from field: repeated string imported_secret_hashes = 15;
    */
   importedSecretHashes: string[];
 
   /**
-   * federated_identities are the names by which the client's platforms know it,
-   * required for FEDERATED_JWT and for nothing else. Whoever sets them needs every
-   * `qscope:` scope of the client.
+   * federated_identities are the names of the client on its platforms. They
+   * are required for FEDERATED_JWT, and refused otherwise. A caller that sets
+   * them needs every `qscope:` scope of the client.
    *
    * @generated from field: repeated qscope.v1.FederatedIdentity federated_identities = 16;
    */
@@ -172,12 +175,20 @@ export type RegisterClientRequest = Message<"qscope.v1.RegisterClientRequest"> &
 
   /**
    * jwks_uri is where the client publishes its key set (RFC 7591 §2), for
-   * PRIVATE_KEY_JWT instead of `jwks`: an https URL. Addresses that are not public
-   * are refused unless the server's configuration names them.
+   * PRIVATE_KEY_JWT instead of `jwks`: an https URL. Addresses that are not
+   * public are refused unless the server's configuration allows them.
    *
    * @generated from field: string jwks_uri = 17;
    */
   jwksUri: string;
+
+  /**
+   * enabled says whether the client is enabled from the start; unset: it is.
+   * `false` registers and disables it at once.
+   *
+   * @generated from field: optional bool enabled = 18;
+   */
+  enabled?: boolean | undefined;
 };
 
 /**
@@ -194,14 +205,14 @@ export const RegisterClientRequestSchema: GenMessage<RegisterClientRequest> = /*
  */
 export type RegisterClientResponse = Message<"qscope.v1.RegisterClientResponse"> & {
   /**
-   * client is what was registered.
+   * client is the registered client.
    *
    * @generated from field: qscope.v1.Client client = 1;
    */
   client?: Client | undefined;
 
   /**
-   * client_secret is shown this once; empty for clients without secrets.
+   * client_secret is returned only once; empty for clients without secrets.
    *
    * @generated from field: string client_secret = 2;
    */
@@ -243,7 +254,7 @@ export const GetClientRequestSchema: GenMessage<GetClientRequest> = /*@__PURE__*
  */
 export type GetClientResponse = Message<"qscope.v1.GetClientResponse"> & {
   /**
-   * client is the one asked for.
+   * client is the requested client.
    *
    * @generated from field: qscope.v1.Client client = 1;
    */
@@ -271,7 +282,7 @@ export type ListClientsRequest = Message<"qscope.v1.ListClientsRequest"> & {
   pageSize: number;
 
   /**
-   * page_token is the `next_page_token` of the page before, with the same
+   * page_token is the `next_page_token` of the previous page, with the same
    * filter.
    *
    * @generated from field: string page_token = 2;
@@ -279,28 +290,29 @@ export type ListClientsRequest = Message<"qscope.v1.ListClientsRequest"> & {
   pageToken: string;
 
   /**
-   * enabled keeps the clients that are, or are not.
+   * enabled selects the clients that are enabled, or those that are disabled.
    *
    * @generated from field: optional bool enabled = 3;
    */
   enabled?: boolean | undefined;
 
   /**
-   * type keeps the clients of one type; unspecified: all.
+   * type selects the clients of one type; unspecified: all.
    *
    * @generated from field: qscope.v1.ClientType type = 4;
    */
   type: ClientType;
 
   /**
-   * client_id_prefix keeps the clients whose id begins so; case matters.
+   * client_id_prefix selects the clients whose id has this prefix, which is
+   * case-sensitive.
    *
    * @generated from field: string client_id_prefix = 5;
    */
   clientIdPrefix: string;
 
   /**
-   * owner keeps the clients with this mark; empty: all.
+   * owner selects the clients of this owner; empty: all.
    *
    * @generated from field: string owner = 6;
    */
@@ -349,7 +361,7 @@ export const ListClientsResponseSchema: GenMessage<ListClientsResponse> = /*@__P
  */
 export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
   /**
-   * client holds the id and the new values.
+   * client has the id and the new values.
    *
    * @generated from field: qscope.v1.Client client = 1;
    */
@@ -358,36 +370,36 @@ export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
   /**
    * update_mask names the fields to change, such as `scopes` or
    * `config.access_token_ttl`. A path into `config` changes that field alone;
-   * `config` replaces it as a whole, so that what is unset in it takes its
-   * default. `config.metadata` is replaced as a whole; no path leads to one of
-   * its entries. A field that is named and unset takes its default, a list is
-   * emptied. Without paths, those fields are changed that are set in `client`,
-   * and inside `config` those that are set there; an empty list or map counts
-   * as unset. `*` is all that can be changed save `owner`, `federated_identities`
-   * and `jwks_uri`, and stands alone.
+   * `config` replaces all of it, so that unset fields get their defaults.
+   * `config.metadata` is always replaced as a whole; its entries have no paths.
+   * A field that is named and unset gets its default, and a list becomes empty.
+   * Without paths, the fields that are set in `client` are changed, and within
+   * `config` those that are set there; an empty list or map counts as unset.
+   * `*` names all fields that can change except `owner`, `federated_identities`
+   * and `jwks_uri`; it must be the only path.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
 
   /**
-   * etag is that of the client as it was read; also taken from `client.etag`.
-   * Empty in both: the change is made whatever the version.
+   * etag is the etag of the client as it was read; it may also be in
+   * `client.etag`. Empty in both: any version.
    *
    * @generated from field: string etag = 3;
    */
   etag: string;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing. The answer
-   * has the etag that the client has now.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing. The answer has the etag that the client has now.
    *
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
 
   /**
-   * adopt lets `owner` change although the client has another one.
+   * adopt allows changing `owner` of a client that has another owner.
    *
    * @generated from field: bool adopt = 5;
    */
@@ -408,7 +420,7 @@ export const UpdateClientRequestSchema: GenMessage<UpdateClientRequest> = /*@__P
  */
 export type UpdateClientResponse = Message<"qscope.v1.UpdateClientResponse"> & {
   /**
-   * client is as it stands now.
+   * client is the client after the call.
    *
    * @generated from field: qscope.v1.Client client = 1;
    */
@@ -436,14 +448,15 @@ export type DeleteClientRequest = Message<"qscope.v1.DeleteClientRequest"> & {
   clientId: string;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing.
    *
    * @generated from field: bool validate_only = 2;
    */
   validateOnly: boolean;
 
   /**
-   * etag is that of the client as it was read; empty: whatever the version.
+   * etag is the etag of the client as it was read; empty: any version.
    *
    * @generated from field: string etag = 3;
    */
@@ -486,15 +499,15 @@ export type EnableClientRequest = Message<"qscope.v1.EnableClientRequest"> & {
   clientId: string;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing. The answer
-   * has the etag that the client has now.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing. The answer has the etag that the client has now.
    *
    * @generated from field: bool validate_only = 2;
    */
   validateOnly: boolean;
 
   /**
-   * etag is that of the client as it was read; empty: whatever the version.
+   * etag is the etag of the client as it was read; empty: any version.
    *
    * @generated from field: string etag = 3;
    */
@@ -515,7 +528,7 @@ export const EnableClientRequestSchema: GenMessage<EnableClientRequest> = /*@__P
  */
 export type EnableClientResponse = Message<"qscope.v1.EnableClientResponse"> & {
   /**
-   * client is as it stands now.
+   * client is the client after the call.
    *
    * @generated from field: qscope.v1.Client client = 1;
    */
@@ -543,15 +556,15 @@ export type DisableClientRequest = Message<"qscope.v1.DisableClientRequest"> & {
   clientId: string;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing. The answer
-   * has the etag that the client has now.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing. The answer has the etag that the client has now.
    *
    * @generated from field: bool validate_only = 2;
    */
   validateOnly: boolean;
 
   /**
-   * etag is that of the client as it was read; empty: whatever the version.
+   * etag is the etag of the client as it was read; empty: any version.
    *
    * @generated from field: string etag = 3;
    */
@@ -572,7 +585,7 @@ export const DisableClientRequestSchema: GenMessage<DisableClientRequest> = /*@_
  */
 export type DisableClientResponse = Message<"qscope.v1.DisableClientResponse"> & {
   /**
-   * client is as it stands now.
+   * client is the client after the call.
    *
    * @generated from field: qscope.v1.Client client = 1;
    */
@@ -587,7 +600,7 @@ export const DisableClientResponseSchema: GenMessage<DisableClientResponse> = /*
   messageDesc(file_qscope_v1_client_service, 13);
 
 /**
- * RotateClientSecretRequest asks for a new secret.
+ * RotateClientSecretRequest requests a new secret.
  *
  * @generated from message qscope.v1.RotateClientSecretRequest
  */
@@ -607,15 +620,15 @@ export type RotateClientSecretRequest = Message<"qscope.v1.RotateClientSecretReq
   overlap?: Duration | undefined;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing. The answer
-   * is empty.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing. The answer is empty.
    *
    * @generated from field: bool validate_only = 3;
    */
   validateOnly: boolean;
 
   /**
-   * etag is that of the client as it was read; empty: whatever the version.
+   * etag is the etag of the client as it was read; empty: any version.
    *
    * @generated from field: string etag = 4;
    */
@@ -636,7 +649,7 @@ export const RotateClientSecretRequestSchema: GenMessage<RotateClientSecretReque
  */
 export type RotateClientSecretResponse = Message<"qscope.v1.RotateClientSecretResponse"> & {
   /**
-   * client_secret is shown this once.
+   * client_secret is the new secret. It is returned only once.
    *
    * @generated from field: string client_secret = 1;
    */
@@ -658,22 +671,22 @@ export const RotateClientSecretResponseSchema: GenMessage<RotateClientSecretResp
   messageDesc(file_qscope_v1_client_service, 15);
 
 /**
- * RotateOwnSecretRequest asks for a new secret of the client that calls.
+ * RotateOwnSecretRequest requests a new secret for the calling client.
  *
  * @generated from message qscope.v1.RotateOwnSecretRequest
  */
 export type RotateOwnSecretRequest = Message<"qscope.v1.RotateOwnSecretRequest"> & {
   /**
-   * client is who calls, by client_id and client_secret.
+   * client authenticates the caller with client_id and client_secret.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * lifetime ends the new secret after so long: 1 h to 365 d. Unset: it does not
-   * end by itself. Where each rotation sets one, the places of ended secrets are
-   * free again, and nobody has to tidy up.
+   * lifetime is how long the new secret is valid: 1 h to 365 d. Unset: it does
+   * not expire. If each rotation sets a lifetime, expired secrets do not count
+   * against the limit of secrets, and nobody has to revoke them.
    *
    * @generated from field: google.protobuf.Duration lifetime = 2;
    */
@@ -694,7 +707,7 @@ export const RotateOwnSecretRequestSchema: GenMessage<RotateOwnSecretRequest> = 
  */
 export type RotateOwnSecretResponse = Message<"qscope.v1.RotateOwnSecretResponse"> & {
   /**
-   * client_secret is shown this once.
+   * client_secret is the new secret. It is returned only once.
    *
    * @generated from field: string client_secret = 1;
    */
@@ -708,7 +721,7 @@ export type RotateOwnSecretResponse = Message<"qscope.v1.RotateOwnSecretResponse
   secretId: string;
 
   /**
-   * expire_time is when it stops working; unset if it does not end by itself.
+   * expire_time is when it expires; unset if it does not expire.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 3;
    */
@@ -744,7 +757,8 @@ export const ListClientSecretsRequestSchema: GenMessage<ListClientSecretsRequest
   messageDesc(file_qscope_v1_client_service, 18);
 
 /**
- * ListClientSecretsResponse describes a client's secrets.
+ * ListClientSecretsResponse returns the secrets of a client without their
+ * values.
  *
  * @generated from message qscope.v1.ListClientSecretsResponse
  */
@@ -765,7 +779,7 @@ export const ListClientSecretsResponseSchema: GenMessage<ListClientSecretsRespon
   messageDesc(file_qscope_v1_client_service, 19);
 
 /**
- * ExplainMintRequest says what the client would ask for.
+ * ExplainMintRequest says what the client would request.
  *
  * @generated from message qscope.v1.ExplainMintRequest
  */
@@ -778,31 +792,32 @@ export type ExplainMintRequest = Message<"qscope.v1.ExplainMintRequest"> & {
   clientId: string;
 
   /**
-   * grant_type is how it would get the token. AUTHORIZATION_CODE and DEVICE_CODE
-   * explain whether a user can be asked for consent; REFRESH_TOKEN, TOKEN_EXCHANGE
-   * and JWT_BEARER what is judged beside what is presented, which narrows scopes
-   * and audiences further.
+   * grant_type is the grant for the token. AUTHORIZATION_CODE and DEVICE_CODE
+   * explain whether a user can be asked for consent. REFRESH_TOKEN,
+   * TOKEN_EXCHANGE and JWT_BEARER explain all checks except those of the
+   * presented token or assertion, which can restrict scopes and audiences
+   * further.
    *
    * @generated from field: qscope.v1.GrantType grant_type = 2;
    */
   grantType: GrantType;
 
   /**
-   * scopes wanted, as in MintTokenRequest.
+   * scopes requested, as in MintTokenRequest.
    *
    * @generated from field: repeated string scopes = 3;
    */
   scopes: string[];
 
   /**
-   * audiences wanted, as in MintTokenRequest.
+   * audiences requested, as in MintTokenRequest.
    *
    * @generated from field: repeated string audiences = 4;
    */
   audiences: string[];
 
   /**
-   * lifetime wanted, as in MintTokenRequest; for CLIENT_CREDENTIALS only.
+   * lifetime requested, as in MintTokenRequest; for CLIENT_CREDENTIALS only.
    *
    * @generated from field: google.protobuf.Duration lifetime = 5;
    */
@@ -817,28 +832,29 @@ export const ExplainMintRequestSchema: GenMessage<ExplainMintRequest> = /*@__PUR
   messageDesc(file_qscope_v1_client_service, 20);
 
 /**
- * ExplainMintResponse explains how the client would be answered.
+ * ExplainMintResponse explains the answer that the client would get.
  *
  * @generated from message qscope.v1.ExplainMintResponse
  */
 export type ExplainMintResponse = Message<"qscope.v1.ExplainMintResponse"> & {
   /**
-   * verdict is whether it would be issued the token.
+   * verdict is whether it would get the token.
    *
    * @generated from field: qscope.v1.Verdict verdict = 1;
    */
   verdict: Verdict;
 
   /**
-   * checks are in the order in which they are judged. The first that fails is the
-   * last: what follows is not judged.
+   * checks are in the order of evaluation. The first check that fails is the
+   * last one: no further checks are evaluated.
    *
    * @generated from field: repeated qscope.v1.Check checks = 2;
    */
   checks: Check[];
 
   /**
-   * error_reason is what it would be refused with; unspecified if it would not be.
+   * error_reason is the reason of the refusal; unspecified if the call would
+   * succeed.
    *
    * @generated from field: qscope.v1.ErrorReason error_reason = 3;
    */
@@ -898,20 +914,21 @@ export const RevokeClientSecretResponseSchema: GenMessage<RevokeClientSecretResp
 /**
  * ClientService registers OAuth clients and manages their secrets. Every call
  * carries `authorization: Bearer <token>`, a token minted by QScope with the
- * permission the method names. A call that creates, changes, enables, deletes or
- * re-secrets a client is refused (OAUTH_INSUFFICIENT_SCOPE) unless the caller's
- * token holds every `qscope:` scope which that client has before or after it.
+ * permission the method names. A call that creates, changes, enables or deletes
+ * a client or its secrets is refused with OAUTH_INSUFFICIENT_SCOPE unless the
+ * caller's token has every `qscope:` scope that the client has before or after
+ * the call.
  *
  * @generated from service qscope.v1.ClientService
  */
 export const ClientService: GenService<{
   /**
-   * RegisterClient registers a client (in the terms of RFC 7591 §2) and returns
-   * its first secret, once. Needs `qscope:clients.write`. Errors:
+   * RegisterClient registers a client (as RFC 7591 §2 describes it) and returns
+   * its first secret, only once. Needs `qscope:clients.write`. Errors:
    * OAUTH_INVALID_REQUEST, REGISTRATION_INVALID_REDIRECT_URI,
    * REGISTRATION_INVALID_CLIENT_METADATA,
    * REGISTRATION_CLIENT_IDENTIFIER_CONFLICT, OAUTH_INSUFFICIENT_SCOPE. Not
-   * idempotent: after a lost answer, look with GetClient, then rotate the
+   * idempotent: after a lost answer, check with GetClient, then rotate the
    * secret.
    *
    * @generated from rpc qscope.v1.ClientService.RegisterClient
@@ -947,9 +964,9 @@ export const ClientService: GenService<{
   /**
    * UpdateClient changes the fields of a client that the mask names. Needs
    * `qscope:clients.write`. Errors: OAUTH_INVALID_REQUEST for an unknown or
-   * fixed field, RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the
-   * current one, or the client has another `owner` than the one to be set, those
-   * of RegisterClient. With an etag it may be retried.
+   * fixed field, RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is out of
+   * date or the client has another `owner`, and the errors of RegisterClient.
+   * With an etag it may be retried.
    *
    * @generated from rpc qscope.v1.ClientService.UpdateClient
    */
@@ -959,9 +976,9 @@ export const ClientService: GenService<{
     output: typeof UpdateClientResponseSchema;
   },
   /**
-   * DeleteClient removes a client; its tokens, codes and grants go with it, and
-   * its id stays reserved. Needs `qscope:clients.write`. Errors:
-   * RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current one.
+   * DeleteClient deletes a client with its tokens, codes and grants. Its id
+   * stays reserved. Needs `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND,
+   * RESOURCE_CONFLICT when the etag is out of date.
    *
    * @generated from rpc qscope.v1.ClientService.DeleteClient
    */
@@ -971,10 +988,11 @@ export const ClientService: GenService<{
     output: typeof DeleteClientResponseSchema;
   },
   /**
-   * EnableClient undoes DisableClient; tokens that have not expired work again.
-   * After a compromise call TokenService.RevokeTokens first. Needs
-   * `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the
-   * etag is not the current one. May be retried: with an etag, what was done before is refused.
+   * EnableClient reverses DisableClient. Tokens that have not expired are
+   * active again. After a compromise, call TokenService.RevokeTokens first.
+   * Needs `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT
+   * when the etag is out of date. May be retried; with an etag, the repetition
+   * of a successful call is refused.
    *
    * @generated from rpc qscope.v1.ClientService.EnableClient
    */
@@ -984,10 +1002,11 @@ export const ClientService: GenService<{
     output: typeof EnableClientResponseSchema;
   },
   /**
-   * DisableClient shuts a client out: from the next call on it cannot mint and
-   * its tokens are inactive, on every instance. Needs `qscope:clients.write`.
-   * Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current
-   * one. May be retried: with an etag, what was done before is refused.
+   * DisableClient disables a client. From the next call on, on every instance,
+   * it cannot authenticate and its tokens are inactive. Needs
+   * `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when
+   * the etag is out of date. May be retried; with an etag, the repetition of a
+   * successful call is refused.
    *
    * @generated from rpc qscope.v1.ClientService.DisableClient
    */
@@ -997,11 +1016,11 @@ export const ClientService: GenService<{
     output: typeof DisableClientResponseSchema;
   },
   /**
-   * RotateClientSecret draws a new secret and returns it, once. Older ones stay
-   * valid for `overlap`. Needs `qscope:clients.write`. Errors:
+   * RotateClientSecret creates a new secret and returns it, only once. Older
+   * secrets stay valid for `overlap`. Needs `qscope:clients.write`. Errors:
    * RESOURCE_NOT_FOUND, REGISTRATION_INVALID_CLIENT_METADATA for a client that
    * has no secrets, LIMIT_EXCEEDED when too many are valid at once,
-   * RESOURCE_CONFLICT when the etag is not the current one.
+   * RESOURCE_CONFLICT when the etag is out of date.
    *
    * @generated from rpc qscope.v1.ClientService.RotateClientSecret
    */
@@ -1011,15 +1030,17 @@ export const ClientService: GenService<{
     output: typeof RotateClientSecretResponseSchema;
   },
   /**
-   * RotateOwnSecret draws a new secret for the client that calls, and returns it,
-   * once. The caller authenticates by one of its secrets. All secrets stay as they
-   * are; the new one is revoked together with the one that made it. A client may do
-   * so once in 24 hours, if its `config.allow_own_rotation` is true and it has no
-   * `qscope:` scopes. A place stays free for RotateClientSecret. Errors:
-   * OAUTH_INVALID_CLIENT; OAUTH_UNAUTHORIZED_CLIENT for a client that may not, and
-   * for a secret after which an administrator has drawn another; LIMIT_EXCEEDED
-   * within a day, or when too many are valid. Not idempotent: after a lost answer,
-   * go on with the secret at hand, and rotate when the day is over.
+   * RotateOwnSecret creates a new secret for the calling client and returns it,
+   * only once. The client authenticates with one of its secrets. Its other
+   * secrets do not change. If the secret that authenticated the call is
+   * revoked, the new one is revoked too. A client may call this once in 24
+   * hours, if its `config.allow_own_rotation` is true and it has no `qscope:`
+   * scopes. The last of the secrets that may be valid at once is reserved for
+   * RotateClientSecret. Errors: OAUTH_INVALID_CLIENT; OAUTH_UNAUTHORIZED_CLIENT
+   * for a client that may not rotate, and for a secret that is older than the
+   * newest secret of an administrator; LIMIT_EXCEEDED within 24 hours, or when
+   * too many secrets are valid. Not idempotent: after a lost answer, keep the
+   * current secret, and rotate again after 24 hours.
    *
    * @generated from rpc qscope.v1.ClientService.RotateOwnSecret
    */
@@ -1029,8 +1050,9 @@ export const ClientService: GenService<{
     output: typeof RotateOwnSecretResponseSchema;
   },
   /**
-   * ListClientSecrets describes a client's secrets, newest first. Needs
-   * `qscope:clients.read`. Errors: RESOURCE_NOT_FOUND. May be retried.
+   * ListClientSecrets lists the secrets of a client without their values,
+   * newest first. Needs `qscope:clients.read`. Errors: RESOURCE_NOT_FOUND. May
+   * be retried.
    *
    * @generated from rpc qscope.v1.ClientService.ListClientSecrets
    */
@@ -1040,13 +1062,13 @@ export const ClientService: GenService<{
     output: typeof ListClientSecretsResponseSchema;
   },
   /**
-   * ExplainMint tells whether a client would be issued a token, check by check, and
-   * what mends the one that fails. It evaluates the conditions of the flow of the
-   * grant, and spends and writes nothing. What hangs on what the client would
-   * present (a secret, code, token or assertion) is not judged. Needs
-   * `qscope:clients.read`. Errors: OAUTH_INVALID_REQUEST for a lifetime with
-   * another grant than CLIENT_CREDENTIALS. A client that does not exist is
-   * VERDICT_UNKNOWN. May be retried.
+   * ExplainMint shows whether a client would get a token, check by check, and
+   * how to fix the check that fails. It evaluates the conditions of the grant
+   * and writes nothing. It does not check what the client would present, such
+   * as a secret, code, token or assertion. Needs `qscope:clients.read`. Errors:
+   * OAUTH_INVALID_REQUEST for a lifetime with a grant other than
+   * CLIENT_CREDENTIALS. A client that does not exist is VERDICT_UNKNOWN. May be
+   * retried.
    *
    * @generated from rpc qscope.v1.ClientService.ExplainMint
    */
@@ -1056,9 +1078,9 @@ export const ClientService: GenService<{
     output: typeof ExplainMintResponseSchema;
   },
   /**
-   * RevokeClientSecret ends one secret at once, and with it every secret that was
-   * made by it (RotateOwnSecret), and by those. Needs `qscope:clients.write`.
-   * Errors: RESOURCE_NOT_FOUND.
+   * RevokeClientSecret revokes one secret at once. Secrets that the client
+   * created with it (RotateOwnSecret) are revoked too, and so on. Needs
+   * `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND.
    *
    * @generated from rpc qscope.v1.ClientService.RevokeClientSecret
    */

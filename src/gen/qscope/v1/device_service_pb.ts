@@ -29,42 +29,42 @@ export const file_qscope_v1_device_service: GenFile = /*@__PURE__*/
  */
 export type DeviceAuthorization = Message<"qscope.v1.DeviceAuthorization"> & {
   /**
-   * client_id is the client that asks.
+   * client_id is the client that requests tokens.
    *
    * @generated from field: string client_id = 1;
    */
   clientId: string;
 
   /**
-   * client_display_name is what people call it.
+   * client_display_name is the display name of the client.
    *
    * @generated from field: string client_display_name = 2;
    */
   clientDisplayName: string;
 
   /**
-   * scopes are what it asks for.
+   * scopes are the requested scopes.
    *
    * @generated from field: repeated string scopes = 3;
    */
   scopes: string[];
 
   /**
-   * audiences are what the token will be for.
+   * audiences are the audiences of the token.
    *
    * @generated from field: repeated string audiences = 4;
    */
   audiences: string[];
 
   /**
-   * state is how far it has come.
+   * state is the state of the authorization.
    *
    * @generated from field: qscope.v1.DeviceAuthorizationState state = 5;
    */
   state: DeviceAuthorizationState;
 
   /**
-   * expire_time is when the codes run out.
+   * expire_time is when the codes expire.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 6;
    */
@@ -79,27 +79,27 @@ export const DeviceAuthorizationSchema: GenMessage<DeviceAuthorization> = /*@__P
   messageDesc(file_qscope_v1_device_service, 0);
 
 /**
- * StartDeviceAuthorizationRequest asks for codes.
+ * StartDeviceAuthorizationRequest requests codes.
  *
  * @generated from message qscope.v1.StartDeviceAuthorizationRequest
  */
 export type StartDeviceAuthorizationRequest = Message<"qscope.v1.StartDeviceAuthorizationRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * scopes wanted; none: all the client may have.
+   * scopes requested; none: all scopes of the client.
    *
    * @generated from field: repeated string scopes = 2;
    */
   scopes: string[];
 
   /**
-   * audiences wanted, among the client's own.
+   * audiences requested, among those of the client.
    *
    * @generated from field: repeated string audiences = 3;
    */
@@ -134,28 +134,28 @@ export type StartDeviceAuthorizationResponse = Message<"qscope.v1.StartDeviceAut
   userCode: string;
 
   /**
-   * verification_uri is where the user types it.
+   * verification_uri is the page where the user enters the user code.
    *
    * @generated from field: string verification_uri = 3;
    */
   verificationUri: string;
 
   /**
-   * verification_uri_complete has it filled in.
+   * verification_uri_complete is the same page with the code filled in.
    *
    * @generated from field: string verification_uri_complete = 4;
    */
   verificationUriComplete: string;
 
   /**
-   * expires_in is how long the codes work, rounded down to the second.
+   * expires_in is how long the codes are valid, rounded down to the second.
    *
    * @generated from field: google.protobuf.Duration expires_in = 5;
    */
   expiresIn?: Duration | undefined;
 
   /**
-   * interval is the least time between two polls.
+   * interval is the minimum time between two polls.
    *
    * @generated from field: google.protobuf.Duration interval = 6;
    */
@@ -176,16 +176,16 @@ export const StartDeviceAuthorizationResponseSchema: GenMessage<StartDeviceAutho
  */
 export type GetDeviceAuthorizationRequest = Message<"qscope.v1.GetDeviceAuthorizationRequest"> & {
   /**
-   * user_code as the user typed it: case, spaces and punctuation of any kind do
-   * not matter (RFC 8628 §6.1).
+   * user_code is the code as the user typed it. Case, spaces and punctuation
+   * are ignored (RFC 8628 §6.1).
    *
    * @generated from field: string user_code = 1;
    */
   userCode: string;
 
   /**
-   * attempt_key tells end users apart (a session or an address), so that wrong
-   * codes of one do not lock out the others.
+   * attempt_key distinguishes end users, for example by session or address, so
+   * that wrong codes of one user do not block other users.
    *
    * @generated from field: optional string attempt_key = 2;
    */
@@ -206,7 +206,7 @@ export const GetDeviceAuthorizationRequestSchema: GenMessage<GetDeviceAuthorizat
  */
 export type GetDeviceAuthorizationResponse = Message<"qscope.v1.GetDeviceAuthorizationResponse"> & {
   /**
-   * device_authorization is the one asked for.
+   * device_authorization is the requested authorization.
    *
    * @generated from field: qscope.v1.DeviceAuthorization device_authorization = 1;
    */
@@ -227,28 +227,29 @@ export const GetDeviceAuthorizationResponseSchema: GenMessage<GetDeviceAuthoriza
  */
 export type ApproveDeviceAuthorizationRequest = Message<"qscope.v1.ApproveDeviceAuthorizationRequest"> & {
   /**
-   * user_code as the user typed it.
+   * user_code is the code as the user typed it.
    *
    * @generated from field: string user_code = 1;
    */
   userCode: string;
 
   /**
-   * user is who consented.
+   * user is the user who consented.
    *
    * @generated from field: qscope.v1.UserReference user = 2;
    */
   user?: UserReference | undefined;
 
   /**
-   * scopes consented to, among those asked; none: all of them.
+   * scopes to which the user consented, among those requested; none: all of
+   * them.
    *
    * @generated from field: repeated string scopes = 3;
    */
   scopes: string[];
 
   /**
-   * attempt_key as in GetDeviceAuthorizationRequest.
+   * attempt_key is as in GetDeviceAuthorizationRequest.
    *
    * @generated from field: optional string attempt_key = 4;
    */
@@ -284,14 +285,14 @@ export const ApproveDeviceAuthorizationResponseSchema: GenMessage<ApproveDeviceA
  */
 export type DenyDeviceAuthorizationRequest = Message<"qscope.v1.DenyDeviceAuthorizationRequest"> & {
   /**
-   * user_code as the user typed it.
+   * user_code is the code as the user typed it.
    *
    * @generated from field: string user_code = 1;
    */
   userCode: string;
 
   /**
-   * attempt_key as in GetDeviceAuthorizationRequest.
+   * attempt_key is as in GetDeviceAuthorizationRequest.
    *
    * @generated from field: optional string attempt_key = 2;
    */
@@ -327,7 +328,7 @@ export const DenyDeviceAuthorizationResponseSchema: GenMessage<DenyDeviceAuthori
  */
 export type RedeemDeviceCodeRequest = Message<"qscope.v1.RedeemDeviceCodeRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
@@ -341,8 +342,8 @@ export type RedeemDeviceCodeRequest = Message<"qscope.v1.RedeemDeviceCodeRequest
   deviceCode: string;
 
   /**
-   * audiences wanted of the access token, among the grant's (RFC 8707 §2.2); none:
-   * all of them. A refresh token beside it keeps the grant's.
+   * audiences requested for the access token, among those of the grant (RFC
+   * 8707 §2.2); none: all of them. A refresh token keeps those of the grant.
    *
    * @generated from field: repeated string audiences = 3;
    */
@@ -363,7 +364,7 @@ export const RedeemDeviceCodeRequestSchema: GenMessage<RedeemDeviceCodeRequest> 
  */
 export type RedeemDeviceCodeResponse = Message<"qscope.v1.RedeemDeviceCodeResponse"> & {
   /**
-   * token is what was issued.
+   * token is the issued token.
    *
    * @generated from field: qscope.v1.IssuedToken token = 1;
    */
@@ -384,7 +385,7 @@ export const RedeemDeviceCodeResponseSchema: GenMessage<RedeemDeviceCodeResponse
  */
 export type WatchDeviceAuthorizationRequest = Message<"qscope.v1.WatchDeviceAuthorizationRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
@@ -419,7 +420,7 @@ export type WatchDeviceAuthorizationResponse = Message<"qscope.v1.WatchDeviceAut
   state: DeviceAuthorizationState;
 
   /**
-   * token comes with APPROVED.
+   * token is set with APPROVED.
    *
    * @generated from field: qscope.v1.IssuedToken token = 2;
    */
@@ -434,7 +435,7 @@ export const WatchDeviceAuthorizationResponseSchema: GenMessage<WatchDeviceAutho
   messageDesc(file_qscope_v1_device_service, 12);
 
 /**
- * DeviceAuthorizationState is how far a device authorization has come.
+ * DeviceAuthorizationState is the state of a device authorization.
  *
  * @generated from enum qscope.v1.DeviceAuthorizationState
  */
@@ -447,7 +448,7 @@ export const DeviceAuthorizationState = {
   UNSPECIFIED: 0,
 
   /**
-   * The user has not decided.
+   * The user has not decided yet.
    *
    * @generated from enum value: DEVICE_AUTHORIZATION_STATE_PENDING = 1;
    */
@@ -468,14 +469,14 @@ export const DeviceAuthorizationState = {
   DENIED: 3,
 
   /**
-   * The codes ran out before they were used.
+   * The codes expired before they were used.
    *
    * @generated from enum value: DEVICE_AUTHORIZATION_STATE_EXPIRED = 4;
    */
   EXPIRED: 4,
 
   /**
-   * The device has its token.
+   * The device has redeemed its code.
    *
    * @generated from enum value: DEVICE_AUTHORIZATION_STATE_REDEEMED = 5;
    */
@@ -483,7 +484,7 @@ export const DeviceAuthorizationState = {
 } as const;
 
 /**
- * DeviceAuthorizationState is how far a device authorization has come.
+ * DeviceAuthorizationState is the state of a device authorization.
  *
  * @generated from enum qscope.v1.DeviceAuthorizationState
  */
@@ -496,19 +497,20 @@ export const DeviceAuthorizationStateSchema: GenEnum<DeviceAuthorizationState> =
   enumDesc(file_qscope_v1_device_service, 0);
 
 /**
- * DeviceService lets a device without a browser obtain tokens (RFC 8628): the
- * device starts an authorization and shows the user a code, the front-end that
- * owns login and consent reports the user's decision, and the device redeems it.
+ * DeviceService issues tokens to a device without a browser (RFC 8628). The
+ * device starts an authorization and shows the user a code. The front end that
+ * owns login and consent reports the user's decision. Then the device redeems
+ * its code.
  *
  * @generated from service qscope.v1.DeviceService
  */
 export const DeviceService: GenService<{
   /**
-   * StartDeviceAuthorization draws a device code and a user code (RFC 8628
+   * StartDeviceAuthorization generates a device code and a user code (RFC 8628
    * §3.1). The client authenticates. Errors: OAUTH_INVALID_CLIENT,
    * OAUTH_UNAUTHORIZED_CLIENT, OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET,
-   * LIMIT_EXCEEDED when too many are pending. May be retried: a lost answer
-   * leaves an unused code behind, nothing more.
+   * LIMIT_EXCEEDED when too many are pending. May be retried: if an answer is
+   * lost, an unused code remains.
    *
    * @generated from rpc qscope.v1.DeviceService.StartDeviceAuthorization
    */
@@ -518,10 +520,10 @@ export const DeviceService: GenService<{
     output: typeof StartDeviceAuthorizationResponseSchema;
   },
   /**
-   * GetDeviceAuthorization tells the verification page what a user code stands
-   * for (RFC 8628 §3.3). Needs `qscope:consent`. Errors: RESOURCE_NOT_FOUND for
-   * a code that is unknown or expired, LIMIT_EXCEEDED after too many wrong ones.
-   * May be retried.
+   * GetDeviceAuthorization returns the authorization of a user code, for the
+   * verification page (RFC 8628 §3.3). Needs `qscope:consent`. Errors:
+   * RESOURCE_NOT_FOUND for a code that is unknown or expired, LIMIT_EXCEEDED
+   * after too many wrong codes. May be retried.
    *
    * @generated from rpc qscope.v1.DeviceService.GetDeviceAuthorization
    */
@@ -532,10 +534,11 @@ export const DeviceService: GenService<{
   },
   /**
    * ApproveDeviceAuthorization records that the user consented. The same
-   * decision again is OK. Needs `qscope:consent`. Errors: RESOURCE_NOT_FOUND,
-   * RESOURCE_CONFLICT for the opposite decision, OAUTH_INVALID_SCOPE for scopes
-   * that were not asked, OAUTH_INVALID_GRANT for a user who is not active,
-   * LIMIT_EXCEEDED. May be retried.
+   * decision again succeeds. Needs `qscope:consent`. Errors:
+   * RESOURCE_NOT_FOUND, RESOURCE_CONFLICT for the opposite decision,
+   * OAUTH_INVALID_SCOPE for scopes that were not requested,
+   * OAUTH_INVALID_GRANT for a user who is not active, LIMIT_EXCEEDED. May be
+   * retried.
    *
    * @generated from rpc qscope.v1.DeviceService.ApproveDeviceAuthorization
    */
@@ -546,8 +549,9 @@ export const DeviceService: GenService<{
   },
   /**
    * DenyDeviceAuthorization records that the user refused. The same decision
-   * again is OK. Needs `qscope:consent`. Errors: RESOURCE_NOT_FOUND,
-   * RESOURCE_CONFLICT for the opposite decision, LIMIT_EXCEEDED. May be retried.
+   * again succeeds. Needs `qscope:consent`. Errors: RESOURCE_NOT_FOUND,
+   * RESOURCE_CONFLICT for the opposite decision, LIMIT_EXCEEDED. May be
+   * retried.
    *
    * @generated from rpc qscope.v1.DeviceService.DenyDeviceAuthorization
    */
@@ -560,11 +564,11 @@ export const DeviceService: GenService<{
    * RedeemDeviceCode polls, and returns the token once the user has approved
    * (RFC 8628 §3.4). The client authenticates. Errors (RFC 8628 §3.5):
    * OAUTH_DEVICE_AUTHORIZATION_PENDING, OAUTH_DEVICE_SLOW_DOWN,
-   * OAUTH_DEVICE_EXPIRED_TOKEN, OAUTH_DEVICE_ACCESS_DENIED, OAUTH_INVALID_GRANT
-   * for a code that is redeemed, unknown or another client's,
-   * OAUTH_INVALID_TARGET when the client has lost all audiences of the grant. A
-   * redemption must
-   * not be retried by a library: a code is redeemed once.
+   * OAUTH_DEVICE_EXPIRED_TOKEN, OAUTH_DEVICE_ACCESS_DENIED,
+   * OAUTH_INVALID_GRANT for a code that was redeemed, is unknown or was issued
+   * to another client, OAUTH_INVALID_TARGET when the client has lost all
+   * audiences of the grant. A library must not retry a redemption, because a
+   * code can be redeemed only once.
    *
    * @generated from rpc qscope.v1.DeviceService.RedeemDeviceCode
    */
@@ -574,10 +578,11 @@ export const DeviceService: GenService<{
     output: typeof RedeemDeviceCodeResponseSchema;
   },
   /**
-   * WatchDeviceAuthorization waits for the user's decision instead of polling:
-   * PENDING at once and as a heartbeat, then APPROVED with the token, DENIED or
-   * EXPIRED, and the stream ends. APPROVED redeems the code. Watching is not a
-   * poll and never slows down. The client authenticates. Errors:
+   * WatchDeviceAuthorization waits for the user's decision, so that the device
+   * need not poll. It sends PENDING at once and as a heartbeat, then APPROVED
+   * with the token, DENIED or EXPIRED. Then the stream ends. APPROVED redeems
+   * the code. A watch does not count as a poll and never gets
+   * OAUTH_DEVICE_SLOW_DOWN. The client authenticates. Errors:
    * OAUTH_INVALID_GRANT as for RedeemDeviceCode, OAUTH_TEMPORARILY_UNAVAILABLE
    * when the server stops (watch again).
    *

@@ -13,12 +13,12 @@ export const file_qscope_v1_error_reason: GenFile = /*@__PURE__*/
   fileDesc("Chxxc2NvcGUvdjEvZXJyb3JfcmVhc29uLnByb3RvEglxc2NvcGUudjEq5wgKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEiYKIkVSUk9SX1JFQVNPTl9PQVVUSF9JTlZBTElEX1JFUVVFU1QQARIlCiFFUlJPUl9SRUFTT05fT0FVVEhfSU5WQUxJRF9DTElFTlQQAhIkCiBFUlJPUl9SRUFTT05fT0FVVEhfSU5WQUxJRF9HUkFOVBADEioKJkVSUk9SX1JFQVNPTl9PQVVUSF9VTkFVVEhPUklaRURfQ0xJRU5UEAQSLQopRVJST1JfUkVBU09OX09BVVRIX1VOU1VQUE9SVEVEX0dSQU5UX1RZUEUQBRIkCiBFUlJPUl9SRUFTT05fT0FVVEhfSU5WQUxJRF9TQ09QRRAGEiUKIUVSUk9SX1JFQVNPTl9PQVVUSF9JTlZBTElEX1RBUkdFVBAHEiQKIEVSUk9SX1JFQVNPTl9PQVVUSF9BQ0NFU1NfREVOSUVEEAgSMAosRVJST1JfUkVBU09OX09BVVRIX1VOU1VQUE9SVEVEX1JFU1BPTlNFX1RZUEUQCRItCilFUlJPUl9SRUFTT05fT0FVVEhfVU5TVVBQT1JURURfVE9LRU5fVFlQRRAKEiQKIEVSUk9SX1JFQVNPTl9PQVVUSF9JTlZBTElEX1RPS0VOEAsSKQolRVJST1JfUkVBU09OX09BVVRIX0lOU1VGRklDSUVOVF9TQ09QRRAMEiMKH0VSUk9SX1JFQVNPTl9PQVVUSF9TRVJWRVJfRVJST1IQDRIuCipFUlJPUl9SRUFTT05fT0FVVEhfVEVNUE9SQVJJTFlfVU5BVkFJTEFCTEUQDhIzCi9FUlJPUl9SRUFTT05fT0FVVEhfREVWSUNFX0FVVEhPUklaQVRJT05fUEVORElORxAPEicKI0VSUk9SX1JFQVNPTl9PQVVUSF9ERVZJQ0VfU0xPV19ET1dOEBASKwonRVJST1JfUkVBU09OX09BVVRIX0RFVklDRV9FWFBJUkVEX1RPS0VOEBESKwonRVJST1JfUkVBU09OX09BVVRIX0RFVklDRV9BQ0NFU1NfREVOSUVEEBISMgouRVJST1JfUkVBU09OX1JFR0lTVFJBVElPTl9JTlZBTElEX1JFRElSRUNUX1VSSRATEjUKMUVSUk9SX1JFQVNPTl9SRUdJU1RSQVRJT05fSU5WQUxJRF9DTElFTlRfTUVUQURBVEEQFBI4CjRFUlJPUl9SRUFTT05fUkVHSVNUUkFUSU9OX0NMSUVOVF9JREVOVElGSUVSX0NPTkZMSUNUEBUSIwofRVJST1JfUkVBU09OX1JFU09VUkNFX05PVF9GT1VORBAWEiIKHkVSUk9SX1JFQVNPTl9SRVNPVVJDRV9DT05GTElDVBAXEikKJUVSUk9SX1JFQVNPTl9SRVNPVVJDRV9PVVRDT01FX1VOS05PV04QGBIfChtFUlJPUl9SRUFTT05fTElNSVRfRVhDRUVERUQQGUJjChJpbnRlcm5hbC5xc2NvcGUudjFCEEVycm9yUmVhc29uUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM");
 
 /**
- * ErrorReason lists every `google.rpc.ErrorInfo.reason` that QScope sends, with
- * `domain` = "qscope". On the wire the reason is the value's name without its
- * `ERROR_REASON_` prefix, such as `OAUTH_INVALID_GRANT`. Clients decide by the
- * reason; texts may change. Statuses that the transport itself makes
- * (CANCELLED, DEADLINE_EXCEEDED, an oversized message, an unknown method) carry
- * no reason.
+ * ErrorReason lists every `google.rpc.ErrorInfo.reason` that QScope sends,
+ * with `domain` = "qscope". On the wire, the reason is the name of the value
+ * without the prefix `ERROR_REASON_`, such as `OAUTH_INVALID_GRANT`. Clients
+ * must decide by the reason; texts may change. Statuses of the transport
+ * itself (CANCELLED, DEADLINE_EXCEEDED, an oversized message, an unknown
+ * method) have no reason.
  *
  * @generated from enum qscope.v1.ErrorReason
  */
@@ -47,8 +47,9 @@ export const ErrorReason = {
   OAUTH_INVALID_CLIENT: 2,
 
   /**
-   * The code, refresh token or assertion is invalid, expired, spent or another
-   * client's (RFC 6749 §5.2). FAILED_PRECONDITION; no hint which.
+   * The code, refresh token or assertion is invalid, expired, already used or
+   * issued to another client (RFC 6749 §5.2). FAILED_PRECONDITION; the answer
+   * does not say which.
    *
    * @generated from enum value: ERROR_REASON_OAUTH_INVALID_GRANT = 3;
    */
@@ -63,15 +64,15 @@ export const ErrorReason = {
   OAUTH_UNAUTHORIZED_CLIENT: 4,
 
   /**
-   * The grant is switched off on this server (RFC 6749 §5.2). UNIMPLEMENTED.
+   * The grant is not enabled on this server (RFC 6749 §5.2). UNIMPLEMENTED.
    *
    * @generated from enum value: ERROR_REASON_OAUTH_UNSUPPORTED_GRANT_TYPE = 5;
    */
   OAUTH_UNSUPPORTED_GRANT_TYPE: 5,
 
   /**
-   * A scope is malformed or beyond what is allowed (RFC 6749 §5.2).
-   * INVALID_ARGUMENT; metadata.rejected_scopes.
+   * A scope is malformed or not allowed (RFC 6749 §5.2). INVALID_ARGUMENT;
+   * metadata.rejected_scopes.
    *
    * @generated from enum value: ERROR_REASON_OAUTH_INVALID_SCOPE = 6;
    */
@@ -107,9 +108,9 @@ export const ErrorReason = {
   OAUTH_UNSUPPORTED_TOKEN_TYPE: 10,
 
   /**
-   * A bearer token is missing, unknown, expired, revoked or malformed
-   * (RFC 6750 §3.1). UNAUTHENTICATED; metadata.token = "presented" when it is
-   * the token under examination and not the caller's own.
+   * A bearer token is missing, unknown, expired, revoked or malformed (RFC
+   * 6750 §3.1). UNAUTHENTICATED; metadata.token = "presented" if it is the
+   * token to verify, not the caller's own.
    *
    * @generated from enum value: ERROR_REASON_OAUTH_INVALID_TOKEN = 11;
    */
@@ -124,16 +125,16 @@ export const ErrorReason = {
   OAUTH_INSUFFICIENT_SCOPE: 12,
 
   /**
-   * An accident inside the server. INTERNAL; the cause is in its log only, under
-   * the ray id.
+   * An unexpected error in the server. INTERNAL; the cause is only in its log,
+   * under the ray id.
    *
    * @generated from enum value: ERROR_REASON_OAUTH_SERVER_ERROR = 13;
    */
   OAUTH_SERVER_ERROR: 13,
 
   /**
-   * Overloaded, draining or without its database, and nothing was written.
-   * UNAVAILABLE; RetryInfo.
+   * The server is overloaded, is shutting down or cannot reach its database.
+   * Nothing was written. UNAVAILABLE; RetryInfo.
    *
    * @generated from enum value: ERROR_REASON_OAUTH_TEMPORARILY_UNAVAILABLE = 14;
    */
@@ -148,15 +149,15 @@ export const ErrorReason = {
   OAUTH_DEVICE_AUTHORIZATION_PENDING: 15,
 
   /**
-   * Polled before the interval was over; it has grown by 5 s (RFC 8628 §3.5).
-   * RESOURCE_EXHAUSTED; RetryInfo is the new interval.
+   * The device polled before the interval was over. The interval is now 5 s
+   * longer (RFC 8628 §3.5). RESOURCE_EXHAUSTED; RetryInfo is the new interval.
    *
    * @generated from enum value: ERROR_REASON_OAUTH_DEVICE_SLOW_DOWN = 16;
    */
   OAUTH_DEVICE_SLOW_DOWN: 16,
 
   /**
-   * The device code ran out (RFC 8628 §3.5). FAILED_PRECONDITION.
+   * The device code has expired (RFC 8628 §3.5). FAILED_PRECONDITION.
    *
    * @generated from enum value: ERROR_REASON_OAUTH_DEVICE_EXPIRED_TOKEN = 17;
    */
@@ -170,7 +171,7 @@ export const ErrorReason = {
   OAUTH_DEVICE_ACCESS_DENIED: 18,
 
   /**
-   * A redirect URI is not acceptable (RFC 7591 §3.2.2). INVALID_ARGUMENT;
+   * A redirect URI is not allowed (RFC 7591 §3.2.2). INVALID_ARGUMENT;
    * BadRequest names it.
    *
    * @generated from enum value: ERROR_REASON_REGISTRATION_INVALID_REDIRECT_URI = 19;
@@ -178,15 +179,16 @@ export const ErrorReason = {
   REGISTRATION_INVALID_REDIRECT_URI: 19,
 
   /**
-   * The registration is inconsistent or asks for what this server does not have
-   * (RFC 7591 §3.2.2). INVALID_ARGUMENT; BadRequest names the fields.
+   * The registration is inconsistent or uses something that this server does
+   * not support (RFC 7591 §3.2.2). INVALID_ARGUMENT; BadRequest names the
+   * fields.
    *
    * @generated from enum value: ERROR_REASON_REGISTRATION_INVALID_CLIENT_METADATA = 20;
    */
   REGISTRATION_INVALID_CLIENT_METADATA: 20,
 
   /**
-   * The client id is taken, or was and stays reserved. ALREADY_EXISTS;
+   * The client id is in use, or belonged to a deleted client. ALREADY_EXISTS;
    * ResourceInfo.
    *
    * @generated from enum value: ERROR_REASON_REGISTRATION_CLIENT_IDENTIFIER_CONFLICT = 21;
@@ -194,22 +196,23 @@ export const ErrorReason = {
   REGISTRATION_CLIENT_IDENTIFIER_CONFLICT: 21,
 
   /**
-   * A management look-up found nothing. NOT_FOUND; ResourceInfo.
+   * The resource does not exist. NOT_FOUND; ResourceInfo.
    *
    * @generated from enum value: ERROR_REASON_RESOURCE_NOT_FOUND = 22;
    */
   RESOURCE_NOT_FOUND: 22,
 
   /**
-   * The etag does not match, or the retries of a contended write are used up.
-   * ABORTED; RetryInfo where a retry is safe.
+   * The state of the resource does not allow the call, for example because the
+   * etag is out of date, or too many calls change it at the same time.
+   * ABORTED; RetryInfo if the same call may succeed later.
    *
    * @generated from enum value: ERROR_REASON_RESOURCE_CONFLICT = 23;
    */
   RESOURCE_CONFLICT: 23,
 
   /**
-   * A commit could neither be confirmed nor ruled out. ABORTED;
+   * The server does not know whether the change was committed. ABORTED;
    * metadata.safe_to_retry, and RetryInfo only if that is "true".
    *
    * @generated from enum value: ERROR_REASON_RESOURCE_OUTCOME_UNKNOWN = 24;
@@ -217,8 +220,7 @@ export const ErrorReason = {
   RESOURCE_OUTCOME_UNKNOWN: 24,
 
   /**
-   * A cap or a rate limit is reached. RESOURCE_EXHAUSTED; QuotaFailure,
-   * RetryInfo.
+   * A limit was reached. RESOURCE_EXHAUSTED; QuotaFailure, RetryInfo.
    *
    * @generated from enum value: ERROR_REASON_LIMIT_EXCEEDED = 25;
    */
@@ -226,12 +228,12 @@ export const ErrorReason = {
 } as const;
 
 /**
- * ErrorReason lists every `google.rpc.ErrorInfo.reason` that QScope sends, with
- * `domain` = "qscope". On the wire the reason is the value's name without its
- * `ERROR_REASON_` prefix, such as `OAUTH_INVALID_GRANT`. Clients decide by the
- * reason; texts may change. Statuses that the transport itself makes
- * (CANCELLED, DEADLINE_EXCEEDED, an oversized message, an unknown method) carry
- * no reason.
+ * ErrorReason lists every `google.rpc.ErrorInfo.reason` that QScope sends,
+ * with `domain` = "qscope". On the wire, the reason is the name of the value
+ * without the prefix `ERROR_REASON_`, such as `OAUTH_INVALID_GRANT`. Clients
+ * must decide by the reason; texts may change. Statuses of the transport
+ * itself (CANCELLED, DEADLINE_EXCEEDED, an oversized message, an unknown
+ * method) have no reason.
  *
  * @generated from enum qscope.v1.ErrorReason
  */

@@ -19,77 +19,77 @@ export const file_qscope_v1_key_service: GenFile = /*@__PURE__*/
   fileDesc("Chtxc2NvcGUvdjEva2V5X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSL2AwoKU2lnbmluZ0tleRIOCgZrZXlfaWQYASABKAkSLgoJYWxnb3JpdGhtGAIgASgOMhsucXNjb3BlLnYxLlNpZ25pbmdBbGdvcml0aG0SKQoFc3RhdGUYAyABKA4yGi5xc2NvcGUudjEuU2lnbmluZ0tleVN0YXRlEikKCnB1YmxpY19rZXkYBCABKAsyFS5xc2NvcGUudjEuSnNvbldlYktleRIwCgxwcmVwYXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC3ByZXBhcmVkX2J5GAYgASgJEjoKFmVhcmxpZXN0X2FjdGl2YXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWFjdGl2YXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JldGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI6ChZsYXN0X3Rva2VuX2V4cGlyZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAimwEKFkxpc3RTaWduaW5nS2V5c1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAQEjoKBXN0YXRlGAMgASgOMhoucXNjb3BlLnYxLlNpZ25pbmdLZXlTdGF0ZUIKukgHggEEEAEgAEgAiAEBQggKBl9zdGF0ZSJXChdMaXN0U2lnbmluZ0tleXNSZXNwb25zZRIjCgRrZXlzGAEgAygLMhUucXNjb3BlLnYxLlNpZ25pbmdLZXkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlQKGFByZXBhcmVTaWduaW5nS2V5UmVxdWVzdBI4CglhbGdvcml0aG0YASABKA4yGy5xc2NvcGUudjEuU2lnbmluZ0FsZ29yaXRobUIIukgFggECEAEiPwoZUHJlcGFyZVNpZ25pbmdLZXlSZXNwb25zZRIiCgNrZXkYASABKAsyFS5xc2NvcGUudjEuU2lnbmluZ0tleSI1ChlBY3RpdmF0ZVNpZ25pbmdLZXlSZXF1ZXN0EhgKBmtleV9pZBgBIAEoCUIIukgFcgOwAQEiQAoaQWN0aXZhdGVTaWduaW5nS2V5UmVzcG9uc2USIgoDa2V5GAEgASgLMhUucXNjb3BlLnYxLlNpZ25pbmdLZXkiMwoXUmV0aXJlU2lnbmluZ0tleVJlcXVlc3QSGAoGa2V5X2lkGAEgASgJQgi6SAVyA7ABASI+ChhSZXRpcmVTaWduaW5nS2V5UmVzcG9uc2USIgoDa2V5GAEgASgLMhUucXNjb3BlLnYxLlNpZ25pbmdLZXkiTQoXUmV2b2tlU2lnbmluZ0tleVJlcXVlc3QSGAoGa2V5X2lkGAEgASgJQgi6SAVyA7ABARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGMgBIj4KGFJldm9rZVNpZ25pbmdLZXlSZXNwb25zZRIiCgNrZXkYASABKAsyFS5xc2NvcGUudjEuU2lnbmluZ0tleSqMAQoQU2lnbmluZ0FsZ29yaXRobRIhCh1TSUdOSU5HX0FMR09SSVRITV9VTlNQRUNJRklFRBAAEhsKF1NJR05JTkdfQUxHT1JJVEhNX0VTMjU2EAESGwoXU0lHTklOR19BTEdPUklUSE1fRUREU0EQAhIbChdTSUdOSU5HX0FMR09SSVRITV9SUzI1NhADKrABCg9TaWduaW5nS2V5U3RhdGUSIQodU0lHTklOR19LRVlfU1RBVEVfVU5TUEVDSUZJRUQQABIeChpTSUdOSU5HX0tFWV9TVEFURV9QUkVQQVJFRBABEhwKGFNJR05JTkdfS0VZX1NUQVRFX0FDVElWRRACEh0KGVNJR05JTkdfS0VZX1NUQVRFX1JFVElSRUQQAxIdChlTSUdOSU5HX0tFWV9TVEFURV9SRVZPS0VEEAQy8wQKCktleVNlcnZpY2USdQoPTGlzdFNpZ25pbmdLZXlzEiEucXNjb3BlLnYxLkxpc3RTaWduaW5nS2V5c1JlcXVlc3QaIi5xc2NvcGUudjEuTGlzdFNpZ25pbmdLZXlzUmVzcG9uc2UiG5ACArrXGBQKEHFzY29wZTprZXlzLnJlYWQgARJ3ChFQcmVwYXJlU2lnbmluZ0tleRIjLnFzY29wZS52MS5QcmVwYXJlU2lnbmluZ0tleVJlcXVlc3QaJC5xc2NvcGUudjEuUHJlcGFyZVNpZ25pbmdLZXlSZXNwb25zZSIXutcYEwoRcXNjb3BlOmtleXMud3JpdGUSfwoSQWN0aXZhdGVTaWduaW5nS2V5EiQucXNjb3BlLnYxLkFjdGl2YXRlU2lnbmluZ0tleVJlcXVlc3QaJS5xc2NvcGUudjEuQWN0aXZhdGVTaWduaW5nS2V5UmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTprZXlzLndyaXRlIAESeQoQUmV0aXJlU2lnbmluZ0tleRIiLnFzY29wZS52MS5SZXRpcmVTaWduaW5nS2V5UmVxdWVzdBojLnFzY29wZS52MS5SZXRpcmVTaWduaW5nS2V5UmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTprZXlzLndyaXRlIAESeQoQUmV2b2tlU2lnbmluZ0tleRIiLnFzY29wZS52MS5SZXZva2VTaWduaW5nS2V5UmVxdWVzdBojLnFzY29wZS52MS5SZXZva2VTaWduaW5nS2V5UmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTprZXlzLndyaXRlIAFCYgoSaW50ZXJuYWwucXNjb3BlLnYxQg9LZXlTZXJ2aWNlUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_qscope_v1_json_web_key, file_qscope_v1_options]);
 
 /**
- * SigningKey describes a key; never its private half.
+ * SigningKey describes a key, without its private key.
  *
  * @generated from message qscope.v1.SigningKey
  */
 export type SigningKey = Message<"qscope.v1.SigningKey"> & {
   /**
-   * key_id is the `kid` of what it signs.
+   * key_id is the `kid` of the tokens that it signs.
    *
    * @generated from field: string key_id = 1;
    */
   keyId: string;
 
   /**
-   * algorithm it is used with.
+   * algorithm is the algorithm of the key.
    *
    * @generated from field: qscope.v1.SigningAlgorithm algorithm = 2;
    */
   algorithm: SigningAlgorithm;
 
   /**
-   * state it is in.
+   * state is the state of the key.
    *
    * @generated from field: qscope.v1.SigningKeyState state = 3;
    */
   state: SigningKeyState;
 
   /**
-   * public_key as it stands in the key set.
+   * public_key is the key as it is in the key set.
    *
    * @generated from field: qscope.v1.JsonWebKey public_key = 4;
    */
   publicKey?: JsonWebKey | undefined;
 
   /**
-   * prepare_time is when it was drawn and put into the key set.
+   * prepare_time is when it was generated and added to the key set.
    *
    * @generated from field: google.protobuf.Timestamp prepare_time = 5;
    */
   prepareTime?: Timestamp | undefined;
 
   /**
-   * prepared_by is who asked for it.
+   * prepared_by is who prepared it.
    *
    * @generated from field: string prepared_by = 6;
    */
   preparedBy: string;
 
   /**
-   * earliest_activate_time is when a prepared key may take over from another.
+   * earliest_activate_time is when a prepared key may replace the active key.
    *
    * @generated from field: google.protobuf.Timestamp earliest_activate_time = 7;
    */
   earliestActivateTime?: Timestamp | undefined;
 
   /**
-   * activate_time is when it began to sign.
+   * activate_time is when it started to sign.
    *
    * @generated from field: google.protobuf.Timestamp activate_time = 8;
    */
   activateTime?: Timestamp | undefined;
 
   /**
-   * retire_time is when it ceased to sign.
+   * retire_time is when it stopped signing.
    *
    * @generated from field: google.protobuf.Timestamp retire_time = 9;
    */
   retireTime?: Timestamp | undefined;
 
   /**
-   * last_token_expire_time is when a retired key leaves the key set: no token
-   * that it signed lives longer.
+   * last_token_expire_time is when a retired key leaves the key set, because
+   * all tokens that it signed have expired.
    *
    * @generated from field: google.protobuf.Timestamp last_token_expire_time = 10;
    */
@@ -124,7 +124,7 @@ export type ListSigningKeysRequest = Message<"qscope.v1.ListSigningKeysRequest">
   pageSize: number;
 
   /**
-   * page_token is the `next_page_token` of the page before, with the same
+   * page_token is the `next_page_token` of the previous page, with the same
    * filter.
    *
    * @generated from field: string page_token = 2;
@@ -132,7 +132,7 @@ export type ListSigningKeysRequest = Message<"qscope.v1.ListSigningKeysRequest">
   pageToken: string;
 
   /**
-   * state keeps the keys that are in it.
+   * state selects the keys in this state.
    *
    * @generated from field: optional qscope.v1.SigningKeyState state = 3;
    */
@@ -175,13 +175,13 @@ export const ListSigningKeysResponseSchema: GenMessage<ListSigningKeysResponse> 
   messageDesc(file_qscope_v1_key_service, 2);
 
 /**
- * PrepareSigningKeyRequest asks for a new key.
+ * PrepareSigningKeyRequest requests a new key.
  *
  * @generated from message qscope.v1.PrepareSigningKeyRequest
  */
 export type PrepareSigningKeyRequest = Message<"qscope.v1.PrepareSigningKeyRequest"> & {
   /**
-   * algorithm wanted; unset: the one that this server signs with
+   * algorithm requested; unset: the algorithm of this server
    * (`QSCOPE_SIGNING_ALGORITHM`).
    *
    * @generated from field: qscope.v1.SigningAlgorithm algorithm = 1;
@@ -203,7 +203,7 @@ export const PrepareSigningKeyRequestSchema: GenMessage<PrepareSigningKeyRequest
  */
 export type PrepareSigningKeyResponse = Message<"qscope.v1.PrepareSigningKeyResponse"> & {
   /**
-   * key is new.
+   * key is the new key.
    *
    * @generated from field: qscope.v1.SigningKey key = 1;
    */
@@ -245,7 +245,7 @@ export const ActivateSigningKeyRequestSchema: GenMessage<ActivateSigningKeyReque
  */
 export type ActivateSigningKeyResponse = Message<"qscope.v1.ActivateSigningKeyResponse"> & {
   /**
-   * key is as it stands now.
+   * key is the key after the call.
    *
    * @generated from field: qscope.v1.SigningKey key = 1;
    */
@@ -287,7 +287,7 @@ export const RetireSigningKeyRequestSchema: GenMessage<RetireSigningKeyRequest> 
  */
 export type RetireSigningKeyResponse = Message<"qscope.v1.RetireSigningKeyResponse"> & {
   /**
-   * key is as it stands now.
+   * key is the key after the call.
    *
    * @generated from field: qscope.v1.SigningKey key = 1;
    */
@@ -315,7 +315,7 @@ export type RevokeSigningKeyRequest = Message<"qscope.v1.RevokeSigningKeyRequest
   keyId: string;
 
   /**
-   * reason stands in the audit log.
+   * reason is recorded in the audit log.
    *
    * @generated from field: string reason = 2;
    */
@@ -336,7 +336,7 @@ export const RevokeSigningKeyRequestSchema: GenMessage<RevokeSigningKeyRequest> 
  */
 export type RevokeSigningKeyResponse = Message<"qscope.v1.RevokeSigningKeyResponse"> & {
   /**
-   * key is as it stands now.
+   * key is the key after the call.
    *
    * @generated from field: qscope.v1.SigningKey key = 1;
    */
@@ -351,7 +351,8 @@ export const RevokeSigningKeyResponseSchema: GenMessage<RevokeSigningKeyResponse
   messageDesc(file_qscope_v1_key_service, 10);
 
 /**
- * SigningAlgorithm is how tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1).
+ * SigningAlgorithm is the algorithm of a signing key (RFC 7518 §3.1, RFC 8037
+ * §3.1).
  *
  * @generated from enum qscope.v1.SigningAlgorithm
  */
@@ -386,7 +387,8 @@ export const SigningAlgorithm = {
 } as const;
 
 /**
- * SigningAlgorithm is how tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1).
+ * SigningAlgorithm is the algorithm of a signing key (RFC 7518 §3.1, RFC 8037
+ * §3.1).
  *
  * @generated from enum qscope.v1.SigningAlgorithm
  */
@@ -399,7 +401,8 @@ export const SigningAlgorithmSchema: GenEnum<SigningAlgorithm> = /*@__PURE__*/
   enumDesc(file_qscope_v1_key_service, 0);
 
 /**
- * SigningKeyState is how far a key has come; it never goes back.
+ * SigningKeyState is the state of a key. A key never returns to an earlier
+ * state.
  *
  * @generated from enum qscope.v1.SigningKeyState
  */
@@ -412,28 +415,28 @@ export const SigningKeyState = {
   UNSPECIFIED: 0,
 
   /**
-   * In the key set, not signing yet.
+   * In the key set, but does not sign yet.
    *
    * @generated from enum value: SIGNING_KEY_STATE_PREPARED = 1;
    */
   PREPARED: 1,
 
   /**
-   * Signs; at most one of an algorithm.
+   * Signs tokens. Each algorithm has at most one active key.
    *
    * @generated from enum value: SIGNING_KEY_STATE_ACTIVE = 2;
    */
   ACTIVE: 2,
 
   /**
-   * Signs no more; what it signed stays good.
+   * No longer signs. Tokens that it signed stay valid.
    *
    * @generated from enum value: SIGNING_KEY_STATE_RETIRED = 3;
    */
   RETIRED: 3,
 
   /**
-   * What it signed is inactive.
+   * Tokens that it signed are inactive.
    *
    * @generated from enum value: SIGNING_KEY_STATE_REVOKED = 4;
    */
@@ -441,7 +444,8 @@ export const SigningKeyState = {
 } as const;
 
 /**
- * SigningKeyState is how far a key has come; it never goes back.
+ * SigningKeyState is the state of a key. A key never returns to an earlier
+ * state.
  *
  * @generated from enum qscope.v1.SigningKeyState
  */
@@ -454,9 +458,9 @@ export const SigningKeyStateSchema: GenEnum<SigningKeyState> = /*@__PURE__*/
   enumDesc(file_qscope_v1_key_service, 1);
 
 /**
- * KeyService manages the keys that sign JWT access tokens. They are drawn here,
- * and their private halves never leave the server. Every call carries
- * `authorization: Bearer <token>` with the permission it names.
+ * KeyService manages the keys that sign JWT access tokens. The server
+ * generates them, and the private keys never leave it. Every call carries
+ * `authorization: Bearer <token>` with the permission the method names.
  *
  * @generated from service qscope.v1.KeyService
  */
@@ -474,9 +478,9 @@ export const KeyService: GenService<{
     output: typeof ListSigningKeysResponseSchema;
   },
   /**
-   * PrepareSigningKey draws a key and puts it into the key set; it signs nothing
-   * yet. Needs `qscope:keys.write`. Retried, it prepares another, which does no
-   * harm.
+   * PrepareSigningKey generates a key and adds it to the key set. The key does
+   * not sign yet. Needs `qscope:keys.write`. A retry prepares another key,
+   * which does no harm.
    *
    * @generated from rpc qscope.v1.KeyService.PrepareSigningKey
    */
@@ -486,12 +490,13 @@ export const KeyService: GenService<{
     output: typeof PrepareSigningKeyResponseSchema;
   },
   /**
-   * ActivateSigningKey lets a prepared key sign, and retires the one that did.
-   * Needs `qscope:keys.write`. Errors: RESOURCE_NOT_FOUND; RESOURCE_CONFLICT
-   * with metadata.state for a key that was retired or revoked, with
-   * metadata.activate_after and RetryInfo for one that was prepared less than
-   * 300 s ago: others may keep the key set for that long. The first key of an
-   * algorithm need not wait. An active key stays as it is. May be retried.
+   * ActivateSigningKey makes a prepared key sign, and retires the previous
+   * key. Needs `qscope:keys.write`. Errors: RESOURCE_NOT_FOUND;
+   * RESOURCE_CONFLICT with metadata.state for a key that was retired or
+   * revoked; RESOURCE_CONFLICT with metadata.activate_after and RetryInfo for
+   * a key that was prepared less than 300 s ago, because others may cache the
+   * key set for that time. The first key of an algorithm need not wait. An
+   * active key does not change. May be retried.
    *
    * @generated from rpc qscope.v1.KeyService.ActivateSigningKey
    */
@@ -501,11 +506,11 @@ export const KeyService: GenService<{
     output: typeof ActivateSigningKeyResponseSchema;
   },
   /**
-   * RetireSigningKey ends a key's signing and erases its private half; what it
-   * signed stays good, and the key stays in the key set until that has expired.
-   * Needs `qscope:keys.write`. Errors: RESOURCE_NOT_FOUND; RESOURCE_CONFLICT with
-   * metadata.state for a revoked key. A retired key stays as it is. May be
-   * retried.
+   * RetireSigningKey stops a key from signing and deletes its private key.
+   * Tokens that it signed stay valid, and the key stays in the key set until
+   * they have expired. Needs `qscope:keys.write`. Errors: RESOURCE_NOT_FOUND;
+   * RESOURCE_CONFLICT with metadata.state for a revoked key. A retired key
+   * does not change. May be retried.
    *
    * @generated from rpc qscope.v1.KeyService.RetireSigningKey
    */
@@ -515,11 +520,11 @@ export const KeyService: GenService<{
     output: typeof RetireSigningKeyResponseSchema;
   },
   /**
-   * RevokeSigningKey ends a key and every token that it signed, from the next
-   * call on, for all checks made through this server. Others who verify tokens
-   * by themselves accept them until they ask for the key set again. Needs
-   * `qscope:keys.write`. Errors: RESOURCE_NOT_FOUND. A revoked key stays as it
-   * is. May be retried.
+   * RevokeSigningKey revokes a key and every token that it signed, from the
+   * next call on, for all checks by this server. Others, who verify tokens
+   * offline, accept them until they fetch the key set again. Needs
+   * `qscope:keys.write`. Errors: RESOURCE_NOT_FOUND. A revoked key does not
+   * change. May be retried.
    *
    * @generated from rpc qscope.v1.KeyService.RevokeSigningKey
    */

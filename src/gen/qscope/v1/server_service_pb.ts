@@ -33,37 +33,38 @@ export const GetServerMetadataRequestSchema: GenMessage<GetServerMetadataRequest
   messageDesc(file_qscope_v1_server_service, 0);
 
 /**
- * GetServerMetadataResponse is the metadata of an authorization server; its JSON
- * with the names of the contract is the document of RFC 8414 §3.2. What is an
- * endpoint is set only where the HTTP port answers there.
+ * GetServerMetadataResponse is the metadata of an authorization server. In
+ * JSON with the field names of this file, it is the document of RFC 8414 §3.2.
+ * An endpoint is set only if the HTTP port serves it.
  *
  * @generated from message qscope.v1.GetServerMetadataResponse
  */
 export type GetServerMetadataResponse = Message<"qscope.v1.GetServerMetadataResponse"> & {
   /**
-   * issuer is the `iss` of all that this server issues.
+   * issuer is the `iss` of all tokens of this server.
    *
    * @generated from field: string issuer = 1;
    */
   issuer: string;
 
   /**
-   * token_endpoint takes the forms of all grants (RFC 6749 §3.2).
+   * token_endpoint accepts the forms of all grants (RFC 6749 §3.2).
    *
    * @generated from field: string token_endpoint = 2;
    */
   tokenEndpoint: string;
 
   /**
-   * introspection_endpoint is that of RFC 7662.
+   * introspection_endpoint is the endpoint of RFC 7662.
    *
    * @generated from field: string introspection_endpoint = 3;
    */
   introspectionEndpoint: string;
 
   /**
-   * introspection_endpoint_auth_methods_supported are how its callers prove
-   * themselves; `Bearer` is an access token with `qscope:tokens.read`.
+   * introspection_endpoint_auth_methods_supported are the authentication
+   * methods of its callers. `Bearer` is an access token with
+   * `qscope:tokens.read`.
    *
    * @generated from field: repeated string introspection_endpoint_auth_methods_supported = 4;
    */
@@ -86,14 +87,15 @@ export type GetServerMetadataResponse = Message<"qscope.v1.GetServerMetadataResp
   introspectionSigningAlgValuesSupported: string[];
 
   /**
-   * revocation_endpoint is that of RFC 7009.
+   * revocation_endpoint is the endpoint of RFC 7009.
    *
    * @generated from field: string revocation_endpoint = 7;
    */
   revocationEndpoint: string;
 
   /**
-   * revocation_endpoint_auth_methods_supported are how its callers prove themselves.
+   * revocation_endpoint_auth_methods_supported are the authentication methods
+   * of its callers.
    *
    * @generated from field: repeated string revocation_endpoint_auth_methods_supported = 8;
    */
@@ -108,14 +110,14 @@ export type GetServerMetadataResponse = Message<"qscope.v1.GetServerMetadataResp
   revocationEndpointAuthSigningAlgValuesSupported: string[];
 
   /**
-   * device_authorization_endpoint is that of RFC 8628 §4.
+   * device_authorization_endpoint is the endpoint of RFC 8628 §4.
    *
    * @generated from field: string device_authorization_endpoint = 10;
    */
   deviceAuthorizationEndpoint: string;
 
   /**
-   * jwks_uri is where the key set is over HTTP; it is the answer of
+   * jwks_uri is the URL of the key set, which is the answer of
    * TokenService.GetJsonWebKeySet.
    *
    * @generated from field: string jwks_uri = 11;
@@ -123,15 +125,16 @@ export type GetServerMetadataResponse = Message<"qscope.v1.GetServerMetadataResp
   jwksUri: string;
 
   /**
-   * scopes_supported are the permissions of this server. Scopes of applications are
-   * registered with their clients, and told to nobody else.
+   * scopes_supported are the permissions of this server. The scopes of
+   * applications are registered with their clients, and are not published.
    *
    * @generated from field: repeated string scopes_supported = 12;
    */
   scopesSupported: string[];
 
   /**
-   * response_types_supported are those of the codes that the front-end hands out.
+   * response_types_supported are the response types of the codes that the
+   * front end sends.
    *
    * @generated from field: repeated string response_types_supported = 13;
    */
@@ -145,14 +148,15 @@ export type GetServerMetadataResponse = Message<"qscope.v1.GetServerMetadataResp
   grantTypesSupported: string[];
 
   /**
-   * code_challenge_methods_supported are those of RFC 7636.
+   * code_challenge_methods_supported are the methods of RFC 7636.
    *
    * @generated from field: repeated string code_challenge_methods_supported = 15;
    */
   codeChallengeMethodsSupported: string[];
 
   /**
-   * token_endpoint_auth_methods_supported are how clients prove themselves.
+   * token_endpoint_auth_methods_supported are the authentication methods of
+   * clients.
    *
    * @generated from field: repeated string token_endpoint_auth_methods_supported = 16;
    */
@@ -167,8 +171,8 @@ export type GetServerMetadataResponse = Message<"qscope.v1.GetServerMetadataResp
   tokenEndpointAuthSigningAlgValuesSupported: string[];
 
   /**
-   * tls_client_certificate_bound_access_tokens is whether tokens may be bound to a
-   * certificate (RFC 8705 §3.3).
+   * tls_client_certificate_bound_access_tokens is true if tokens can be bound
+   * to a certificate (RFC 8705 §3.3).
    *
    * @generated from field: optional bool tls_client_certificate_bound_access_tokens = 18;
    */
@@ -198,65 +202,65 @@ export const GetServerStatusRequestSchema: GenMessage<GetServerStatusRequest> = 
   messageDesc(file_qscope_v1_server_service, 2);
 
 /**
- * GetServerStatusResponse is how the process that answers is. Of a server with
- * several workers, each counts its own calls.
+ * GetServerStatusResponse is the state of the process that answers. If the
+ * server has several workers, each counts its own calls.
  *
  * @generated from message qscope.v1.GetServerStatusResponse
  */
 export type GetServerStatusResponse = Message<"qscope.v1.GetServerStatusResponse"> & {
   /**
-   * version is that of QScope.
+   * version is the version of QScope.
    *
    * @generated from field: string version = 1;
    */
   version: string;
 
   /**
-   * start_time is when the process began to serve.
+   * start_time is when the process started to serve.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 2;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * serving is what `grpc.health.v1` tells: whether calls are accepted.
+   * serving is the answer of `grpc.health.v1`: whether calls are accepted.
    *
    * @generated from field: bool serving = 3;
    */
   serving: boolean;
 
   /**
-   * findings are those of `qscope doctor`, without what concerns ports and the
-   * keys of clients.
+   * findings are the findings of `qscope doctor`, except those about ports and
+   * the keys of clients.
    *
    * @generated from field: repeated qscope.v1.Finding findings = 4;
    */
   findings: Finding[];
 
   /**
-   * examine_time is when they were made.
+   * examine_time is when the findings were made.
    *
    * @generated from field: google.protobuf.Timestamp examine_time = 5;
    */
   examineTime?: Timestamp | undefined;
 
   /**
-   * rate_window is the time over which rates are taken: the last minute, or less
-   * after a start.
+   * rate_window is the period of the rates: the last minute, or less after a
+   * start.
    *
    * @generated from field: google.protobuf.Duration rate_window = 6;
    */
   rateWindow?: Duration | undefined;
 
   /**
-   * calls are the methods that were called, those called most first.
+   * calls are the methods that were called, the most frequent first.
    *
    * @generated from field: repeated qscope.v1.CallRate calls = 7;
    */
   calls: CallRate[];
 
   /**
-   * refusals are the reasons for which calls were refused, the most frequent first.
+   * refusals are the reasons of refusals, the most frequent first.
    *
    * @generated from field: repeated qscope.v1.RefusalRate refusals = 8;
    */
@@ -271,27 +275,27 @@ export const GetServerStatusResponseSchema: GenMessage<GetServerStatusResponse> 
   messageDesc(file_qscope_v1_server_service, 3);
 
 /**
- * Finding is one thing that was looked at.
+ * Finding is the result of one check.
  *
  * @generated from message qscope.v1.Finding
  */
 export type Finding = Message<"qscope.v1.Finding"> & {
   /**
-   * check names what was looked at, such as `database isolation`.
+   * check names the check, such as `database isolation`.
    *
    * @generated from field: string check = 1;
    */
   check: string;
 
   /**
-   * state is what the finding means.
+   * state is the severity of the finding.
    *
    * @generated from field: qscope.v1.FindingState state = 2;
    */
   state: FindingState;
 
   /**
-   * finding says what was found, for people.
+   * finding describes the result, for people.
    *
    * @generated from field: string finding = 3;
    */
@@ -313,8 +317,8 @@ export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
   messageDesc(file_qscope_v1_server_service, 4);
 
 /**
- * CallRate is how often a method was called. Calls that ended count, whatever they
- * ended with.
+ * CallRate is how often a method was called. All calls that have ended count,
+ * with any result.
  *
  * @generated from message qscope.v1.CallRate
  */
@@ -355,7 +359,7 @@ export const CallRateSchema: GenMessage<CallRate> = /*@__PURE__*/
  */
 export type RefusalRate = Message<"qscope.v1.RefusalRate"> & {
   /**
-   * reason is that of the calls' ErrorInfo.
+   * reason is the reason in the ErrorInfo of the calls.
    *
    * @generated from field: qscope.v1.ErrorReason reason = 1;
    */
@@ -384,7 +388,7 @@ export const RefusalRateSchema: GenMessage<RefusalRate> = /*@__PURE__*/
   messageDesc(file_qscope_v1_server_service, 6);
 
 /**
- * FindingState is what a finding means.
+ * FindingState is the severity of a finding.
  *
  * @generated from enum qscope.v1.FindingState
  */
@@ -397,21 +401,22 @@ export const FindingState = {
   UNSPECIFIED: 0,
 
   /**
-   * FINDING_STATE_OK: nothing is to be done.
+   * FINDING_STATE_OK: there is nothing to do.
    *
    * @generated from enum value: FINDING_STATE_OK = 1;
    */
   OK: 1,
 
   /**
-   * FINDING_STATE_WARNING: the server works, and something should be mended.
+   * FINDING_STATE_WARNING: the server works, but something should be fixed.
    *
    * @generated from enum value: FINDING_STATE_WARNING = 2;
    */
   WARNING: 2,
 
   /**
-   * FINDING_STATE_PROBLEM: something does not work, or would not after a restart.
+   * FINDING_STATE_PROBLEM: something does not work, or will not work after a
+   * restart.
    *
    * @generated from enum value: FINDING_STATE_PROBLEM = 3;
    */
@@ -419,7 +424,7 @@ export const FindingState = {
 } as const;
 
 /**
- * FindingState is what a finding means.
+ * FindingState is the severity of a finding.
  *
  * @generated from enum qscope.v1.FindingState
  */
@@ -432,15 +437,16 @@ export const FindingStateSchema: GenEnum<FindingState> = /*@__PURE__*/
   enumDesc(file_qscope_v1_server_service, 0);
 
 /**
- * ServerService tells about the server itself.
+ * ServerService describes the server itself.
  *
  * @generated from service qscope.v1.ServerService
  */
 export const ServerService: GenService<{
   /**
-   * GetServerMetadata tells what the server supports, and where (RFC 8414 §2): the
-   * same as `/.well-known/oauth-authorization-server` of the HTTP port. Anyone may
-   * call it, and keep the answer for five minutes. May be retried.
+   * GetServerMetadata returns what the server supports, and its endpoints (RFC
+   * 8414 §2), like `/.well-known/oauth-authorization-server` of the HTTP port.
+   * Anyone may call it, and may cache the answer for five minutes. May be
+   * retried.
    *
    * @generated from rpc qscope.v1.ServerService.GetServerMetadata
    */
@@ -450,11 +456,12 @@ export const ServerService: GenService<{
     output: typeof GetServerMetadataResponseSchema;
   },
   /**
-   * GetServerStatus tells how the server is: its version, whether it serves, what
-   * `qscope doctor` finds, what it is asked and what it refuses. Needs
-   * `qscope:server.read`, which shows paths, host names and versions. Findings are
-   * kept for ten seconds. A server that cannot reach its database cannot tell who
-   * calls, and answers OAUTH_TEMPORARILY_UNAVAILABLE. May be retried.
+   * GetServerStatus returns the state of the server: its version, whether it
+   * serves, the findings of `qscope doctor`, and the rates of calls and
+   * refusals. Needs `qscope:server.read`, because the answer has paths, host
+   * names and versions. Findings are cached for ten seconds. If the server
+   * cannot reach its database, it cannot authenticate the caller and answers
+   * OAUTH_TEMPORARILY_UNAVAILABLE. May be retried.
    *
    * @generated from rpc qscope.v1.ServerService.GetServerStatus
    */

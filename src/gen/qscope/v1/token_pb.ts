@@ -21,7 +21,7 @@ export const file_qscope_v1_token: GenFile = /*@__PURE__*/
  */
 export type IssuedToken = Message<"qscope.v1.IssuedToken"> & {
   /**
-   * access_token is the bearer value, shown this once.
+   * access_token is the token itself. It is returned only once.
    *
    * @generated from field: string access_token = 1;
    */
@@ -35,30 +35,30 @@ export type IssuedToken = Message<"qscope.v1.IssuedToken"> & {
   tokenType: string;
 
   /**
-   * expires_in is what is left of the token's lifetime, rounded down to the
-   * second (within the last second, to the millisecond).
+   * expires_in is the remaining lifetime of the token, rounded down to the
+   * second (in the last second, to the millisecond).
    *
    * @generated from field: google.protobuf.Duration expires_in = 3;
    */
   expiresIn?: Duration | undefined;
 
   /**
-   * expire_time is when it stops working, for everybody: a whole second, the last
-   * that its lifetime reaches, and the `exp` of a JWT.
+   * expire_time is when it expires: the end of its lifetime, rounded down to a
+   * whole second. It is the `exp` of a JWT.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 4;
    */
   expireTime?: Timestamp | undefined;
 
   /**
-   * scopes are what was granted; always returned.
+   * scopes are the granted scopes; always returned.
    *
    * @generated from field: repeated string scopes = 5;
    */
   scopes: string[];
 
   /**
-   * audiences are what it is for; empty: any.
+   * audiences are its audiences; empty: any.
    *
    * @generated from field: repeated string audiences = 6;
    */
@@ -72,31 +72,31 @@ export type IssuedToken = Message<"qscope.v1.IssuedToken"> & {
   tokenId: string;
 
   /**
-   * refresh_token is the bearer value for RefreshToken, where one was issued.
+   * refresh_token is the refresh token, if one was issued.
    *
    * @generated from field: optional string refresh_token = 8;
    */
   refreshToken?: string | undefined;
 
   /**
-   * issued_token_type is the URN of what was issued, in an exchange
-   * (RFC 8693 §2.2.1).
+   * issued_token_type is the URN of the issued type, in an exchange (RFC 8693
+   * §2.2.1).
    *
    * @generated from field: optional string issued_token_type = 9;
    */
   issuedTokenType?: string | undefined;
 
   /**
-   * refresh_token_expire_time is when the refresh token stops working unless it is
-   * used before; set with refresh_token.
+   * refresh_token_expire_time is when the refresh token expires if it is not
+   * used; set with refresh_token.
    *
    * @generated from field: google.protobuf.Timestamp refresh_token_expire_time = 10;
    */
   refreshTokenExpireTime?: Timestamp | undefined;
 
   /**
-   * grant_expire_time is when the user's grant ends, however often it is refreshed;
-   * the user has to consent again then. Set for what is issued upon a code, a
+   * grant_expire_time is when the user's grant ends, however often it is
+   * refreshed. The user must then consent again. Set for tokens from a code, a
    * device code or a refresh token.
    *
    * @generated from field: google.protobuf.Timestamp grant_expire_time = 11;
@@ -125,7 +125,7 @@ export type Actor = Message<"qscope.v1.Actor"> & {
   subject: string;
 
   /**
-   * actor is who acted before it, if anyone.
+   * actor is the previous actor, if any.
    *
    * @generated from field: qscope.v1.Actor actor = 2;
    */
@@ -162,7 +162,7 @@ export const ConfirmationSchema: GenMessage<Confirmation> = /*@__PURE__*/
   messageDesc(file_qscope_v1_token, 2);
 
 /**
- * TokenClaims is what an active token says (RFC 7662 §2.2).
+ * TokenClaims are the claims of an active token (RFC 7662 §2.2).
  *
  * @generated from message qscope.v1.TokenClaims
  */
@@ -189,21 +189,21 @@ export type TokenClaims = Message<"qscope.v1.TokenClaims"> & {
   subject: string;
 
   /**
-   * subject_type tells which.
+   * subject_type is the kind of the subject.
    *
    * @generated from field: qscope.v1.SubjectType subject_type = 4;
    */
   subjectType: SubjectType;
 
   /**
-   * scopes are what it permits.
+   * scopes are its scopes.
    *
    * @generated from field: repeated string scopes = 5;
    */
   scopes: string[];
 
   /**
-   * audiences are what it is for; empty: any.
+   * audiences are its audiences; empty: any.
    *
    * @generated from field: repeated string audiences = 6;
    */
@@ -217,21 +217,21 @@ export type TokenClaims = Message<"qscope.v1.TokenClaims"> & {
   issueTime?: Timestamp | undefined;
 
   /**
-   * expire_time is when it stops working.
+   * expire_time is when it expires.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 8;
    */
   expireTime?: Timestamp | undefined;
 
   /**
-   * token_use tells an access token from a refresh token.
+   * token_use is the kind of the token: access or refresh.
    *
    * @generated from field: qscope.v1.TokenUse token_use = 9;
    */
   tokenUse: TokenUse;
 
   /**
-   * issuer is this service.
+   * issuer is this server.
    *
    * @generated from field: string issuer = 10;
    */
@@ -252,20 +252,21 @@ export type TokenClaims = Message<"qscope.v1.TokenClaims"> & {
   confirmation?: Confirmation | undefined;
 
   /**
-   * revocation_keys name the facts that can end an access token before
-   * `expire_time`, 16 bytes each, at most 32: itself, its grant, client and user,
-   * the key that signed it, and those of every token that it was exchanged from.
-   * Whoever keeps this answer asks again once TokenService.PollRevocations tells one
-   * of them. Empty for refresh tokens, which are not to be kept.
+   * revocation_keys identify what can end an access token before
+   * `expire_time`: the token, its grant, client and user, the key that signed
+   * it, and those of every token that it was exchanged from. There are at most
+   * 32, of 16 bytes each. A caller that keeps this answer must verify the
+   * token again when TokenService.PollRevocations returns one of them. Empty
+   * for refresh tokens, which must not be kept.
    *
    * @generated from field: repeated bytes revocation_keys = 13;
    */
   revocationKeys: Uint8Array[];
 
   /**
-   * extra holds the claims that the rule of a trusted issuer made of the assertion
-   * which the token was issued for (`AssertionRule.token_claims`). A JWT carries
-   * them beside its own claims. Unset: there are none.
+   * extra holds claims that a rule of a trusted issuer derived from the
+   * assertion for which the token was issued (`AssertionRule.token_claims`). A
+   * JWT has them in addition to its own claims. Unset: there are none.
    *
    * @generated from field: google.protobuf.Struct extra = 14;
    */
@@ -280,8 +281,8 @@ export const TokenClaimsSchema: GenMessage<TokenClaims> = /*@__PURE__*/
   messageDesc(file_qscope_v1_token, 3);
 
 /**
- * GrantMetadata describes a grant: what a user has consented to, and the family of
- * all that was issued on it.
+ * GrantMetadata describes a grant: the consent of a user, and the family of
+ * tokens that were issued for it.
  *
  * @generated from message qscope.v1.GrantMetadata
  */
@@ -294,7 +295,7 @@ export type GrantMetadata = Message<"qscope.v1.GrantMetadata"> & {
   grantId: string;
 
   /**
-   * client_id is the client that was consented to.
+   * client_id is the client to which the user consented.
    *
    * @generated from field: string client_id = 2;
    */
@@ -308,14 +309,14 @@ export type GrantMetadata = Message<"qscope.v1.GrantMetadata"> & {
   userId: string;
 
   /**
-   * scopes are what was consented to.
+   * scopes are the scopes to which the user consented.
    *
    * @generated from field: repeated string scopes = 4;
    */
   scopes: string[];
 
   /**
-   * audiences are what it is for; empty: any.
+   * audiences are its audiences; empty: any.
    *
    * @generated from field: repeated string audiences = 5;
    */
@@ -343,7 +344,7 @@ export type GrantMetadata = Message<"qscope.v1.GrantMetadata"> & {
   revokeTime?: Timestamp | undefined;
 
   /**
-   * active tells whether what is issued on it can count now.
+   * active is true if its tokens can be active now.
    *
    * @generated from field: bool active = 9;
    */
@@ -378,7 +379,7 @@ export type TokenMetadata = Message<"qscope.v1.TokenMetadata"> & {
   clientId: string;
 
   /**
-   * user_id is the user it speaks for; unset for client credentials.
+   * user_id is its user; unset for client credentials.
    *
    * @generated from field: optional string user_id = 3;
    */
@@ -392,21 +393,21 @@ export type TokenMetadata = Message<"qscope.v1.TokenMetadata"> & {
   grantId?: string | undefined;
 
   /**
-   * scopes are what it permits.
+   * scopes are its scopes.
    *
    * @generated from field: repeated string scopes = 5;
    */
   scopes: string[];
 
   /**
-   * audiences are what it is for.
+   * audiences are its audiences.
    *
    * @generated from field: repeated string audiences = 6;
    */
   audiences: string[];
 
   /**
-   * token_use tells an access token from a refresh token.
+   * token_use is the kind of the token: access or refresh.
    *
    * @generated from field: qscope.v1.TokenUse token_use = 7;
    */
@@ -420,7 +421,7 @@ export type TokenMetadata = Message<"qscope.v1.TokenMetadata"> & {
   issueTime?: Timestamp | undefined;
 
   /**
-   * expire_time is when it stops, or stopped, working.
+   * expire_time is when it expires or expired.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 9;
    */
@@ -434,7 +435,7 @@ export type TokenMetadata = Message<"qscope.v1.TokenMetadata"> & {
   revokeTime?: Timestamp | undefined;
 
   /**
-   * active tells whether it would be accepted now.
+   * active is true if it is active now.
    *
    * @generated from field: bool active = 11;
    */
@@ -449,7 +450,7 @@ export const TokenMetadataSchema: GenMessage<TokenMetadata> = /*@__PURE__*/
   messageDesc(file_qscope_v1_token, 5);
 
 /**
- * SubjectType tells what a token speaks for.
+ * SubjectType is the kind of subject of a token.
  *
  * @generated from enum qscope.v1.SubjectType
  */
@@ -477,7 +478,7 @@ export const SubjectType = {
 } as const;
 
 /**
- * SubjectType tells what a token speaks for.
+ * SubjectType is the kind of subject of a token.
  *
  * @generated from enum qscope.v1.SubjectType
  */
@@ -490,7 +491,7 @@ export const SubjectTypeSchema: GenEnum<SubjectType> = /*@__PURE__*/
   enumDesc(file_qscope_v1_token, 0);
 
 /**
- * TokenUse tells what a token is for.
+ * TokenUse is the kind of a token.
  *
  * @generated from enum qscope.v1.TokenUse
  */
@@ -503,14 +504,14 @@ export const TokenUse = {
   UNSPECIFIED: 0,
 
   /**
-   * To call a resource server with.
+   * An access token, to call resource servers.
    *
    * @generated from enum value: TOKEN_USE_ACCESS = 1;
    */
   ACCESS: 1,
 
   /**
-   * To obtain new access tokens with.
+   * A refresh token, to get new access tokens.
    *
    * @generated from enum value: TOKEN_USE_REFRESH = 2;
    */
@@ -518,7 +519,7 @@ export const TokenUse = {
 } as const;
 
 /**
- * TokenUse tells what a token is for.
+ * TokenUse is the kind of a token.
  *
  * @generated from enum qscope.v1.TokenUse
  */

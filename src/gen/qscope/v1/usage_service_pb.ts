@@ -23,21 +23,21 @@ export const file_qscope_v1_usage_service: GenFile = /*@__PURE__*/
  */
 export type ListUsageRequest = Message<"qscope.v1.ListUsageRequest"> & {
   /**
-   * client_id keeps the usage of one client.
+   * client_id selects the usage of one client.
    *
    * @generated from field: optional string client_id = 1;
    */
   clientId?: string | undefined;
 
   /**
-   * start_time keeps the days that begin at or after it.
+   * start_time selects the days that start at or after it.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 2;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * end_time keeps the days that begin before it.
+   * end_time selects the days that start before it.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 3;
    */
@@ -51,7 +51,8 @@ export type ListUsageRequest = Message<"qscope.v1.ListUsageRequest"> & {
   pageSize: number;
 
   /**
-   * page_token is the `next_page_token` of the page before, with the same filter.
+   * page_token is the `next_page_token` of the previous page, with the same
+   * filter.
    *
    * @generated from field: string page_token = 5;
    */
@@ -94,7 +95,7 @@ export const ListUsageResponseSchema: GenMessage<ListUsageResponse> = /*@__PURE_
   messageDesc(file_qscope_v1_usage_service, 1);
 
 /**
- * ClientUsage is what one client asked for and was granted on one day.
+ * ClientUsage is the usage of one client on one day.
  *
  * @generated from message qscope.v1.ClientUsage
  */
@@ -107,22 +108,23 @@ export type ClientUsage = Message<"qscope.v1.ClientUsage"> & {
   clientId: string;
 
   /**
-   * day is when the day began, in UTC.
+   * day is the start of the day, in UTC.
    *
    * @generated from field: google.protobuf.Timestamp day = 2;
    */
   day?: Timestamp | undefined;
 
   /**
-   * scopes are those that were asked for or granted, in their order.
+   * scopes are the scopes that were requested or granted, in alphabetical
+   * order.
    *
    * @generated from field: repeated qscope.v1.ScopeUsage scopes = 3;
    */
   scopes: ScopeUsage[];
 
   /**
-   * never_used_scopes are those that the client is registered for now and was
-   * granted in no token of that day.
+   * never_used_scopes are the scopes that the client is registered for now and
+   * that no token of that day has.
    *
    * @generated from field: repeated string never_used_scopes = 4;
    */
@@ -137,8 +139,8 @@ export const ClientUsageSchema: GenMessage<ClientUsage> = /*@__PURE__*/
   messageDesc(file_qscope_v1_usage_service, 2);
 
 /**
- * ScopeUsage is how often a scope was asked for and granted. Requests that were
- * refused are not counted.
+ * ScopeUsage is how often a scope was requested and granted. Refused requests
+ * are not counted.
  *
  * @generated from message qscope.v1.ScopeUsage
  */
@@ -151,15 +153,15 @@ export type ScopeUsage = Message<"qscope.v1.ScopeUsage"> & {
   scope: string;
 
   /**
-   * asked is how many requests named it of users: device authorizations, and
-   * consents that were recorded.
+   * asked is the number of requests to users that named it: device
+   * authorizations, and recorded consents.
    *
    * @generated from field: int64 asked = 2;
    */
   asked: bigint;
 
   /**
-   * granted is how many access tokens have it.
+   * granted is the number of access tokens that have it.
    *
    * @generated from field: int64 granted = 3;
    */
@@ -174,18 +176,18 @@ export const ScopeUsageSchema: GenMessage<ScopeUsage> = /*@__PURE__*/
   messageDesc(file_qscope_v1_usage_service, 3);
 
 /**
- * UsageService tells what scopes clients use, so that those nobody needs can be
- * taken away. The server counts them from the audit log, in the background, where
- * QSCOPE_USAGE is on.
+ * UsageService shows which scopes clients use, so that you can remove scopes
+ * that nobody needs. The server counts them in the background, from the audit
+ * log, if QSCOPE_USAGE is on.
  *
  * @generated from service qscope.v1.UsageService
  */
 export const UsageService: GenService<{
   /**
-   * ListUsage returns what clients asked for and were granted, by client and day,
-   * the latest day first. Counts follow the audit log by seconds. Needs
-   * `qscope:audit.read`. Errors: OAUTH_INVALID_REQUEST for a page token of another
-   * filter. May be retried.
+   * ListUsage returns which scopes clients requested and were granted, by
+   * client and day, the latest day first. The counts are some seconds behind
+   * the audit log. Needs `qscope:audit.read`. Errors: OAUTH_INVALID_REQUEST
+   * for a page token of another filter. May be retried.
    *
    * @generated from rpc qscope.v1.UsageService.ListUsage
    */

@@ -16,13 +16,13 @@ export const file_qscope_v1_user: GenFile = /*@__PURE__*/
   fileDesc("ChRxc2NvcGUvdjEvdXNlci5wcm90bxIJcXNjb3BlLnYxIuMBCgRVc2VyEg8KB3VzZXJfaWQYASABKAkSEwoLZXh0ZXJuYWxfaWQYAiABKAkSDgoGYWN0aXZlGAMgASgIEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAUgASgJEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAcgASgJEg0KBW93bmVyGAggASgJEgwKBGV0YWcYCSABKAkiXAoNVXNlclJlZmVyZW5jZRIbCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABAUgAEiEKC2V4dGVybmFsX2lkGAIgASgJQgq6SAdyBRABGP8BSABCCwoCaWQSBbpIAggBQlwKEmludGVybmFsLnFzY29wZS52MUIJVXNlclByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
- * User is a reference to somebody whom another system authenticates.
+ * User is a reference to a user whom another system authenticates.
  *
  * @generated from message qscope.v1.User
  */
 export type User = Message<"qscope.v1.User"> & {
   /**
-   * user_id is QScope's own id, and the subject of the user's tokens.
+   * user_id is the id in QScope, and the subject of the user's tokens.
    *
    * @generated from field: string user_id = 1;
    */
@@ -43,7 +43,7 @@ export type User = Message<"qscope.v1.User"> & {
   active: boolean;
 
   /**
-   * create_time is when the user was first seen.
+   * create_time is when the user was registered.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 4;
    */
@@ -71,8 +71,8 @@ export type User = Message<"qscope.v1.User"> & {
   updatedBy: string;
 
   /**
-   * owner is the mark of the configuration as code that manages the user; empty:
-   * none does.
+   * owner names the configuration as code that manages the user; empty: none
+   * does.
    *
    * @generated from field: string owner = 8;
    */
@@ -100,13 +100,13 @@ export const UserSchema: GenMessage<User> = /*@__PURE__*/
  */
 export type UserReference = Message<"qscope.v1.UserReference"> & {
   /**
-   * id is one of them.
+   * id is one of the user's two ids.
    *
    * @generated from oneof qscope.v1.UserReference.id
    */
   id: {
     /**
-     * user_id is QScope's own id.
+     * user_id is the user's id in QScope.
      *
      * @generated from field: string user_id = 1;
      */
@@ -114,8 +114,8 @@ export type UserReference = Message<"qscope.v1.UserReference"> & {
     case: "userId";
   } | {
     /**
-     * external_id is the id in the system that owns the user; where a decision
-     * is recorded, a user of a new external id is registered.
+     * external_id is the id in the system that owns the user. A call that
+     * records a decision registers a user whose external id is new.
      *
      * @generated from field: string external_id = 2;
      */

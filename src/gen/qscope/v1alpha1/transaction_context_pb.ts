@@ -14,23 +14,24 @@ export const file_qscope_v1alpha1_transaction_context: GenFile = /*@__PURE__*/
   fileDesc("Cilxc2NvcGUvdjFhbHBoYTEvdHJhbnNhY3Rpb25fY29udGV4dC5wcm90bxIPcXNjb3BlLnYxYWxwaGExImAKElRyYW5zYWN0aW9uQ29udGV4dBIkCg9yZXF1ZXN0X2NvbnRleHQYASABKAlCC4ABAbpIBXIDGIAQEiQKD3JlcXVlc3RfZGV0YWlscxgCIAEoCUILgAEBukgFcgMYgBBCggEKGGludGVybmFsLnFzY29wZS52MWFscGhhMUIXVHJhbnNhY3Rpb25Db250ZXh0UHJvdG9QAVo5cXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxYWxwaGExO3FzY29wZXYxYWxwaGExqgIPUVNjb3BlLlYxQWxwaGExYgZwcm90bzM", [file_buf_validate_validate]);
 
 /**
- * TransactionContext is what a workload tells of a transaction when it asks for a
+ * TransactionContext describes a transaction for which a workload requests a
  * transaction token (draft-ietf-oauth-transaction-tokens). Experimental: it
- * follows the draft, and may change or go in any version.
+ * follows the draft, and may change or be removed in any version.
  *
  * @generated from message qscope.v1alpha1.TransactionContext
  */
 export type TransactionContext = Message<"qscope.v1alpha1.TransactionContext"> & {
   /**
-   * request_context describes the request that began the transaction, such as
-   * `{"req_ip":"192.0.2.1"}`: a JSON object, which becomes the claim `rctx`.
+   * request_context describes the request that started the transaction, such
+   * as `{"req_ip":"192.0.2.1"}`: a JSON object, which becomes the claim
+   * `rctx`.
    *
    * @generated from field: string request_context = 1;
    */
   requestContext: string;
 
   /**
-   * request_details are what the transaction is about, such as
+   * request_details describe the transaction, such as
    * `{"action":"BUY","ticker":"MSFT"}`: a JSON object, which becomes the claim
    * `tctx`.
    *

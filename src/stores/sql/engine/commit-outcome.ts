@@ -31,7 +31,7 @@ export async function confirmed(
 }
 
 export function notWritten(cause: unknown): DatabaseError {
-  return new DatabaseError('lost', 'the connection to the database broke; nothing was written', cause)
+  return new DatabaseError('lost', 'the connection to the database was lost; nothing was written', cause)
 }
 
 /**
@@ -54,7 +54,7 @@ export async function lastCommitted(
         session.chain.restart()
         throw new DatabaseError(
           'outcome_unknown',
-          `a commit was not confirmed, nor could be read back: ${error.message}`,
+          `a commit was not confirmed, and its outcome could not be read: ${error.message}`,
           error,
         )
       }

@@ -3,6 +3,7 @@ import type { AuditSeal } from '../../contract/audit-log.ts'
 import type { TransactionStores } from '../../contract/backend.ts'
 import type { RevocationTelling } from '../../contract/revocations.ts'
 import { AuditChain, type SealedEvents } from '../audit/chain.ts'
+import { DatabaseError } from '../core/database-error.ts'
 import type { Dialect, Writer } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import type { Database } from '../core/schema.ts'
@@ -63,7 +64,10 @@ export class WriteSession {
     if (ended.length === 0) return
     const { ordinal } = sealed.end
     if (ordinal === null) throw new Error('a writer that is not registered has told what ended')
-    await this.#revocations.tell(ordinal, ended)
+    if (!(await this.#revocations.tell(ordinal, ended))) {
+      this.chain.restart()
+      throw new DatabaseError('conflict', `another writer has the number ${ordinal}; this one gets a new number`)
+    }
     this.#told = sealed
   }
 

@@ -165,7 +165,7 @@ function triggersRefused(error: unknown, table: string): unknown {
   if (!(error instanceof DatabaseError) || TRANSIENT.has(error.kind)) return error
   return new DatabaseError(
     'broken',
-    `the database refuses the triggers that keep ${table} append-only (${error.message}): let the migrating user make them, or run \`qscope migrate up --audit=grants\` and give the server's user no UPDATE and DELETE on it`,
+    `the database refuses the triggers that keep ${table} append-only (${error.message}): allow the migrating user to create them, or run \`qscope migrate up --audit=grants\` and give the server's user no UPDATE and DELETE on it`,
     error.cause,
   )
 }

@@ -19,7 +19,7 @@ export async function openConnection(
       reject(
         new DatabaseError(
           'lost',
-          `the database did not let a connection get ready in ${connectTimeoutMs} ms: it is slow, or no such database listens there; check scheme, host and port in QSCOPE_DATABASE_URL`,
+          `no connection to the database was ready within ${connectTimeoutMs} ms: the database is slow, or another kind of server listens there; check scheme, host and port in QSCOPE_DATABASE_URL`,
         ),
       ),
     connectTimeoutMs,
@@ -137,4 +137,4 @@ export function socketErrorMessage(code: string, message: string): string {
 
 /** Precedes a server's rejection of the login. */
 export const LOG_IN_REFUSED =
-  "the database refuses QScope's log-in (user, password and database stand in QSCOPE_DATABASE_URL): "
+  'the database refuses the login of QScope (user, password and database are in QSCOPE_DATABASE_URL): '

@@ -214,7 +214,9 @@ export class ServerConnection {
       await sleep(connectTimeoutMs, undefined, { ref: false })
       if (this.#expire !== expire) return
     }
-    giveUp(new UnansweredError('lost', 'the connection to the database is dead: the server is not at work on it'))
+    giveUp(
+      new UnansweredError('lost', 'the connection to the database is dead: the server does not execute its statement'),
+    )
   }
 }
 

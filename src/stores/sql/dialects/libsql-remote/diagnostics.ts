@@ -18,7 +18,7 @@ export async function remoteDiagnostics(execute: Execute): Promise<readonly Diag
       'round_trip',
       `${Math.round(tookMs)} ms`,
       tookMs > SLOW_MS
-        ? 'transactions hold up all that write, and are ended after 5 s: run QScope near the primary'
+        ? 'a transaction blocks all other writers, and the server ends it after 5 s: run QScope near the primary'
         : null,
     ),
     await clockDiagnostic(execute, CLOCK),

@@ -8,14 +8,18 @@ export function refusalOf(status: number, { base }: LibsqlUrl): DatabaseError | 
   if (status === 401 || status === 403) {
     return new DatabaseError(
       'unavailable',
-      'the database refuses the token: QSCOPE_DATABASE_AUTH_TOKEN_FILE should name the file of one that may read and write',
+      'the database refuses the token: QSCOPE_DATABASE_AUTH_TOKEN_FILE must name the file of a token that allows reading and writing',
     )
   }
-  if (status === 404) return new DatabaseError('unavailable', `no database of libSQL is at ${base}`)
-  if (status === 429) return new DatabaseError('busy', 'the database takes no more requests for now (HTTP status 429)')
+  if (status === 404) return new DatabaseError('unavailable', `there is no libSQL database at ${base}`)
+  if (status === 429)
+    return new DatabaseError('busy', 'the database accepts no more requests at the moment (HTTP status 429)')
   if (status >= 500) return new DatabaseError('lost', `the database answered with the HTTP status ${status}`)
   if (status >= 300 && status < 400) {
-    return new DatabaseError('unavailable', `the server at ${base} sends callers elsewhere: name that server instead`)
+    return new DatabaseError(
+      'unavailable',
+      `the server at ${base} redirects to another server: name that server instead`,
+    )
   }
   return null
 }
@@ -68,11 +72,11 @@ export function databaseErrorOf(error: unknown): DatabaseError {
   if (ENDED.has(code) || /\bbaton\b/i.test(message)) {
     return new DatabaseError(
       'lost',
-      `the database ended the transaction: it lasted for longer than the server allows, about 5 s, or the server was started anew (${message})`,
+      `the database ended the transaction: it took longer than the server allows (about 5 s), or the server was restarted (${message})`,
       error,
     )
   }
-  return new DatabaseError(KINDS.get(code) ?? 'broken', `the database says: ${message}`, error)
+  return new DatabaseError(KINDS.get(code) ?? 'broken', `the database reports: ${message}`, error)
 }
 
 /** The error that the transport threw, however the library wrapped it. `null`: the server answered. */

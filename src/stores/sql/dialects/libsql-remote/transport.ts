@@ -37,7 +37,7 @@ export class HranaTransport {
     if ((url.protocol === 'http:') !== this.#url.plaintext) {
       throw new DatabaseError(
         'unavailable',
-        'the database names a server that is spoken to otherwise than it is itself',
+        'the database refers to a server with another protocol (http or https) than its own',
       )
     }
     const body = Buffer.from(await asked.arrayBuffer())
@@ -87,7 +87,7 @@ export class HranaTransport {
     sent.on('socket', (socket) => {
       if (!socket.connecting) return
       connecting = setTimeout(
-        () => giveUp('lost', `the database did not accept a connection in ${connectTimeoutMs} ms`),
+        () => giveUp('lost', `the database did not accept a connection within ${connectTimeoutMs} ms`),
         connectTimeoutMs,
       )
       socket.once(this.#url.plaintext ? 'connect' : 'secureConnect', connected)

@@ -145,7 +145,7 @@ export class RemoteWriter implements Writer {
     if (read < written) {
       throw new DatabaseError(
         'unavailable',
-        'the database does not show what was committed a moment ago, so a revoked token could count as good: QSCOPE_DATABASE_URL names a replica; name the primary',
+        'the database does not return a change that was just committed, so a revoked token could be accepted: QSCOPE_DATABASE_URL names a replica; name the primary',
       )
     }
     this.#lastProofAt = performance.now()

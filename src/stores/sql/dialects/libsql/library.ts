@@ -125,7 +125,7 @@ export function bindable(value: unknown): string | number | bigint | Uint8Array 
     case 'number':
       return Number.isSafeInteger(value) ? BigInt(value) : value
     case 'string':
-      if (value.includes('\0')) throw new TypeError('text with a NUL in it cannot be stored')
+      if (value.includes('\0')) throw new TypeError('text with a NUL character cannot be stored')
       return value
     case 'bigint':
       return value

@@ -42,7 +42,7 @@ export async function mysqlDiagnostics(execute: Execute): Promise<readonly Diagn
       variables,
       'read_only',
       ['off', '0'],
-      'nothing can be written here: name a host that takes writes',
+      'this server does not accept writes: name a host that does',
     ),
     diagnostic('max_connections', variables.get('max_connections') ?? 'unknown'),
     ...galeraDiagnostics(variables, status),
@@ -57,7 +57,8 @@ export async function mysqlDiagnostics(execute: Execute): Promise<readonly Diagn
 
 function isolationDiagnostic(variables: DiagnosticRow): Diagnostic {
   const level = variables.get('transaction_isolation') ?? variables.get('tx_isolation') ?? 'unknown'
-  const warning = 'QScope asks for READ-COMMITTED in each session; does something between it and the server undo that?'
+  const warning =
+    'QScope sets READ-COMMITTED in each session: check whether something between it and the server changes that'
   return diagnostic('isolation', level, level === 'READ-COMMITTED' ? null : warning)
 }
 
@@ -105,17 +106,17 @@ export function galeraDiagnostics(variables: DiagnosticRow, status: DiagnosticRo
     diagnostic(
       'wsrep_cluster_status',
       part,
-      part === 'Primary' ? null : 'this node is cut off from the majority, and refuses work',
+      part === 'Primary' ? null : 'this node is cut off from the majority, and refuses statements',
     ),
     diagnostic(
       'wsrep_local_state_comment',
       state,
-      state === 'Synced' ? null : 'this node does not take part fully: wait, or name another host first',
+      state === 'Synced' ? null : 'this node is not synchronized: wait, or name another host first',
     ),
     diagnostic(
       'wsrep_sync_wait',
       String(wait),
-      (wait & WAIT_FOR_READS) === WAIT_FOR_READS ? null : 'reads may miss what another node has committed: set it to 1',
+      (wait & WAIT_FOR_READS) === WAIT_FOR_READS ? null : 'reads may miss commits of other nodes: set it to 1',
     ),
   ]
 }
@@ -126,7 +127,7 @@ export function semiSynchronousDiagnostics(variables: DiagnosticRow, status: Dia
     if (variables.get(`rpl_semi_sync_${side}_enabled`) !== 'ON') return []
     const replicas = status.get(`rpl_semi_sync_${side}_clients`) ?? '0'
     const isWaiting = status.get(`rpl_semi_sync_${side}_status`) === 'ON' && replicas !== '0'
-    const warning = 'commits wait for no replica now: what is answered may be missing where this server is lost'
+    const warning = 'commits do not wait for a replica now: if this server is lost, answered changes may be lost'
     return [diagnostic('semi_synchronous_replicas', replicas, isWaiting ? null : warning)]
   })
 }

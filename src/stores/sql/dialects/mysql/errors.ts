@@ -59,14 +59,14 @@ const MEANINGS: readonly Meaning[] = [
   {
     // ER_NEW_ABORTING_CONNECTION: the server's init_connect failed.
     kind: 'lost',
-    prefix: 'the database server ends each session at its beginning (correct its init_connect): ',
+    prefix: 'the database server ends each new session (correct its init_connect): ',
     codes: [1184],
   },
   {
     // Prepared statements are missing or too many. Closing the connection frees those that it prepared.
     // ER_UNKNOWN_STMT_HANDLER, ER_MAX_PREPARED_STMT_COUNT_REACHED, ER_NEED_REPREPARE
     kind: 'lost',
-    prefix: 'the database keeps no more prepared statements: ',
+    prefix: 'the database accepts no more prepared statements: ',
     codes: [1243, 1461, 1615],
   },
   {
@@ -93,7 +93,7 @@ const MEANINGS: readonly Meaning[] = [
   {
     // Interrupted. ER_FILSORT_ABORT, ER_QUERY_INTERRUPTED, ER_STATEMENT_TIMEOUT (MariaDB), ER_QUERY_TIMEOUT (MySQL)
     kind: 'unavailable',
-    prefix: 'the database broke the statement off: ',
+    prefix: 'the database canceled the statement: ',
     codes: [1028, 1317, 1969, 3024],
   },
   {
@@ -108,7 +108,7 @@ const MEANINGS: readonly Meaning[] = [
     // ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_PROCACCESS_DENIED_ERROR
     kind: 'broken',
     prefix:
-      "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
+      'the database user of QScope lacks a privilege (docs/databases.md has the grants; qscope doctor names what is missing): ',
     codes: [1044, 1142, 1143, 1227, 1370],
   },
   {
@@ -162,7 +162,7 @@ function engineErrorOf(message: string, error: unknown): DatabaseError {
 /** The account requires an authentication plugin that the client does not support, such as MariaDB's ed25519. */
 function noPlugin(message: string): string {
   const plugin = /plugin '?(\w+)/.exec(message)?.[1] ?? 'one that is not known'
-  return `the database asks for an authentication that QScope does not speak (${plugin}): let the account use mysql_native_password or caching_sha2_password, such as \`alter user … identified via mysql_native_password using password('…')\``
+  return `the database requires an authentication method that QScope does not support (${plugin}): change the account to mysql_native_password or caching_sha2_password, such as \`alter user … identified via mysql_native_password using password('…')\``
 }
 
 function describe(error: unknown) {

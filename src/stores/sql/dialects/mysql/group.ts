@@ -155,8 +155,8 @@ export async function groupDiagnostics(execute: Execute, reported: DiagnosticRow
   if (members === null) {
     const about = await diagnosticRow(execute, 'select current_user() as user')
     const user = (about.get('user') ?? '').replace(/^(.*)@(.*)$/, "'$1'@'$2'")
-    const warning = `QScope cannot see which members are there, and learns that this one lost the majority only from what it does not answer: grant select on performance_schema.replication_group_members to ${user};`
-    return [diagnostic('group members', 'not to be looked at', warning), ...settings]
+    const warning = `QScope cannot see the members of the group, and notices that this one lost the majority only when it stops answering: grant select on performance_schema.replication_group_members to ${user};`
+    return [diagnostic('group members', 'not visible', warning), ...settings]
   }
   const list = members.map((member) => `${member.get('host')}:${member.get('port')} ${member.get('state')}`)
   const own = members.find((member) => member.get('own') === '1')
@@ -177,16 +177,16 @@ export async function groupDiagnostics(execute: Execute, reported: DiagnosticRow
 function behaviourDiagnostics(behaviour: DiagnosticRow): readonly Diagnostic[] {
   const seconds = behaviour.get(MAJORITY_TIMEOUT) ?? 'unknown'
   const forEver =
-    'a member that is cut off from the majority keeps commits waiting, and answers old rows to whoever does not look at the group, for ever: set it to more seconds than an election takes, such as 30'
+    'a member that is cut off from the majority lets commits wait forever, and returns old rows to callers that do not check the group: set it to more seconds than an election takes, such as 30'
   return [
     seconds === '0'
-      ? diagnostic(MAJORITY_TIMEOUT, '0 (it waits for ever)', forEver)
+      ? diagnostic(MAJORITY_TIMEOUT, '0 (it waits forever)', forEver)
       : diagnostic(MAJORITY_TIMEOUT, `${seconds} s`),
     ...settingDiagnostic(
       behaviour,
       EXIT_ACTION,
       ['read_only', 'offline_mode', 'abort_server'],
-      'a member that left its group must not take writes: set it to READ_ONLY, OFFLINE_MODE or ABORT_SERVER',
+      'a member that left its group must not accept writes: set it to READ_ONLY, OFFLINE_MODE or ABORT_SERVER',
     ),
   ]
 }

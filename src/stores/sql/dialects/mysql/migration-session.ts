@@ -31,7 +31,7 @@ export class MysqlMigrationSession extends ServerMigrationSession {
     await this.connection.query(`set session lock_wait_timeout = ${TABLE_LOCK_SECONDS}`)
     const { rows } = await this.connection.query(`select get_lock(${LOCK_NAME}, ${LOCK_SECONDS}) as taken`)
     if (isTaken(rows[0])) return
-    throw new DatabaseError('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`)
+    throw new DatabaseError('busy', `another migration has been running for more than ${LOCK_SECONDS} s`)
   }
 
   protected override async unlock(): Promise<void> {

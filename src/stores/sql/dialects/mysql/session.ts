@@ -74,7 +74,7 @@ const SYNC_WAIT: SessionSetting = {
 const ALL: readonly SessionSetting[] = [...COMMON, ...BY_OTHER_STATEMENTS, ...OF_SOME]
 const SESSION_ID = 'pseudo_thread_id'
 const READ_ONLY = ['read_only', 'super_read_only']
-const READ_ONLY_SERVER = 'the database is read-only: it is a replica, or was set so'
+const READ_ONLY_SERVER = 'the database is read-only: it is a replica, or was set to read-only'
 const WRITABLE: ReadonlySet<string> = new Set(['off', '0'])
 const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', ...GROUP_VARIABLES, SESSION_ID, ...READ_ONLY]
 

@@ -43,12 +43,12 @@ export async function postgresDiagnostics(execute: Execute): Promise<readonly Di
     encodingDiagnostic(row),
     ...(cockroach ? [] : durabilityDiagnostics(row)),
     ...(row.get('in_recovery') === 'true'
-      ? [diagnostic('in_recovery', 'yes', 'a standby takes no writes: name the primary too')]
+      ? [diagnostic('in_recovery', 'yes', 'a standby does not accept writes: name the primary too')]
       : settingDiagnostic(
           row,
           'transaction_read_only',
           ['off'],
-          'nothing can be written here: name a host that takes writes',
+          'this server does not accept writes: name a host that does',
         )),
     diagnostic('max_connections', row.get('max_connections') ?? 'unknown'),
     await clockDiagnostic(execute, 'select extract(epoch from clock_timestamp()) * 1000 as ms'),
@@ -69,7 +69,7 @@ function versionDiagnostic(row: DiagnosticRow, cockroach: boolean): Diagnostic {
 function isolationDiagnostic(row: DiagnosticRow, cockroach: boolean): Diagnostic {
   const level = row.get('transaction_isolation') ?? 'unknown'
   const expected = level === 'read committed' || (cockroach && level === 'serializable')
-  const warning = 'QScope is made for "read committed"; does something between it and the server change that?'
+  const warning = 'QScope needs "read committed": check whether something between it and the server changes that'
   return diagnostic('isolation', level, expected ? null : warning)
 }
 

@@ -9,11 +9,11 @@ interface Meaning {
 
 const READ_ONLY: Meaning = { kind: 'lost', prefix: 'the database is read-only: ' }
 const GONE: Meaning = { kind: 'lost', prefix: 'the database server does not answer: ' }
-const STATEMENTS: Meaning = { kind: 'lost', prefix: 'the database does not keep what was prepared: ' }
+const STATEMENTS: Meaning = { kind: 'lost', prefix: 'the database has lost a prepared statement: ' }
 const LOST: Meaning = { kind: 'lost', prefix: 'the connection to the database is lost: ' }
 const FULL: Meaning = { kind: 'unavailable', prefix: 'there is no space left for the database: ' }
 const EXHAUSTED: Meaning = { kind: 'unavailable', prefix: 'the database has no resources left: ' }
-const BROKEN_OFF: Meaning = { kind: 'unavailable', prefix: 'the database broke the statement off: ' }
+const BROKEN_OFF: Meaning = { kind: 'unavailable', prefix: 'the database canceled the statement: ' }
 const NOT_NOW: Meaning = { kind: 'unavailable', prefix: 'the database cannot do this now: ' }
 const LOG_IN: Meaning = { kind: 'unavailable', prefix: LOG_IN_REFUSED }
 const CONFLICT: Meaning = { kind: 'conflict', prefix: '' }
@@ -22,7 +22,7 @@ const BROKEN: Meaning = { kind: 'broken', prefix: '' }
 const DENIED: Meaning = {
   kind: 'broken',
   prefix:
-    "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
+    'the database user of QScope lacks a privilege (docs/databases.md has the grants; qscope doctor names what is missing): ',
 }
 
 /** By the class of the code, its first two characters, if no commit was sent. */

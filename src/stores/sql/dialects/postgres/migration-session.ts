@@ -32,7 +32,7 @@ export class PostgresMigrationSession extends ServerMigrationSession {
       await this.connection.query(`set lock_timeout = '${TABLE_LOCK_SECONDS}s'`)
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.kind !== 'conflict') throw error
-      throw new DatabaseError('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`, error)
+      throw new DatabaseError('busy', `another migration has been running for more than ${LOCK_SECONDS} s`, error)
     }
   }
 

@@ -52,7 +52,7 @@ export const SESSION_SETTINGS = `select version() as version, ${ASKED}`
 export async function setUpSession(connection: Pick<RawConnection, 'query'>): Promise<string> {
   const server = await diagnosticRow(({ sql }) => connection.query(sql), SERVER)
   if (server.get('transaction_read_only') === 'on') {
-    throw new DatabaseError('unavailable', 'the database is read-only: it is a replica, or was set so')
+    throw new DatabaseError('unavailable', 'the database is read-only: it is a replica, or was set to read-only')
   }
   const encoding = server.get('server_encoding') ?? 'unknown'
   if (!/^UTF-?8$/i.test(encoding)) {

@@ -20,7 +20,9 @@ export async function embeddedDiagnostics(execute: Execute, product: string): Pr
     diagnostic(
       'journal_mode',
       journal,
-      journal === 'wal' ? null : 'readers and the writer wait for each other; is the file system fit for WAL?',
+      journal === 'wal'
+        ? null
+        : 'readers and the writer wait for each other: check whether the file system supports WAL',
     ),
     diagnostic(
       'synchronous',
@@ -44,7 +46,7 @@ function modeDiagnostic(file: string): Diagnostic {
   const mode = statSync(file).mode & MODE_BITS
   const shown = `0${mode.toString(8).padStart(3, '0')}`
   const open = (mode & OTHERS_BITS) !== 0
-  return diagnostic('file_mode', shown, open ? `others on this machine may open it: chmod 600 ${file}*` : null)
+  return diagnostic('file_mode', shown, open ? `other users of this machine can open it: chmod 600 ${file}*` : null)
 }
 
 /** The log grows next to the file and is checkpointed into it, so the volume must have space for both. */
@@ -56,7 +58,7 @@ function spaceDiagnostic(file: string, walLimit: number): Diagnostic {
     'free_space',
     `${mebibytes(free)} MiB`,
     free < needed
-      ? `the write-ahead log may take ${mebibytes(walLimit)} MiB, and as much again when it is folded back: free some space, or lower QSCOPE_SQLITE_WAL_LIMIT`
+      ? `the write-ahead log may take ${mebibytes(walLimit)} MiB, and as much again during a checkpoint: free some space, or lower QSCOPE_SQLITE_WAL_LIMIT`
       : null,
   )
 }

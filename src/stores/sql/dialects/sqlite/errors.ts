@@ -64,7 +64,7 @@ export function databaseErrorOf({ code, message }: SqliteFailure, file: string, 
       if (lacksSpace(file)) {
         return new DatabaseError(
           'unavailable',
-          `there is no space left for the database ${file}: while no server has it open, to read it takes 32 KiB beside it`,
+          `there is no space left for the database ${file}: without a running server, reading it needs 32 KiB of free space`,
           cause,
         )
       }

@@ -36,7 +36,7 @@ export type AuditEvent = Message<"qscope.v1.AuditEvent"> & {
   eventType: string;
 
   /**
-   * ray_id is that of the call that caused it.
+   * ray_id is the ray id of the call that caused it.
    *
    * @generated from field: string ray_id = 3;
    */
@@ -71,16 +71,16 @@ export type AuditEvent = Message<"qscope.v1.AuditEvent"> & {
   grantId?: string | undefined;
 
   /**
-   * actor is who called: a client id, `operator:cli` for the command line,
-   * `anonymous:` and an address where nobody was authenticated, or `system:` and
-   * a name for what the server does of its own accord.
+   * actor is the caller: a client id, `operator:cli` for the command line,
+   * `anonymous:` and an address for a caller that did not authenticate, or
+   * `system:` and a name for the server itself.
    *
    * @generated from field: string actor = 8;
    */
   actor: string;
 
   /**
-   * metadata holds what else is known; never a secret.
+   * metadata has further details, never a secret.
    *
    * @generated from field: map<string, string> metadata = 9;
    */
@@ -108,42 +108,42 @@ export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
  */
 export type ListAuditEventsRequest = Message<"qscope.v1.ListAuditEventsRequest"> & {
   /**
-   * event_types keeps events of these types; empty: all.
+   * event_types selects events of these types; empty: all.
    *
    * @generated from field: repeated string event_types = 1;
    */
   eventTypes: string[];
 
   /**
-   * client_id keeps the events that concern one client.
+   * client_id selects the events that concern one client.
    *
    * @generated from field: optional string client_id = 2;
    */
   clientId?: string | undefined;
 
   /**
-   * user_id keeps the events that concern one user.
+   * user_id selects the events that concern one user.
    *
    * @generated from field: optional string user_id = 3;
    */
   userId?: string | undefined;
 
   /**
-   * ray_id keeps the events of one call.
+   * ray_id selects the events of one call.
    *
    * @generated from field: optional string ray_id = 4;
    */
   rayId?: string | undefined;
 
   /**
-   * start_time keeps events at or after it.
+   * start_time selects events at or after it.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 5;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * end_time keeps events before it.
+   * end_time selects events before it.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 6;
    */
@@ -157,7 +157,7 @@ export type ListAuditEventsRequest = Message<"qscope.v1.ListAuditEventsRequest">
   pageSize: number;
 
   /**
-   * page_token is the `next_page_token` of the page before, with the same
+   * page_token is the `next_page_token` of the previous page, with the same
    * filter.
    *
    * @generated from field: string page_token = 8;
@@ -207,36 +207,36 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
  */
 export type WatchAuditEventsRequest = Message<"qscope.v1.WatchAuditEventsRequest"> & {
   /**
-   * cursor is the last one that was received; empty: from now on. It may be used
-   * with other filters, on any instance, and any time later.
+   * cursor is the last cursor that was received; empty: start with new events.
+   * It may be used with other filters, on any instance, and at any later time.
    *
    * @generated from field: string cursor = 1;
    */
   cursor: string;
 
   /**
-   * event_types keeps events of these types; empty: all.
+   * event_types selects events of these types; empty: all.
    *
    * @generated from field: repeated string event_types = 2;
    */
   eventTypes: string[];
 
   /**
-   * client_id keeps the events that concern one client.
+   * client_id selects the events that concern one client.
    *
    * @generated from field: optional string client_id = 3;
    */
   clientId?: string | undefined;
 
   /**
-   * user_id keeps the events that concern one user.
+   * user_id selects the events that concern one user.
    *
    * @generated from field: optional string user_id = 4;
    */
   userId?: string | undefined;
 
   /**
-   * ray_id keeps the events of one call.
+   * ray_id selects the events of one call.
    *
    * @generated from field: optional string ray_id = 5;
    */
@@ -251,20 +251,20 @@ export const WatchAuditEventsRequestSchema: GenMessage<WatchAuditEventsRequest> 
   messageDesc(file_qscope_v1_audit_service, 3);
 
 /**
- * WatchAuditEventsResponse is an event, or a sign that there was none.
+ * WatchAuditEventsResponse is an event, or only a cursor if there was none.
  *
  * @generated from message qscope.v1.WatchAuditEventsResponse
  */
 export type WatchAuditEventsResponse = Message<"qscope.v1.WatchAuditEventsResponse"> & {
   /**
-   * event is the next one; unset: there is none up to the cursor.
+   * event is the next event; unset: there is none up to the cursor.
    *
    * @generated from field: qscope.v1.AuditEvent event = 1;
    */
   event?: AuditEvent | undefined;
 
   /**
-   * cursor is where a stream goes on behind this message; opaque.
+   * cursor is where a stream continues after this message. It is opaque.
    *
    * @generated from field: string cursor = 2;
    */
@@ -306,7 +306,7 @@ export const GetAuditEventRequestSchema: GenMessage<GetAuditEventRequest> = /*@_
  */
 export type GetAuditEventResponse = Message<"qscope.v1.GetAuditEventResponse"> & {
   /**
-   * event is the one asked for.
+   * event is the requested event.
    *
    * @generated from field: qscope.v1.AuditEvent event = 1;
    */
@@ -321,30 +321,30 @@ export const GetAuditEventResponseSchema: GenMessage<GetAuditEventResponse> = /*
   messageDesc(file_qscope_v1_audit_service, 6);
 
 /**
- * VerifyAuditLogRequest asks for a part of the walk.
+ * VerifyAuditLogRequest requests one part of the verification.
  *
  * @generated from message qscope.v1.VerifyAuditLogRequest
  */
 export type VerifyAuditLogRequest = Message<"qscope.v1.VerifyAuditLogRequest"> & {
   /**
-   * exported_head is a `head` of `ExportAuditHead`: the chains must still hold
-   * what they held then.
+   * exported_head is a `head` of `ExportAuditHead`. The chains must still have
+   * the events that they had then.
    *
    * @generated from field: string exported_head = 1;
    */
   exportedHead: string;
 
   /**
-   * max_events is how many events this call walks at most; 0 means 100,000.
-   * Half of the time to the deadline is a bound too. The first part also looks
-   * at every head, however many there are.
+   * max_events is the maximum number of events that this call verifies; 0
+   * means 100,000. The call also stops after half of the time to its deadline.
+   * The first part also verifies every head.
    *
    * @generated from field: int32 max_events = 2;
    */
   maxEvents: number;
 
   /**
-   * page_token is the `next_page_token` of the part before, with the same
+   * page_token is the `next_page_token` of the previous part, with the same
    * exported head.
    *
    * @generated from field: string page_token = 3;
@@ -360,49 +360,50 @@ export const VerifyAuditLogRequestSchema: GenMessage<VerifyAuditLogRequest> = /*
   messageDesc(file_qscope_v1_audit_service, 7);
 
 /**
- * VerifyAuditLogResponse says what this part of the walk found.
+ * VerifyAuditLogResponse returns the result of this part.
  *
  * @generated from message qscope.v1.VerifyAuditLogResponse
  */
 export type VerifyAuditLogResponse = Message<"qscope.v1.VerifyAuditLogResponse"> & {
   /**
-   * valid tells whether nothing is wrong in this part.
+   * valid is true if this part has no breaks.
    *
    * @generated from field: bool valid = 1;
    */
   valid: boolean;
 
   /**
-   * verified_chains counts the chains whose end this part reached, all right.
+   * verified_chains is the number of chains whose end this part reached
+   * without a break.
    *
    * @generated from field: int64 verified_chains = 2;
    */
   verifiedChains: bigint;
 
   /**
-   * verified_events counts the events that this part found right.
+   * verified_events is the number of events of this part without a break.
    *
    * @generated from field: int64 verified_events = 3;
    */
   verifiedEvents: bigint;
 
   /**
-   * breaks holds the first thing wrong with each chain, and what is wrong with
-   * the set of them; the first hundred.
+   * breaks are the first break of each chain, and the breaks in the set of
+   * chains; at most 100.
    *
    * @generated from field: repeated qscope.v1.AuditBreak breaks = 4;
    */
   breaks: AuditBreak[];
 
   /**
-   * break_count counts them all.
+   * break_count is the number of all breaks.
    *
    * @generated from field: int64 break_count = 5;
    */
   breakCount: bigint;
 
   /**
-   * next_page_token is empty when the whole log has been walked.
+   * next_page_token is empty when the whole log has been verified.
    *
    * @generated from field: string next_page_token = 6;
    */
@@ -423,35 +424,35 @@ export const VerifyAuditLogResponseSchema: GenMessage<VerifyAuditLogResponse> = 
  */
 export type AuditBreak = Message<"qscope.v1.AuditBreak"> & {
   /**
-   * kind is what is wrong.
+   * kind is the kind of the break.
    *
    * @generated from field: qscope.v1.AuditBreakKind kind = 1;
    */
   kind: AuditBreakKind;
 
   /**
-   * writer_id names the chain; empty if that is not known.
+   * writer_id identifies the chain; empty if it is unknown.
    *
    * @generated from field: string writer_id = 2;
    */
   writerId: string;
 
   /**
-   * sequence is the place in the chain; 0 if it is none.
+   * sequence is the place in the chain; 0 if the break has none.
    *
    * @generated from field: int64 sequence = 3;
    */
   sequence: bigint;
 
   /**
-   * event_id is the event that stands there.
+   * event_id is the event at that place.
    *
    * @generated from field: optional string event_id = 4;
    */
   eventId?: string | undefined;
 
   /**
-   * detail says more, for people.
+   * detail describes the break, for people.
    *
    * @generated from field: string detail = 5;
    */
@@ -487,21 +488,22 @@ export const ExportAuditHeadRequestSchema: GenMessage<ExportAuditHeadRequest> = 
  */
 export type ExportAuditHeadResponse = Message<"qscope.v1.ExportAuditHeadResponse"> & {
   /**
-   * head is a line of JSON: the end of every chain, and a MAC over them all.
+   * head is a line of JSON: the end of every chain, and a MAC over all of
+   * them.
    *
    * @generated from field: string head = 1;
    */
   head: string;
 
   /**
-   * chains counts them.
+   * chains is the number of chains.
    *
    * @generated from field: int64 chains = 2;
    */
   chains: bigint;
 
   /**
-   * events counts the events of them all.
+   * events is the number of events in all chains.
    *
    * @generated from field: int64 events = 3;
    */
@@ -516,7 +518,7 @@ export const ExportAuditHeadResponseSchema: GenMessage<ExportAuditHeadResponse> 
   messageDesc(file_qscope_v1_audit_service, 11);
 
 /**
- * AuditBreakKind is what can be wrong with the log.
+ * AuditBreakKind is the kind of a break in the log.
  *
  * @generated from enum qscope.v1.AuditBreakKind
  */
@@ -529,7 +531,7 @@ export const AuditBreakKind = {
   UNSPECIFIED: 0,
 
   /**
-   * AUDIT_BREAK_KIND_ROW_CHANGED: a row does not fit its hash.
+   * AUDIT_BREAK_KIND_ROW_CHANGED: a row does not match its hash.
    *
    * @generated from enum value: AUDIT_BREAK_KIND_ROW_CHANGED = 1;
    */
@@ -543,22 +545,23 @@ export const AuditBreakKind = {
   ROW_MISSING: 2,
 
   /**
-   * AUDIT_BREAK_KIND_ROWS_REORDERED: the row of a place stands at another one.
+   * AUDIT_BREAK_KIND_ROWS_REORDERED: a row does not follow the row before it.
    *
    * @generated from enum value: AUDIT_BREAK_KIND_ROWS_REORDERED = 3;
    */
   ROWS_REORDERED: 3,
 
   /**
-   * AUDIT_BREAK_KIND_ROW_UNACCOUNTED: a row stands before the first place or
-   * behind the head; it was planted, or the head was put back.
+   * AUDIT_BREAK_KIND_ROW_UNACCOUNTED: a row is before the first place or after
+   * the head. It was inserted, or the head was replaced by an older one.
    *
    * @generated from enum value: AUDIT_BREAK_KIND_ROW_UNACCOUNTED = 4;
    */
   ROW_UNACCOUNTED: 4,
 
   /**
-   * AUDIT_BREAK_KIND_KEY_UNKNOWN: the keyring lacks the key that is named.
+   * AUDIT_BREAK_KIND_KEY_UNKNOWN: the keyring lacks the key of a row or a
+   * head.
    *
    * @generated from enum value: AUDIT_BREAK_KIND_KEY_UNKNOWN = 5;
    */
@@ -579,14 +582,14 @@ export const AuditBreakKind = {
   HEAD_FORGED: 7,
 
   /**
-   * AUDIT_BREAK_KIND_WRITER_MISSING: a writer that there was is not there.
+   * AUDIT_BREAK_KIND_WRITER_MISSING: a writer of the roster is missing.
    *
    * @generated from enum value: AUDIT_BREAK_KIND_WRITER_MISSING = 8;
    */
   WRITER_MISSING: 8,
 
   /**
-   * AUDIT_BREAK_KIND_ROSTER_FORGED: the roster does not fit the writers.
+   * AUDIT_BREAK_KIND_ROSTER_FORGED: the roster does not match the writers.
    *
    * @generated from enum value: AUDIT_BREAK_KIND_ROSTER_FORGED = 9;
    */
@@ -601,8 +604,8 @@ export const AuditBreakKind = {
   BEHIND_EXPORT: 10,
 
   /**
-   * AUDIT_BREAK_KIND_DIFFERS_FROM_EXPORT: a chain holds another event than it
-   * did when the given head was exported.
+   * AUDIT_BREAK_KIND_DIFFERS_FROM_EXPORT: a chain has a different event than
+   * when the given head was exported.
    *
    * @generated from enum value: AUDIT_BREAK_KIND_DIFFERS_FROM_EXPORT = 11;
    */
@@ -610,7 +613,7 @@ export const AuditBreakKind = {
 } as const;
 
 /**
- * AuditBreakKind is what can be wrong with the log.
+ * AuditBreakKind is the kind of a break in the log.
  *
  * @generated from enum qscope.v1.AuditBreakKind
  */
@@ -654,18 +657,20 @@ export const AuditService: GenService<{
     output: typeof GetAuditEventResponseSchema;
   },
   /**
-   * WatchAuditEvents streams events as they are committed by any instance. Without a
-   * cursor it begins with the call; with one, behind it. Between the cursors of a
-   * stream, and of one that goes on after another, no event is missing, whatever
-   * order transactions committed in. The first message comes at once and has a
-   * cursor alone, as do those that come every 15 seconds without events. Events of
-   * one transaction come in their order, others roughly in the order of time. Needs
-   * `qscope:audit.read`; a token that no longer counts ends the stream within five
-   * seconds. A server that stops, or a connection that reaches its age, ends it with
-   * OAUTH_TEMPORARILY_UNAVAILABLE: go on with the last cursor. Errors:
-   * OAUTH_INVALID_REQUEST for an unknown event type, and for a cursor of another
-   * database or of a later state of this one; LIMIT_EXCEEDED when too many are
-   * open. May be retried: with the last cursor.
+   * WatchAuditEvents streams events as any instance commits them. Without a
+   * cursor it starts with new events; with a cursor it starts after it. No
+   * event is missing between the cursors of a stream, or between a stream and
+   * the stream that continues it, in whatever order transactions were
+   * committed. The first message is sent at once and has only a cursor. If
+   * there are no events, a message with only a cursor is sent every 15
+   * seconds. The events of a transaction are in their order; other events are
+   * roughly in the order of time. Needs `qscope:audit.read`. If the token is
+   * no longer valid, the stream ends within five seconds. If the server stops,
+   * or the connection reaches its maximum age, the stream ends with
+   * OAUTH_TEMPORARILY_UNAVAILABLE: continue with the last cursor. Errors:
+   * OAUTH_INVALID_REQUEST for an unknown event type, and for a cursor of
+   * another database or of a later state of this one; LIMIT_EXCEEDED when too
+   * many streams are open. May be retried: with the last cursor.
    *
    * @generated from rpc qscope.v1.AuditService.WatchAuditEvents
    */
@@ -675,11 +680,12 @@ export const AuditService: GenService<{
     output: typeof WatchAuditEventsResponseSchema;
   },
   /**
-   * VerifyAuditLog walks the chains of the log, a part with each call, and says
-   * where they break: with `next_page_token` the next part is asked for. What is
-   * appended meanwhile is no break. Needs `qscope:audit.read`. Errors:
-   * OAUTH_INVALID_REQUEST for a page token of another walk, or an exported head
-   * that does not fit its MAC. May be retried.
+   * VerifyAuditLog verifies the chains of the log, one part with each call,
+   * and returns where they are broken. To verify the next part, send
+   * `next_page_token`. Events that are appended meanwhile are not a break.
+   * Needs `qscope:audit.read`. Errors: OAUTH_INVALID_REQUEST for a page token
+   * of another verification, or an exported head whose MAC is wrong. May be
+   * retried.
    *
    * @generated from rpc qscope.v1.AuditService.VerifyAuditLog
    */
@@ -689,10 +695,10 @@ export const AuditService: GenService<{
     output: typeof VerifyAuditLogResponseSchema;
   },
   /**
-   * ExportAuditHead returns where all chains end now, under a MAC. Kept where
-   * whoever writes to the database cannot reach it, it lets `VerifyAuditLog`
-   * find that the end of the log, or all of it, was put back. Needs
-   * `qscope:audit.read`. May be retried.
+   * ExportAuditHead returns the current end of every chain, with a MAC. Keep
+   * it where nobody who writes to the database can change it. `VerifyAuditLog`
+   * can then detect that the end of the log, or all of it, was replaced by an
+   * older state. Needs `qscope:audit.read`. May be retried.
    *
    * @generated from rpc qscope.v1.AuditService.ExportAuditHead
    */

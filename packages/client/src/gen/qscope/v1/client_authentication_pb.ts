@@ -13,14 +13,14 @@ export const file_qscope_v1_client_authentication: GenFile = /*@__PURE__*/
   fileDesc("CiVxc2NvcGUvdjEvY2xpZW50X2F1dGhlbnRpY2F0aW9uLnByb3RvEglxc2NvcGUudjEicgoUQ2xpZW50QXV0aGVudGljYXRpb24SEQoJY2xpZW50X2lkGAEgASgJEhwKDWNsaWVudF9zZWNyZXQYAiABKAlCA4ABAUgAEh8KEGNsaWVudF9hc3NlcnRpb24YAyABKAlCA4ABAUgAQggKBm1ldGhvZEJsChJpbnRlcm5hbC5xc2NvcGUudjFCGUNsaWVudEF1dGhlbnRpY2F0aW9uUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM");
 
 /**
- * ClientAuthentication proves an OAuth client (RFC 6749 §2.3) inside a request.
- * The alternative is the metadata `authorization: Basic
- * base64(client_id:client_secret)`, beside which only the same `client_id` may
- * stand here: a second proof is refused. Only the method the client is
- * registered with is accepted. With no method set the
- * client is public, or is proved by the certificate that it showed in the TLS
- * handshake with this server (RFC 8705 §2); metadata such as
- * `x-forwarded-client-cert` counts only from a trusted proxy.
+ * ClientAuthentication authenticates an OAuth client (RFC 6749 §2.3) in a
+ * request. The alternative is the call metadata `authorization: Basic
+ * base64(client_id:client_secret)`; then this message may only repeat the
+ * `client_id`, because a second method is refused. Only the method that the
+ * client is registered with is accepted. If no method is set, the client is
+ * public, or authenticates with its certificate in the TLS handshake with this
+ * server (RFC 8705 §2). Metadata such as `x-forwarded-client-cert` is accepted
+ * only from a trusted proxy.
  *
  * @generated from message qscope.v1.ClientAuthentication
  */
@@ -33,8 +33,8 @@ export type ClientAuthentication = Message<"qscope.v1.ClientAuthentication"> & {
   clientId: string;
 
   /**
-   * method is the proof; unset for a public client, and for a client that is
-   * proved by its certificate.
+   * method has the credentials; unset for a public client, and for a client
+   * that authenticates with its certificate.
    *
    * @generated from oneof qscope.v1.ClientAuthentication.method
    */
@@ -49,11 +49,12 @@ export type ClientAuthentication = Message<"qscope.v1.ClientAuthentication"> & {
     case: "clientSecret";
   } | {
     /**
-     * client_assertion is a JWT signed by the client (RFC 7523 §2.2) with one of
-     * its registered keys: RS256, PS256, ES256 or EdDSA. `iss` and `sub` are the
-     * client id, `aud` is exactly the issuer, `exp` is at most 5 minutes ahead,
-     * `jti` is new: an assertion proves the client once. It is a compact JWS to
-     * the letter (RFC 7515 §7.1): no padding, no white space, no name twice.
+     * client_assertion is a JWT signed by the client (RFC 7523 §2.2) with one
+     * of its registered keys: RS256, PS256, ES256 or EdDSA. `iss` and `sub` are
+     * the client id, `aud` is exactly the issuer, `exp` is at most 5 minutes
+     * ahead, `jti` is new, because an assertion can be used once. It must be a
+     * valid compact JWS (RFC 7515 §7.1): without padding, white space or
+     * repeated names.
      *
      * @generated from field: string client_assertion = 3;
      */

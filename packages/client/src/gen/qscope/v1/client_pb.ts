@@ -15,7 +15,7 @@ export const file_qscope_v1_client: GenFile = /*@__PURE__*/
   fileDesc("ChZxc2NvcGUvdjEvY2xpZW50LnByb3RvEglxc2NvcGUudjEitgEKEUZlZGVyYXRlZElkZW50aXR5Eg4KBmlzc3VlchgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEkkKD3JlcXVpcmVkX2NsYWltcxgDIAMoCzIwLnFzY29wZS52MS5GZWRlcmF0ZWRJZGVudGl0eS5SZXF1aXJlZENsYWltc0VudHJ5GjUKE1JlcXVpcmVkQ2xhaW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK3CQoMQ2xpZW50Q29uZmlnEjgKEGFjY2Vzc190b2tlbl90dGwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAIgBARI5ChFyZWZyZXNoX3Rva2VuX3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgBiAEBEkIKGnJlZnJlc2hfdG9rZW5fbWF4X2xpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAKIAQESPgoWYXV0aG9yaXphdGlvbl9jb2RlX3R0bBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgDiAEBEjcKD2RldmljZV9jb2RlX3R0bBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgEiAEBEjwKFGRldmljZV9wb2xsX2ludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAWIAQESGQoMcmVxdWlyZV9wa2NlGAcgASgISAaIAQESPgoTYWNjZXNzX3Rva2VuX2Zvcm1hdBgIIAEoDjIcLnFzY29wZS52MS5BY2Nlc3NUb2tlbkZvcm1hdEgHiAEBEiYKGW1heF9hY3RpdmVfcmVmcmVzaF90b2tlbnMYCSABKAVICIgBARIvCiJtYXhfYWN0aXZlX3JlZnJlc2hfdG9rZW5zX3Blcl91c2VyGAogASgFSAmIAQESJQoYbWF4X2FjdGl2ZV9hY2Nlc3NfdG9rZW5zGAsgASgFSAqIAQESQwobcmVmcmVzaF90b2tlbl9yZXBsYXlfd2luZG93GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAuIAQESIAoTYWxsb3dfaW1wZXJzb25hdGlvbhgNIAEoCEgMiAEBEh8KEmFsbG93X293bl9yb3RhdGlvbhgPIAEoCEgNiAEBEjcKCG1ldGFkYXRhGA4gAygLMiUucXNjb3BlLnYxLkNsaWVudENvbmZpZy5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUITChFfYWNjZXNzX3Rva2VuX3R0bEIUChJfcmVmcmVzaF90b2tlbl90dGxCHQobX3JlZnJlc2hfdG9rZW5fbWF4X2xpZmV0aW1lQhkKF19hdXRob3JpemF0aW9uX2NvZGVfdHRsQhIKEF9kZXZpY2VfY29kZV90dGxCFwoVX2RldmljZV9wb2xsX2ludGVydmFsQg8KDV9yZXF1aXJlX3BrY2VCFgoUX2FjY2Vzc190b2tlbl9mb3JtYXRCHAoaX21heF9hY3RpdmVfcmVmcmVzaF90b2tlbnNCJQojX21heF9hY3RpdmVfcmVmcmVzaF90b2tlbnNfcGVyX3VzZXJCGwoZX21heF9hY3RpdmVfYWNjZXNzX3Rva2Vuc0IeChxfcmVmcmVzaF90b2tlbl9yZXBsYXlfd2luZG93QhYKFF9hbGxvd19pbXBlcnNvbmF0aW9uQhUKE19hbGxvd19vd25fcm90YXRpb24i9QQKBkNsaWVudBIRCgljbGllbnRfaWQYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEiMKBHR5cGUYAyABKA4yFS5xc2NvcGUudjEuQ2xpZW50VHlwZRI+ChVhdXRoZW50aWNhdGlvbl9tZXRob2QYBCABKA4yHy5xc2NvcGUudjEuQXV0aGVudGljYXRpb25NZXRob2QSKQoLZ3JhbnRfdHlwZXMYBSADKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEhUKDXJlZGlyZWN0X3VyaXMYBiADKAkSDgoGc2NvcGVzGAcgAygJEhEKCWF1ZGllbmNlcxgIIAMoCRIaChJyZXNvdXJjZV9hdWRpZW5jZXMYCSADKAkSDwoHZW5hYmxlZBgKIAEoCBInCgZjb25maWcYCyABKAsyFy5xc2NvcGUudjEuQ2xpZW50Q29uZmlnEgwKBGV0YWcYDCABKAkSLwoLY3JlYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDiABKAkSLwoLdXBkYXRlX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYECABKAkSEQoEandrcxgRIAEoCUIDgAEBEhoKEnRsc19jbGllbnRfc3ViamVjdBgSIAEoCRINCgVvd25lchgTIAEoCRI6ChRmZWRlcmF0ZWRfaWRlbnRpdGllcxgUIAMoCzIcLnFzY29wZS52MS5GZWRlcmF0ZWRJZGVudGl0eRIQCghqd2tzX3VyaRgVIAEoCSLoAQoQQ2xpZW50U2VjcmV0SW5mbxIRCglzZWNyZXRfaWQYASABKAkSLwoLY3JlYXRlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3VzZWRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIaW1wb3J0ZWQYBiABKAgSGQoRbWFkZV9ieV9zZWNyZXRfaWQYBSABKAkqXwoKQ2xpZW50VHlwZRIbChdDTElFTlRfVFlQRV9VTlNQRUNJRklFRBAAEhwKGENMSUVOVF9UWVBFX0NPTkZJREVOVElBTBABEhYKEkNMSUVOVF9UWVBFX1BVQkxJQxACKuEBCglHcmFudFR5cGUSGgoWR1JBTlRfVFlQRV9VTlNQRUNJRklFRBAAEiEKHUdSQU5UX1RZUEVfQVVUSE9SSVpBVElPTl9DT0RFEAESIQodR1JBTlRfVFlQRV9DTElFTlRfQ1JFREVOVElBTFMQAhIcChhHUkFOVF9UWVBFX1JFRlJFU0hfVE9LRU4QAxIaChZHUkFOVF9UWVBFX0RFVklDRV9DT0RFEAQSHQoZR1JBTlRfVFlQRV9UT0tFTl9FWENIQU5HRRAFEhkKFUdSQU5UX1RZUEVfSldUX0JFQVJFUhAGKpsBChFBY2Nlc3NUb2tlbkZvcm1hdBIjCh9BQ0NFU1NfVE9LRU5fRk9STUFUX1VOU1BFQ0lGSUVEEAASHgoaQUNDRVNTX1RPS0VOX0ZPUk1BVF9PUEFRVUUQARIbChdBQ0NFU1NfVE9LRU5fRk9STUFUX0pXVBACEiQKIEFDQ0VTU19UT0tFTl9GT1JNQVRfSURFTlRJVFlfSldUEAMqgAIKFEF1dGhlbnRpY2F0aW9uTWV0aG9kEiUKIUFVVEhFTlRJQ0FUSU9OX01FVEhPRF9VTlNQRUNJRklFRBAAEicKI0FVVEhFTlRJQ0FUSU9OX01FVEhPRF9DTElFTlRfU0VDUkVUEAESKQolQVVUSEVOVElDQVRJT05fTUVUSE9EX1BSSVZBVEVfS0VZX0pXVBACEiQKIEFVVEhFTlRJQ0FUSU9OX01FVEhPRF9UTFNfQ0xJRU5UEAMSHgoaQVVUSEVOVElDQVRJT05fTUVUSE9EX05PTkUQBBInCiNBVVRIRU5USUNBVElPTl9NRVRIT0RfRkVERVJBVEVEX0pXVBAFQl4KEmludGVybmFsLnFzY29wZS52MUILQ2xpZW50UHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * FederatedIdentity is a name that a client has with a trusted issuer.
+ * FederatedIdentity is the name of a client at a trusted issuer.
  *
  * @generated from message qscope.v1.FederatedIdentity
  */
@@ -29,16 +29,17 @@ export type FederatedIdentity = Message<"qscope.v1.FederatedIdentity"> & {
   issuer: string;
 
   /**
-   * subject is the exact `sub` of the client's assertions. Issuer and subject
-   * belong to one client at most.
+   * subject is the exact `sub` of the client's assertions. A pair of issuer
+   * and subject belongs to at most one client.
    *
    * @generated from field: string subject = 2;
    */
   subject: string;
 
   /**
-   * required_claims are further claims that must hold: by its name, or the JSON
-   * pointer (RFC 6901) to it, the exact text of each. Of a list one text has to
+   * required_claims are further claims that an assertion must have. A key is
+   * the name of a claim, or a JSON pointer (RFC 6901) to it. A value is the
+   * exact text of the claim. If the claim is a list, one of its texts must
    * match.
    *
    * @generated from field: map<string, string> required_claims = 3;
@@ -54,8 +55,9 @@ export const FederatedIdentitySchema: GenMessage<FederatedIdentity> = /*@__PURE_
   messageDesc(file_qscope_v1_client, 0);
 
 /**
- * ClientConfig holds the lifetimes and limits of one client. A field left unset
- * at registration, or named in an update mask and unset, takes its default.
+ * ClientConfig has the lifetimes and limits of one client. A field that is
+ * unset at registration, or is named in an update mask and unset, gets its
+ * default.
  *
  * @generated from message qscope.v1.ClientConfig
  */
@@ -68,15 +70,16 @@ export type ClientConfig = Message<"qscope.v1.ClientConfig"> & {
   accessTokenTtl?: Duration | undefined;
 
   /**
-   * refresh_token_ttl is how long a refresh token may lie unused; default 30 d.
+   * refresh_token_ttl is how long a refresh token may stay unused; default 30
+   * d.
    *
    * @generated from field: optional google.protobuf.Duration refresh_token_ttl = 2;
    */
   refreshTokenTtl?: Duration | undefined;
 
   /**
-   * refresh_token_max_lifetime ends a grant however often it is refreshed;
-   * default 90 d.
+   * refresh_token_max_lifetime is the maximum lifetime of a grant, however
+   * often it is refreshed; default 90 d.
    *
    * @generated from field: optional google.protobuf.Duration refresh_token_max_lifetime = 3;
    */
@@ -98,15 +101,15 @@ export type ClientConfig = Message<"qscope.v1.ClientConfig"> & {
   deviceCodeTtl?: Duration | undefined;
 
   /**
-   * device_poll_interval is the least time between two polls; default 5 s.
+   * device_poll_interval is the minimum time between two polls; default 5 s.
    *
    * @generated from field: optional google.protobuf.Duration device_poll_interval = 6;
    */
   devicePollInterval?: Duration | undefined;
 
   /**
-   * require_pkce demands a code challenge of every authorization code; default
-   * true, and always true for public clients.
+   * require_pkce requires a code challenge for every authorization code;
+   * default true, and always true for public clients.
    *
    * @generated from field: optional bool require_pkce = 7;
    */
@@ -120,54 +123,57 @@ export type ClientConfig = Message<"qscope.v1.ClientConfig"> & {
   accessTokenFormat?: AccessTokenFormat | undefined;
 
   /**
-   * max_active_refresh_tokens caps the client's live refresh tokens; beyond it
-   * the oldest goes first. Unset: no cap.
+   * max_active_refresh_tokens is the maximum number of active refresh tokens
+   * of the client. A further token revokes the oldest. Unset: no limit.
    *
    * @generated from field: optional int32 max_active_refresh_tokens = 9;
    */
   maxActiveRefreshTokens?: number | undefined;
 
   /**
-   * max_active_refresh_tokens_per_user caps them for each user.
+   * max_active_refresh_tokens_per_user is the same limit for each user.
    *
    * @generated from field: optional int32 max_active_refresh_tokens_per_user = 10;
    */
   maxActiveRefreshTokensPerUser?: number | undefined;
 
   /**
-   * max_active_access_tokens caps the live access tokens of one refresh token
-   * and its successors.
+   * max_active_access_tokens is the maximum number of active access tokens of
+   * one refresh token and its successors. A further token revokes the oldest.
+   * Unset: no limit.
    *
    * @generated from field: optional int32 max_active_access_tokens = 11;
    */
   maxActiveAccessTokens?: number | undefined;
 
   /**
-   * refresh_token_replay_window is how long a spent refresh token, shown again
-   * by the same client, gets the same answer again; default 10 s, 0 to 60 s.
+   * refresh_token_replay_window is how long a used refresh token gets the same
+   * answer again from a repeated request of the same client; default 10 s, 0
+   * to 60 s.
    *
    * @generated from field: optional google.protobuf.Duration refresh_token_replay_window = 12;
    */
   refreshTokenReplayWindow?: Duration | undefined;
 
   /**
-   * allow_impersonation lets the client exchange tokens without standing in the
-   * actor chain (RFC 8693 §1.1); default false.
+   * allow_impersonation allows the client to exchange tokens without being
+   * added to the actor chain (RFC 8693 §1.1); default false.
    *
    * @generated from field: optional bool allow_impersonation = 13;
    */
   allowImpersonation?: boolean | undefined;
 
   /**
-   * allow_own_rotation lets the client draw secrets for itself by RotateOwnSecret;
-   * for clients that authenticate by a secret; default false.
+   * allow_own_rotation allows the client to create secrets for itself with
+   * RotateOwnSecret. Only for clients that authenticate with a secret; default
+   * false.
    *
    * @generated from field: optional bool allow_own_rotation = 15;
    */
   allowOwnRotation?: boolean | undefined;
 
   /**
-   * metadata is the owner's own: team, cost centre, runbook.
+   * metadata is data of the owner, such as team, cost centre or runbook.
    *
    * @generated from field: map<string, string> metadata = 14;
    */
@@ -182,13 +188,14 @@ export const ClientConfigSchema: GenMessage<ClientConfig> = /*@__PURE__*/
   messageDesc(file_qscope_v1_client, 1);
 
 /**
- * Client is a registered OAuth client (RFC 6749 §2). It never holds a secret.
+ * Client is a registered OAuth client (RFC 6749 §2). It never contains a
+ * secret.
  *
  * @generated from message qscope.v1.Client
  */
 export type Client = Message<"qscope.v1.Client"> & {
   /**
-   * client_id identifies the client; it cannot be changed, and stays reserved
+   * client_id identifies the client. It cannot be changed, and stays reserved
    * after deletion.
    *
    * @generated from field: string client_id = 1;
@@ -196,28 +203,29 @@ export type Client = Message<"qscope.v1.Client"> & {
   clientId: string;
 
   /**
-   * display_name is what people call it.
+   * display_name is a name for people.
    *
    * @generated from field: string display_name = 2;
    */
   displayName: string;
 
   /**
-   * type is fixed at registration.
+   * type is set at registration and cannot be changed.
    *
    * @generated from field: qscope.v1.ClientType type = 3;
    */
   type: ClientType;
 
   /**
-   * authentication_method is the only one accepted from this client.
+   * authentication_method is the only method by which this client can
+   * authenticate.
    *
    * @generated from field: qscope.v1.AuthenticationMethod authentication_method = 4;
    */
   authenticationMethod: AuthenticationMethod;
 
   /**
-   * grant_types are the grants it may use.
+   * grant_types are the grants that the client may use.
    *
    * @generated from field: repeated qscope.v1.GrantType grant_types = 5;
    */
@@ -232,22 +240,23 @@ export type Client = Message<"qscope.v1.Client"> & {
   redirectUris: string[];
 
   /**
-   * scopes are what it may ask for.
+   * scopes are the scopes that the client may request.
    *
    * @generated from field: repeated string scopes = 7;
    */
   scopes: string[];
 
   /**
-   * audiences are what it may ask tokens for; empty: none.
+   * audiences are the audiences that the client may request; empty: none.
    *
    * @generated from field: repeated string audiences = 8;
    */
   audiences: string[];
 
   /**
-   * resource_audiences are the audiences it answers for as a resource server;
-   * each belongs to one client at most. Its own client id is always one.
+   * resource_audiences are the audiences that the client serves as a resource
+   * server. Each belongs to at most one client. The client id is always one of
+   * them.
    *
    * @generated from field: repeated string resource_audiences = 9;
    */
@@ -261,16 +270,16 @@ export type Client = Message<"qscope.v1.Client"> & {
   enabled: boolean;
 
   /**
-   * config holds lifetimes and limits; every field is set in answers, save caps
-   * that do not exist.
+   * config has lifetimes and limits. In answers every field is set, except
+   * limits that do not exist.
    *
    * @generated from field: qscope.v1.ClientConfig config = 11;
    */
   config?: ClientConfig | undefined;
 
   /**
-   * etag changes with every change of the client. Output only; in an update it
-   * stands for the version that was read.
+   * etag changes with every change of the client. Output only, except in an
+   * update, where it is the etag of the version that was read.
    *
    * @generated from field: string etag = 12;
    */
@@ -284,8 +293,8 @@ export type Client = Message<"qscope.v1.Client"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * created_by is the client id of who registered it, or `operator`-like names
-   * with a colon for the command line. Output only.
+   * created_by is the client id of the caller who registered it, or a name
+   * with a colon, such as `operator:cli` for the command line. Output only.
    *
    * @generated from field: string created_by = 14;
    */
@@ -307,8 +316,8 @@ export type Client = Message<"qscope.v1.Client"> & {
 
   /**
    * jwks are the public keys of a PRIVATE_KEY_JWT client, as in
-   * RegisterClientRequest; empty otherwise. Kept out of logs, for it may be
-   * private keys that somebody sends.
+   * RegisterClientRequest; empty otherwise. They are not logged, because
+   * somebody may send private keys by mistake.
    *
    * @generated from field: string jwks = 17;
    */
@@ -323,25 +332,24 @@ export type Client = Message<"qscope.v1.Client"> & {
   tlsClientSubject: string;
 
   /**
-   * owner is the mark of the configuration as code that manages the client;
-   * empty: none does. RegisterClient sets it, and UpdateClient where its mask
-   * names it.
+   * owner names the configuration as code that manages the client; empty: none
+   * does. RegisterClient sets it, and UpdateClient if its mask names it.
    *
    * @generated from field: string owner = 19;
    */
   owner: string;
 
   /**
-   * federated_identities are the names by which the platforms of a FEDERATED_JWT
-   * client know it, as in RegisterClientRequest; empty otherwise.
+   * federated_identities are the names of a FEDERATED_JWT client on its
+   * platforms, as in RegisterClientRequest; empty otherwise.
    *
    * @generated from field: repeated qscope.v1.FederatedIdentity federated_identities = 20;
    */
   federatedIdentities: FederatedIdentity[];
 
   /**
-   * jwks_uri is where the public keys of a PRIVATE_KEY_JWT client are published,
-   * as in RegisterClientRequest; empty where they stand in `jwks`.
+   * jwks_uri is where the public keys of a PRIVATE_KEY_JWT client are
+   * published, as in RegisterClientRequest; empty if they are in `jwks`.
    *
    * @generated from field: string jwks_uri = 21;
    */
@@ -369,39 +377,39 @@ export type ClientSecretInfo = Message<"qscope.v1.ClientSecretInfo"> & {
   secretId: string;
 
   /**
-   * create_time is when it was drawn.
+   * create_time is when it was created.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 2;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * expire_time is when it stops working; unset while it is the current one.
+   * expire_time is when it expires; unset if it does not expire.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 3;
    */
   expireTime?: Timestamp | undefined;
 
   /**
-   * last_used_time is when it last proved the client, to the minute; unset if
-   * never.
+   * last_used_time is when the client last authenticated with it, to the
+   * minute; unset if never.
    *
    * @generated from field: google.protobuf.Timestamp last_used_time = 4;
    */
   lastUsedTime?: Timestamp | undefined;
 
   /**
-   * imported is true while all that is known of the secret is the hash that
-   * another server made of it: until it proves the client for the first time.
+   * imported is true while the server knows the secret only by the hash of
+   * another server, until the client first authenticates with it.
    *
    * @generated from field: bool imported = 6;
    */
   imported: boolean;
 
   /**
-   * made_by_secret_id is the secret by which the client drew this one
-   * (RotateOwnSecret), and with which it is revoked; empty for one of an
-   * administrator's.
+   * made_by_secret_id is the secret with which the client created this one
+   * (RotateOwnSecret). If that secret is revoked, this one is revoked too.
+   * Empty for a secret of an administrator.
    *
    * @generated from field: string made_by_secret_id = 5;
    */
@@ -416,7 +424,7 @@ export const ClientSecretInfoSchema: GenMessage<ClientSecretInfo> = /*@__PURE__*
   messageDesc(file_qscope_v1_client, 3);
 
 /**
- * ClientType tells whether a client can keep a secret (RFC 6749 §2.1).
+ * ClientType says whether a client can keep a secret (RFC 6749 §2.1).
  *
  * @generated from enum qscope.v1.ClientType
  */
@@ -429,7 +437,7 @@ export const ClientType = {
   UNSPECIFIED: 0,
 
   /**
-   * Keeps credentials to itself: a backend service.
+   * Can keep a secret: a backend service.
    *
    * @generated from enum value: CLIENT_TYPE_CONFIDENTIAL = 1;
    */
@@ -444,7 +452,7 @@ export const ClientType = {
 } as const;
 
 /**
- * ClientType tells whether a client can keep a secret (RFC 6749 §2.1).
+ * ClientType says whether a client can keep a secret (RFC 6749 §2.1).
  *
  * @generated from enum qscope.v1.ClientType
  */
@@ -457,7 +465,7 @@ export const ClientTypeSchema: GenEnum<ClientType> = /*@__PURE__*/
   enumDesc(file_qscope_v1_client, 0);
 
 /**
- * GrantType names the ways to obtain tokens that a client may use.
+ * GrantType is a way for a client to get tokens.
  *
  * @generated from enum qscope.v1.GrantType
  */
@@ -484,7 +492,7 @@ export const GrantType = {
   CLIENT_CREDENTIALS: 2,
 
   /**
-   * RFC 6749 §6; only together with a grant that a user makes.
+   * RFC 6749 §6; only together with a grant that needs a user.
    *
    * @generated from enum value: GRANT_TYPE_REFRESH_TOKEN = 3;
    */
@@ -513,7 +521,7 @@ export const GrantType = {
 } as const;
 
 /**
- * GrantType names the ways to obtain tokens that a client may use.
+ * GrantType is a way for a client to get tokens.
  *
  * @generated from enum qscope.v1.GrantType
  */
@@ -553,11 +561,12 @@ export const AccessTokenFormat = {
   JWT: 2,
 
   /**
-   * A signed JWT of the type `JWT`, for relying parties outside that verify an
-   * identity offline, such as cloud providers. Each is for exactly one audience,
-   * and lives for at most an hour. This server and its clients' verifiers accept
-   * none as an access token. The client has an `access_token_ttl` of at most an
-   * hour, audiences that do not name this server, and no permissions.
+   * A signed JWT of the type `JWT`, for external relying parties that verify
+   * an identity offline, such as cloud providers. Each token has exactly one
+   * audience, and a lifetime of at most an hour. This server and the verifiers
+   * of the client packages do not accept it as an access token. The client
+   * needs an `access_token_ttl` of at most an hour and audiences other than
+   * this server, and has no permissions.
    *
    * @generated from enum value: ACCESS_TOKEN_FORMAT_IDENTITY_JWT = 3;
    */
@@ -578,7 +587,7 @@ export const AccessTokenFormatSchema: GenEnum<AccessTokenFormat> = /*@__PURE__*/
   enumDesc(file_qscope_v1_client, 2);
 
 /**
- * AuthenticationMethod is how a client proves itself (RFC 7591 §2).
+ * AuthenticationMethod is how a client authenticates (RFC 7591 §2).
  *
  * @generated from enum qscope.v1.AuthenticationMethod
  */
@@ -591,7 +600,7 @@ export const AuthenticationMethod = {
   UNSPECIFIED: 0,
 
   /**
-   * A secret drawn by the server, in the request or as HTTP Basic.
+   * A secret generated by the server, in the request or as HTTP Basic.
    *
    * @generated from enum value: AUTHENTICATION_METHOD_CLIENT_SECRET = 1;
    */
@@ -628,7 +637,7 @@ export const AuthenticationMethod = {
 } as const;
 
 /**
- * AuthenticationMethod is how a client proves itself (RFC 7591 §2).
+ * AuthenticationMethod is how a client authenticates (RFC 7591 §2).
  *
  * @generated from enum qscope.v1.AuthenticationMethod
  */

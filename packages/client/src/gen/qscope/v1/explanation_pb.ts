@@ -13,34 +13,35 @@ export const file_qscope_v1_explanation: GenFile = /*@__PURE__*/
   fileDesc("Chtxc2NvcGUvdjEvZXhwbGFuYXRpb24ucHJvdG8SCXFzY29wZS52MSJCCgVDaGVjaxIMCgRuYW1lGAEgASgJEg4KBnBhc3NlZBgCIAEoCBIOCgZkZXRhaWwYAyABKAkSCwoDZml4GAQgASgJKmIKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhQKEFZFUkRJQ1RfQUNDRVBURUQQARITCg9WRVJESUNUX1JFRlVTRUQQAhITCg9WRVJESUNUX1VOS05PV04QA0JjChJpbnRlcm5hbC5xc2NvcGUudjFCEEV4cGxhbmF0aW9uUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM");
 
 /**
- * Check is one thing that is judged on the way to the answer.
+ * Check is one condition of the call.
  *
  * @generated from message qscope.v1.Check
  */
 export type Check = Message<"qscope.v1.Check"> & {
   /**
-   * name is a claim, such as `token_is_unexpired`; a name keeps its meaning.
+   * name is a claim, such as `token_is_unexpired`. The meaning of a name never
+   * changes.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * passed is whether it holds.
+   * passed is true if the condition holds.
    *
    * @generated from field: bool passed = 2;
    */
   passed: boolean;
 
   /**
-   * detail is what was found, for people.
+   * detail is what the check found, for people.
    *
    * @generated from field: string detail = 3;
    */
   detail: string;
 
   /**
-   * fix is what mends it, for people; empty where it passed.
+   * fix says how to fix it, for people; empty if the check passed.
    *
    * @generated from field: string fix = 4;
    */
@@ -55,7 +56,7 @@ export const CheckSchema: GenMessage<Check> = /*@__PURE__*/
   messageDesc(file_qscope_v1_explanation, 0);
 
 /**
- * Verdict is how the call that is explained would be answered.
+ * Verdict is the answer that the explained call would get.
  *
  * @generated from enum qscope.v1.Verdict
  */
@@ -75,15 +76,15 @@ export const Verdict = {
   ACCEPTED: 1,
 
   /**
-   * It would be refused; the last check says why.
+   * It would be refused. The last check says why.
    *
    * @generated from enum value: VERDICT_REFUSED = 2;
    */
   REFUSED: 2,
 
   /**
-   * It would be refused, for there is nothing that this server knows, or nothing
-   * that is the caller's to see.
+   * It would be refused, because this server does not know the token or
+   * client, or the caller may not see it.
    *
    * @generated from enum value: VERDICT_UNKNOWN = 3;
    */
@@ -91,7 +92,7 @@ export const Verdict = {
 } as const;
 
 /**
- * Verdict is how the call that is explained would be answered.
+ * Verdict is the answer that the explained call would get.
  *
  * @generated from enum qscope.v1.Verdict
  */

@@ -13,14 +13,14 @@ export const file_qscope_v1_json_web_key: GenFile = /*@__PURE__*/
   fileDesc("Chxxc2NvcGUvdjEvanNvbl93ZWJfa2V5LnByb3RvEglxc2NvcGUudjEizAEKCkpzb25XZWJLZXkSCwoDa3R5GAEgASgJEgsKA3VzZRgCIAEoCRILCgNhbGcYAyABKAkSCwoDa2lkGAQgASgJEhAKA2NydhgFIAEoCUgAiAEBEg4KAXgYBiABKAlIAYgBARIOCgF5GAcgASgJSAKIAQESDgoBbhgIIAEoCUgDiAEBEg4KAWUYCSABKAlIBIgBARIQCgNydmsYCiABKAlIBYgBAUIGCgRfY3J2QgQKAl94QgQKAl95QgQKAl9uQgQKAl9lQgYKBF9ydmtCYgoSaW50ZXJuYWwucXNjb3BlLnYxQg9Kc29uV2ViS2V5UHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM");
 
 /**
- * JsonWebKey is a public key (RFC 7517 §4). The names are those of the RFC, so
- * that its JSON is a JSON Web Key as it stands.
+ * JsonWebKey is a public key (RFC 7517 §4). The field names are those of the
+ * RFC, so its JSON is a JSON Web Key.
  *
  * @generated from message qscope.v1.JsonWebKey
  */
 export type JsonWebKey = Message<"qscope.v1.JsonWebKey"> & {
   /**
-   * kty is the family of the key: `EC`, `OKP` or `RSA`.
+   * kty is the key type: `EC`, `OKP` or `RSA`.
    *
    * @generated from field: string kty = 1;
    */
@@ -34,57 +34,58 @@ export type JsonWebKey = Message<"qscope.v1.JsonWebKey"> & {
   use: string;
 
   /**
-   * alg is the only algorithm it is used with: `ES256`, `EdDSA` or `RS256`.
+   * alg is the only algorithm of the key: `ES256`, `EdDSA` or `RS256`.
    *
    * @generated from field: string alg = 3;
    */
   alg: string;
 
   /**
-   * kid names the key, in the header of the tokens it signed.
+   * kid identifies the key, in the header of the tokens that it signed.
    *
    * @generated from field: string kid = 4;
    */
   kid: string;
 
   /**
-   * crv is the curve, of `EC` and `OKP`.
+   * crv is the curve, for `EC` and `OKP`.
    *
    * @generated from field: optional string crv = 5;
    */
   crv?: string | undefined;
 
   /**
-   * x is the first coordinate, of `EC`, or the key, of `OKP`; base64url.
+   * x is the x coordinate (`EC`) or the public key (`OKP`), in base64url.
    *
    * @generated from field: optional string x = 6;
    */
   x?: string | undefined;
 
   /**
-   * y is the second coordinate, of `EC`; base64url.
+   * y is the y coordinate, for `EC`, in base64url.
    *
    * @generated from field: optional string y = 7;
    */
   y?: string | undefined;
 
   /**
-   * n is the modulus, of `RSA`; base64url.
+   * n is the modulus, for `RSA`, in base64url.
    *
    * @generated from field: optional string n = 8;
    */
   n?: string | undefined;
 
   /**
-   * e is the exponent, of `RSA`; base64url.
+   * e is the exponent, for `RSA`, in base64url.
    *
    * @generated from field: optional string e = 9;
    */
   e?: string | undefined;
 
   /**
-   * rvk is the revocation key of the key itself, base64url: once
-   * TokenService.PollRevocations tells it, no token signed with this key is valid.
+   * rvk is the revocation key of this key, in base64url. After
+   * TokenService.PollRevocations has returned it, no token signed with this
+   * key is valid.
    *
    * @generated from field: optional string rvk = 10;
    */

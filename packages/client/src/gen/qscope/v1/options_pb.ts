@@ -15,41 +15,41 @@ export const file_qscope_v1_options: GenFile = /*@__PURE__*/
   fileDesc("Chdxc2NvcGUvdjEvb3B0aW9ucy5wcm90bxIJcXNjb3BlLnYxIl8KBkFjY2VzcxISCgpwZXJtaXNzaW9uGAEgASgJEh0KFWNsaWVudF9hdXRoZW50aWNhdGlvbhgCIAEoCBIOCgZhbnlvbmUYAyABKAgSEgoKaWRlbXBvdGVudBgEIAEoCDpLCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxj3igMgASgLMhEucXNjb3BlLnYxLkFjY2Vzc1IGYWNjZXNzQl8KEmludGVybmFsLnFzY29wZS52MUIMT3B0aW9uc1Byb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
- * Access says who may call a method. The server enforces it in one place and
- * does not start when a method lacks it, so nothing is open by omission.
+ * Access says who may call a method. The server checks it in one place, and
+ * does not start if a method has none. So no method is open by mistake.
  *
  * @generated from message qscope.v1.Access
  */
 export type Access = Message<"qscope.v1.Access"> & {
   /**
    * permission is the scope (such as `qscope:clients.write`) that a bearer
-   * token must hold. Empty: a bearer token does not open this method.
+   * token must have. Empty: the method does not accept bearer tokens.
    *
    * @generated from field: string permission = 1;
    */
   permission: string;
 
   /**
-   * client_authentication lets an OAuth client call the method with its own
-   * credentials (RFC 6749 §2.3). Together with `permission`, either way in will
-   * do, but never both in one call.
+   * client_authentication allows an OAuth client to call the method with its
+   * own credentials (RFC 6749 §2.3). If `permission` is also set, the caller
+   * sends either credentials or a bearer token, never both.
    *
    * @generated from field: bool client_authentication = 2;
    */
   clientAuthentication: boolean;
 
   /**
-   * anyone opens the method to callers without credentials. Together with
-   * `client_authentication`, credentials are optional, but those that come must
-   * prove the client.
+   * anyone allows callers without credentials. If `client_authentication` is
+   * also set, credentials are optional, but if a caller sends them, they must
+   * be valid.
    *
    * @generated from field: bool anyone = 3;
    */
   anyone: boolean;
 
   /**
-   * idempotent says that repeating the call with the same request leaves the
-   * server as one call would; a generic retry policy may then resend it.
+   * idempotent means that a repeated call with the same request has the same
+   * effect as one call, so a generic retry policy may send it again.
    *
    * @generated from field: bool idempotent = 4;
    */

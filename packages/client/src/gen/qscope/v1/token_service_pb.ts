@@ -36,28 +36,30 @@ export const file_qscope_v1_token_service: GenFile = /*@__PURE__*/
  */
 export type MintTokenRequest = Message<"qscope.v1.MintTokenRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * scopes wanted; none: all the client may have.
+   * scopes requested; none: all scopes of the client.
    *
    * @generated from field: repeated string scopes = 2;
    */
   scopes: string[];
 
   /**
-   * audiences wanted, among the client's own (RFC 8707 §2); none: no audience.
+   * audiences requested, among those of the client (RFC 8707 §2); none: no
+   * audience.
    *
    * @generated from field: repeated string audiences = 3;
    */
   audiences: string[];
 
   /**
-   * lifetime wanted, at most the client's `access_token_ttl`; unset: that.
+   * lifetime requested, at most the client's `access_token_ttl`, which is the
+   * default.
    *
    * @generated from field: google.protobuf.Duration lifetime = 4;
    */
@@ -78,7 +80,7 @@ export const MintTokenRequestSchema: GenMessage<MintTokenRequest> = /*@__PURE__*
  */
 export type MintTokenResponse = Message<"qscope.v1.MintTokenResponse"> & {
   /**
-   * token is what was issued.
+   * token is the issued token.
    *
    * @generated from field: qscope.v1.IssuedToken token = 1;
    */
@@ -93,7 +95,7 @@ export const MintTokenResponseSchema: GenMessage<MintTokenResponse> = /*@__PURE_
   messageDesc(file_qscope_v1_token_service, 1);
 
 /**
- * BatchMintTokensItem is one token wanted from BatchMintTokens.
+ * BatchMintTokensItem requests one token of a batch.
  *
  * @generated from message qscope.v1.BatchMintTokensItem
  */
@@ -134,14 +136,14 @@ export const BatchMintTokensItemSchema: GenMessage<BatchMintTokensItem> = /*@__P
  */
 export type BatchMintTokensRequest = Message<"qscope.v1.BatchMintTokensRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * requests are the tokens wanted.
+   * requests are the requested tokens.
    *
    * @generated from field: repeated qscope.v1.BatchMintTokensItem requests = 2;
    */
@@ -162,13 +164,13 @@ export const BatchMintTokensRequestSchema: GenMessage<BatchMintTokensRequest> = 
  */
 export type BatchMintTokensResult = Message<"qscope.v1.BatchMintTokensResult"> & {
   /**
-   * result is the token, or why there is none.
+   * result is the token, or the refusal.
    *
    * @generated from oneof qscope.v1.BatchMintTokensResult.result
    */
   result: {
     /**
-     * token is what was issued.
+     * token is the issued token.
      *
      * @generated from field: qscope.v1.IssuedToken token = 1;
      */
@@ -193,13 +195,13 @@ export const BatchMintTokensResultSchema: GenMessage<BatchMintTokensResult> = /*
   messageDesc(file_qscope_v1_token_service, 4);
 
 /**
- * BatchMintTokensResponse answers in the order of the requests.
+ * BatchMintTokensResponse returns the results in the order of the requests.
  *
  * @generated from message qscope.v1.BatchMintTokensResponse
  */
 export type BatchMintTokensResponse = Message<"qscope.v1.BatchMintTokensResponse"> & {
   /**
-   * results are as many as the requests.
+   * results has one result for each request.
    *
    * @generated from field: repeated qscope.v1.BatchMintTokensResult results = 1;
    */
@@ -220,49 +222,50 @@ export const BatchMintTokensResponseSchema: GenMessage<BatchMintTokensResponse> 
  */
 export type CreateAuthorizationCodeRequest = Message<"qscope.v1.CreateAuthorizationCodeRequest"> & {
   /**
-   * client_id is the client that asked.
+   * client_id is the client that requested the code.
    *
    * @generated from field: string client_id = 1;
    */
   clientId: string;
 
   /**
-   * user is who consented; registered when new.
+   * user is the user who consented. An unknown user is registered.
    *
    * @generated from field: qscope.v1.UserReference user = 2;
    */
   user?: UserReference | undefined;
 
   /**
-   * redirect_uri is where the code goes; one of the client's.
+   * redirect_uri is where the code is sent: a redirect URI of the client.
    *
    * @generated from field: string redirect_uri = 3;
    */
   redirectUri: string;
 
   /**
-   * scopes consented to; none: all the client may have.
+   * scopes to which the user consented; none: all scopes of the client.
    *
    * @generated from field: repeated string scopes = 4;
    */
   scopes: string[];
 
   /**
-   * audiences the tokens will be for, among the client's own.
+   * audiences of the tokens, among those of the client.
    *
    * @generated from field: repeated string audiences = 5;
    */
   audiences: string[];
 
   /**
-   * code_challenge is the client's (RFC 7636 §4.3): base64url of a SHA-256.
+   * code_challenge is the challenge of the client (RFC 7636 §4.3): a SHA-256
+   * hash in base64url.
    *
    * @generated from field: optional string code_challenge = 6;
    */
   codeChallenge?: string | undefined;
 
   /**
-   * code_challenge_method goes with the challenge; S256 only.
+   * code_challenge_method is the method of the challenge; S256 only.
    *
    * @generated from field: qscope.v1.CodeChallengeMethod code_challenge_method = 7;
    */
@@ -283,14 +286,14 @@ export const CreateAuthorizationCodeRequestSchema: GenMessage<CreateAuthorizatio
  */
 export type CreateAuthorizationCodeResponse = Message<"qscope.v1.CreateAuthorizationCodeResponse"> & {
   /**
-   * code is for the redirect, shown this once.
+   * code is the code for the redirect. It is returned only once.
    *
    * @generated from field: string code = 1;
    */
   code: string;
 
   /**
-   * expire_time is when it stops working.
+   * expire_time is when it expires.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 2;
    */
@@ -311,36 +314,36 @@ export const CreateAuthorizationCodeResponseSchema: GenMessage<CreateAuthorizati
  */
 export type ExchangeAuthorizationCodeRequest = Message<"qscope.v1.ExchangeAuthorizationCodeRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * code as it came with the redirect.
+   * code is the code from the redirect.
    *
    * @generated from field: string code = 2;
    */
   code: string;
 
   /**
-   * redirect_uri is the very one that the code was made for.
+   * redirect_uri is the redirect URI for which the code was issued.
    *
    * @generated from field: string redirect_uri = 3;
    */
   redirectUri: string;
 
   /**
-   * code_verifier proves who made the challenge (RFC 7636 §4.1).
+   * code_verifier proves that the caller made the challenge (RFC 7636 §4.1).
    *
    * @generated from field: optional string code_verifier = 4;
    */
   codeVerifier?: string | undefined;
 
   /**
-   * audiences wanted of the access token, among the grant's (RFC 8707 §2.2); none:
-   * all of them. A refresh token beside it keeps the grant's.
+   * audiences requested for the access token, among those of the grant (RFC
+   * 8707 §2.2); none: all of them. A refresh token keeps those of the grant.
    *
    * @generated from field: repeated string audiences = 5;
    */
@@ -361,7 +364,7 @@ export const ExchangeAuthorizationCodeRequestSchema: GenMessage<ExchangeAuthoriz
  */
 export type ExchangeAuthorizationCodeResponse = Message<"qscope.v1.ExchangeAuthorizationCodeResponse"> & {
   /**
-   * token is what was issued.
+   * token is the issued token.
    *
    * @generated from field: qscope.v1.IssuedToken token = 1;
    */
@@ -382,30 +385,31 @@ export const ExchangeAuthorizationCodeResponseSchema: GenMessage<ExchangeAuthori
  */
 export type RefreshTokenRequest = Message<"qscope.v1.RefreshTokenRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * refresh_token to spend.
+   * refresh_token is the token to use; it is then invalid.
    *
    * @generated from field: string refresh_token = 2;
    */
   refreshToken: string;
 
   /**
-   * scopes wanted of the access token, among the grant's; none: all of them. The
-   * successor keeps the grant's.
+   * scopes requested for the access token, among those of the grant; none: all
+   * of them. The new refresh token keeps those of the grant.
    *
    * @generated from field: repeated string scopes = 3;
    */
   scopes: string[];
 
   /**
-   * audiences wanted of the access token, among the grant's (RFC 8707 §2.2); none:
-   * all of them. The successor keeps the grant's.
+   * audiences requested for the access token, among those of the grant (RFC
+   * 8707 §2.2); none: all of them. The new refresh token keeps those of the
+   * grant.
    *
    * @generated from field: repeated string audiences = 4;
    */
@@ -426,7 +430,7 @@ export const RefreshTokenRequestSchema: GenMessage<RefreshTokenRequest> = /*@__P
  */
 export type RefreshTokenResponse = Message<"qscope.v1.RefreshTokenResponse"> & {
   /**
-   * token is what was issued.
+   * token is the issued token.
    *
    * @generated from field: qscope.v1.IssuedToken token = 1;
    */
@@ -447,15 +451,15 @@ export const RefreshTokenResponseSchema: GenMessage<RefreshTokenResponse> = /*@_
  */
 export type ExchangeTokenRequest = Message<"qscope.v1.ExchangeTokenRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * subject_token speaks for the subject: an active access token that was issued
-   * to the caller, is meant for it, or for nobody in particular.
+   * subject_token represents the subject. It is an active access token that was
+   * issued to the caller, has the caller as audience, or has no audience.
    *
    * @generated from field: string subject_token = 2;
    */
@@ -470,50 +474,53 @@ export type ExchangeTokenRequest = Message<"qscope.v1.ExchangeTokenRequest"> & {
   subjectTokenType: string;
 
   /**
-   * actor_token speaks for who acts: an access token that was issued to the
-   * caller, or names it in its audience; unset: the caller itself acts.
+   * actor_token represents the actor. It is an access token that was issued to
+   * the caller, or has the caller as audience. Unset: the caller is the actor.
    *
    * @generated from field: optional string actor_token = 4;
    */
   actorToken?: string | undefined;
 
   /**
-   * actor_token_type goes with actor_token, and only with it.
+   * actor_token_type is required with actor_token, and refused without it.
    *
    * @generated from field: optional string actor_token_type = 5;
    */
   actorTokenType?: string | undefined;
 
   /**
-   * requested_token_type is `urn:ietf:params:oauth:token-type:access_token`, the
-   * default. Where the experiment `transaction-tokens` is on, it may be
-   * `urn:ietf:params:oauth:token-type:txn_token` as well.
+   * requested_token_type is `urn:ietf:params:oauth:token-type:access_token`,
+   * the default. If the experiment `transaction-tokens` is on, it may also be
+   * `urn:ietf:params:oauth:token-type:txn_token`.
    *
    * @generated from field: optional string requested_token_type = 6;
    */
   requestedTokenType?: string | undefined;
 
   /**
-   * scopes wanted, among the subject token's and the client's; none: all of
-   * those.
+   * scopes requested, among those that both the subject token and the client
+   * have; none: all of these.
    *
    * @generated from field: repeated string scopes = 7;
    */
   scopes: string[];
 
   /**
-   * audiences wanted, among the client's own. None: a subject token that is for
-   * somebody stays with those of its audiences that are the client's, else is
-   * for the client's; an exchange never makes it for anybody.
+   * audiences requested, among those of the client. None: if the subject token
+   * has audiences, the new token keeps those that the client may request. If
+   * there are none, it gets all audiences of the client or, if the client has
+   * none, those that the client serves as a resource server. So an exchange
+   * never removes the restriction to audiences.
    *
    * @generated from field: repeated string audiences = 8;
    */
   audiences: string[];
 
   /**
-   * transaction_context is a serialized `qscope.v1alpha1.TransactionContext`. It is
-   * allowed only with the requested_token_type of transaction tokens. Experimental,
-   * and outside the promise of this package, which therefore imports nothing of it.
+   * transaction_context is a serialized `qscope.v1alpha1.TransactionContext`.
+   * It is allowed only with the requested_token_type of transaction tokens. It
+   * is experimental: the stability of this package does not cover it, so this
+   * package does not import it.
    *
    * @generated from field: bytes transaction_context = 9;
    */
@@ -534,7 +541,7 @@ export const ExchangeTokenRequestSchema: GenMessage<ExchangeTokenRequest> = /*@_
  */
 export type ExchangeTokenResponse = Message<"qscope.v1.ExchangeTokenResponse"> & {
   /**
-   * token is what was issued.
+   * token is the issued token.
    *
    * @generated from field: qscope.v1.IssuedToken token = 1;
    */
@@ -555,7 +562,7 @@ export const ExchangeTokenResponseSchema: GenMessage<ExchangeTokenResponse> = /*
  */
 export type ExchangeAssertionRequest = Message<"qscope.v1.ExchangeAssertionRequest"> & {
   /**
-   * client authenticates the caller, where it does at all.
+   * client authenticates the caller. It is optional.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
@@ -569,15 +576,16 @@ export type ExchangeAssertionRequest = Message<"qscope.v1.ExchangeAssertionReque
   assertion: string;
 
   /**
-   * scopes wanted, among those of the rule that applies and the client's; none:
-   * all of those. Permissions of this server are never among them.
+   * scopes requested, among those that both the matching rule and the client
+   * have; none: all of these. Permissions of this server are not included.
    *
    * @generated from field: repeated string scopes = 3;
    */
   scopes: string[];
 
   /**
-   * audiences wanted, among the client's own (RFC 8707 §2); none: no audience.
+   * audiences requested, among those of the client (RFC 8707 §2); none: no
+   * audience.
    *
    * @generated from field: repeated string audiences = 4;
    */
@@ -598,7 +606,7 @@ export const ExchangeAssertionRequestSchema: GenMessage<ExchangeAssertionRequest
  */
 export type ExchangeAssertionResponse = Message<"qscope.v1.ExchangeAssertionResponse"> & {
   /**
-   * token is what was issued.
+   * token is the issued token.
    *
    * @generated from field: qscope.v1.IssuedToken token = 1;
    */
@@ -619,15 +627,15 @@ export const ExchangeAssertionResponseSchema: GenMessage<ExchangeAssertionRespon
  */
 export type VerifyTokenRequest = Message<"qscope.v1.VerifyTokenRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * token is the access token that was handed over: any string. What cannot be
-   * a token is invalid like an unknown one.
+   * token is the received access token. Any string is allowed; one that cannot
+   * be a token is invalid like an unknown token.
    *
    * @generated from field: string token = 2;
    */
@@ -641,7 +649,8 @@ export type VerifyTokenRequest = Message<"qscope.v1.VerifyTokenRequest"> & {
   requiredScopes: string[];
 
   /**
-   * audience must be among the token's; a token without audiences then fails.
+   * audience must be an audience of the token. A token without audiences is
+   * then refused.
    *
    * @generated from field: optional string audience = 4;
    */
@@ -649,8 +658,8 @@ export type VerifyTokenRequest = Message<"qscope.v1.VerifyTokenRequest"> & {
 
   /**
    * presented_certificate_sha256 is the thumbprint of the certificate that the
-   * token's bearer showed (base64url without padding, RFC 8705 §3.1). A token
-   * bound to a certificate verifies only with it.
+   * bearer of the token presented (base64url without padding, RFC 8705 §3.1). A
+   * token that is bound to a certificate is valid only with it.
    *
    * @generated from field: optional string presented_certificate_sha256 = 5;
    */
@@ -665,7 +674,7 @@ export const VerifyTokenRequestSchema: GenMessage<VerifyTokenRequest> = /*@__PUR
   messageDesc(file_qscope_v1_token_service, 16);
 
 /**
- * VerifyTokenResponse returns what the token says.
+ * VerifyTokenResponse returns the claims of the token.
  *
  * @generated from message qscope.v1.VerifyTokenResponse
  */
@@ -692,30 +701,31 @@ export const VerifyTokenResponseSchema: GenMessage<VerifyTokenResponse> = /*@__P
  */
 export type IntrospectTokenRequest = Message<"qscope.v1.IntrospectTokenRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * token to look at: any string. What cannot be a token is inactive.
+   * token is the token to introspect. Any string is allowed; one that cannot be
+   * a token is inactive.
    *
    * @generated from field: string token = 2;
    */
   token: string;
 
   /**
-   * token_type_hint is `access_token` or `refresh_token`; a wrong or unknown
-   * hint does no harm (RFC 7662 §2.1).
+   * token_type_hint is `access_token` or `refresh_token`. A wrong or unknown
+   * hint has no effect (RFC 7662 §2.1).
    *
    * @generated from field: optional string token_type_hint = 3;
    */
   tokenTypeHint?: string | undefined;
 
   /**
-   * signed asks for the answer as a JWT, too, which shows others what this
-   * server said of the token and when (RFC 9701).
+   * signed requests that the answer is also returned as a JWT, which proves to
+   * others what this server answered and when (RFC 9701).
    *
    * @generated from field: bool signed = 4;
    */
@@ -730,7 +740,7 @@ export const IntrospectTokenRequestSchema: GenMessage<IntrospectTokenRequest> = 
   messageDesc(file_qscope_v1_token_service, 18);
 
 /**
- * IntrospectTokenResponse tells about a token.
+ * IntrospectTokenResponse describes a token.
  *
  * @generated from message qscope.v1.IntrospectTokenResponse
  */
@@ -750,11 +760,10 @@ export type IntrospectTokenResponse = Message<"qscope.v1.IntrospectTokenResponse
   claims?: TokenClaims | undefined;
 
   /**
-   * signed_introspection is set where it was asked for: a JWT of the type
-   * `token-introspection+jwt` (RFC 9701 §5) with the answer in its claim
-   * `token_introspection`, in the form of RFC 7662. Its `aud` is the client that
-   * asked; there is none where a bearer token did. It is no token, and accepted
-   * nowhere as one.
+   * signed_introspection is set if the request asked for it: a JWT of the type
+   * `token-introspection+jwt` (RFC 9701 §5). Its claim `token_introspection`
+   * has the answer in the form of RFC 7662. Its `aud` is the calling client; a
+   * caller with a bearer token gets no `aud`. It is not accepted as a token.
    *
    * @generated from field: optional string signed_introspection = 3;
    */
@@ -775,15 +784,15 @@ export const IntrospectTokenResponseSchema: GenMessage<IntrospectTokenResponse> 
  */
 export type BatchIntrospectTokensRequest = Message<"qscope.v1.BatchIntrospectTokensRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * tokens to look at: any strings. What cannot be a token is inactive, and
-   * leaves the others' answers as they are.
+   * tokens are the tokens to introspect. Any strings are allowed; one that
+   * cannot be a token is inactive and does not affect the others.
    *
    * @generated from field: repeated string tokens = 2;
    */
@@ -798,13 +807,13 @@ export const BatchIntrospectTokensRequestSchema: GenMessage<BatchIntrospectToken
   messageDesc(file_qscope_v1_token_service, 20);
 
 /**
- * BatchIntrospectTokensResponse answers in the order of the tokens.
+ * BatchIntrospectTokensResponse returns the results in the order of the tokens.
  *
  * @generated from message qscope.v1.BatchIntrospectTokensResponse
  */
 export type BatchIntrospectTokensResponse = Message<"qscope.v1.BatchIntrospectTokensResponse"> & {
   /**
-   * results are as many as the tokens.
+   * results has one result for each token.
    *
    * @generated from field: repeated qscope.v1.IntrospectTokenResponse results = 1;
    */
@@ -819,20 +828,21 @@ export const BatchIntrospectTokensResponseSchema: GenMessage<BatchIntrospectToke
   messageDesc(file_qscope_v1_token_service, 21);
 
 /**
- * ExplainTokenRequest presents a token, with what a resource server would ask of it.
+ * ExplainTokenRequest presents a token, with the requirements of a resource
+ * server.
  *
  * @generated from message qscope.v1.ExplainTokenRequest
  */
 export type ExplainTokenRequest = Message<"qscope.v1.ExplainTokenRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * token to explain: any string.
+   * token is the token to explain. Any string is allowed.
    *
    * @generated from field: string token = 2;
    */
@@ -881,15 +891,16 @@ export type ExplainTokenResponse = Message<"qscope.v1.ExplainTokenResponse"> & {
   verdict: Verdict;
 
   /**
-   * checks are in the order in which they are judged. The first that fails is the
-   * last: what follows is not judged.
+   * checks are in the order of evaluation. The first check that fails is the
+   * last one: no further checks are evaluated.
    *
    * @generated from field: repeated qscope.v1.Check checks = 2;
    */
   checks: Check[];
 
   /**
-   * error_reason is what VerifyToken would refuse with; unspecified if it would not.
+   * error_reason is the reason with which VerifyToken would refuse the token;
+   * unspecified if it would accept it.
    *
    * @generated from field: qscope.v1.ErrorReason error_reason = 3;
    */
@@ -904,28 +915,29 @@ export const ExplainTokenResponseSchema: GenMessage<ExplainTokenResponse> = /*@_
   messageDesc(file_qscope_v1_token_service, 23);
 
 /**
- * RevokeTokenRequest presents the token to end.
+ * RevokeTokenRequest presents the token to revoke.
  *
  * @generated from message qscope.v1.RevokeTokenRequest
  */
 export type RevokeTokenRequest = Message<"qscope.v1.RevokeTokenRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * token to end: any string. What cannot be a token has ended already.
+   * token is the token to revoke. Any string is allowed; for one that cannot be
+   * a token, the call succeeds.
    *
    * @generated from field: string token = 2;
    */
   token: string;
 
   /**
-   * token_type_hint is `access_token` or `refresh_token`; a wrong or unknown
-   * hint does no harm (RFC 7009 §2.1).
+   * token_type_hint is `access_token` or `refresh_token`. A wrong or unknown
+   * hint has no effect (RFC 7009 §2.1).
    *
    * @generated from field: optional string token_type_hint = 3;
    */
@@ -955,13 +967,13 @@ export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__P
   messageDesc(file_qscope_v1_token_service, 25);
 
 /**
- * RevokeLeakedTokenRequest presents a token that was found.
+ * RevokeLeakedTokenRequest presents a leaked token.
  *
  * @generated from message qscope.v1.RevokeLeakedTokenRequest
  */
 export type RevokeLeakedTokenRequest = Message<"qscope.v1.RevokeLeakedTokenRequest"> & {
   /**
-   * token that was found: any string.
+   * token is the leaked token. Any string is allowed.
    *
    * @generated from field: string token = 1;
    */
@@ -997,21 +1009,21 @@ export const RevokeLeakedTokenResponseSchema: GenMessage<RevokeLeakedTokenRespon
  */
 export type ListTokensRequest = Message<"qscope.v1.ListTokensRequest"> & {
   /**
-   * client_id keeps the tokens issued to one client.
+   * client_id selects the tokens that were issued to one client.
    *
    * @generated from field: optional string client_id = 1;
    */
   clientId?: string | undefined;
 
   /**
-   * user_id keeps the tokens that speak for one user.
+   * user_id selects the tokens of one user.
    *
    * @generated from field: optional string user_id = 2;
    */
   userId?: string | undefined;
 
   /**
-   * active_only keeps the tokens that would be accepted now.
+   * active_only selects the tokens that are active now.
    *
    * @generated from field: bool active_only = 3;
    */
@@ -1025,7 +1037,7 @@ export type ListTokensRequest = Message<"qscope.v1.ListTokensRequest"> & {
   pageSize: number;
 
   /**
-   * page_token is the `next_page_token` of the page before, with the same
+   * page_token is the `next_page_token` of the previous page, with the same
    * filter.
    *
    * @generated from field: string page_token = 5;
@@ -1054,8 +1066,8 @@ export type ListTokensResponse = Message<"qscope.v1.ListTokensResponse"> & {
   tokens: TokenMetadata[];
 
   /**
-   * next_page_token is empty on the last page. A page may hold fewer tokens
-   * than asked for while another follows.
+   * next_page_token is empty on the last page. A page may have fewer tokens
+   * than requested although another page follows.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -1076,21 +1088,21 @@ export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PUR
  */
 export type ListGrantsRequest = Message<"qscope.v1.ListGrantsRequest"> & {
   /**
-   * client_id keeps the grants of one client.
+   * client_id selects the grants of one client.
    *
    * @generated from field: optional string client_id = 1;
    */
   clientId?: string | undefined;
 
   /**
-   * user_id keeps the grants of one user.
+   * user_id selects the grants of one user.
    *
    * @generated from field: optional string user_id = 2;
    */
   userId?: string | undefined;
 
   /**
-   * active_only keeps the grants on which what is issued can count now.
+   * active_only selects the grants whose tokens can be active now.
    *
    * @generated from field: bool active_only = 3;
    */
@@ -1104,7 +1116,7 @@ export type ListGrantsRequest = Message<"qscope.v1.ListGrantsRequest"> & {
   pageSize: number;
 
   /**
-   * page_token is the `next_page_token` of the page before, with the same
+   * page_token is the `next_page_token` of the previous page, with the same
    * filter.
    *
    * @generated from field: string page_token = 5;
@@ -1148,7 +1160,7 @@ export const ListGrantsResponseSchema: GenMessage<ListGrantsResponse> = /*@__PUR
   messageDesc(file_qscope_v1_token_service, 31);
 
 /**
- * RevokeTokensRequest says which tokens to end.
+ * RevokeTokensRequest says which tokens to revoke.
  *
  * @generated from message qscope.v1.RevokeTokensRequest
  */
@@ -1160,7 +1172,7 @@ export type RevokeTokensRequest = Message<"qscope.v1.RevokeTokensRequest"> & {
    */
   target: {
     /**
-     * token_id ends one token.
+     * token_id revokes one token.
      *
      * @generated from field: string token_id = 1;
      */
@@ -1168,7 +1180,7 @@ export type RevokeTokensRequest = Message<"qscope.v1.RevokeTokensRequest"> & {
     case: "tokenId";
   } | {
     /**
-     * client_id ends every token, code and grant of a client.
+     * client_id revokes every token, code and grant of a client.
      *
      * @generated from field: string client_id = 2;
      */
@@ -1176,7 +1188,7 @@ export type RevokeTokensRequest = Message<"qscope.v1.RevokeTokensRequest"> & {
     case: "clientId";
   } | {
     /**
-     * user_id ends every token, code and grant of a user.
+     * user_id revokes every token, code and grant of a user.
      *
      * @generated from field: string user_id = 3;
      */
@@ -1184,7 +1196,7 @@ export type RevokeTokensRequest = Message<"qscope.v1.RevokeTokensRequest"> & {
     case: "userId";
   } | {
     /**
-     * grant_id ends a token family.
+     * grant_id revokes a grant and all its tokens.
      *
      * @generated from field: string grant_id = 4;
      */
@@ -1193,7 +1205,7 @@ export type RevokeTokensRequest = Message<"qscope.v1.RevokeTokensRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * reason stands in the audit log.
+   * reason is recorded in the audit log.
    *
    * @generated from field: string reason = 5;
    */
@@ -1208,15 +1220,15 @@ export const RevokeTokensRequestSchema: GenMessage<RevokeTokensRequest> = /*@__P
   messageDesc(file_qscope_v1_token_service, 32);
 
 /**
- * RevokeTokensResponse tells what was ended.
+ * RevokeTokensResponse returns how much was revoked.
  *
  * @generated from message qscope.v1.RevokeTokensResponse
  */
 export type RevokeTokensResponse = Message<"qscope.v1.RevokeTokensResponse"> & {
   /**
-   * revoked_count is how many tokens or grants this call ended, where that is
-   * known: unset for a client or user, whose tokens all fall without being
-   * counted.
+   * revoked_count is the number of tokens or grants that this call revoked. It
+   * is unset for a client or user, whose tokens are revoked without counting
+   * them.
    *
    * @generated from field: optional int32 revoked_count = 1;
    */
@@ -1231,26 +1243,26 @@ export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@_
   messageDesc(file_qscope_v1_token_service, 33);
 
 /**
- * PollRevocationsRequest asks what was revoked since.
+ * PollRevocationsRequest requests the revocations since the previous call.
  *
  * @generated from message qscope.v1.PollRevocationsRequest
  */
 export type PollRevocationsRequest = Message<"qscope.v1.PollRevocationsRequest"> & {
   /**
-   * client authenticates the caller, unless the metadata does.
+   * client authenticates the caller, unless the call metadata does.
    *
    * @generated from field: qscope.v1.ClientAuthentication client = 1;
    */
   client?: ClientAuthentication | undefined;
 
   /**
-   * from is where to go on.
+   * from is where to continue.
    *
    * @generated from oneof qscope.v1.PollRevocationsRequest.from
    */
   from: {
     /**
-     * start begins anew.
+     * start starts without a cursor.
      *
      * @generated from field: qscope.v1.RevocationStart start = 2;
      */
@@ -1258,7 +1270,7 @@ export type PollRevocationsRequest = Message<"qscope.v1.PollRevocationsRequest">
     case: "start";
   } | {
     /**
-     * cursor is the `next_cursor` of the answer before.
+     * cursor is the `next_cursor` of the previous answer.
      *
      * @generated from field: string cursor = 3;
      */
@@ -1267,7 +1279,7 @@ export type PollRevocationsRequest = Message<"qscope.v1.PollRevocationsRequest">
   } | { case: undefined; value?: undefined };
 
   /**
-   * wait is how long the call may wait for something to tell, at most 30 s; unset:
+   * wait is how long the call may wait for a revocation, at most 30 s; unset:
    * it does not wait. A call with `start` never waits.
    *
    * @generated from field: google.protobuf.Duration wait = 4;
@@ -1290,21 +1302,22 @@ export const PollRevocationsRequestSchema: GenMessage<PollRevocationsRequest> = 
   messageDesc(file_qscope_v1_token_service, 34);
 
 /**
- * Revocation says that a fact ended on which tokens rest.
+ * Revocation is the end of something on which tokens depend, such as a grant or
+ * a client.
  *
  * @generated from message qscope.v1.Revocation
  */
 export type Revocation = Message<"qscope.v1.Revocation"> & {
   /**
-   * key is one of the `revocation_keys` of each of these tokens, 16 bytes. Whoever
-   * keeps an answer with this key asks again.
+   * key is one of the `revocation_keys` of each of these tokens, 16 bytes. A
+   * caller that keeps an answer with this key must verify the token again.
    *
    * @generated from field: bytes key = 1;
    */
   key: Uint8Array;
 
   /**
-   * forget_time is when no token with this key can be valid any more.
+   * forget_time is when every token with this key has expired.
    *
    * @generated from field: google.protobuf.Timestamp forget_time = 2;
    */
@@ -1319,39 +1332,41 @@ export const RevocationSchema: GenMessage<Revocation> = /*@__PURE__*/
   messageDesc(file_qscope_v1_token_service, 35);
 
 /**
- * PollRevocationsResponse tells what was revoked.
+ * PollRevocationsResponse returns what was revoked.
  *
  * @generated from message qscope.v1.PollRevocationsResponse
  */
 export type PollRevocationsResponse = Message<"qscope.v1.PollRevocationsResponse"> & {
   /**
-   * revocations are in the order in which each instance wrote them. The same key
-   * may come again: each telling voids what was verified before it.
+   * revocations are in the order in which each instance wrote them. The same
+   * key may appear again; each time, results from before that are no longer
+   * valid.
    *
    * @generated from field: repeated qscope.v1.Revocation revocations = 1;
    */
   revocations: Revocation[];
 
   /**
-   * next_cursor is where the next call goes on. At most 4096 characters.
+   * next_cursor is where the next call continues. It has at most 4096
+   * characters.
    *
    * @generated from field: string next_cursor = 2;
    */
   nextCursor: string;
 
   /**
-   * more tells that there is more to read at once. Until it is false, nothing is
-   * promised.
+   * more is true if there is more to read at once. `covered` applies only when
+   * it is false.
    *
    * @generated from field: bool more = 3;
    */
   more: boolean;
 
   /**
-   * reset tells that the caller's cursor could not be followed: it is unknown, of
-   * another database, older than what is kept, or of a caller that could see more.
-   * Whatever was kept on the strength of earlier answers is void. The answer begins
-   * as `start` would, with the history.
+   * reset is true if the caller's cursor cannot be used: it is unknown, of
+   * another database, too old, or of a caller that could see more. The caller
+   * must discard all results that it kept. The answer starts as with `start`,
+   * with the history.
    *
    * @generated from field: bool reset = 4;
    */
@@ -1359,9 +1374,9 @@ export type PollRevocationsResponse = Message<"qscope.v1.PollRevocationsResponse
 
   /**
    * covered is the time from the receipt of this call to the start of the query
-   * behind this answer, by the server's monotonic clock. With `more` false, the
-   * caller knows everything that was answered before the moment at which it sent
-   * the call, plus this.
+   * for this answer, by the server's monotonic clock. If `more` is false, the
+   * caller has every revocation that was answered until `covered` after it sent
+   * the call.
    *
    * @generated from field: google.protobuf.Duration covered = 5;
    */
@@ -1382,8 +1397,8 @@ export const PollRevocationsResponseSchema: GenMessage<PollRevocationsResponse> 
  */
 export type GetProtectedResourceMetadataRequest = Message<"qscope.v1.GetProtectedResourceMetadataRequest"> & {
   /**
-   * resource is its identifier: an https URL, which is an audience that a client
-   * answers for.
+   * resource is its identifier: an https URL that is a resource audience of a
+   * client.
    *
    * @generated from field: string resource = 1;
    */
@@ -1398,28 +1413,28 @@ export const GetProtectedResourceMetadataRequestSchema: GenMessage<GetProtectedR
   messageDesc(file_qscope_v1_token_service, 37);
 
 /**
- * GetProtectedResourceMetadataResponse describes it; its JSON in the spelling of
- * the contract is one of RFC 9728 §2.
+ * GetProtectedResourceMetadataResponse describes it. In JSON with the field
+ * names of this file, it is a document of RFC 9728 §2.
  *
  * @generated from message qscope.v1.GetProtectedResourceMetadataResponse
  */
 export type GetProtectedResourceMetadataResponse = Message<"qscope.v1.GetProtectedResourceMetadataResponse"> & {
   /**
-   * resource is its identifier, as it was asked for.
+   * resource is its identifier, as in the request.
    *
    * @generated from field: string resource = 1;
    */
   resource: string;
 
   /**
-   * authorization_servers are the issuers of its tokens: this one.
+   * authorization_servers are the issuers of its tokens: this server.
    *
    * @generated from field: repeated string authorization_servers = 2;
    */
   authorizationServers: string[];
 
   /**
-   * bearer_methods_supported is how tokens are shown to it: in the header
+   * bearer_methods_supported is how clients send tokens to it: in the header
    * `authorization`.
    *
    * @generated from field: repeated string bearer_methods_supported = 3;
@@ -1450,20 +1465,20 @@ export const GetJsonWebKeySetRequestSchema: GenMessage<GetJsonWebKeySetRequest> 
   messageDesc(file_qscope_v1_token_service, 39);
 
 /**
- * GetJsonWebKeySetResponse is a key set; its JSON is one of RFC 7517 §5.
+ * GetJsonWebKeySetResponse is a key set. Its JSON is a key set of RFC 7517 §5.
  *
  * @generated from message qscope.v1.GetJsonWebKeySetResponse
  */
 export type GetJsonWebKeySetResponse = Message<"qscope.v1.GetJsonWebKeySetResponse"> & {
   /**
-   * keys are ordered the first prepared first.
+   * keys are in the order in which they were prepared.
    *
    * @generated from field: repeated qscope.v1.JsonWebKey keys = 1;
    */
   keys: JsonWebKey[];
 
   /**
-   * max_age is how long the answer may be kept.
+   * max_age is how long the answer may be cached.
    *
    * @generated from field: google.protobuf.Duration max_age = 2;
    */
@@ -1478,8 +1493,8 @@ export const GetJsonWebKeySetResponseSchema: GenMessage<GetJsonWebKeySetResponse
   messageDesc(file_qscope_v1_token_service, 40);
 
 /**
- * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
- * is not offered (RFC 9700 §2.1.1).
+ * CodeChallengeMethod is how a code challenge is computed (RFC 7636 §4.2).
+ * `plain` is not supported (RFC 9700 §2.1.1).
  *
  * @generated from enum qscope.v1.CodeChallengeMethod
  */
@@ -1500,8 +1515,8 @@ export const CodeChallengeMethod = {
 } as const;
 
 /**
- * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
- * is not offered (RFC 9700 §2.1.1).
+ * CodeChallengeMethod is how a code challenge is computed (RFC 7636 §4.2).
+ * `plain` is not supported (RFC 9700 §2.1.1).
  *
  * @generated from enum qscope.v1.CodeChallengeMethod
  */
@@ -1514,7 +1529,7 @@ export const CodeChallengeMethodSchema: GenEnum<CodeChallengeMethod> = /*@__PURE
   enumDesc(file_qscope_v1_token_service, 0);
 
 /**
- * RevocationStart is where a caller without a cursor begins.
+ * RevocationStart is where a caller without a cursor starts.
  *
  * @generated from enum qscope.v1.RevocationStart
  */
@@ -1527,17 +1542,16 @@ export const RevocationStart = {
   UNSPECIFIED: 0,
 
   /**
-   * With what is revoked from now on: for a caller that asks the server about each
-   * token first, and keeps the answers.
+   * Revocations from now on, for a caller that verifies each token once at the
+   * server and keeps the answers.
    *
    * @generated from enum value: REVOCATION_START_NOW = 1;
    */
   NOW: 1,
 
   /**
-   * With everything that may still concern an unexpired token: for a caller that
-   * verifies JWTs without asking. Until `more` is false it does not know enough to
-   * accept any.
+   * All revocations that may concern an unexpired token, for a caller that
+   * verifies JWTs offline. It must not accept a JWT until `more` is false.
    *
    * @generated from enum value: REVOCATION_START_HISTORY = 2;
    */
@@ -1545,7 +1559,7 @@ export const RevocationStart = {
 } as const;
 
 /**
- * RevocationStart is where a caller without a cursor begins.
+ * RevocationStart is where a caller without a cursor starts.
  *
  * @generated from enum qscope.v1.RevocationStart
  */
@@ -1558,17 +1572,17 @@ export const RevocationStartSchema: GenEnum<RevocationStart> = /*@__PURE__*/
   enumDesc(file_qscope_v1_token_service, 1);
 
 /**
- * TokenService mints, checks and revokes tokens.
+ * TokenService mints, verifies, exchanges and revokes tokens.
  *
  * @generated from service qscope.v1.TokenService
  */
 export const TokenService: GenService<{
   /**
-   * MintToken issues an access token to the client itself (RFC 6749 §4.4, client
-   * credentials). The client authenticates. Errors: OAUTH_INVALID_CLIENT,
-   * OAUTH_UNAUTHORIZED_CLIENT, OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET,
-   * OAUTH_INVALID_REQUEST, LIMIT_EXCEEDED. May be retried: a lost answer leaves
-   * an unused token behind, nothing more.
+   * MintToken issues an access token to the client itself (RFC 6749 §4.4,
+   * client credentials). The client authenticates. Errors:
+   * OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT, OAUTH_INVALID_SCOPE,
+   * OAUTH_INVALID_TARGET, OAUTH_INVALID_REQUEST, LIMIT_EXCEEDED. May be
+   * retried: if an answer is lost, an unused token remains.
    *
    * @generated from rpc qscope.v1.TokenService.MintToken
    */
@@ -1578,10 +1592,10 @@ export const TokenService: GenService<{
     output: typeof MintTokenResponseSchema;
   },
   /**
-   * BatchMintTokens issues up to 100 access tokens in one commit; each request
-   * is judged on its own. The client authenticates. Errors of the call:
-   * OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT, OAUTH_INVALID_REQUEST; of a
-   * single request: those of MintToken, in its result. May be retried like
+   * BatchMintTokens issues up to 100 access tokens in one commit. Each request
+   * succeeds or fails on its own. The client authenticates. Errors of the call:
+   * OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT, OAUTH_INVALID_REQUEST. The
+   * result of a request can have the errors of MintToken. May be retried like
    * MintToken.
    *
    * @generated from rpc qscope.v1.TokenService.BatchMintTokens
@@ -1593,12 +1607,12 @@ export const TokenService: GenService<{
   },
   /**
    * CreateAuthorizationCode records that a user consented, and returns the code
-   * for the client's redirect (RFC 6749 §4.1.2). Needs `qscope:consent`. Errors:
-   * RESOURCE_NOT_FOUND for the client or user, OAUTH_UNAUTHORIZED_CLIENT,
-   * OAUTH_INVALID_REQUEST for a redirect URI that is not registered or a missing
-   * code challenge, OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET,
-   * OAUTH_INVALID_GRANT for a user who is not active. May be retried: a lost
-   * answer leaves an unused code behind, nothing more.
+   * for the client's redirect (RFC 6749 §4.1.2). Needs `qscope:consent`.
+   * Errors: RESOURCE_NOT_FOUND for the client or user,
+   * OAUTH_UNAUTHORIZED_CLIENT, OAUTH_INVALID_REQUEST for a redirect URI that is
+   * not registered or a missing code challenge, OAUTH_INVALID_SCOPE,
+   * OAUTH_INVALID_TARGET, OAUTH_INVALID_GRANT for a user who is not active. May
+   * be retried: if an answer is lost, an unused code remains.
    *
    * @generated from rpc qscope.v1.TokenService.CreateAuthorizationCode
    */
@@ -1609,13 +1623,14 @@ export const TokenService: GenService<{
   },
   /**
    * ExchangeAuthorizationCode redeems a code (RFC 6749 §4.1.3, RFC 7636 §4.5).
-   * The client authenticates. Errors: OAUTH_INVALID_GRANT, without a hint, for a
-   * code that is unknown, expired, spent or another client's, and for a wrong
-   * redirect URI or verifier; OAUTH_INVALID_TARGET for audiences beyond the
-   * grant's, which does not spend the code, and when the client has lost all
-   * audiences of the grant; OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT. A
-   * second use of a code revokes what the first issued, so it must not be
-   * retried: after a lost answer the user starts again.
+   * The client authenticates. Errors: OAUTH_INVALID_GRANT, without a hint, for
+   * a code that is unknown, expired, already used or issued to another client,
+   * and for a wrong redirect URI or verifier; OAUTH_INVALID_TARGET for
+   * audiences that the grant lacks, which does not use up the code, and when
+   * the client has lost all audiences of the grant; OAUTH_INVALID_CLIENT,
+   * OAUTH_UNAUTHORIZED_CLIENT. Must not be retried: a second use of a code
+   * revokes the tokens of the first. After a lost answer, the user must start
+   * again.
    *
    * @generated from rpc qscope.v1.TokenService.ExchangeAuthorizationCode
    */
@@ -1627,13 +1642,12 @@ export const TokenService: GenService<{
   /**
    * RefreshToken returns a new access token and the refresh token's successor
    * (RFC 6749 §6, RFC 9700 §4.14). The client authenticates. Errors:
-   * OAUTH_INVALID_GRANT, OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET for audiences
-   * beyond the grant's, and when the client has lost all audiences of the grant,
-   * OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT. The same token again inside
-   * the client's replay window, with the same scopes and audiences, gets the same
-   * answer again, so one retry after a lost answer is safe;
-   * outside it the whole grant is revoked, so a library must not retry on its
-   * own.
+   * OAUTH_INVALID_GRANT, OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET for
+   * audiences that the grant lacks, and when the client has lost all audiences
+   * of the grant; OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT. Within the
+   * client's replay window, the same request gets the same answer again, so one
+   * retry after a lost answer is safe. After the window, a retry revokes the
+   * whole grant, so a library must not retry on its own.
    *
    * @generated from rpc qscope.v1.TokenService.RefreshToken
    */
@@ -1643,13 +1657,13 @@ export const TokenService: GenService<{
     output: typeof RefreshTokenResponseSchema;
   },
   /**
-   * ExchangeToken returns a token that speaks for the subject of another, with
-   * the caller or an actor acting for it (RFC 8693). Scopes and lifetime are
-   * never wider than the subject token's. The client authenticates. Errors:
-   * OAUTH_INVALID_REQUEST, without a hint, for a subject or actor token that is
-   * not acceptable; OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET,
-   * OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT. May be retried like
-   * MintToken.
+   * ExchangeToken returns a token with the subject of another token; the caller
+   * or an actor acts for the subject (RFC 8693). The new token has no scopes
+   * that the subject token lacks, and does not expire later. The client
+   * authenticates. Errors: OAUTH_INVALID_REQUEST, without a hint, for a subject
+   * or actor token that is not accepted; OAUTH_INVALID_SCOPE,
+   * OAUTH_INVALID_TARGET, OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT. May
+   * be retried like MintToken.
    *
    * @generated from rpc qscope.v1.TokenService.ExchangeToken
    */
@@ -1659,16 +1673,16 @@ export const TokenService: GenService<{
     output: typeof ExchangeTokenResponseSchema;
   },
   /**
-   * ExchangeAssertion issues an access token to the client that a trusted issuer
-   * vouches for (RFC 7523 §2.1): a Kubernetes service account, a CI job. Which
-   * issuers are trusted, and which of their claims stand for which client, is the
-   * server's configuration. No client authentication is needed; a client that
-   * authenticates must be the one that the assertion stands for. Errors:
-   * OAUTH_INVALID_GRANT, without a hint, for an assertion that is not acceptable
-   * or stands for no client; OAUTH_UNAUTHORIZED_CLIENT, OAUTH_INVALID_SCOPE,
-   * OAUTH_INVALID_TARGET, OAUTH_INVALID_CLIENT; OAUTH_TEMPORARILY_UNAVAILABLE when
-   * the issuer's keys cannot be fetched. May be retried like MintToken, unless the
-   * issuer is configured as single use.
+   * ExchangeAssertion issues an access token for an assertion of a trusted
+   * issuer (RFC 7523 §2.1), such as the token of a Kubernetes service account
+   * or a CI job. The rules of the issuer determine the client (TrustService).
+   * The client need not authenticate; if it does, it must be the client that
+   * the rules determine. Errors: OAUTH_INVALID_GRANT, without a hint, for an
+   * assertion that is not accepted or does not match a client;
+   * OAUTH_UNAUTHORIZED_CLIENT, OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET,
+   * OAUTH_INVALID_CLIENT; OAUTH_TEMPORARILY_UNAVAILABLE when the issuer's keys
+   * cannot be fetched. May be retried like MintToken, unless the issuer is
+   * single_use.
    *
    * @generated from rpc qscope.v1.TokenService.ExchangeAssertion
    */
@@ -1678,13 +1692,13 @@ export const TokenService: GenService<{
     output: typeof ExchangeAssertionResponseSchema;
   },
   /**
-   * VerifyToken checks the access token that a resource server was handed
-   * (RFC 6750 §3). The client authenticates, or a bearer token with
-   * `qscope:tokens.read` does. A caller sees the tokens issued to it, those for
-   * its client id or one of its resource audiences, and those without an
-   * audience. Errors: OAUTH_INVALID_TOKEN with metadata.token = "presented",
-   * OAUTH_INSUFFICIENT_SCOPE, OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT for
-   * public clients. May be retried.
+   * VerifyToken verifies the access token that a resource server received (RFC
+   * 6750 §3). The client authenticates, or a bearer token with
+   * `qscope:tokens.read` does. A caller sees the tokens that were issued to it,
+   * those whose audience is its client id or one of its resource audiences, and
+   * those without an audience. Errors: OAUTH_INVALID_TOKEN with metadata.token
+   * = "presented", OAUTH_INSUFFICIENT_SCOPE, OAUTH_INVALID_CLIENT,
+   * OAUTH_UNAUTHORIZED_CLIENT for public clients. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.VerifyToken
    */
@@ -1694,10 +1708,10 @@ export const TokenService: GenService<{
     output: typeof VerifyTokenResponseSchema;
   },
   /**
-   * IntrospectToken tells whether a token is active, and what it says (RFC 7662
-   * §2). Callers as for VerifyToken; a refresh token is shown to its own client
-   * only. A token that is unknown, malformed, expired, revoked or not the
-   * caller's to see is inactive, without more. Errors: OAUTH_INVALID_CLIENT,
+   * IntrospectToken returns whether a token is active, and its claims (RFC 7662
+   * §2). Callers as for VerifyToken; only its own client sees a refresh token.
+   * A token that is unknown, malformed, expired, revoked or not visible to the
+   * caller is inactive, without further details. Errors: OAUTH_INVALID_CLIENT,
    * OAUTH_UNAUTHORIZED_CLIENT for public clients. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.IntrospectToken
@@ -1708,8 +1722,8 @@ export const TokenService: GenService<{
     output: typeof IntrospectTokenResponseSchema;
   },
   /**
-   * BatchIntrospectTokens is IntrospectToken for up to 1000 tokens (RFC 7662 §2).
-   * Callers and errors as there. May be retried.
+   * BatchIntrospectTokens is IntrospectToken for up to 1000 tokens (RFC 7662
+   * §2). Callers and errors as for IntrospectToken. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.BatchIntrospectTokens
    */
@@ -1719,13 +1733,13 @@ export const TokenService: GenService<{
     output: typeof BatchIntrospectTokensResponseSchema;
   },
   /**
-   * ExplainToken tells how VerifyToken would answer, check by check, and what
-   * mends the one that fails. It evaluates VerifyToken's own conditions, and spends
-   * and writes nothing. Callers and errors as for IntrospectToken; what
+   * ExplainToken shows how VerifyToken would answer, check by check, and how to
+   * fix the check that fails. It evaluates the conditions of VerifyToken and
+   * writes nothing. Callers and errors as for IntrospectToken. A token that
    * introspection would not show to the caller is VERDICT_UNKNOWN, like a token
-   * that does not exist. What the state of clients, users, grants and other tokens
-   * does to it is told to a bearer with `qscope:tokens.read`; to a client, only
-   * that something has ended it. May be retried.
+   * that does not exist. Only callers with `qscope:tokens.read` see whether a
+   * client, user, grant or other token ended the token; clients see only that
+   * it ended. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.ExplainToken
    */
@@ -1735,10 +1749,10 @@ export const TokenService: GenService<{
     output: typeof ExplainTokenResponseSchema;
   },
   /**
-   * RevokeToken ends a token of the calling client (RFC 7009 §2), from the next
-   * call on. The client authenticates. An unknown, expired or revoked token is
-   * OK. Errors: OAUTH_INVALID_GRANT for another client's token, which stays
-   * valid; OAUTH_INVALID_CLIENT. May be retried.
+   * RevokeToken revokes a token of the calling client (RFC 7009 §2), from the
+   * next call on. The client authenticates. For an unknown, expired or revoked
+   * token the call succeeds. Errors: OAUTH_INVALID_GRANT for another client's
+   * token, which stays valid; OAUTH_INVALID_CLIENT. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.RevokeToken
    */
@@ -1748,13 +1762,13 @@ export const TokenService: GenService<{
     output: typeof RevokeTokenResponseSchema;
   },
   /**
-   * RevokeLeakedToken ends a token that somebody found where it should not be, such
-   * as in a repository or a log: an access token itself, a refresh token with its
-   * grant and all that was issued on it, from the next call on. Anyone may call it:
-   * whoever holds a token can do worse with it. The answer is empty and takes as
-   * long whatever is given, so that nobody learns which tokens count. Errors:
-   * LIMIT_EXCEEDED, before anything is looked up, for an address that reports too
-   * much. May be retried.
+   * RevokeLeakedToken revokes a token that somebody found, such as in a
+   * repository or a log, from the next call on. With a refresh token, its grant
+   * and all tokens of the grant are revoked. Anyone may call it, because
+   * whoever has a token could also misuse it. The answer is empty and takes the
+   * same time for any token, so it does not reveal which tokens are valid.
+   * Errors: LIMIT_EXCEEDED, before any look-up, for an address that reports too
+   * many tokens. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.RevokeLeakedToken
    */
@@ -1764,7 +1778,7 @@ export const TokenService: GenService<{
     output: typeof RevokeLeakedTokenResponseSchema;
   },
   /**
-   * ListTokens describes issued tokens by their handles, newest first. Needs
+   * ListTokens lists issued tokens by their handles, newest first. Needs
    * `qscope:tokens.read`. Errors: OAUTH_INVALID_REQUEST for a page token of
    * another filter. May be retried.
    *
@@ -1776,9 +1790,10 @@ export const TokenService: GenService<{
     output: typeof ListTokensResponseSchema;
   },
   /**
-   * ListGrants describes what users have consented to, newest first; what has ended
-   * is listed until it is purged. Needs `qscope:tokens.read`. Errors:
-   * OAUTH_INVALID_REQUEST for a page token of another filter. May be retried.
+   * ListGrants lists the grants to which users have consented, newest first.
+   * Grants that have ended are listed until they are purged. Needs
+   * `qscope:tokens.read`. Errors: OAUTH_INVALID_REQUEST for a page token of
+   * another filter. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.ListGrants
    */
@@ -1788,9 +1803,9 @@ export const TokenService: GenService<{
     output: typeof ListGrantsResponseSchema;
   },
   /**
-   * RevokeTokens ends one token, or all of a client, a user or a grant, from the
-   * next call on. Needs `qscope:tokens.revoke`. Errors: RESOURCE_NOT_FOUND. May
-   * be retried.
+   * RevokeTokens revokes one token, or all tokens of a client, a user or a
+   * grant, from the next call on. Needs `qscope:tokens.revoke`. Errors:
+   * RESOURCE_NOT_FOUND. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.RevokeTokens
    */
@@ -1800,16 +1815,16 @@ export const TokenService: GenService<{
     output: typeof RevokeTokensResponseSchema;
   },
   /**
-   * PollRevocations tells what ends tokens before they expire, so that a caller
-   * may keep what it verified and need not ask again. The client authenticates,
-   * or a bearer token with `qscope:tokens.read` does. The call waits until there
-   * is something to tell, at most for `wait`. When `more` is false, the answers up
-   * to `next_cursor` hold every revocation that any instance had answered when
-   * the query behind this answer began: `covered` after this call was received.
-   * Errors: OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT for public clients,
-   * LIMIT_EXCEEDED when too many calls wait, OAUTH_TEMPORARILY_UNAVAILABLE. May be
-   * retried: `covered` then counts from the first attempt, which is too early and
-   * so does no harm.
+   * PollRevocations returns revocations, so that a caller can verify tokens
+   * once and reuse the results. The client authenticates, or a bearer token
+   * with `qscope:tokens.read` does. The call waits for a revocation, at most
+   * for `wait`. When `more` is false, the answers up to `next_cursor` include
+   * every revocation that any instance had answered when the query for this
+   * answer began. That was `covered` after this call was received. Errors:
+   * OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT for public clients,
+   * LIMIT_EXCEEDED when too many calls wait, OAUTH_TEMPORARILY_UNAVAILABLE. May
+   * be retried: if `covered` is then counted from the first attempt, the result
+   * is too early, which is safe.
    *
    * @generated from rpc qscope.v1.TokenService.PollRevocations
    */
@@ -1819,10 +1834,11 @@ export const TokenService: GenService<{
     output: typeof PollRevocationsResponseSchema;
   },
   /**
-   * GetProtectedResourceMetadata tells what a client must know before it asks for
-   * tokens for an audience (RFC 9728 §2): who issues them, and how they are shown.
-   * Anyone may call it. Errors: RESOURCE_NOT_FOUND for an audience that no client
-   * answers for, and for what is no https URL, such as a client id. May be retried.
+   * GetProtectedResourceMetadata returns what a client must know to request
+   * tokens for an audience (RFC 9728 §2): who issues them, and how to send
+   * them. Anyone may call it. Errors: RESOURCE_NOT_FOUND for an audience
+   * without a resource server, and for an identifier that is not an https URL,
+   * such as a client id. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.GetProtectedResourceMetadata
    */
@@ -1832,11 +1848,10 @@ export const TokenService: GenService<{
     output: typeof GetProtectedResourceMetadataResponseSchema;
   },
   /**
-   * GetJsonWebKeySet returns the public keys that JWT access tokens are verified
-   * with (RFC 7517 §5): those that sign, those that will soon, and those whose
-   * tokens have not expired yet. Anyone may call it, and keep the answer for
-   * `max_age`; a token with a `kid` that is not in it is reason to ask again.
-   * May be retried.
+   * GetJsonWebKeySet returns the public keys that verify JWT access tokens (RFC
+   * 7517 §5): active keys, prepared keys, and retired keys whose tokens have
+   * not expired. Anyone may call it, and may cache the answer for `max_age`. If
+   * the `kid` of a token is missing, call it again. May be retried.
    *
    * @generated from rpc qscope.v1.TokenService.GetJsonWebKeySet
    */

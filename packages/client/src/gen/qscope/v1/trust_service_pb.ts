@@ -18,21 +18,21 @@ export const file_qscope_v1_trust_service: GenFile = /*@__PURE__*/
   fileDesc("Ch1xc2NvcGUvdjEvdHJ1c3Rfc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIpAECg1UcnVzdGVkSXNzdWVyEg4KBmlzc3VlchgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSKgoEa2luZBgDIAEoDjIcLnFzY29wZS52MS5UcnVzdGVkSXNzdWVyS2luZBIUCgx0cnVzdF9kb21haW4YBCABKAkSEwoEandrcxgFIAEoCUIDgAEBSAASEgoIandrc191cmkYBiABKAlIABITCglkaXNjb3ZlcnkYByABKAhIABIXCg9jYV9jZXJ0aWZpY2F0ZXMYCCABKAkSEAoIYXVkaWVuY2UYCSABKAkSEgoKc2luZ2xlX3VzZRgKIAEoCBIvCgxtYXhfbGlmZXRpbWUYCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoFcnVsZXMYDCADKAsyGC5xc2NvcGUudjEuQXNzZXJ0aW9uUnVsZRIMCgRldGFnGA0gASgJEi8KC2NyZWF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GA8gASgJEi8KC3VwZGF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GBEgASgJEg0KBW93bmVyGBIgASgJEhEKCXJlYWRfb25seRgTIAEoCEIGCgRrZXlzIroCCg1Bc3NlcnRpb25SdWxlEjQKBmNsYWltcxgBIAMoCzIkLnFzY29wZS52MS5Bc3NlcnRpb25SdWxlLkNsYWltc0VudHJ5EhEKCWNvbmRpdGlvbhgCIAEoCRIRCgljbGllbnRfaWQYAyABKAkSDgoGc2NvcGVzGAQgAygJEhkKEXNjb3Blc19leHByZXNzaW9uGAUgASgJEj8KDHRva2VuX2NsYWltcxgGIAMoCzIpLnFzY29wZS52MS5Bc3NlcnRpb25SdWxlLlRva2VuQ2xhaW1zRW50cnkaLQoLQ2xhaW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBUb2tlbkNsYWltc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZQoaQ3JlYXRlVHJ1c3RlZElzc3VlclJlcXVlc3QSMAoOdHJ1c3RlZF9pc3N1ZXIYASABKAsyGC5xc2NvcGUudjEuVHJ1c3RlZElzc3VlchIVCg12YWxpZGF0ZV9vbmx5GAIgASgIIk8KG0NyZWF0ZVRydXN0ZWRJc3N1ZXJSZXNwb25zZRIwCg50cnVzdGVkX2lzc3VlchgBIAEoCzIYLnFzY29wZS52MS5UcnVzdGVkSXNzdWVyIikKF0dldFRydXN0ZWRJc3N1ZXJSZXF1ZXN0Eg4KBmlzc3VlchgBIAEoCSJMChhHZXRUcnVzdGVkSXNzdWVyUmVzcG9uc2USMAoOdHJ1c3RlZF9pc3N1ZXIYASABKAsyGC5xc2NvcGUudjEuVHJ1c3RlZElzc3VlciJgChlMaXN0VHJ1c3RlZElzc3VlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhIKBW93bmVyGAMgASgJSACIAQFCCAoGX293bmVyImgKGkxpc3RUcnVzdGVkSXNzdWVyc1Jlc3BvbnNlEjEKD3RydXN0ZWRfaXNzdWVycxgBIAMoCzIYLnFzY29wZS52MS5UcnVzdGVkSXNzdWVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKlAQoaVXBkYXRlVHJ1c3RlZElzc3VlclJlcXVlc3QSMAoOdHJ1c3RlZF9pc3N1ZXIYASABKAsyGC5xc2NvcGUudjEuVHJ1c3RlZElzc3VlchIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNdmFsaWRhdGVfb25seRgDIAEoCBINCgVhZG9wdBgEIAEoCCJPChtVcGRhdGVUcnVzdGVkSXNzdWVyUmVzcG9uc2USMAoOdHJ1c3RlZF9pc3N1ZXIYASABKAsyGC5xc2NvcGUudjEuVHJ1c3RlZElzc3VlciJRChpEZWxldGVUcnVzdGVkSXNzdWVyUmVxdWVzdBIOCgZpc3N1ZXIYASABKAkSDAoEZXRhZxgCIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIh0KG0RlbGV0ZVRydXN0ZWRJc3N1ZXJSZXNwb25zZSJUChRUZXN0QXNzZXJ0aW9uUmVxdWVzdBIWCglhc3NlcnRpb24YASABKAlCA4ABARIkCgN1c2UYAiABKA4yFy5xc2NvcGUudjEuQXNzZXJ0aW9uVXNlItEBChVUZXN0QXNzZXJ0aW9uUmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIOCgZpc3N1ZXIYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIRCgljbGllbnRfaWQYBSABKAkSDgoGc2NvcGVzGAYgAygJEi0KDHRva2VuX2NsYWltcxgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QqdQoRVHJ1c3RlZElzc3VlcktpbmQSIwofVFJVU1RFRF9JU1NVRVJfS0lORF9VTlNQRUNJRklFRBAAEhsKF1RSVVNURURfSVNTVUVSX0tJTkRfSldUEAESHgoaVFJVU1RFRF9JU1NVRVJfS0lORF9TUElGRkUQAip9CgxBc3NlcnRpb25Vc2USHQoZQVNTRVJUSU9OX1VTRV9VTlNQRUNJRklFRBAAEicKI0FTU0VSVElPTl9VU0VfQ0xJRU5UX0FVVEhFTlRJQ0FUSU9OEAESJQohQVNTRVJUSU9OX1VTRV9BVVRIT1JJWkFUSU9OX0dSQU5UEAIy/AUKDFRydXN0U2VydmljZRJ+ChNDcmVhdGVUcnVzdGVkSXNzdWVyEiUucXNjb3BlLnYxLkNyZWF0ZVRydXN0ZWRJc3N1ZXJSZXF1ZXN0GiYucXNjb3BlLnYxLkNyZWF0ZVRydXN0ZWRJc3N1ZXJSZXNwb25zZSIYutcYFAoScXNjb3BlOnRydXN0LndyaXRlEnkKEEdldFRydXN0ZWRJc3N1ZXISIi5xc2NvcGUudjEuR2V0VHJ1c3RlZElzc3VlclJlcXVlc3QaIy5xc2NvcGUudjEuR2V0VHJ1c3RlZElzc3VlclJlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6dHJ1c3QucmVhZCABEn8KEkxpc3RUcnVzdGVkSXNzdWVycxIkLnFzY29wZS52MS5MaXN0VHJ1c3RlZElzc3VlcnNSZXF1ZXN0GiUucXNjb3BlLnYxLkxpc3RUcnVzdGVkSXNzdWVyc1Jlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6dHJ1c3QucmVhZCABEn4KE1VwZGF0ZVRydXN0ZWRJc3N1ZXISJS5xc2NvcGUudjEuVXBkYXRlVHJ1c3RlZElzc3VlclJlcXVlc3QaJi5xc2NvcGUudjEuVXBkYXRlVHJ1c3RlZElzc3VlclJlc3BvbnNlIhi61xgUChJxc2NvcGU6dHJ1c3Qud3JpdGUSfgoTRGVsZXRlVHJ1c3RlZElzc3VlchIlLnFzY29wZS52MS5EZWxldGVUcnVzdGVkSXNzdWVyUmVxdWVzdBomLnFzY29wZS52MS5EZWxldGVUcnVzdGVkSXNzdWVyUmVzcG9uc2UiGLrXGBQKEnFzY29wZTp0cnVzdC53cml0ZRJwCg1UZXN0QXNzZXJ0aW9uEh8ucXNjb3BlLnYxLlRlc3RBc3NlcnRpb25SZXF1ZXN0GiAucXNjb3BlLnYxLlRlc3RBc3NlcnRpb25SZXNwb25zZSIckAICutcYFQoRcXNjb3BlOnRydXN0LnJlYWQgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRydXN0U2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_qscope_v1_explanation, file_qscope_v1_options]);
 
 /**
- * TrustedIssuer is somebody else whose assertions stand for clients.
+ * TrustedIssuer is an issuer whose assertions identify clients.
  *
  * @generated from message qscope.v1.TrustedIssuer
  */
 export type TrustedIssuer = Message<"qscope.v1.TrustedIssuer"> & {
   /**
-   * issuer is the exact `iss` of its assertions; of a SPIFFE trust domain it is
-   * `spiffe://` and the trust domain. It cannot be changed.
+   * issuer is the exact `iss` of its assertions. For a SPIFFE trust domain it
+   * is `spiffe://` and the trust domain. It cannot be changed.
    *
    * @generated from field: string issuer = 1;
    */
   issuer: string;
 
   /**
-   * display_name is what people call it.
+   * display_name is a name for people.
    *
    * @generated from field: string display_name = 2;
    */
@@ -54,7 +54,7 @@ export type TrustedIssuer = Message<"qscope.v1.TrustedIssuer"> & {
   trustDomain: string;
 
   /**
-   * keys tells where the issuer's public keys are.
+   * keys are the issuer's public keys, or where to find them.
    *
    * @generated from oneof qscope.v1.TrustedIssuer.keys
    */
@@ -76,7 +76,7 @@ export type TrustedIssuer = Message<"qscope.v1.TrustedIssuer"> & {
     case: "jwksUri";
   } | {
     /**
-     * discovery is true where the key set is found by the issuer's metadata:
+     * discovery is true if the key set is found through the issuer's metadata:
      * `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0 §4) or
      * `/.well-known/oauth-authorization-server` (RFC 8414 §3).
      *
@@ -87,40 +87,41 @@ export type TrustedIssuer = Message<"qscope.v1.TrustedIssuer"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * ca_certificates are the certificates in PEM that vouch for the host of the keys;
-   * empty: those that the server's machine trusts.
+   * ca_certificates are the CA certificates, in PEM, that may issue the
+   * certificate of the host of the keys; empty: those that the server's
+   * machine trusts.
    *
    * @generated from field: string ca_certificates = 8;
    */
   caCertificates: string;
 
   /**
-   * audience is the one `aud` of its assertions as grants (ExchangeAssertion);
-   * empty: this server's issuer. An assertion that authenticates a client is always
-   * for this server's issuer.
+   * audience is the only `aud` of its assertions as grants
+   * (ExchangeAssertion); empty: this server's issuer. An assertion that
+   * authenticates a client must always be for this server's issuer.
    *
    * @generated from field: string audience = 9;
    */
   audience: string;
 
   /**
-   * single_use demands a `jti`, and accepts each assertion once.
+   * single_use requires a `jti`, and accepts each assertion only once.
    *
    * @generated from field: bool single_use = 10;
    */
   singleUse: boolean;
 
   /**
-   * max_lifetime is how far ahead the `exp` of an assertion may be as a grant;
-   * default 1 h.
+   * max_lifetime is how far in the future the `exp` of an assertion as a grant
+   * may be; default 1 h.
    *
    * @generated from field: google.protobuf.Duration max_lifetime = 11;
    */
   maxLifetime?: Duration | undefined;
 
   /**
-   * rules tell which assertions stand for which client as grants; the first that
-   * applies counts. None: the issuer only authenticates clients, by their
+   * rules determine the client of an assertion as a grant. The first rule that
+   * matches applies. None: the issuer only authenticates clients, by their
    * `federated_identities`.
    *
    * @generated from field: repeated qscope.v1.AssertionRule rules = 12;
@@ -128,16 +129,16 @@ export type TrustedIssuer = Message<"qscope.v1.TrustedIssuer"> & {
   rules: AssertionRule[];
 
   /**
-   * etag changes with every change of the issuer. Output only; in an update it
-   * stands for the version that was read.
+   * etag changes with every change of the issuer. Output only, except in an
+   * update, where it is the etag of the version that was read.
    *
    * @generated from field: string etag = 13;
    */
   etag: string;
 
   /**
-   * create_time is when it was created; unset for one of the server's file. Output
-   * only.
+   * create_time is when it was created; unset for an issuer of the server's
+   * file. Output only.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 14;
    */
@@ -165,8 +166,8 @@ export type TrustedIssuer = Message<"qscope.v1.TrustedIssuer"> & {
   updatedBy: string;
 
   /**
-   * owner is the mark of the configuration as code that manages the issuer; empty:
-   * none does.
+   * owner names the configuration as code that manages the issuer; empty: none
+   * does.
    *
    * @generated from field: string owner = 18;
    */
@@ -188,52 +189,56 @@ export const TrustedIssuerSchema: GenMessage<TrustedIssuer> = /*@__PURE__*/
   messageDesc(file_qscope_v1_trust_service, 0);
 
 /**
- * AssertionRule tells which assertions stand for a client, and for how much of it.
+ * AssertionRule determines the client of an assertion, and what its tokens may
+ * have.
  *
  * @generated from message qscope.v1.AssertionRule
  */
 export type AssertionRule = Message<"qscope.v1.AssertionRule"> & {
   /**
-   * claims must all hold: by its name, or the JSON pointer (RFC 6901) to it, the
-   * text of each, or its beginning and `*`. Of a list one text has to match.
+   * claims are the claims that an assertion must have. A key is the name of a
+   * claim, or a JSON pointer (RFC 6901) to it. A value is the text of the
+   * claim, or the beginning of the text and `*`. If the claim is a list, one
+   * of its texts must match.
    *
    * @generated from field: map<string, string> claims = 1;
    */
   claims: { [key: string]: string };
 
   /**
-   * condition is a CEL expression over `claims` that must be true; empty: none. A
-   * rule has claims, a condition or both.
+   * condition is a CEL expression over `claims` that must be true; empty: no
+   * condition. A rule has claims, a condition or both.
    *
    * @generated from field: string condition = 2;
    */
   condition: string;
 
   /**
-   * client_id is the client for which the assertion stands.
+   * client_id is the client that the assertion identifies.
    *
    * @generated from field: string client_id = 3;
    */
   clientId: string;
 
   /**
-   * scopes are the most that a token for the assertion may have; none of `qscope:`.
+   * scopes are the maximum scopes of a token for the assertion. Permissions
+   * (`qscope:`) are not allowed.
    *
    * @generated from field: repeated string scopes = 4;
    */
   scopes: string[];
 
   /**
-   * scopes_expression is a CEL expression over `claims` that chooses among `scopes`,
-   * as a list of texts; empty: all of them.
+   * scopes_expression is a CEL expression over `claims` that selects from
+   * `scopes`, as a list of texts; empty: all of them.
    *
    * @generated from field: string scopes_expression = 5;
    */
   scopesExpression: string;
 
   /**
-   * token_claims are the claims of the token beyond its own, each by a CEL
-   * expression over `claims`. Names that QScope or the RFCs give a meaning are
+   * token_claims are additional claims of the token, each with a CEL
+   * expression over `claims`. Names with a meaning in QScope or the RFCs are
    * refused.
    *
    * @generated from field: map<string, string> token_claims = 6;
@@ -255,14 +260,15 @@ export const AssertionRuleSchema: GenMessage<AssertionRule> = /*@__PURE__*/
  */
 export type CreateTrustedIssuerRequest = Message<"qscope.v1.CreateTrustedIssuerRequest"> & {
   /**
-   * trusted_issuer is what is to be created, without its output-only fields.
+   * trusted_issuer is the issuer to create, without its output-only fields.
    *
    * @generated from field: qscope.v1.TrustedIssuer trusted_issuer = 1;
    */
   trustedIssuer?: TrustedIssuer | undefined;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing.
    *
    * @generated from field: bool validate_only = 2;
    */
@@ -283,7 +289,7 @@ export const CreateTrustedIssuerRequestSchema: GenMessage<CreateTrustedIssuerReq
  */
 export type CreateTrustedIssuerResponse = Message<"qscope.v1.CreateTrustedIssuerResponse"> & {
   /**
-   * trusted_issuer is as it was stored.
+   * trusted_issuer is the stored issuer.
    *
    * @generated from field: qscope.v1.TrustedIssuer trusted_issuer = 1;
    */
@@ -325,7 +331,7 @@ export const GetTrustedIssuerRequestSchema: GenMessage<GetTrustedIssuerRequest> 
  */
 export type GetTrustedIssuerResponse = Message<"qscope.v1.GetTrustedIssuerResponse"> & {
   /**
-   * trusted_issuer is what was asked for.
+   * trusted_issuer is the requested issuer.
    *
    * @generated from field: qscope.v1.TrustedIssuer trusted_issuer = 1;
    */
@@ -340,27 +346,27 @@ export const GetTrustedIssuerResponseSchema: GenMessage<GetTrustedIssuerResponse
   messageDesc(file_qscope_v1_trust_service, 5);
 
 /**
- * ListTrustedIssuersRequest asks for a page.
+ * ListTrustedIssuersRequest selects a page of issuers.
  *
  * @generated from message qscope.v1.ListTrustedIssuersRequest
  */
 export type ListTrustedIssuersRequest = Message<"qscope.v1.ListTrustedIssuersRequest"> & {
   /**
-   * page_size is the most to return, 1 to 1000; default 50.
+   * page_size is the maximum number of issuers, 1 to 1000; default 50.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * page_token is the `next_page_token` of the page before.
+   * page_token is the `next_page_token` of the previous page.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * owner keeps to those with this mark; unset: all.
+   * owner selects the issuers of this owner; unset: all.
    *
    * @generated from field: optional string owner = 3;
    */
@@ -375,20 +381,20 @@ export const ListTrustedIssuersRequestSchema: GenMessage<ListTrustedIssuersReque
   messageDesc(file_qscope_v1_trust_service, 6);
 
 /**
- * ListTrustedIssuersResponse is a page.
+ * ListTrustedIssuersResponse returns a page of issuers.
  *
  * @generated from message qscope.v1.ListTrustedIssuersResponse
  */
 export type ListTrustedIssuersResponse = Message<"qscope.v1.ListTrustedIssuersResponse"> & {
   /**
-   * trusted_issuers are those of the page.
+   * trusted_issuers are the issuers of the page.
    *
    * @generated from field: repeated qscope.v1.TrustedIssuer trusted_issuers = 1;
    */
   trustedIssuers: TrustedIssuer[];
 
   /**
-   * next_page_token leads to the next page; empty: there is none.
+   * next_page_token is empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -416,22 +422,24 @@ export type UpdateTrustedIssuerRequest = Message<"qscope.v1.UpdateTrustedIssuerR
   trustedIssuer?: TrustedIssuer | undefined;
 
   /**
-   * update_mask names the fields to change; unset: those that are set; `*`: all
-   * that can change. `keys` are replaced by naming the one that is set.
+   * update_mask names the fields to change. Unset: the fields that are set.
+   * `*`: all fields that can change. To replace `keys`, name the member that
+   * is set.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing.
    *
    * @generated from field: bool validate_only = 3;
    */
   validateOnly: boolean;
 
   /**
-   * adopt lets `owner` change although the issuer has another one.
+   * adopt allows changing `owner` of an issuer that has another owner.
    *
    * @generated from field: bool adopt = 4;
    */
@@ -452,7 +460,7 @@ export const UpdateTrustedIssuerRequestSchema: GenMessage<UpdateTrustedIssuerReq
  */
 export type UpdateTrustedIssuerResponse = Message<"qscope.v1.UpdateTrustedIssuerResponse"> & {
   /**
-   * trusted_issuer is as it is now.
+   * trusted_issuer is the issuer after the call.
    *
    * @generated from field: qscope.v1.TrustedIssuer trusted_issuer = 1;
    */
@@ -480,14 +488,15 @@ export type DeleteTrustedIssuerRequest = Message<"qscope.v1.DeleteTrustedIssuerR
   issuer: string;
 
   /**
-   * etag is that of the issuer as it was read; empty: whatever the version.
+   * etag is the etag of the issuer as it was read; empty: any version.
    *
    * @generated from field: string etag = 2;
    */
   etag: string;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing.
    *
    * @generated from field: bool validate_only = 3;
    */
@@ -530,7 +539,7 @@ export type TestAssertionRequest = Message<"qscope.v1.TestAssertionRequest"> & {
   assertion: string;
 
   /**
-   * use tells as what it is judged.
+   * use is the purpose for which the assertion is evaluated.
    *
    * @generated from field: qscope.v1.AssertionUse use = 2;
    */
@@ -545,55 +554,58 @@ export const TestAssertionRequestSchema: GenMessage<TestAssertionRequest> = /*@_
   messageDesc(file_qscope_v1_trust_service, 12);
 
 /**
- * TestAssertionResponse tells what became of it.
+ * TestAssertionResponse returns the result of the test.
  *
  * @generated from message qscope.v1.TestAssertionResponse
  */
 export type TestAssertionResponse = Message<"qscope.v1.TestAssertionResponse"> & {
   /**
-   * verdict is how the call would be answered.
+   * verdict is the answer that the call would get.
    *
    * @generated from field: qscope.v1.Verdict verdict = 1;
    */
   verdict: Verdict;
 
   /**
-   * checks are what was judged, in that order, up to the first that failed.
+   * checks are in the order of evaluation. The first check that fails is the
+   * last one.
    *
    * @generated from field: repeated qscope.v1.Check checks = 2;
    */
   checks: Check[];
 
   /**
-   * issuer is the trusted issuer whose keys were tried; empty: there is none.
+   * issuer is the trusted issuer whose keys were tried; empty: none.
    *
    * @generated from field: string issuer = 3;
    */
   issuer: string;
 
   /**
-   * subject is the `sub` of a genuine assertion.
+   * subject is the `sub` of the assertion; empty if its signature is not
+   * valid.
    *
    * @generated from field: string subject = 4;
    */
   subject: string;
 
   /**
-   * client_id is the client for which it stands; empty: none.
+   * client_id is the client that it identifies; empty: none.
    *
    * @generated from field: string client_id = 5;
    */
   clientId: string;
 
   /**
-   * scopes are the most that a token for it may have, as a grant.
+   * scopes are the maximum scopes of a token for it, as a grant.
    *
    * @generated from field: repeated string scopes = 6;
    */
   scopes: string[];
 
   /**
-   * token_claims are the claims that the rule makes of it, as a grant.
+   * token_claims are the additional claims that the rule derives from it, as a
+   * grant.
    *
    * @generated from field: google.protobuf.Struct token_claims = 7;
    */
@@ -608,7 +620,7 @@ export const TestAssertionResponseSchema: GenMessage<TestAssertionResponse> = /*
   messageDesc(file_qscope_v1_trust_service, 13);
 
 /**
- * TrustedIssuerKind tells what kind of assertions an issuer makes.
+ * TrustedIssuerKind is the kind of assertions of an issuer.
  *
  * @generated from enum qscope.v1.TrustedIssuerKind
  */
@@ -621,8 +633,8 @@ export const TrustedIssuerKind = {
   UNSPECIFIED: 0,
 
   /**
-   * JWTs with `iss` and `sub` (RFC 7523 §3), as of OpenID providers, Kubernetes and
-   * CI systems.
+   * JWTs with `iss` and `sub` (RFC 7523 §3), such as those of OpenID
+   * providers, Kubernetes and CI systems.
    *
    * @generated from enum value: TRUSTED_ISSUER_KIND_JWT = 1;
    */
@@ -637,7 +649,7 @@ export const TrustedIssuerKind = {
 } as const;
 
 /**
- * TrustedIssuerKind tells what kind of assertions an issuer makes.
+ * TrustedIssuerKind is the kind of assertions of an issuer.
  *
  * @generated from enum qscope.v1.TrustedIssuerKind
  */
@@ -650,7 +662,7 @@ export const TrustedIssuerKindSchema: GenEnum<TrustedIssuerKind> = /*@__PURE__*/
   enumDesc(file_qscope_v1_trust_service, 0);
 
 /**
- * AssertionUse tells what an assertion is presented for.
+ * AssertionUse is the purpose of an assertion.
  *
  * @generated from enum qscope.v1.AssertionUse
  */
@@ -678,7 +690,7 @@ export const AssertionUse = {
 } as const;
 
 /**
- * AssertionUse tells what an assertion is presented for.
+ * AssertionUse is the purpose of an assertion.
  *
  * @generated from enum qscope.v1.AssertionUse
  */
@@ -691,25 +703,25 @@ export const AssertionUseSchema: GenEnum<AssertionUse> = /*@__PURE__*/
   enumDesc(file_qscope_v1_trust_service, 1);
 
 /**
- * TrustService keeps the issuers whose assertions stand for clients (RFC 7523):
- * platforms such as Kubernetes, CI systems, SPIFFE trust domains and other
- * authorization servers. Every call carries `authorization: Bearer <token>` with
- * the permission the method names. A call that creates, changes or deletes an
- * issuer is refused (OAUTH_INSUFFICIENT_SCOPE) unless the caller's token holds
- * every `qscope:` scope of every client which the issuer can prove before or
- * after it. Issuers of the server's file (`QSCOPE_TRUSTED_ISSUERS_FILE`) can be
- * read here, and not changed.
+ * TrustService manages trusted issuers, whose assertions identify clients (RFC
+ * 7523): platforms such as Kubernetes, CI systems, SPIFFE trust domains and
+ * other authorization servers. Every call carries `authorization: Bearer
+ * <token>` with the permission the method names. A call that creates, changes
+ * or deletes an issuer is refused with OAUTH_INSUFFICIENT_SCOPE unless the
+ * caller's token has every `qscope:` scope of every client that the issuer can
+ * identify before or after the call. Issuers in the server's file
+ * (`QSCOPE_TRUSTED_ISSUERS_FILE`) can be read here, but not changed.
  *
  * @generated from service qscope.v1.TrustService
  */
 export const TrustService: GenService<{
   /**
-   * CreateTrustedIssuer begins to trust an issuer. Needs `qscope:trust.write`.
-   * Errors: OAUTH_INVALID_REQUEST for keys, rules or expressions that cannot be
-   * used, with each violation; RESOURCE_CONFLICT when the issuer is known already;
-   * OAUTH_INSUFFICIENT_SCOPE; LIMIT_EXCEEDED when the database has as many issuers as
-   * may be created (`QSCOPE_MAX_TRUSTED_ISSUERS`). Not idempotent: after a lost answer, look with
-   * GetTrustedIssuer.
+   * CreateTrustedIssuer creates a trusted issuer. Needs `qscope:trust.write`.
+   * Errors: OAUTH_INVALID_REQUEST for invalid keys, rules or expressions, with
+   * each violation; RESOURCE_CONFLICT when the issuer already exists;
+   * OAUTH_INSUFFICIENT_SCOPE; LIMIT_EXCEEDED when the database has the maximum
+   * number of issuers (`QSCOPE_MAX_TRUSTED_ISSUERS`). Not idempotent: after a
+   * lost answer, check with GetTrustedIssuer.
    *
    * @generated from rpc qscope.v1.TrustService.CreateTrustedIssuer
    */
@@ -742,12 +754,12 @@ export const TrustService: GenService<{
     output: typeof ListTrustedIssuersResponseSchema;
   },
   /**
-   * UpdateTrustedIssuer changes the fields of an issuer that the mask names; the
-   * next assertion is judged by them. Needs `qscope:trust.write`. Errors:
-   * OAUTH_INVALID_REQUEST for an unknown or fixed field, and those of
-   * CreateTrustedIssuer; RESOURCE_NOT_FOUND; RESOURCE_CONFLICT when the etag is not
-   * the current one, or the issuer has another `owner`, or stands in the server's
-   * file. With an etag it may be retried.
+   * UpdateTrustedIssuer changes the fields of an issuer that the mask names.
+   * The next assertion is evaluated with the new values. Needs
+   * `qscope:trust.write`. Errors: OAUTH_INVALID_REQUEST for an unknown or
+   * fixed field, and those of CreateTrustedIssuer; RESOURCE_NOT_FOUND;
+   * RESOURCE_CONFLICT when the etag is out of date, the issuer has another
+   * `owner`, or it is in the server's file. With an etag it may be retried.
    *
    * @generated from rpc qscope.v1.TrustService.UpdateTrustedIssuer
    */
@@ -757,11 +769,11 @@ export const TrustService: GenService<{
     output: typeof UpdateTrustedIssuerResponseSchema;
   },
   /**
-   * DeleteTrustedIssuer ends the trust in an issuer: its assertions are refused
-   * from the next call on. Tokens that were issued for them live on; revoke them by
-   * their client. Needs `qscope:trust.write`. Errors: RESOURCE_NOT_FOUND;
-   * RESOURCE_CONFLICT when the etag is not the current one, or the issuer stands in
-   * the server's file.
+   * DeleteTrustedIssuer deletes a trusted issuer: its assertions are refused
+   * from the next call on. Tokens that were issued for them stay valid; to end
+   * them, revoke the tokens of their clients. Needs `qscope:trust.write`.
+   * Errors: RESOURCE_NOT_FOUND; RESOURCE_CONFLICT when the etag is out of
+   * date, or the issuer is in the server's file.
    *
    * @generated from rpc qscope.v1.TrustService.DeleteTrustedIssuer
    */
@@ -771,10 +783,10 @@ export const TrustService: GenService<{
     output: typeof DeleteTrustedIssuerResponseSchema;
   },
   /**
-   * TestAssertion judges an assertion as the calls that take one would, and says
-   * every check. It issues nothing, writes nothing, and does not use up the `jti`.
-   * It answers about an assertion that fails too. Needs `qscope:trust.read`. May be
-   * retried.
+   * TestAssertion evaluates an assertion like the calls that accept one, and
+   * returns the result of each check. It issues nothing, writes nothing, and
+   * does not use up the `jti`. It also succeeds for an assertion that fails a
+   * check. Needs `qscope:trust.read`. May be retried.
    *
    * @generated from rpc qscope.v1.TrustService.TestAssertion
    */

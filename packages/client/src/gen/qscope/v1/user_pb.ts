@@ -15,13 +15,13 @@ export const file_qscope_v1_user: GenFile = /*@__PURE__*/
   fileDesc("ChRxc2NvcGUvdjEvdXNlci5wcm90bxIJcXNjb3BlLnYxIuMBCgRVc2VyEg8KB3VzZXJfaWQYASABKAkSEwoLZXh0ZXJuYWxfaWQYAiABKAkSDgoGYWN0aXZlGAMgASgIEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAUgASgJEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAcgASgJEg0KBW93bmVyGAggASgJEgwKBGV0YWcYCSABKAkiPwoNVXNlclJlZmVyZW5jZRIRCgd1c2VyX2lkGAEgASgJSAASFQoLZXh0ZXJuYWxfaWQYAiABKAlIAEIECgJpZEJcChJpbnRlcm5hbC5xc2NvcGUudjFCCVVzZXJQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
- * User is a reference to somebody whom another system authenticates.
+ * User is a reference to a user whom another system authenticates.
  *
  * @generated from message qscope.v1.User
  */
 export type User = Message<"qscope.v1.User"> & {
   /**
-   * user_id is QScope's own id, and the subject of the user's tokens.
+   * user_id is the id in QScope, and the subject of the user's tokens.
    *
    * @generated from field: string user_id = 1;
    */
@@ -42,7 +42,7 @@ export type User = Message<"qscope.v1.User"> & {
   active: boolean;
 
   /**
-   * create_time is when the user was first seen.
+   * create_time is when the user was registered.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 4;
    */
@@ -70,8 +70,8 @@ export type User = Message<"qscope.v1.User"> & {
   updatedBy: string;
 
   /**
-   * owner is the mark of the configuration as code that manages the user; empty:
-   * none does.
+   * owner names the configuration as code that manages the user; empty: none
+   * does.
    *
    * @generated from field: string owner = 8;
    */
@@ -99,13 +99,13 @@ export const UserSchema: GenMessage<User> = /*@__PURE__*/
  */
 export type UserReference = Message<"qscope.v1.UserReference"> & {
   /**
-   * id is one of them.
+   * id is one of the user's two ids.
    *
    * @generated from oneof qscope.v1.UserReference.id
    */
   id: {
     /**
-     * user_id is QScope's own id.
+     * user_id is the user's id in QScope.
      *
      * @generated from field: string user_id = 1;
      */
@@ -113,8 +113,8 @@ export type UserReference = Message<"qscope.v1.UserReference"> & {
     case: "userId";
   } | {
     /**
-     * external_id is the id in the system that owns the user; where a decision
-     * is recorded, a user of a new external id is registered.
+     * external_id is the id in the system that owns the user. A call that
+     * records a decision registers a user whose external id is new.
      *
      * @generated from field: string external_id = 2;
      */

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/user_service.proto.
  */
 export const file_qscope_v1_user_service: GenFile = /*@__PURE__*/
-  fileDesc("Chxxc2NvcGUvdjEvdXNlcl9zZXJ2aWNlLnByb3RvEglxc2NvcGUudjEibQoTUmVnaXN0ZXJVc2VyUmVxdWVzdBITCgtleHRlcm5hbF9pZBgBIAEoCRINCgVvd25lchgCIAEoCRINCgVhZG9wdBgDIAEoCBIMCgRldGFnGAQgASgJEhUKDXZhbGlkYXRlX29ubHkYBSABKAgiNQoUUmVnaXN0ZXJVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLnFzY29wZS52MS5Vc2VyIkAKDkdldFVzZXJSZXF1ZXN0EhEKB3VzZXJfaWQYASABKAlIABIVCgtleHRlcm5hbF9pZBgCIAEoCUgAQgQKAmlkIjAKD0dldFVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiaAoQTGlzdFVzZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRITCgZhY3RpdmUYAyABKAhIAIgBARINCgVvd25lchgEIAEoCUIJCgdfYWN0aXZlIkwKEUxpc3RVc2Vyc1Jlc3BvbnNlEh4KBXVzZXJzGAEgAygLMg8ucXNjb3BlLnYxLlVzZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk0KFURlYWN0aXZhdGVVc2VyUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEgwKBGV0YWcYAiABKAkSFQoNdmFsaWRhdGVfb25seRgDIAEoCCI3ChZEZWFjdGl2YXRlVXNlclJlc3BvbnNlEh0KBHVzZXIYASABKAsyDy5xc2NvcGUudjEuVXNlciJNChVSZWFjdGl2YXRlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIMCgRldGFnGAIgASgJEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiNwoWUmVhY3RpdmF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiSQoRRGVsZXRlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIMCgRldGFnGAIgASgJEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiFAoSRGVsZXRlVXNlclJlc3BvbnNlMpQFCgtVc2VyU2VydmljZRJuCgxSZWdpc3RlclVzZXISHi5xc2NvcGUudjEuUmVnaXN0ZXJVc2VyUmVxdWVzdBofLnFzY29wZS52MS5SZWdpc3RlclVzZXJSZXNwb25zZSIdkAICutcYFgoScXNjb3BlOnVzZXJzLndyaXRlIAESXgoHR2V0VXNlchIZLnFzY29wZS52MS5HZXRVc2VyUmVxdWVzdBoaLnFzY29wZS52MS5HZXRVc2VyUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTp1c2Vycy5yZWFkIAESZAoJTGlzdFVzZXJzEhsucXNjb3BlLnYxLkxpc3RVc2Vyc1JlcXVlc3QaHC5xc2NvcGUudjEuTGlzdFVzZXJzUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTp1c2Vycy5yZWFkIAESdAoORGVhY3RpdmF0ZVVzZXISIC5xc2NvcGUudjEuRGVhY3RpdmF0ZVVzZXJSZXF1ZXN0GiEucXNjb3BlLnYxLkRlYWN0aXZhdGVVc2VyUmVzcG9uc2UiHZACArrXGBYKEnFzY29wZTp1c2Vycy53cml0ZSABEnQKDlJlYWN0aXZhdGVVc2VyEiAucXNjb3BlLnYxLlJlYWN0aXZhdGVVc2VyUmVxdWVzdBohLnFzY29wZS52MS5SZWFjdGl2YXRlVXNlclJlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dXNlcnMud3JpdGUgARJjCgpEZWxldGVVc2VyEhwucXNjb3BlLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0Gh0ucXNjb3BlLnYxLkRlbGV0ZVVzZXJSZXNwb25zZSIYutcYFAoScXNjb3BlOnVzZXJzLndyaXRlQmMKEmludGVybmFsLnFzY29wZS52MUIQVXNlclNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_qscope_v1_options, file_qscope_v1_user]);
+  fileDesc("Chxxc2NvcGUvdjEvdXNlcl9zZXJ2aWNlLnByb3RvEglxc2NvcGUudjEijQEKE1JlZ2lzdGVyVXNlclJlcXVlc3QSEwoLZXh0ZXJuYWxfaWQYASABKAkSDQoFb3duZXIYAiABKAkSDQoFYWRvcHQYAyABKAgSDAoEZXRhZxgEIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAUgASgIEhMKBmFjdGl2ZRgGIAEoCEgAiAEBQgkKB19hY3RpdmUiNQoUUmVnaXN0ZXJVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLnFzY29wZS52MS5Vc2VyIkAKDkdldFVzZXJSZXF1ZXN0EhEKB3VzZXJfaWQYASABKAlIABIVCgtleHRlcm5hbF9pZBgCIAEoCUgAQgQKAmlkIjAKD0dldFVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiaAoQTGlzdFVzZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRITCgZhY3RpdmUYAyABKAhIAIgBARINCgVvd25lchgEIAEoCUIJCgdfYWN0aXZlIkwKEUxpc3RVc2Vyc1Jlc3BvbnNlEh4KBXVzZXJzGAEgAygLMg8ucXNjb3BlLnYxLlVzZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk0KFURlYWN0aXZhdGVVc2VyUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEgwKBGV0YWcYAiABKAkSFQoNdmFsaWRhdGVfb25seRgDIAEoCCI3ChZEZWFjdGl2YXRlVXNlclJlc3BvbnNlEh0KBHVzZXIYASABKAsyDy5xc2NvcGUudjEuVXNlciJNChVSZWFjdGl2YXRlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIMCgRldGFnGAIgASgJEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiNwoWUmVhY3RpdmF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiSQoRRGVsZXRlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIMCgRldGFnGAIgASgJEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiFAoSRGVsZXRlVXNlclJlc3BvbnNlMpQFCgtVc2VyU2VydmljZRJuCgxSZWdpc3RlclVzZXISHi5xc2NvcGUudjEuUmVnaXN0ZXJVc2VyUmVxdWVzdBofLnFzY29wZS52MS5SZWdpc3RlclVzZXJSZXNwb25zZSIdkAICutcYFgoScXNjb3BlOnVzZXJzLndyaXRlIAESXgoHR2V0VXNlchIZLnFzY29wZS52MS5HZXRVc2VyUmVxdWVzdBoaLnFzY29wZS52MS5HZXRVc2VyUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTp1c2Vycy5yZWFkIAESZAoJTGlzdFVzZXJzEhsucXNjb3BlLnYxLkxpc3RVc2Vyc1JlcXVlc3QaHC5xc2NvcGUudjEuTGlzdFVzZXJzUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTp1c2Vycy5yZWFkIAESdAoORGVhY3RpdmF0ZVVzZXISIC5xc2NvcGUudjEuRGVhY3RpdmF0ZVVzZXJSZXF1ZXN0GiEucXNjb3BlLnYxLkRlYWN0aXZhdGVVc2VyUmVzcG9uc2UiHZACArrXGBYKEnFzY29wZTp1c2Vycy53cml0ZSABEnQKDlJlYWN0aXZhdGVVc2VyEiAucXNjb3BlLnYxLlJlYWN0aXZhdGVVc2VyUmVxdWVzdBohLnFzY29wZS52MS5SZWFjdGl2YXRlVXNlclJlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dXNlcnMud3JpdGUgARJjCgpEZWxldGVVc2VyEhwucXNjb3BlLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0Gh0ucXNjb3BlLnYxLkRlbGV0ZVVzZXJSZXNwb25zZSIYutcYFAoScXNjb3BlOnVzZXJzLndyaXRlQmMKEmludGVybmFsLnFzY29wZS52MUIQVXNlclNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_qscope_v1_options, file_qscope_v1_user]);
 
 /**
  * RegisterUserRequest names a user of another system.
@@ -22,41 +22,49 @@ export const file_qscope_v1_user_service: GenFile = /*@__PURE__*/
  */
 export type RegisterUserRequest = Message<"qscope.v1.RegisterUserRequest"> & {
   /**
-   * external_id is the id there.
+   * external_id is the id of the user in that system.
    *
    * @generated from field: string external_id = 1;
    */
   externalId: string;
 
   /**
-   * owner is the mark of the configuration as code that manages the user. A user
-   * that is there already takes it on. Empty: the mark stays as it is.
+   * owner names the configuration as code that manages the user. It also
+   * becomes the owner of an existing user. Empty: the owner does not change.
    *
    * @generated from field: string owner = 2;
    */
   owner: string;
 
   /**
-   * adopt lets `owner` change although the user has another one.
+   * adopt allows changing `owner` of a user that has another owner.
    *
    * @generated from field: bool adopt = 3;
    */
   adopt: boolean;
 
   /**
-   * etag is that of the user as it was read; empty: whatever the version.
+   * etag is the etag of the user as it was read; empty: any version.
    *
    * @generated from field: string etag = 4;
    */
   etag: string;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing. The
-   * answer about a new user has no user_id.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing. The answer about a new user has no user_id.
    *
    * @generated from field: bool validate_only = 5;
    */
   validateOnly: boolean;
+
+  /**
+   * active says whether a new user is active from the start; unset: it is. A user
+   * that is there already stays as it is.
+   *
+   * @generated from field: optional bool active = 6;
+   */
+  active?: boolean | undefined;
 };
 
 /**
@@ -73,7 +81,7 @@ export const RegisterUserRequestSchema: GenMessage<RegisterUserRequest> = /*@__P
  */
 export type RegisterUserResponse = Message<"qscope.v1.RegisterUserResponse"> & {
   /**
-   * user is new, or as it was.
+   * user is the new or existing user.
    *
    * @generated from field: qscope.v1.User user = 1;
    */
@@ -94,13 +102,13 @@ export const RegisterUserResponseSchema: GenMessage<RegisterUserResponse> = /*@_
  */
 export type GetUserRequest = Message<"qscope.v1.GetUserRequest"> & {
   /**
-   * id is either of the user's ids.
+   * id is one of the user's two ids.
    *
    * @generated from oneof qscope.v1.GetUserRequest.id
    */
   id: {
     /**
-     * user_id is QScope's own id.
+     * user_id is the user's id in QScope.
      *
      * @generated from field: string user_id = 1;
      */
@@ -131,7 +139,7 @@ export const GetUserRequestSchema: GenMessage<GetUserRequest> = /*@__PURE__*/
  */
 export type GetUserResponse = Message<"qscope.v1.GetUserResponse"> & {
   /**
-   * user is the one asked for.
+   * user is the requested user.
    *
    * @generated from field: qscope.v1.User user = 1;
    */
@@ -159,7 +167,7 @@ export type ListUsersRequest = Message<"qscope.v1.ListUsersRequest"> & {
   pageSize: number;
 
   /**
-   * page_token is the `next_page_token` of the page before, with the same
+   * page_token is the `next_page_token` of the previous page, with the same
    * filter.
    *
    * @generated from field: string page_token = 2;
@@ -167,14 +175,14 @@ export type ListUsersRequest = Message<"qscope.v1.ListUsersRequest"> & {
   pageToken: string;
 
   /**
-   * active keeps the users that are, or are not.
+   * active selects the users that are active, or those that are not.
    *
    * @generated from field: optional bool active = 3;
    */
   active?: boolean | undefined;
 
   /**
-   * owner keeps the users with this mark; empty: all.
+   * owner selects the users of this owner; empty: all.
    *
    * @generated from field: string owner = 4;
    */
@@ -230,14 +238,15 @@ export type DeactivateUserRequest = Message<"qscope.v1.DeactivateUserRequest"> &
   userId: string;
 
   /**
-   * etag is that of the user as it was read; empty: whatever the version.
+   * etag is the etag of the user as it was read; empty: any version.
    *
    * @generated from field: string etag = 2;
    */
   etag: string;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing.
    *
    * @generated from field: bool validate_only = 3;
    */
@@ -258,7 +267,7 @@ export const DeactivateUserRequestSchema: GenMessage<DeactivateUserRequest> = /*
  */
 export type DeactivateUserResponse = Message<"qscope.v1.DeactivateUserResponse"> & {
   /**
-   * user is as it stands now.
+   * user is the user after the call.
    *
    * @generated from field: qscope.v1.User user = 1;
    */
@@ -286,14 +295,15 @@ export type ReactivateUserRequest = Message<"qscope.v1.ReactivateUserRequest"> &
   userId: string;
 
   /**
-   * etag is that of the user as it was read; empty: whatever the version.
+   * etag is the etag of the user as it was read; empty: any version.
    *
    * @generated from field: string etag = 2;
    */
   etag: string;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing.
    *
    * @generated from field: bool validate_only = 3;
    */
@@ -314,7 +324,7 @@ export const ReactivateUserRequestSchema: GenMessage<ReactivateUserRequest> = /*
  */
 export type ReactivateUserResponse = Message<"qscope.v1.ReactivateUserResponse"> & {
   /**
-   * user is as it stands now.
+   * user is the user after the call.
    *
    * @generated from field: qscope.v1.User user = 1;
    */
@@ -342,14 +352,15 @@ export type DeleteUserRequest = Message<"qscope.v1.DeleteUserRequest"> & {
   userId: string;
 
   /**
-   * etag is that of the user as it was read; empty: whatever the version.
+   * etag is the etag of the user as it was read; empty: any version.
    *
    * @generated from field: string etag = 2;
    */
   etag: string;
 
   /**
-   * validate_only answers what would be, or the refusal, and writes nothing.
+   * validate_only returns the result that the call would have, or its refusal,
+   * and writes nothing.
    *
    * @generated from field: bool validate_only = 3;
    */
@@ -379,18 +390,19 @@ export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PUR
   messageDesc(file_qscope_v1_user_service, 11);
 
 /**
- * UserService keeps the users that tokens speak for. QScope authenticates
- * nobody: users are references, registered when first seen. Every call carries
- * `authorization: Bearer <token>` with the permission the method names.
+ * UserService manages the users that are subjects of tokens. QScope does not
+ * authenticate users: they are references to users of another system. Every
+ * call carries `authorization: Bearer <token>` with the permission the method
+ * names.
  *
  * @generated from service qscope.v1.UserService
  */
 export const UserService: GenService<{
   /**
-   * RegisterUser registers a user, or returns the one who has this external id
-   * already. Needs `qscope:users.write`. Errors: OAUTH_INVALID_REQUEST,
-   * RESOURCE_CONFLICT when the user has another `owner` than the one to be set, or
-   * the etag is not the current one. May be retried.
+   * RegisterUser registers a user, or returns the existing user with this
+   * external id. Needs `qscope:users.write`. Errors: OAUTH_INVALID_REQUEST,
+   * RESOURCE_CONFLICT when the user has another `owner` than the request, or
+   * the etag is out of date. May be retried.
    *
    * @generated from rpc qscope.v1.UserService.RegisterUser
    */
@@ -424,8 +436,9 @@ export const UserService: GenService<{
   },
   /**
    * DeactivateUser makes all tokens of a user inactive from the next call on.
-   * Needs `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when
-   * the etag is not the current one. May be retried: with an etag, what was done before is refused.
+   * Needs `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT
+   * when the etag is out of date. May be retried; with an etag, the repetition
+   * of a successful call is refused.
    *
    * @generated from rpc qscope.v1.UserService.DeactivateUser
    */
@@ -435,10 +448,11 @@ export const UserService: GenService<{
     output: typeof DeactivateUserResponseSchema;
   },
   /**
-   * ReactivateUser undoes DeactivateUser; tokens that have not expired work
-   * again. After a compromise call TokenService.RevokeTokens first. Needs
-   * `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the
-   * etag is not the current one. May be retried: with an etag, what was done before is refused.
+   * ReactivateUser reverses DeactivateUser. Tokens that have not expired are
+   * active again. After a compromise, call TokenService.RevokeTokens first.
+   * Needs `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT
+   * when the etag is out of date. May be retried; with an etag, the repetition
+   * of a successful call is refused.
    *
    * @generated from rpc qscope.v1.UserService.ReactivateUser
    */
@@ -448,9 +462,10 @@ export const UserService: GenService<{
     output: typeof ReactivateUserResponseSchema;
   },
   /**
-   * DeleteUser removes a user; all its tokens are inactive from the next call
-   * on, and its external id is free again. Needs `qscope:users.write`. Errors:
-   * RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current one.
+   * DeleteUser deletes a user. All its tokens are inactive from the next call
+   * on, and its external id can be registered again. Needs
+   * `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when
+   * the etag is out of date.
    *
    * @generated from rpc qscope.v1.UserService.DeleteUser
    */

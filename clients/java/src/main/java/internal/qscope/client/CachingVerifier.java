@@ -99,9 +99,9 @@ public final class CachingVerifier implements TokenVerifier, AutoCloseable {
 
   private CachingVerifier(Builder wanted) {
     server = wanted.server;
-    jwts = new JwtReader(new KeySet(server.tokens), wanted.issuer.orElse(""));
-    isOffline = wanted.issuer.isPresent();
     clock = wanted.clock;
+    jwts = new JwtReader(new KeySet(server.tokens, clock), wanted.issuer.orElse(""));
+    isOffline = wanted.issuer.isPresent();
     answers = new KeptAnswers(wanted.limits.maxAnswers());
     log = new RevocationLog(answers, isOffline, wanted.limits);
     poller =
@@ -278,7 +278,6 @@ public final class CachingVerifier implements TokenVerifier, AutoCloseable {
   /** Asks, and keeps the answer if nobody asked the same since. */
   private VerifiedToken call(String token, Question question, PendingCall pending, Moment now)
       throws InvalidTokenException {
-    boolean isFollowing = log.isFollowing();
     var digest = question.token();
     var kept = answers.get(digest);
     // Others wait for it, too: it does not end with this caller's own call.
@@ -288,7 +287,7 @@ public final class CachingVerifier implements TokenVerifier, AutoCloseable {
       var claims = server.verify(token, question.certificateThumbprint().orElse(null));
       var verified = VerifiedToken.of(claims);
       var keys = keysIn(claims);
-      if (isFollowing && isLatest(question, pending) && !keys.isEmpty() && !hasExpired(verified, now)) {
+      if (isLatest(question, pending) && !keys.isEmpty() && !hasExpired(verified, now)) {
         keep(digest, verified, keys, pending.noted, now);
       }
       return verified;

@@ -31,7 +31,7 @@ public final class JwtVerifier {
 
   /** The same with a clock that times are judged by. */
   public JwtVerifier(TokenServiceBlockingStub tokens, String issuer, String audience, Clock clock) {
-    this.keys = new KeySet(tokens);
+    this.keys = new KeySet(tokens, Moment::now);
     this.issuer = issuer;
     this.audience = audience;
     this.clock = clock;
@@ -62,7 +62,7 @@ public final class JwtVerifier {
       return claims;
     } catch (MalformedTokenException error) {
       var what = new ErrorCodeValidator.Error(ErrorCodes.MISCELLANEOUS, error.getMessage());
-      throw new InvalidJwtException("the access token is not good", what, error, null);
+      throw new InvalidJwtException("the access token is not valid", what, error, null);
     }
   }
 

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jose4j.jwa.AlgorithmConstraints;
 import org.jose4j.jwk.JsonWebKeySet;
@@ -28,18 +29,20 @@ final class KeySet {
   private static final long DEADLINE_SECONDS = 10;
 
   /** Keeps tokens with invented key ids from making a call each. */
-  private static final Duration LEAST_AGE = Duration.ofSeconds(10);
+  private static final long LEAST_AGE = Duration.ofSeconds(10).toMillis();
 
   /** RFC 7518 §3.3. */
   private static final int LEAST_RSA_BITS = 2_048;
 
   private final TokenServiceBlockingStub tokens;
+  private final Supplier<Moment> clock;
 
   private List<org.jose4j.jwk.JsonWebKey> keys = List.of();
   private Map<String, RevocationKey> revocationKeys = Map.of();
-  private Duration maxAge = Duration.ZERO;
-  private long fetchedAt;
-  private boolean isFetched;
+  private long maxAge;
+
+  /** {@code null}: they were not. */
+  private Moment fetchedAt;
 
   /** How often they were fetched in vain. */
   private volatile int failures;
@@ -47,8 +50,9 @@ final class KeySet {
   private StatusRuntimeException latestFailure;
 
   /** Takes the stub that the keys are fetched with, when one is first looked for. */
-  KeySet(TokenServiceBlockingStub tokens) {
+  KeySet(TokenServiceBlockingStub tokens, Supplier<Moment> clock) {
     this.tokens = tokens;
+    this.clock = clock;
   }
 
   /**
@@ -103,8 +107,8 @@ final class KeySet {
   private List<org.jose4j.jwk.JsonWebKey> keysFor(String keyId) {
     int before = failures;
     synchronized (this) {
-      var age = Duration.ofNanos(System.nanoTime() - fetchedAt);
-      if (!isFetched || age.compareTo(maxAge) > 0 || (!has(keys, keyId) && age.compareTo(LEAST_AGE) > 0)) {
+      long age = fetchedAt == null ? Long.MAX_VALUE : clock.get().since(fetchedAt);
+      if (age > maxAge || (!has(keys, keyId) && age > LEAST_AGE)) {
         if (failures != before) {
           // Who waited while they were fetched in vain does not wait as long once more.
           throw new StatusRuntimeException(latestFailure.getStatus(), latestFailure.getTrailers());
@@ -132,9 +136,8 @@ final class KeySet {
         answer.getKeysList().stream()
             .filter(key -> RevocationKey.isBase64Url(key.getRvk()))
             .collect(Collectors.toUnmodifiableMap(JsonWebKey::getKid, key -> RevocationKey.ofBase64Url(key.getRvk())));
-    maxAge = Duration.ofSeconds(answer.getMaxAge().getSeconds());
-    fetchedAt = System.nanoTime();
-    isFetched = true;
+    maxAge = TimeUnit.SECONDS.toMillis(answer.getMaxAge().getSeconds());
+    fetchedAt = clock.get();
   }
 
   private GetJsonWebKeySetResponse ask() {

@@ -17,6 +17,11 @@ record Moment(long monotonic, long wall) {
     return new Moment(monotonic + millis, wall + millis);
   }
 
+  /** The milliseconds since an earlier moment. */
+  long since(Moment earlier) {
+    return Math.max(monotonic - earlier.monotonic, wall - earlier.wall);
+  }
+
   /** Whether a limit has passed by either clock. */
   boolean isBeyond(Moment limit) {
     return monotonic - limit.monotonic > 0 || wall > limit.wall;

@@ -37,7 +37,7 @@ final class RevocationLog {
   /** What was looked at when the number of tellings was smaller is void. */
   private volatile long voided;
 
-  private volatile String cursor = "";
+  private String cursor = "";
 
   /** {@code null}: nothing is known. */
   private volatile Moment goodUntil;
@@ -64,11 +64,6 @@ final class RevocationLog {
   /** The number of tellings so far. It is noted before a token is looked at. */
   long number() {
     return number;
-  }
-
-  /** Whether every telling that comes after a look at a token will be seen. */
-  boolean isFollowing() {
-    return !cursor.isEmpty();
   }
 
   /** Whether all is known that the server had answered as long ago as the limits allow. */
@@ -121,7 +116,8 @@ final class RevocationLog {
    */
   boolean take(PollRevocationsResponse answer, Moment sent, Moment received) throws MalformedAnswerException {
     check(answer);
-    if (answer.getReset()) {
+    if (answer.getReset() || cursor.isEmpty()) {
+      // What was looked at before this run, was looked at while nobody followed what ends it.
       restart();
     }
     for (var revocation : answer.getRevocationsList()) {

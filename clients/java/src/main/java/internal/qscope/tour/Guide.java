@@ -31,7 +31,7 @@ final class Guide implements AutoCloseable {
   /** Well-formed, and issued to nobody. */
   static final String NOBODYS = "qat_0000000000000000000000000000000000000000000";
 
-  /** Bounds each call: without a deadline, one waits for ever. */
+  /** Bounds each call: without a deadline, a call may wait forever. */
   private static final long PATIENCE_SECONDS = 10;
 
   final Settings settings;

@@ -85,8 +85,9 @@ public class RevocationLogTest {
 
   @Test
   public void keysMakeRoomOnceTheirTimeIsOver() throws MalformedAnswerException {
+    long before = log.number();
     log.take(told(2, 3).build(), BEGAN, BEGAN);
-    assertEquals(log.number(), 3);
+    assertEquals(log.number(), before + 2);
     var later = BEGAN.after(26 * HOUR);
     log.take(told().build(), later, later);
     assertFalse(log.hasTold(keys(1, 2, 3)));
