@@ -142,6 +142,43 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(existsSync(join(folder, 'secrets'))).toBe(false)
   })
 
+  it('reports each broken document with its place, and changes nothing', async () => {
+    const clientId = server.unique('sound-')
+    const folder = folderOf([clientId])
+    const serving = (name: string) => {
+      const { kind, spec } = clientDocument(`${clientId}-${name}`)
+      return JSON.stringify({ kind, spec: { ...spec, resourceAudiences: [`${clientId}-api`] } })
+    }
+    const broken = {
+      'audience.yaml': [
+        `${serving('one')}\n---\n${serving('two')}\n`,
+        `3: Client ${clientId}-two: resourceAudiences: ${clientId}-api is that of Client ${clientId}-one, too`,
+      ],
+      'field.yaml': ['kind: Client\nspec:\n  clientId: orders\n  colour: red\n', '1: spec.colour is not a field'],
+      'kind.yaml': ['kind: Secret\nspec: {}\n', '1: kind must be Client or TrustedIssuer or User, not Secret'],
+      'member.yaml': [
+        'kind: User\nspec: {externalId: alice}\nstatus: active\n',
+        '1: a document has kind and spec, and no status',
+      ],
+      'syntax.yaml': [
+        'kind: User\nspec: {externalId: alice',
+        '2: Flow map in block collection must be sufficiently indented and end with a }',
+      ],
+      'twice.json': [
+        JSON.stringify(clientDocument(clientId)),
+        `1: Client ${clientId} is described in ${join(folder, `${clientId}.json`)}:1, too`,
+      ],
+    } as const
+    for (const [file, [text]] of Object.entries(broken)) writeFileSync(join(folder, `zz-${file}`), text)
+    const events = await eventsOf(database)
+    const { code, stdout, stderr } = await apply(folder)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    const problems = Object.entries(broken).map(([file, [, problem]]) => `${join(folder, `zz-${file}`)}:${problem}`)
+    expect(stderr.trimEnd().split('\n').toSorted()).toEqual(problems.map((each) => `qscope: ${each}`).toSorted())
+    expect(await eventsOf(database)).toBe(events)
+    expect(await isRegistered(clientId)).toBe(false)
+  })
+
   it('does not change objects of another owner, and adopts them only with --adopt', async () => {
     const [shared = '', own = ''] = namesOf(server.unique('owned-'), 2)
     expect((await apply(folderOf([shared]))).code).toBe(0)
