@@ -195,6 +195,15 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(back).toMatchObject({ code: 1, stderr: expect.stringContaining('managed by other, not by test') })
   })
 
+  it('becomes the owner of a client that has none, without --adopt', async () => {
+    const { clientId } = await server.registerClient({ scopes: ['read'] })
+    const folder = folderOf([clientId])
+    const marked = `~ Client ${clientId}  mark  (managed by test from now on)\n0 unchanged\n`
+    expect(await apply(folder)).toEqual({ code: 0, stdout: marked, stderr: '' })
+    expect(await clientOf(clientId)).toMatchObject({ owner: 'test' })
+    expect((await apply(folder)).stdout).toBe('1 unchanged\n')
+  })
+
   it('prunes its objects that no longer have a document, and large parts only if confirmed', async () => {
     const names = namesOf(server.unique('pruned-'), 10)
     const owner = server.unique('owner-')
