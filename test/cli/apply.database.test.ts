@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -120,6 +121,7 @@ onEveryBackend('apply through a server', (server, database) => {
     const first = await apply(folder, '--json')
     expect(first).toMatchObject({ code: 0, stderr: '' })
     expect(JSON.parse(first.stdout).changes).toHaveLength(MANY)
+    expect(statSync(join(folder, 'secrets')).mode & 0o777).toBe(0o700)
     await expectSecretsWork(server, join(folder, 'secrets'), names)
     const events = await eventsOf(database)
     const second = await apply(folder)
