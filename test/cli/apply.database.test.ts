@@ -7,13 +7,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parse, parseAllDocuments } from 'yaml'
+import { parse } from 'yaml'
 import { parseDocuments } from '../../src/cli/apply/documents.ts'
 import { applyItem, Configuration } from '../../src/cli/apply/plan.ts'
 import { SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
@@ -27,93 +26,15 @@ import { onEveryBackend } from '../setup/backends.ts'
 import { Refused, refusalOf } from '../setup/client.ts'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
-import { onEveryKind } from '../setup/every-kind.ts'
 import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
+import { clientDocument, eventsOf, expectSecretsWork, folderOf, namesOf } from './apply-documents.ts'
 import { emptyFolder, MAIN, qscope } from './process.ts'
 
-const MANY = 200
 const pair = signingPair('ES256')
 const SOME = 24
 
-interface Wanted {
-  readonly scopes?: readonly string[]
-  readonly enabled?: boolean
-}
-
 const UNTOLD = { description: '', violations: [], retryAfterMs: null, rayId: null }
-
-function clientDocument(clientId: string, { scopes = ['read'], enabled }: Wanted = {}) {
-  const spec = { clientId, type: 'CLIENT_TYPE_CONFIDENTIAL', grantTypes: ['GRANT_TYPE_CLIENT_CREDENTIALS'], scopes }
-  return { kind: 'Client', spec: enabled === undefined ? spec : { ...spec, enabled } }
-}
-
-/** Clients with each authentication method and each field, and an issuer with rules. */
-function fullDocuments() {
-  const client = (clientId: string, method: string, more: object) => ({
-    kind: 'Client',
-    spec: {
-      ...{ clientId, type: 'CLIENT_TYPE_CONFIDENTIAL', authenticationMethod: `AUTHENTICATION_METHOD_${method}` },
-      ...more,
-    },
-  })
-  const config = {
-    ...{ accessTokenTtl: '600s', refreshTokenTtl: '86400s', refreshTokenMaxLifetime: '172800s' },
-    ...{ authorizationCodeTtl: '30s', deviceCodeTtl: '300s', devicePollInterval: '10s' },
-    ...{ requirePkce: false, accessTokenFormat: 'ACCESS_TOKEN_FORMAT_JWT', refreshTokenReplayWindow: '5s' },
-    ...{ maxActiveRefreshTokens: 3, maxActiveRefreshTokensPerUser: 2, maxActiveAccessTokens: 4 },
-    ...{ allowImpersonation: true, allowOwnRotation: true, metadata: { team: 'shop' } },
-  }
-  const issuer = 'https://ci.example'
-  const requiredClaims = { ref: 'refs/heads/main' }
-  const rules = [
-    { claims: { sub: 'repo:shop:*' }, clientId: 'orders', scopes: ['read'], tokenClaims: { team: 'claims.team' } },
-    {
-      ...{ condition: 'claims.team == "shop"', clientId: 'billing', scopes: ['read'] },
-      scopesExpression: 'claims.scopes',
-    },
-  ]
-  const trusted = { issuer, displayName: 'CI', audience: 'qscope', singleUse: true, maxLifetime: '600s' }
-  return [
-    client('web', 'CLIENT_SECRET', {
-      displayName: 'Web shop',
-      grantTypes: ['GRANT_TYPE_AUTHORIZATION_CODE', 'GRANT_TYPE_REFRESH_TOKEN'],
-      redirectUris: ['https://web.example/callback', 'http://127.0.0.1/callback'],
-      ...{ scopes: ['read', 'write'], audiences: ['stock'], resourceAudiences: ['web-api'], config, enabled: false },
-    }),
-    client('keys', 'PRIVATE_KEY_JWT', { jwks: jwksOf(pair) }),
-    client('remote-keys', 'PRIVATE_KEY_JWT', { jwksUri: 'https://keys.example/jwks.json' }),
-    client('certificate', 'TLS_CLIENT', { tlsClientSubject: 'uri:spiffe://shop/certificate' }),
-    client('pipeline', 'FEDERATED_JWT', { federatedIdentities: [{ issuer, subject: 'repo:shop', requiredClaims }] }),
-    client('device', 'NONE', { type: 'CLIENT_TYPE_PUBLIC', grantTypes: ['GRANT_TYPE_DEVICE_CODE'] }),
-    { kind: 'TrustedIssuer', spec: { ...trusted, jwks: jwksOf(pair), rules } },
-  ]
-}
-
-/** A folder with a file for each of a number of clients. */
-function folderOf(names: readonly string[], wanted: Wanted = {}): string {
-  const folder = emptyFolder()
-  for (const name of names) writeFileSync(join(folder, `${name}.json`), JSON.stringify(clientDocument(name, wanted)))
-  return folder
-}
-
-function namesOf(prefix: string, count: number): readonly string[] {
-  return Array.from({ length: count }, (_, index) => `${prefix}-${String(index).padStart(3, '0')}`)
-}
-
-async function eventsOf(database: FreshDatabase): Promise<number> {
-  const [row] = await database.query('select count(*) as events from oauth_audit_log')
-  return Number(row?.['events'])
-}
-
-/** Expects that every secret in the files authenticates its client. */
-async function expectSecretsWork(server: TestServer, folder: string, names: readonly string[]): Promise<void> {
-  for (const clientId of names) {
-    const value = readFileSync(join(folder, `${clientId}.secret`), 'utf8')
-    const client = { clientId, method: { case: 'clientSecret' as const, value } }
-    expect((await server.call(TokenService.method.mintToken, { client })).token?.accessToken).not.toBe('')
-  }
-}
 
 onEveryBackend('apply through a server', (server, database) => {
   const command = (args: readonly string[]) => [...args, '--server', server.address, '--plaintext']
@@ -155,21 +76,6 @@ onEveryBackend('apply through a server', (server, database) => {
     expect((await apply('--prune')).stdout).toContain('it cannot be disabled')
     const pruned = await apply('--prune=delete', '--prune-max', '1', '--yes')
     expect(pruned).toMatchObject({ code: 0, stdout: expect.stringContaining(`- TrustedIssuer ${issuer}  delete`) })
-  })
-
-  it(`registers ${MANY} clients of a directory, and changes nothing the second time`, async () => {
-    const names = namesOf(server.unique('many-'), MANY)
-    const folder = folderOf(names)
-    const first = await apply(folder, '--json')
-    expect(first).toMatchObject({ code: 0, stderr: '' })
-    expect(JSON.parse(first.stdout).changes).toHaveLength(MANY)
-    expect(statSync(join(folder, 'secrets')).mode & 0o777).toBe(0o700)
-    await expectSecretsWork(server, join(folder, 'secrets'), names)
-    const events = await eventsOf(database)
-    const second = await apply(folder)
-    expect(second).toEqual({ code: 0, stdout: `${MANY} unchanged\n`, stderr: '' })
-    expect(await eventsOf(database)).toBe(events)
-    expect((await run('diff', '-f', folder)).code).toBe(0)
   })
 
   it('changes nothing if one document cannot be applied', async () => {
@@ -585,42 +491,3 @@ function start(args: readonly string[], env: Record<string, string>): ChildProce
     stdio: 'ignore',
   })
 }
-
-onEveryKind('apply on the database itself: $name', (kind) => {
-  it('registers, changes and exports objects, and applies them elsewhere without differences', async () => {
-    const [one, other] = [await kind.createMigrated(), await kind.createMigrated()]
-    const folder = folderOf(['orders', 'billing'])
-    writeFileSync(
-      join(folder, 'users.yaml'),
-      'kind: User\nspec: {externalId: "u-1"}\n---\nkind: User\nspec: {externalId: u-2, active: false}\n',
-    )
-    const full = fullDocuments()
-    writeFileSync(join(folder, 'full.json'), JSON.stringify(full))
-    const all = `${full.length + 4} unchanged\n`
-    const on = (database: FreshDatabase) => {
-      const env = {
-        QSCOPE_DATABASE_URL: database.url,
-        QSCOPE_KEYRING_FILE: join(folder, `keyring-${database === one}`),
-      }
-      return (args: readonly string[], stdin = '') => qscope(emptyFolder(), args, env, stdin)
-    }
-    try {
-      const [here, there] = [on(one), on(other)]
-      expect(await here(['apply', '-f', folder])).toMatchObject({ code: 0, stderr: '' })
-      expect((await here(['apply', '-f', folder])).stdout).toBe(all)
-      expect((await here(['diff', '-f', folder])).code).toBe(0)
-      expect((await there(['diff', '-f', folder])).code).toBe(1)
-      const exported = (await here(['export'])).stdout
-      const documents = parseAllDocuments(exported).map((document) => document.toJS())
-      // The comparisons below are blind to a field that neither an export nor a plan knows.
-      const wanted = full.map(({ kind, spec }) => ({ kind, spec: expect.objectContaining(spec) }))
-      expect(documents).toEqual(expect.arrayContaining(wanted))
-      expect((await there(['apply', '-f', '-'], exported)).code).toBe(0)
-      expect(await there(['diff', '-f', '-'], exported)).toMatchObject({ code: 0, stdout: all })
-      expect((await there(['export'])).stdout).toBe(exported)
-    } finally {
-      await one.drop()
-      await other.drop()
-    }
-  })
-})
