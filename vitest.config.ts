@@ -28,6 +28,7 @@ const DEFINITIONS = [
   'test/stores/contract.database.test.ts',
   // Each plans for itself.
   'test/app/explain-sql.database.test.ts',
+  'test/cli/apply-every-kind.database.test.ts',
 ]
 /** What callers must be answered, on whichever database. */
 const CONFORMANCE = ['test/conformance/**/*.database.test.ts']

@@ -26,51 +26,15 @@ import { onEveryBackend } from '../setup/backends.ts'
 import { Refused, refusalOf } from '../setup/client.ts'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
-import { onEveryKind } from '../setup/every-kind.ts'
 import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
+import { clientDocument, eventsOf, expectSecretsWork, folderOf, namesOf } from './apply-documents.ts'
 import { emptyFolder, MAIN, qscope } from './process.ts'
 
-const MANY = 200
 const pair = signingPair('ES256')
 const SOME = 24
 
-interface Wanted {
-  readonly scopes?: readonly string[]
-  readonly enabled?: boolean
-}
-
 const UNTOLD = { description: '', violations: [], retryAfterMs: null, rayId: null }
-
-function clientDocument(clientId: string, { scopes = ['read'], enabled }: Wanted = {}) {
-  const spec = { clientId, type: 'CLIENT_TYPE_CONFIDENTIAL', grantTypes: ['GRANT_TYPE_CLIENT_CREDENTIALS'], scopes }
-  return { kind: 'Client', spec: enabled === undefined ? spec : { ...spec, enabled } }
-}
-
-/** A folder with a file for each of a number of clients. */
-function folderOf(names: readonly string[], wanted: Wanted = {}): string {
-  const folder = emptyFolder()
-  for (const name of names) writeFileSync(join(folder, `${name}.json`), JSON.stringify(clientDocument(name, wanted)))
-  return folder
-}
-
-function namesOf(prefix: string, count: number): readonly string[] {
-  return Array.from({ length: count }, (_, index) => `${prefix}-${String(index).padStart(3, '0')}`)
-}
-
-async function eventsOf(database: FreshDatabase): Promise<number> {
-  const [row] = await database.query('select count(*) as events from oauth_audit_log')
-  return Number(row?.['events'])
-}
-
-/** Expects that every secret in the files authenticates its client. */
-async function expectSecretsWork(server: TestServer, folder: string, names: readonly string[]): Promise<void> {
-  for (const clientId of names) {
-    const value = readFileSync(join(folder, `${clientId}.secret`), 'utf8')
-    const client = { clientId, method: { case: 'clientSecret' as const, value } }
-    expect((await server.call(TokenService.method.mintToken, { client })).token?.accessToken).not.toBe('')
-  }
-}
 
 onEveryBackend('apply through a server', (server, database) => {
   const command = (args: readonly string[]) => [...args, '--server', server.address, '--plaintext']
@@ -114,20 +78,6 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(pruned).toMatchObject({ code: 0, stdout: expect.stringContaining(`- TrustedIssuer ${issuer}  delete`) })
   })
 
-  it(`registers ${MANY} clients of a directory, and changes nothing the second time`, async () => {
-    const names = namesOf(server.unique('many-'), MANY)
-    const folder = folderOf(names)
-    const first = await apply(folder, '--json')
-    expect(first).toMatchObject({ code: 0, stderr: '' })
-    expect(JSON.parse(first.stdout).changes).toHaveLength(MANY)
-    await expectSecretsWork(server, join(folder, 'secrets'), names)
-    const events = await eventsOf(database)
-    const second = await apply(folder)
-    expect(second).toEqual({ code: 0, stdout: `${MANY} unchanged\n`, stderr: '' })
-    expect(await eventsOf(database)).toBe(events)
-    expect((await run('diff', '-f', folder)).code).toBe(0)
-  })
-
   it('changes nothing if one document cannot be applied', async () => {
     const names = namesOf(server.unique('broken-'), 3)
     const folder = folderOf(names)
@@ -140,6 +90,43 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(await eventsOf(database)).toBe(events)
     expect(await Promise.all(names.map(isRegistered))).toEqual([false, false, false])
     expect(existsSync(join(folder, 'secrets'))).toBe(false)
+  })
+
+  it('reports each broken document with its place, and changes nothing', async () => {
+    const clientId = server.unique('sound-')
+    const folder = folderOf([clientId])
+    const serving = (name: string) => {
+      const { kind, spec } = clientDocument(`${clientId}-${name}`)
+      return JSON.stringify({ kind, spec: { ...spec, resourceAudiences: [`${clientId}-api`] } })
+    }
+    const broken = {
+      'audience.yaml': [
+        `${serving('one')}\n---\n${serving('two')}\n`,
+        `3: Client ${clientId}-two: resourceAudiences: ${clientId}-api is that of Client ${clientId}-one, too`,
+      ],
+      'field.yaml': ['kind: Client\nspec:\n  clientId: orders\n  colour: red\n', '1: spec.colour is not a field'],
+      'kind.yaml': ['kind: Secret\nspec: {}\n', '1: kind must be Client or TrustedIssuer or User, not Secret'],
+      'member.yaml': [
+        'kind: User\nspec: {externalId: alice}\nstatus: active\n',
+        '1: a document has kind and spec, and no status',
+      ],
+      'syntax.yaml': [
+        'kind: User\nspec: {externalId: alice',
+        '2: Flow map in block collection must be sufficiently indented and end with a }',
+      ],
+      'twice.json': [
+        JSON.stringify(clientDocument(clientId)),
+        `1: Client ${clientId} is described in ${join(folder, `${clientId}.json`)}:1, too`,
+      ],
+    } as const
+    for (const [file, [text]] of Object.entries(broken)) writeFileSync(join(folder, `zz-${file}`), text)
+    const events = await eventsOf(database)
+    const { code, stdout, stderr } = await apply(folder)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    const problems = Object.entries(broken).map(([file, [, problem]]) => `${join(folder, `zz-${file}`)}:${problem}`)
+    expect(stderr.trimEnd().split('\n').toSorted()).toEqual(problems.map((each) => `qscope: ${each}`).toSorted())
+    expect(await eventsOf(database)).toBe(events)
+    expect(await isRegistered(clientId)).toBe(false)
   })
 
   it('does not change objects of another owner, and adopts them only with --adopt', async () => {
@@ -156,6 +143,15 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(await clientOf(shared)).toMatchObject({ owner: 'other', scopes: ['write'] })
     const back = await apply(folderOf([shared]))
     expect(back).toMatchObject({ code: 1, stderr: expect.stringContaining('managed by other, not by test') })
+  })
+
+  it('becomes the owner of a client that has none, without --adopt', async () => {
+    const { clientId } = await server.registerClient({ scopes: ['read'] })
+    const folder = folderOf([clientId])
+    const marked = `~ Client ${clientId}  mark  (managed by test from now on)\n0 unchanged\n`
+    expect(await apply(folder)).toEqual({ code: 0, stdout: marked, stderr: '' })
+    expect(await clientOf(clientId)).toMatchObject({ owner: 'test' })
+    expect((await apply(folder)).stdout).toBe('1 unchanged\n')
   })
 
   it('prunes its objects that no longer have a document, and large parts only if confirmed', async () => {
@@ -495,35 +491,3 @@ function start(args: readonly string[], env: Record<string, string>): ChildProce
     stdio: 'ignore',
   })
 }
-
-onEveryKind('apply on the database itself: $name', (kind) => {
-  it('registers, changes and exports objects, and applies them elsewhere without differences', async () => {
-    const [one, other] = [await kind.createMigrated(), await kind.createMigrated()]
-    const folder = folderOf(['orders', 'billing'])
-    writeFileSync(
-      join(folder, 'users.yaml'),
-      'kind: User\nspec: {externalId: "u-1"}\n---\nkind: User\nspec: {externalId: u-2, active: false}\n',
-    )
-    const on = (database: FreshDatabase) => {
-      const env = {
-        QSCOPE_DATABASE_URL: database.url,
-        QSCOPE_KEYRING_FILE: join(folder, `keyring-${database === one}`),
-      }
-      return (args: readonly string[], stdin = '') => qscope(emptyFolder(), args, env, stdin)
-    }
-    try {
-      const [here, there] = [on(one), on(other)]
-      expect(await here(['apply', '-f', folder])).toMatchObject({ code: 0, stderr: '' })
-      expect((await here(['apply', '-f', folder])).stdout).toBe('4 unchanged\n')
-      expect((await here(['diff', '-f', folder])).code).toBe(0)
-      expect((await there(['diff', '-f', folder])).code).toBe(1)
-      const exported = (await here(['export'])).stdout
-      expect((await there(['apply', '-f', '-'], exported)).code).toBe(0)
-      expect(await there(['diff', '-f', '-'], exported)).toMatchObject({ code: 0, stdout: '4 unchanged\n' })
-      expect((await there(['export'])).stdout).toBe(exported)
-    } finally {
-      await one.drop()
-      await other.drop()
-    }
-  })
-})

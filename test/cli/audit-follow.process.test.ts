@@ -3,6 +3,8 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
+import { parse } from 'yaml'
+import type { OutputForm } from '../../src/cli/options/output-options.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { restartableServer } from '../e2e/restartable-server.ts'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
@@ -67,27 +69,35 @@ test(
 )
 
 test(
-  'qscope audit follow prints new filtered events as text or JSON lines until it is interrupted',
+  'qscope audit follow prints new filtered events in each output form until it is interrupted',
   async () => {
     const database = await sqliteFiles.createMigrated()
     const server = await startServer(database.url)
     try {
       const as = ['--server', server.address, '--token', server.admin.token]
       const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
-      const text = follow([...as, '--of-client', clientId])
-      const json = follow([...as, '--type', 'token.issued', '--json'])
-      await expect.poll(() => server.app.auditWatches.open, PATIENCE).toBe(2)
+      const ofClient = (form: OutputForm) => follow([...as, '--of-client', clientId, '-o', form])
+      const shown = {
+        table: ofClient('table'),
+        wide: ofClient('wide'),
+        json: follow([...as, '--type', 'token.issued', '-o', 'json']),
+        yaml: ofClient('yaml'),
+        name: ofClient('name'),
+      } satisfies Record<OutputForm, ReturnType<typeof follow>>
+      const all = Object.values(shown)
+      await expect.poll(() => server.app.auditWatches.open, PATIENCE).toBe(all.length)
       await server.call(TokenService.method.mintToken, { client })
-      await expect.poll(() => text.lines.length, PATIENCE).toBe(1)
-      await expect.poll(() => json.lines.length, PATIENCE).toBe(1)
-      expect(text.lines[0]).toMatch(
-        new RegExp(`^\\d{4}-\\S+Z  token\\.issued +${clientId}  \\S+  by ${clientId}  ray `),
-      )
-      const { event, cursor } = JSON.parse(json.lines[0] ?? '')
+      for (const { lines } of all) await expect.poll(() => lines.length, PATIENCE).toBeGreaterThan(0)
+      const { event, cursor } = JSON.parse(shown.json.lines[0] ?? '')
       expect(event).toMatchObject({ eventType: 'token.issued', clientId })
-      text.end()
-      json.end()
-      expect(await Promise.all([text.ended, json.ended])).toEqual([0, 0])
+      for (const { end } of all) end()
+      expect(await Promise.all(all.map(({ ended }) => ended))).toEqual(all.map(() => 0))
+      const line = new RegExp(`^\\d{4}-\\S+Z  token\\.issued +${clientId}  \\S+  by ${clientId}  ray `)
+      for (const { lines } of [shown.table, shown.wide]) expect(lines).toEqual([expect.stringMatching(line)])
+      expect(shown.json.lines).toHaveLength(1)
+      expect(shown.yaml.lines[0]).toBe('---')
+      expect(parse(shown.yaml.lines.join('\n'))).toMatchObject({ event })
+      expect(shown.name.lines).toEqual([event.eventId])
 
       await server.call(TokenService.method.mintToken, { client })
       const resumed = follow([...as, '--json', '--cursor', cursor])

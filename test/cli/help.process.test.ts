@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { program } from '../../src/cli/program.ts'
 import { emptyFolder, qscope } from './process.ts'
 
@@ -23,6 +24,15 @@ function printedHelp(command: Command): string {
   command.outputHelp()
   return printed
 }
+
+test(
+  'qscope --version prints the version of the package',
+  async () => {
+    const stdout = `qscope ${manifest.version}\n`
+    expect(await qscope(emptyFolder(), ['--version'])).toEqual({ code: 0, stdout, stderr: '' })
+  },
+  TIMEOUT,
+)
 
 describe('the help of qscope', () => {
   const commands = everyCommand(program())

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ContextStore } from '../../src/cli/contexts/context-store.ts'
+import { OUTPUT_FORMS } from '../../src/cli/options/output-options.ts'
+import { yamlText } from '../../src/cli/output/yaml.ts'
 import { AuthenticationMethod, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
@@ -75,7 +77,7 @@ describe('qscope login', () => {
   /** The same; `meanwhile` runs before the authorization is settled. */
   async function logInWhile(meanwhile: () => Promise<void>, settle: 'approve' | 'deny', ...args: readonly string[]) {
     const seen = Promise.withResolvers<string>()
-    const running = runHere(['login', ...args, '--json'], (stderr) => {
+    const running = runHere(['login', ...args], (stderr) => {
       const [, code] = /enter the code (\S+)/.exec(stderr) ?? []
       if (code !== undefined) seen.resolve(code)
     })
@@ -90,23 +92,32 @@ describe('qscope login', () => {
     return await running
   }
 
-  test('shows a code, waits for the user, and stores the tokens without showing them', async () => {
-    const { code, stdout, stderr } = await logIn('approve', '--client-id', 'cli', '--scope', 'stock.read')
-    expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({
-      context: 'dev',
-      clientId: 'cli',
-      scopes: ['stock.read'],
-      refreshes: true,
-    })
-    const { accessToken, refreshToken } = kept().login
-    expect(stdout + stderr).not.toContain(accessToken)
-    expect(stdout + stderr).not.toContain(refreshToken)
-    expect(await introspect(accessToken)).toEqual([true])
-    const shown = await runHere(['context', 'show', '-o', 'yaml'])
-    expect(shown.stdout).toContain('clientId: cli')
-    expect(shown.stdout).not.toContain(accessToken)
-  })
+  test.each(OUTPUT_FORMS)(
+    'shows a code, waits for the user, and stores the tokens without showing them: %s',
+    async (form) => {
+      const asked = ['--client-id', 'cli', '--scope', 'stock.read', '-o', form]
+      const { code, stdout, stderr } = await logIn('approve', ...asked)
+      const { accessToken, refreshToken, expireTime } = kept().login
+      const login = { context: 'dev', clientId: 'cli', scopes: ['stock.read'], expireTime, refreshes: true }
+      const text = [
+        'logged in to          dev',
+        'client id             cli',
+        'scopes                stock.read',
+        `access token expires  ${expireTime}`,
+        'afterwards            it is refreshed when it is needed',
+        '',
+      ].join('\n')
+      const json = `${JSON.stringify(login, null, 2)}\n`
+      const answers = { table: text, wide: text, json, yaml: yamlText(login), name: 'dev\n' }
+      expect({ code, stdout }).toEqual({ code: 0, stdout: answers[form] })
+      expect(stdout + stderr).not.toContain(accessToken)
+      expect(stdout + stderr).not.toContain(refreshToken)
+      expect(await introspect(accessToken)).toEqual([true])
+      const shown = await runHere(['context', 'show', '-o', 'yaml'])
+      expect(shown.stdout).toContain('clientId: cli')
+      expect(shown.stdout).not.toContain(accessToken)
+    },
+  )
 
   test('provides the token for other programs: qscope token header', async () => {
     await logIn('approve', '--client-id', 'cli')

@@ -6,7 +6,7 @@ import { parse } from 'yaml'
 import { ContextStore } from '../../src/cli/contexts/context-store.ts'
 import { OUTPUT_FORMS } from '../../src/cli/options/output-options.ts'
 import { signed } from '../setup/assertions.ts'
-import { databaseKinds } from '../setup/fresh-database.ts'
+import { databaseKinds, type FreshDatabase } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { AUDIENCE, CLUSTER, trustedIssuers } from '../setup/trusted-issuers.ts'
 import { everyCommand, WITHOUT_FORMS } from './every-command.ts'
@@ -23,6 +23,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = Object.freeze({
 /** The subject of assertions for the client `orders`. */
 const SERVICE_ACCOUNT = 'system:serviceaccount:shop:orders'
 const folder = mkdtempSync(join(tmpdir(), 'qscope-forms-'))
+let database: FreshDatabase
 let server: TestServer
 let issuers: Awaited<ReturnType<typeof trustedIssuers>>
 let count = 0
@@ -248,7 +249,7 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   health: () => [],
   status: () => [],
   metadata: () => [],
-  usage: () => [],
+  usage: counted,
   apply: () => ['-f', documents(), '--secrets-dir', join(folder, 'secrets')],
   diff: () => ['-f', documents()],
   export: () => [],
@@ -287,6 +288,17 @@ const NOT_ASKING: Readonly<Record<string, string>> = {
 
 /** Words of commands that end or remove something. */
 const IRREVERSIBLE = /\b(?:delete|remove|retire|revoke|down)\b/
+
+/** No arguments, after a scope of the client `orders` was counted on one day. */
+async function counted(): Promise<readonly string[]> {
+  const [day, end] = [Date.UTC(2026, 0, 2), Date.UTC(2100)]
+  await database.query(
+    `insert or ignore into oauth_scope_usage
+     (usage_hash, day, client_id, scope, asked, granted, forget_at, created_at, updated_at)
+     values (zeroblob(32), ${day}, 'orders', 'stock.read', 2, 3, ${end}, ${day}, ${day})`,
+  )
+  return []
+}
 
 /** The arguments of an `apply` that deletes a client. */
 async function pruning(): Promise<readonly string[]> {
@@ -328,14 +340,15 @@ describe('every command that prints objects', () => {
     // Each command that opens a database adds a listener for the end of the process.
     process.setMaxListeners(0)
     const [sqlite] = databaseKinds
-    const database = await sqlite?.create()
+    if (sqlite === undefined) throw new Error('there is no kind of database')
+    database = await sqlite.create()
     issuers = await trustedIssuers(folder)
     // Only the rule of an existing client, since the doctor reports missing clients.
     const rule = { claims: { sub: SERVICE_ACCOUNT }, client_id: 'orders', scopes: ['orders.read'] }
     const cluster = { issuer: CLUSTER, jwks_file: 'cluster.jwks.json', audience: AUDIENCE, rules: [rule] }
     writeFileSync(issuers.file, JSON.stringify({ issuers: [cluster] }))
     const variables = { QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
-    server = await startServer(database?.url ?? '', undefined, undefined, variables)
+    server = await startServer(database.url, undefined, undefined, variables)
     // Commands on the database use another one, without a server.
     Object.assign(process.env, {
       XDG_CONFIG_HOME: join(folder, 'config'),
@@ -366,6 +379,18 @@ describe('every command that prints objects', () => {
     expect(stderr).toBe(
       'qscope: note: no usage was counted; servers count only with QSCOPE_USAGE=on, and it is off by default\n',
     )
+  })
+
+  test('shows what was counted of a client on a day, and what it never used', async () => {
+    expect(await runHere(['usage', ...(await counted())])).toEqual({
+      code: 0,
+      stdout: [
+        'DAY         CLIENT  GRANTED       ASKED OF USERS  NEVER USED',
+        '2026-01-02  orders  stock.read=3  stock.read=2    orders.read',
+        '',
+      ].join('\n'),
+      stderr: '',
+    })
   })
 
   test.each(printing.map(([name]) => name))('qscope %s prints every format', async (name) => {

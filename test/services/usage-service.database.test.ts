@@ -1,5 +1,7 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { expect, it, onTestFinished } from 'vitest'
+import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { UsageService } from '../../src/gen/qscope/v1/usage_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
@@ -41,6 +43,19 @@ onEveryBackend('UsageService', (server, database) => {
     const [usage] = await usageOf(clientId)
     expect(usage).toMatchObject({ clientId, neverUsedScopes: ['c'] })
     expect(Number(usage?.day?.seconds) % 86_400).toBe(0)
+  })
+
+  it('counts the scopes that users were asked for, apart from those of tokens', async () => {
+    const { client, clientId } = await server.registerClient({
+      scopes: ['a', 'b'],
+      grantTypes: [GrantType.DEVICE_CODE],
+    })
+    followerOf(server).start()
+    await begun()
+    await server.call(DeviceService.method.startDeviceAuthorization, { client, scopes: ['a'] })
+    await expect
+      .poll(async () => await usageOf(clientId), PATIENCE)
+      .toMatchObject([{ scopes: [{ scope: 'a', asked: 1n, granted: 0n }], neverUsedScopes: ['a', 'b'] }])
   })
 
   it('counts each token once, with any followers and interruptions', async () => {

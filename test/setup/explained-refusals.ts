@@ -1,15 +1,22 @@
 import type { TokenRefusal } from '../../src/auth/token-refusal.ts'
-import type { ErrorCode } from '../../src/errors/registry.ts'
+import type { DetailsOf, ErrorCode } from '../../src/errors/registry.ts'
 
 /**
  * Why no check explains an error. `never`: the call does not return it. `caller`: it concerns the caller or the form of the
  * request, states its remedy, and is also the explanation's own error. `server`: the server is overloaded or failed, which no
- * request can determine.
+ * request can determine. `proof`: it depends on the moment and on the assertion that the caller presents, which the explanation
+ * does not receive.
  */
-export type Untold = 'never' | 'caller' | 'server'
+export type Untold = 'never' | 'caller' | 'server' | 'proof'
 
 /** The checks that fail if a call returns the error. */
 type Told = readonly [string, ...string[]]
+
+/** The causes of an error, by its `because`; `none`: it names no cause. */
+type ByCause = Readonly<Record<string, Told | Untold>>
+
+/** Why `MintToken` returns `oauth.temporarily_unavailable`. A new cause does not compile until it is listed below. */
+type Unavailable = NonNullable<DetailsOf<'oauth.temporarily_unavailable'>['because']> | 'none'
 
 interface Refusals {
   /** For `VerifyToken`, by `ExplainToken`. */
@@ -20,7 +27,7 @@ interface Refusals {
    */
   readonly introspect: Untold | 'inactive'
   /** For `MintToken`, by `ExplainMint`. */
-  readonly mint: Told | Untold
+  readonly mint: Told | Untold | ByCause
 }
 
 /** The calls whose errors are explained. */
@@ -72,7 +79,17 @@ export const REFUSALS = {
   },
   'oauth.insufficient_scope': { verify: ['token_has_scopes'], introspect: 'caller', mint: 'never' },
   'oauth.server_error': SERVER,
-  'oauth.temporarily_unavailable': { verify: 'server', introspect: 'server', mint: ['clock_is_right'] },
+  'oauth.temporarily_unavailable': {
+    verify: 'server',
+    introspect: 'server',
+    mint: {
+      clock: ['clock_is_right'],
+      // The keys of the issuer, or of the client's `jwks_uri`, cannot be fetched.
+      issuer_keys: 'proof',
+      // Too many single-use assertions wait to be recorded, or too many imported secrets to be compared.
+      none: 'server',
+    } satisfies Record<Unavailable, Told | Untold>,
+  },
   'oauth.device.authorization_pending': NEVER,
   'oauth.device.slow_down': NEVER,
   'oauth.device.expired_token': NEVER,
@@ -126,13 +143,22 @@ export const REASONS = {
 /** The checks that explain an error of a call. */
 export function toldOf(call: Explained): readonly string[] {
   const rows: readonly Refusals[] = Object.values(REFUSALS)
-  return rows.flatMap((row) => (typeof row[call] === 'string' ? [] : row[call]))
+  return rows.flatMap((row) => checksIn(row[call]))
+}
+
+function checksIn(told: Told | Untold | ByCause): readonly string[] {
+  if (typeof told === 'string') return []
+  return isChecks(told) ? told : Object.values(told).flatMap(checksIn)
+}
+
+function isChecks(told: Told | ByCause): told is Told {
+  return Array.isArray(told)
 }
 
 /** The error that a failed check represents. */
 export function errorToldBy(call: Explained, check: string): string {
   const rows: readonly (readonly [string, Refusals])[] = Object.entries(REFUSALS)
-  const found = rows.filter(([, row]) => typeof row[call] !== 'string' && row[call].includes(check))
+  const found = rows.filter(([, row]) => checksIn(row[call]).includes(check))
   const [code] = found.map(([name]) => name)
   if (code === undefined || found.length > 1) throw new Error(`${check} tells ${found.length} errors of ${call}`)
   return code.toUpperCase().replaceAll('.', '_')
