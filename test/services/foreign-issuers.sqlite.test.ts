@@ -40,6 +40,7 @@ const timely = (issuer: string, more: object) => ({
   iss: issuer,
   aud: server.issuer,
   iat: seconds(),
+  nbf: seconds(),
   exp: seconds() + 300,
   ...more,
 })
@@ -130,15 +131,17 @@ describe('another QScope as a foreign issuer', async () => {
   })
 })
 
-/** What platforms put into their tokens, as they document them. */
-const PLATFORMS: Readonly<
-  Record<
-    string,
-    { readonly claims: Claims & { readonly sub: string }; readonly rule: Readonly<Record<string, string>> }
-  >
-> = {
+/** What a platform puts into its tokens, as it documents them. */
+interface Shape {
+  readonly header: Claims
+  readonly claims: Claims & { readonly sub: string }
+  readonly rule: Readonly<Record<string, string>>
+}
+const PLATFORMS: Readonly<Record<string, Shape>> = {
   'a service account of Kubernetes (TokenRequest)': {
+    header: {},
     claims: {
+      aud: [server.issuer],
       sub: 'system:serviceaccount:shop:orders',
       'kubernetes.io': {
         namespace: 'shop',
@@ -151,6 +154,7 @@ const PLATFORMS: Readonly<
     rule: { '/kubernetes.io/namespace': 'shop', '/kubernetes.io/serviceaccount/name': 'orders' },
   },
   'a job of GitHub Actions': {
+    header: { typ: 'JWT' },
     claims: {
       sub: 'repo:octo-org/octo-repo:environment:prod',
       environment: 'prod',
@@ -166,6 +170,7 @@ const PLATFORMS: Readonly<
     rule: { sub: 'repo:octo-org/octo-repo:environment:prod', ref: 'refs/heads/main' },
   },
   'a job of GitLab CI': {
+    header: { typ: 'JWT' },
     claims: {
       sub: 'project_path:my-group/my-project:ref_type:branch:ref:main',
       namespace_path: 'my-group',
@@ -184,7 +189,7 @@ const PLATFORMS: Readonly<
 const WORKERS = 4
 const PER_KEY = 25
 
-describe.each(Object.entries(PLATFORMS))('the token of %s', (_platform, { claims, rule }) => {
+describe.each(Object.entries(PLATFORMS))('the token of %s', (_platform, { header, claims, rule }) => {
   it('authenticates a client, also while its issuer replaces its keys', async () => {
     const clientId = await workload()
     const [first, ...successors] = Array.from({ length: 4 }, () => signingPair('RS256'))
@@ -201,7 +206,7 @@ describe.each(Object.entries(PLATFORMS))('the token of %s', (_platform, { claims
     let signer = first
     let [accepted, more] = [0, true]
     const refusals: string[] = []
-    const tokenOf = (pair: SigningPair) => signed(pair, timely(issuer, { jti: server.unique('j'), ...claims }))
+    const tokenOf = (pair: SigningPair) => signed(pair, timely(issuer, { jti: server.unique('j'), ...claims }), header)
     const work = async (present: typeof exchange) => {
       while (more) {
         await present(await tokenOf(signer)).then(
