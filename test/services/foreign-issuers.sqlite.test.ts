@@ -85,7 +85,9 @@ describe('oidc-provider as a foreign issuer', async () => {
     if (client === undefined) throw new Error('the foreign issuer does not know its client')
     const token = new provider.IdToken({ sub: 'build' }, { client, ctx: undefined })
     token.scope = 'openid'
-    expect(await exchange(await token.issue({ use: 'idtoken' }))).toMatchObject({ scopes: ['stock.read'] })
+    const assertion = await token.issue({ use: 'idtoken' })
+    const mint = await federated(issuer, 'build')
+    for (const present of [exchange, mint]) expect(await present(assertion)).toMatchObject({ scopes: ['stock.read'] })
   })
 
   it('issues access tokens, too, which authenticate no client: one type for each purpose', async () => {
@@ -101,6 +103,8 @@ describe('oidc-provider as a foreign issuer', async () => {
     expect(others).toMatchObject({ token_type: 'Bearer' })
     expect(decodeJwt(accessToken)).toMatchObject({ iss: issuer, aud: server.issuer })
     expect(await refused(accessToken)).toBe('OAUTH_INVALID_GRANT')
+    const mint = await federated(issuer, String(decodeJwt(accessToken).sub))
+    expect((await refusalOf(mint(accessToken))).reason).toBe('OAUTH_INVALID_CLIENT')
   })
 })
 
@@ -128,6 +132,12 @@ describe('another QScope as a foreign issuer', async () => {
     await trust({ issuer, keys: discovered, caCertificates, rules })
     expect(await exchange(identityToken.token)).toMatchObject({ scopes: ['stock.read'] })
     expect(await refused(accessToken.token)).toBe('OAUTH_INVALID_GRANT')
+    const [byIdentity, byAccess] = [
+      await federated(issuer, identityToken.sub),
+      await federated(issuer, accessToken.sub),
+    ]
+    expect(await byIdentity(identityToken.token)).toMatchObject({ scopes: ['stock.read'] })
+    expect((await refusalOf(byAccess(accessToken.token))).reason).toBe('OAUTH_INVALID_CLIENT')
   })
 })
 
