@@ -135,7 +135,13 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
       ...trustedIssuer.rules[0],
       condition: 'claims.sub = "a"',
       scopesExpression: 'claims.a.map(g, g == "x")',
-      tokenClaims: { act: '"x"', rvk: '[]', qscope_x: '1', team: 'team' },
+      tokenClaims: {
+        act: '"x"',
+        costly: 'claims.a.map(x, x.map(y, y.map(z, z)))',
+        rvk: '[]',
+        qscope_x: '1',
+        team: 'team',
+      },
     }
     const refused = await refusalOf(
       server.call(
@@ -149,6 +155,7 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
       'trusted_issuer.rules[0].condition',
       'trusted_issuer.rules[0].scopes_expression',
       'trusted_issuer.rules[0].token_claims["act"]',
+      'trusted_issuer.rules[0].token_claims["costly"]',
       'trusted_issuer.rules[0].token_claims["qscope_x"]',
       'trusted_issuer.rules[0].token_claims["rvk"]',
       'trusted_issuer.rules[0].token_claims["team"]',
