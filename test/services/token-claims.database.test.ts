@@ -112,6 +112,28 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
     expect((await refusalOf(exchange({ ...main, repository_owner: 'evil' }))).reason).toBe('OAUTH_INVALID_GRANT')
   })
 
+  it('select the client of an assertion among those of two rules', async () => {
+    const [{ clientId, trustedIssuer, exchange }, other] = [await trust({}), await trust({})]
+    const [rule] = trustedIssuer.rules
+    const rules = [
+      { ...rule, condition: 'claims.environment == "production"' },
+      { ...rule, condition: 'claims.environment in ["staging", "production"]', clientId: other.clientId },
+    ]
+    await server.call(
+      updateTrustedIssuer,
+      { trustedIssuer: { ...trustedIssuer, rules }, updateMask: { paths: ['rules'] } },
+      admin(),
+    )
+    const clientFor = async (environment: string) => {
+      const { token } = await exchange({ environment })
+      return (await server.call(introspectToken, { token }, admin())).claims?.clientId
+    }
+    expect(await clientFor('staging')).toBe(other.clientId)
+    // The first rule that applies.
+    expect(await clientFor('production')).toBe(clientId)
+    expect((await refusalOf(exchange({ environment: 'test' }))).reason).toBe('OAUTH_INVALID_GRANT')
+  })
+
   it('refuse an assertion if they cannot be evaluated, without details', async () => {
     const { exchange, assertion } = await trust({ tokenClaims: { team: 'claims.team' } })
     const missing = await refusalOf(exchange())
