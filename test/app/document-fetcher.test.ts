@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import { createServer } from 'node:net'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { DocumentFetcher } from '../../src/app/trust/document-fetcher.ts'
+import { DocumentFetcher, type ResolveHost } from '../../src/app/trust/document-fetcher.ts'
 import type { PrivateHosts } from '../../src/config/value-types.ts'
 import { certificateAuthority, selfSigned, suiteFolder } from '../setup/certificates.ts'
 import { httpsHost } from '../setup/https-host.ts'
@@ -125,6 +125,25 @@ describe('a document at a URL that was set through the API', () => {
     expect(await fetch(by, at('issuer.test', '/', port), AbortSignal.timeout(500))).toMatchObject({ ok: false })
     const resolving = new DocumentFetcher({ privateHosts: NAMED, resolve: () => undefined })
     expect(await fetch(resolving, at('issuer.test'), AbortSignal.timeout(500))).toMatchObject({ ok: false })
+  })
+
+  it('starts no second lookup of its host while one is pending', async () => {
+    const answers: Parameters<ResolveHost>[1][] = []
+    const by = new DocumentFetcher({ privateHosts: NAMED, resolve: (_host, answer) => void answers.push(answer) })
+    for (let n = 0; n < 3; n += 1) {
+      expect(await fetch(by, at('issuer.test'), AbortSignal.timeout(20))).toMatchObject({ ok: false })
+    }
+    expect(answers).toHaveLength(1)
+    const joined = fetch(by, at('issuer.test'))
+    answers[0]?.(null, [{ address: '127.0.0.1', family: 4 }])
+    expect(await joined).toEqual({ ok: true, text: '{"keys":[]}' })
+    // A lookup that has ended is not used again, whether it failed or not.
+    for (let n = 1; n < 3; n += 1) {
+      const failing = fetch(by, at('issuer.test'))
+      await vi.waitFor(() => expect(answers).toHaveLength(n + 1))
+      answers[n]?.(new Error('no such host'), [])
+      expect(await failing).toMatchObject({ ok: false, problem: expect.stringContaining('no such host') })
+    }
   })
 
   it('is given up at once when its host switches to another protocol', async () => {

@@ -24,7 +24,7 @@ afterAll(async () => {
   await server.stop()
   await database.drop()
 })
-const { trust, move, workload, exchange } = trustOn(server)
+const { trust, move, workload, exchange, federated } = trustOn(server)
 const discovered = { case: 'discovery', value: true } as const
 const UNAVAILABLE = 'OAUTH_TEMPORARILY_UNAVAILABLE'
 const INVALID = 'OAUTH_INVALID_GRANT'
@@ -34,16 +34,23 @@ const claimsOf = (issuer: string) => {
   return { iss: issuer, sub: 'job', aud: server.issuer, iat: now, exp: now + 300 }
 }
 
-/** An issuer that is trusted by discovery, and an assertion of it. */
+/** An issuer that is trusted by discovery, an assertion of it, and a mint of a client that the assertion authenticates. */
 async function trusted(pair: SigningPair = signingPair('ES256')) {
   const at = await discoverableIssuer(hosts, pair)
   const rules = [{ claims: { sub: 'job' }, clientId: await workload(), scopes: ['stock.read'] }]
   await trust({ issuer: at.issuer, keys: discovered, caCertificates, rules })
-  return { ...at, pair, assertion: () => signed(pair, claimsOf(at.issuer)) }
+  const mint = await federated(at.issuer, 'job')
+  return { ...at, pair, mint, assertion: () => signed(pair, claimsOf(at.issuer)) }
 }
 
 const honest = await trusted()
-const isServed = async () => expect(await exchange(await honest.assertion())).toMatchObject({ scopes: ['stock.read'] })
+/** Another issuer, whose keys have not been fetched yet, is served. */
+async function isServed() {
+  const { assertion, mint } = await trusted()
+  for (const present of [exchange, mint]) {
+    expect(await present(await assertion())).toMatchObject({ scopes: ['stock.read'] })
+  }
+}
 const problems = () => server.lines.map(({ problem }) => String(problem))
 
 type Issuer = Awaited<ReturnType<typeof trusted>>
@@ -117,10 +124,12 @@ describe('an issuer', () => {
     async (_what, spoil, why) => {
       const issuer = await trusted()
       spoil(issuer)
-      const refusal = await refusalOf(exchange(await issuer.assertion()))
-      expect(refusal.reason).toBe(UNAVAILABLE)
-      // The caller learns neither the address of the keys nor the problem there.
-      expect(inspect(refusal, { depth: null })).not.toContain(urlOf(issuer.host))
+      for (const present of [exchange, issuer.mint]) {
+        const refusal = await refusalOf(present(await issuer.assertion()))
+        expect(refusal.reason).toBe(UNAVAILABLE)
+        // The caller learns neither the address of the keys nor the problem there.
+        expect(inspect(refusal, { depth: null })).not.toContain(urlOf(issuer.host))
+      }
       expect(problems()).toEqual(expect.arrayContaining([expect.stringMatching(why)]))
       await isServed()
     },

@@ -107,12 +107,14 @@ onEveryBackend(
       const powerful = { scopes: ['qscope:keys.write'] }
       const { clientId, subject } = await workload(server, platform, powerful)
       const asAdministrator = await administrator()
-      const change = (federatedIdentities: Identity[]) =>
-        server.call(
-          ClientService.method.updateClient,
-          { client: { clientId, federatedIdentities }, updateMask: { paths: ['federated_identities'] } },
-          asAdministrator,
-        )
+      const published = await server.registerClient({
+        authenticationMethod: PRIVATE_KEY_JWT,
+        jwksUri: 'https://keys.example/jwks.json',
+        ...powerful,
+      })
+      const change = (client: Changes & { readonly clientId: string }, path: string) =>
+        server.call(ClientService.method.updateClient, { client, updateMask: { paths: [path] } }, asAdministrator)
+      const federatedIdentities = [identity(subject, platform.issuer), identity()]
       const replaceKeys = () =>
         server.call(
           TrustService.method.updateTrustedIssuer,
@@ -122,7 +124,11 @@ onEveryBackend(
           },
           asAdministrator,
         )
-      const takeovers = [() => change([identity(subject, platform.issuer), identity()]), replaceKeys]
+      const takeovers = [
+        () => change({ clientId, federatedIdentities }, 'federated_identities'),
+        () => change({ clientId: published.clientId, jwksUri: 'https://thief.example/jwks.json' }, 'jwks_uri'),
+        replaceKeys,
+      ]
       for (const call of takeovers) {
         expect(await refusalOf(call())).toMatchObject({
           reason: 'OAUTH_INSUFFICIENT_SCOPE',

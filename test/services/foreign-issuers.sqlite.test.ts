@@ -5,8 +5,9 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { AccessTokenFormat } from '../../src/gen/qscope/v1/client_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { LIMITS_OFF } from '../attacks/limits-off.ts'
 import { trustingFetch } from '../interop/oauth/trusting-fetch.ts'
-import { type SigningPair, signed, signingPair } from '../setup/assertions.ts'
+import { type Claims, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
 import { channelOf } from '../setup/certificates.ts'
 import { refusalOf } from '../setup/client.ts'
 import { discoverableIssuer, LOCAL_HOSTS, localHosts, trustOn } from '../setup/foreign-issuer.ts'
@@ -30,8 +31,8 @@ async function started(variables: Readonly<Record<string, string>> = {}, ...chan
   return server
 }
 
-const server = await started()
-const { trust, workload, exchange } = trustOn(server)
+const server = await started(LIMITS_OFF)
+const { trust, workload, exchange, federated } = trustOn(server)
 const refused = async (assertion: string) => (await refusalOf(exchange(assertion))).reason
 const seconds = () => Math.floor(server.clock.now() / 1_000)
 /** RFC 7519 §4.1, with times of now. */
@@ -39,6 +40,7 @@ const timely = (issuer: string, more: object) => ({
   iss: issuer,
   aud: server.issuer,
   iat: seconds(),
+  nbf: seconds(),
   exp: seconds() + 300,
   ...more,
 })
@@ -99,6 +101,8 @@ describe('oidc-provider as a foreign issuer', async () => {
     expect(others).toMatchObject({ token_type: 'Bearer' })
     expect(decodeJwt(accessToken)).toMatchObject({ iss: issuer, aud: server.issuer })
     expect(await refused(accessToken)).toBe('OAUTH_INVALID_GRANT')
+    const mint = await federated(issuer, String(decodeJwt(accessToken).sub))
+    expect((await refusalOf(mint(accessToken))).reason).toBe('OAUTH_INVALID_CLIENT')
   })
 })
 
@@ -126,15 +130,26 @@ describe('another QScope as a foreign issuer', async () => {
     await trust({ issuer, keys: discovered, caCertificates, rules })
     expect(await exchange(identityToken.token)).toMatchObject({ scopes: ['stock.read'] })
     expect(await refused(accessToken.token)).toBe('OAUTH_INVALID_GRANT')
+    const [byIdentity, byAccess] = [
+      await federated(issuer, identityToken.sub),
+      await federated(issuer, accessToken.sub),
+    ]
+    expect(await byIdentity(identityToken.token)).toMatchObject({ scopes: ['stock.read'] })
+    expect((await refusalOf(byAccess(accessToken.token))).reason).toBe('OAUTH_INVALID_CLIENT')
   })
 })
 
-/** What platforms put into their tokens, as they document them. */
-const PLATFORMS: Readonly<
-  Record<string, { readonly claims: object; readonly rule: Readonly<Record<string, string>> }>
-> = {
+/** What a platform puts into its tokens, as it documents them. */
+interface Shape {
+  readonly header: Claims
+  readonly claims: Claims & { readonly sub: string }
+  readonly rule: Readonly<Record<string, string>>
+}
+const PLATFORMS: Readonly<Record<string, Shape>> = {
   'a service account of Kubernetes (TokenRequest)': {
+    header: {},
     claims: {
+      aud: [server.issuer],
       sub: 'system:serviceaccount:shop:orders',
       'kubernetes.io': {
         namespace: 'shop',
@@ -147,6 +162,7 @@ const PLATFORMS: Readonly<
     rule: { '/kubernetes.io/namespace': 'shop', '/kubernetes.io/serviceaccount/name': 'orders' },
   },
   'a job of GitHub Actions': {
+    header: { typ: 'JWT' },
     claims: {
       sub: 'repo:octo-org/octo-repo:environment:prod',
       environment: 'prod',
@@ -162,6 +178,7 @@ const PLATFORMS: Readonly<
     rule: { sub: 'repo:octo-org/octo-repo:environment:prod', ref: 'refs/heads/main' },
   },
   'a job of GitLab CI': {
+    header: { typ: 'JWT' },
     claims: {
       sub: 'project_path:my-group/my-project:ref_type:branch:ref:main',
       namespace_path: 'my-group',
@@ -180,7 +197,7 @@ const PLATFORMS: Readonly<
 const WORKERS = 4
 const PER_KEY = 25
 
-describe.each(Object.entries(PLATFORMS))('the token of %s', (_platform, { claims, rule }) => {
+describe.each(Object.entries(PLATFORMS))('the token of %s', (_platform, { header, claims, rule }) => {
   it('authenticates a client, also while its issuer replaces its keys', async () => {
     const clientId = await workload()
     const [first, ...successors] = Array.from({ length: 4 }, () => signingPair('RS256'))
@@ -192,37 +209,49 @@ describe.each(Object.entries(PLATFORMS))('the token of %s', (_platform, { claims
       caCertificates,
       rules: [{ claims: rule, clientId, scopes: ['stock.read'] }],
     })
-    let signer: SigningPair = first
+    const mint = await federated(issuer, claims.sub)
+    const published: SigningPair[] = [first]
+    let signer = first
     let [accepted, more] = [0, true]
     const refusals: string[] = []
-    const work = async () => {
+    const tokenOf = (pair: SigningPair) => signed(pair, timely(issuer, { jti: server.unique('j'), ...claims }), header)
+    const work = async (present: typeof exchange) => {
       while (more) {
-        const assertion = await signed(signer, timely(issuer, { jti: server.unique('j'), ...claims }))
-        await exchange(assertion).then(
+        await present(await tokenOf(signer)).then(
           () => (accepted += 1),
           (error: unknown) => refusals.push(String(error)),
         )
       }
     }
-    const workers = Array.from({ length: WORKERS }, work)
+    // Uses up the searches for unknown keys.
+    const stranger = signingPair('RS256')
+    const answers = new Set<string>()
+    const forge = async () => {
+      while (more) answers.add(await refused(await tokenOf(stranger)))
+    }
+    const workers = [...Array.from({ length: WORKERS }, (_, at) => work(at % 2 === 0 ? exchange : mint)), forge()]
     const untilAccepted = async (count: number) => {
       while (accepted < count && refusals.length === 0) await new Promise((resolve) => setImmediate(resolve))
     }
     for (const next of successors) {
       await untilAccepted(accepted + PER_KEY)
-      // As issuers do: the next key is published before it signs, and the last one while its tokens live.
-      publish(signer, next)
-      signer = next
+      // As issuers do: the next key is published a minute before it signs, and each while its tokens live.
+      published.push(next)
+      publish(...published)
       await untilAccepted(accepted + PER_KEY)
       server.clock.advance(61_000)
+      signer = next
       await untilAccepted(accepted + PER_KEY)
     }
     more = false
     await Promise.all(workers)
     expect(refusals).toEqual([])
     expect(accepted).toBeGreaterThanOrEqual(WORKERS * PER_KEY)
+    expect([...answers]).toEqual(['OAUTH_INVALID_GRANT'])
     publish(signer)
     server.clock.advance(300_000)
-    expect(await refused(await signed(first, timely(issuer, claims)))).toBe('OAUTH_INVALID_GRANT')
+    const withdrawn = await tokenOf(first)
+    expect(await refused(withdrawn)).toBe('OAUTH_INVALID_GRANT')
+    expect((await refusalOf(mint(withdrawn))).reason).toBe('OAUTH_INVALID_CLIENT')
   })
 })

@@ -112,6 +112,28 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
     expect((await refusalOf(exchange({ ...main, repository_owner: 'evil' }))).reason).toBe('OAUTH_INVALID_GRANT')
   })
 
+  it('select the client of an assertion among those of two rules', async () => {
+    const [{ clientId, trustedIssuer, exchange }, other] = [await trust({}), await trust({})]
+    const [rule] = trustedIssuer.rules
+    const rules = [
+      { ...rule, condition: 'claims.environment == "production"' },
+      { ...rule, condition: 'claims.environment in ["staging", "production"]', clientId: other.clientId },
+    ]
+    await server.call(
+      updateTrustedIssuer,
+      { trustedIssuer: { ...trustedIssuer, rules }, updateMask: { paths: ['rules'] } },
+      admin(),
+    )
+    const clientFor = async (environment: string) => {
+      const { token } = await exchange({ environment })
+      return (await server.call(introspectToken, { token }, admin())).claims?.clientId
+    }
+    expect(await clientFor('staging')).toBe(other.clientId)
+    // The first rule that applies.
+    expect(await clientFor('production')).toBe(clientId)
+    expect((await refusalOf(exchange({ environment: 'test' }))).reason).toBe('OAUTH_INVALID_GRANT')
+  })
+
   it('refuse an assertion if they cannot be evaluated, without details', async () => {
     const { exchange, assertion } = await trust({ tokenClaims: { team: 'claims.team' } })
     const missing = await refusalOf(exchange())
@@ -135,7 +157,13 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
       ...trustedIssuer.rules[0],
       condition: 'claims.sub = "a"',
       scopesExpression: 'claims.a.map(g, g == "x")',
-      tokenClaims: { act: '"x"', rvk: '[]', qscope_x: '1', team: 'team' },
+      tokenClaims: {
+        act: '"x"',
+        costly: 'claims.a.map(x, x.map(y, y.map(z, z)))',
+        rvk: '[]',
+        qscope_x: '1',
+        team: 'team',
+      },
     }
     const refused = await refusalOf(
       server.call(
@@ -149,6 +177,7 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
       'trusted_issuer.rules[0].condition',
       'trusted_issuer.rules[0].scopes_expression',
       'trusted_issuer.rules[0].token_claims["act"]',
+      'trusted_issuer.rules[0].token_claims["costly"]',
       'trusted_issuer.rules[0].token_claims["qscope_x"]',
       'trusted_issuer.rules[0].token_claims["rvk"]',
       'trusted_issuer.rules[0].token_claims["team"]',

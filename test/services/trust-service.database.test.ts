@@ -9,7 +9,7 @@ import { clientId as toClientId, tokenId as toTokenId } from '../../src/domain/i
 import { PERMISSIONS } from '../../src/domain/scopes.ts'
 import { FlowRunner } from '../../src/flows/runner.ts'
 import { updateTrustedIssuer as changeIssuer } from '../../src/flows/trust/update-trusted-issuer.ts'
-import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import {
@@ -93,6 +93,13 @@ onEveryBackend(
     const exchange = async (jwt: string) => (await server.call(exchangeAssertion, { assertion: jwt })).token
     /** Whose assertions may stand for it. */
     const workload = (scopes = ['a', 'b']) => server.registerClient({ scopes, grantTypes: [GrantType.JWT_BEARER] })
+    /** A client that the tokens of an issuer authenticate. */
+    const federatedBy = (issuer: string, scopes: string[]) =>
+      server.registerClient({
+        authenticationMethod: AuthenticationMethod.FEDERATED_JWT,
+        federatedIdentities: [{ issuer, subject: 'job' }],
+        scopes,
+      })
     /** The bearer token of a client with these permissions. */
     const holderOf = async (...scopes: string[]) => {
       const { client } = await server.registerClient({ scopes })
@@ -566,9 +573,9 @@ onEveryBackend(
         await remove(issuer, {}, writer)
       })
 
-      it('is checked again in the writing transaction, with the current clients', async () => {
-        const { clientId } = await workload(['a'])
+      it.each(['rules', 'federated_identities'])('is checked again in the writing transaction, for %s', async (by) => {
         const { issuer } = await create({ rules: [rule('some-client')] })
+        const { clientId } = by === 'rules' ? await workload(['a']) : await federatedBy(issuer, ['a'])
         const { app } = server
         const grant = (scopes: string[]) =>
           server.call(ClientService.method.updateClient, { client: { clientId, scopes } }, admin())
@@ -592,13 +599,15 @@ onEveryBackend(
         const rules = [
           { claims: [], condition: 'true', clientId, scopes: ['a'], scopesExpression: null, tokenClaims: {} },
         ]
-        const changing = { issuer, changes: { rules }, etag: null, adopt: false }
+        const keySource = { kind: 'inline', jwks: jwksOf(signingPair('ES256')) } as const
+        const changing = { issuer, changes: by === 'rules' ? { rules } : { keySource }, etag: null, adopt: false }
+        const before = await get(issuer)
         expect(await runner.execute(changeIssuer, ctx, changing)).toMatchObject({
           ok: false,
           code: 'oauth.insufficient_scope',
           details: { metadata: { required_scopes: 'qscope:keys.read' } },
         })
-        expect((await get(issuer))?.rules).toMatchObject([{ clientId: 'some-client' }])
+        expect(await get(issuer)).toEqual(before)
         await grant(['a'])
         const judged = new FlowRunner(app.backend, app.services)
         expect(await judged.execute(changeIssuer, ctx, changing)).toMatchObject({ ok: true })

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { type TrustedIssuerSchema, TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
 import { jwksOf, type SigningPair } from './assertions.ts'
@@ -45,7 +45,7 @@ export function trustOn(server: TestServer) {
       const request = { trustedIssuer, updateMask: { paths: ['jwks_uri'] } }
       await server.call(TrustService.method.updateTrustedIssuer, request, bearer)
     },
-    /** A client with one scope that assertions can authenticate. */
+    /** A client with one scope whose tokens assertions are exchanged for. */
     workload: async () => {
       const { clientId } = await server.registerClient({
         clientId: server.unique('workload-'),
@@ -57,6 +57,20 @@ export function trustOn(server: TestServer) {
     exchange: async (assertion: string) => {
       const { token } = await server.call(TokenService.method.exchangeAssertion, { assertion })
       return token
+    },
+    /** A client with one scope that assertions of a subject authenticate. Returns a function that mints with one. */
+    federated: async (issuer: string, subject: string) => {
+      const { clientId } = await server.registerClient({
+        clientId: server.unique('federated-'),
+        authenticationMethod: AuthenticationMethod.FEDERATED_JWT,
+        federatedIdentities: [{ issuer, subject }],
+        scopes: ['stock.read'],
+      })
+      return async (value: string) => {
+        const client = { clientId, method: { case: 'clientAssertion', value } } as const
+        const { token } = await server.call(TokenService.method.mintToken, { client })
+        return token
+      }
     },
   }
 }

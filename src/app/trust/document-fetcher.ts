@@ -50,6 +50,8 @@ const resolveHost: ResolveHost = (host, found) => lookup(host, { all: true }, fo
 export class DocumentFetcher {
   readonly #policy: AddressPolicy
   readonly #resolve: ResolveHost
+  /** The pending lookups by host. */
+  readonly #lookups = new Map<string, Promise<LookupAddress[]>>()
 
   constructor({ privateHosts, resolve = resolveHost }: DocumentFetcherOptions) {
     this.#policy = new AddressPolicy(privateHosts)
@@ -122,14 +124,30 @@ export class DocumentFetcher {
   /** A lookup that returns only addresses to which a connection is allowed. */
   #lookupFor(origin: IssuerOrigin): LookupFunction {
     return (host, { all }: LookupOptions, found) =>
-      this.#resolve(host, (error, addresses) => {
-        if (error !== null) return found(error, '')
-        const allowed = addresses.filter(({ address }) => this.#mayReach(origin, host, address))
-        const [first] = allowed
-        if (first === undefined) return found(new Error(NOT_PUBLIC), '')
-        if (all === true) found(null, allowed)
-        else found(null, first.address, first.family)
-      })
+      void this.#addressesOf(host).then(
+        (addresses) => {
+          const allowed = addresses.filter(({ address }) => this.#mayReach(origin, host, address))
+          const [first] = allowed
+          if (first === undefined) return found(new Error(NOT_PUBLIC), '')
+          if (all === true) found(null, allowed)
+          else found(null, first.address, first.family)
+        },
+        (error: Error) => found(error, ''),
+      )
+  }
+
+  /**
+   * Resolves a host, or joins its pending lookup. The machine runs few lookups at the same time, and none can be aborted.
+   * Without this, retries for one slow host would take all of them, and no other host would be resolved.
+   */
+  #addressesOf(host: string): Promise<LookupAddress[]> {
+    const pending = this.#lookups.get(host)
+    if (pending !== undefined) return pending
+    const started = new Promise<LookupAddress[]>((resolve, reject) => {
+      this.#resolve(host, (error, addresses) => (error === null ? resolve(addresses) : reject(error)))
+    }).finally(() => this.#lookups.delete(host))
+    this.#lookups.set(host, started)
+    return started
   }
 }
 
