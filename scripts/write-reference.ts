@@ -106,9 +106,10 @@ function retry(code: keyof typeof registry, { retryable }: ErrorRow<ErrorDetails
 
 function configurationPage(): string {
   const entries = Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES })
-  const rows = entries.map(([name, { default: byDefault, unset, secret, shouldBe, does }]) => {
+  const rows = entries.map(([name, { default: byDefault, unset, secret, shouldBe, example, does }]) => {
     const file = secret ? `, or \`${name}_FILE\`` : ''
-    return `| \`${name}\`${file} | ${does} | ${byDefault === null ? unset : `\`${byDefault}\``} | ${shouldBe} |`
+    const value = example === null ? shouldBe : `${shouldBe}. Example: \`${example}\``
+    return `| \`${name}\`${file} | ${does} | ${byDefault === null ? unset : `\`${byDefault}\``} | ${value} |`
   })
   return `# Configuration
 
