@@ -43,7 +43,7 @@ function casesOf({ cases = {} }: ErrorRow<ErrorDetails>): readonly string[] {
   const sentences = Object.values(cases)
   return sentences.length === 0
     ? []
-    : ['Or, where more can be told:', '', ...sentences.map((each) => `- ${withoutBraces(each)}`), '']
+    : ['In some cases the message is more specific:', '', ...sentences.map((each) => `- ${withoutBraces(each)}`), '']
 }
 
 function errorsPage(): string {
@@ -83,11 +83,11 @@ function errorsPage(): string {
 Generated from \`src/errors/registry.ts\` and \`src/errors/advice.ts\` by \`npm run docs\`.
 
 Every refusal carries \`google.rpc.Status\` details: \`ErrorInfo\` (its \`reason\` as below, \`domain\` = \`qscope\`,
-\`metadata.oauth_error\` where an RFC names the error), \`RequestInfo\` with the ray id, \`Help\`, and where they help
-\`BadRequest\`, \`ResourceInfo\`, \`QuotaFailure\` and \`RetryInfo\`. Decide by the reason; texts may change. Statuses the
-transport makes itself (CANCELLED, DEADLINE_EXCEEDED, an oversized message, an unknown method) carry no reason.
+\`metadata.oauth_error\` where an RFC names the error), \`RequestInfo\` with the ray id, \`Help\`, and, for some
+reasons, \`BadRequest\`, \`ResourceInfo\`, \`QuotaFailure\` or \`RetryInfo\`. In a program, decide by the reason, because texts may
+change. Statuses of the transport itself (CANCELLED, DEADLINE_EXCEEDED, an oversized message, an unknown method) have no reason.
 
-An inactive token is no error of introspection: the answer is OK with \`active\` = false (RFC 7662 §2.2). The
+For introspection, an inactive token is not an error: the answer is OK with \`active\` = false (RFC 7662 §2.2). The
 [cookbook](cookbook/README.md) shows refusals as grpcurl and \`buf curl\` print them; \`qscope decode-status\` reads the
 \`grpc-status-details-bin\` of any client.
 
@@ -106,16 +106,17 @@ function retry(code: keyof typeof registry, { retryable }: ErrorRow<ErrorDetails
 
 function configurationPage(): string {
   const entries = Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES })
-  const rows = entries.map(([name, { default: byDefault, unset, secret, shouldBe, does }]) => {
+  const rows = entries.map(([name, { default: byDefault, unset, secret, shouldBe, example, does }]) => {
     const file = secret ? `, or \`${name}_FILE\`` : ''
-    return `| \`${name}\`${file} | ${does} | ${byDefault === null ? unset : `\`${byDefault}\``} | ${shouldBe} |`
+    const value = example === null ? shouldBe : `${shouldBe}. Example: \`${example}\``
+    return `| \`${name}\`${file} | ${does} | ${byDefault === null ? unset : `\`${byDefault}\``} | ${value} |`
   })
   return `# Configuration
 
 Generated from \`src/config/variables.ts\` by \`npm run docs\`.
 
-You configure QScope by environment variables. It reads them once, at the start, and reports all invalid ones together, a line for
-each. To keep a secret out of the environment, put it into a file and set the \`…_FILE\` variable to its path; a line end at the
+You configure QScope with environment variables. QScope reads them once, at the start, and reports all invalid ones together,
+one per line. To keep a secret out of the environment, put it into a file and set the \`…_FILE\` variable to its path; a line end at the
 end of the file is ignored.
 
 \`qscope config\` prints the effective values with secrets masked. \`qscope config --help\` describes the variables.

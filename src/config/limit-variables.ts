@@ -12,6 +12,7 @@ export const LIMIT_VARIABLES = {
     wholeNumber(1, 1_000_000_000).note('for each client').orOff(),
     {
       default: 'off',
+      example: '100000',
       does: 'Limits the active access tokens of one client. At the limit, the client gets no further tokens by client credentials, token exchange or assertions.',
     },
   ),

@@ -12,6 +12,7 @@ export const HTTP_VARIABLES = {
   url: new Variable('QSCOPE_HTTP_URL', origin('the URL, without a path, at which callers reach QSCOPE_HTTP_LISTEN'), {
     default: null,
     unset: 'the origin of QSCOPE_ISSUER if it is set and is not the gRPC port, otherwise the address',
+    example: 'https://qscope.example.com',
     does: 'Sets the public URL of the HTTP port, for the links in the metadata document (RFC 8414).',
   }),
   oauth: new Variable('QSCOPE_HTTP_OAUTH', onOff(), {
@@ -38,11 +39,13 @@ export const SOCKET_VARIABLES = {
   grpc: new Variable('QSCOPE_GRPC_SOCKET', socketPath('a Unix domain socket'), {
     default: null,
     unset: 'no socket',
+    example: '/run/qscope/grpc.sock',
     does: 'Serves gRPC, in plaintext, at this Unix domain socket in addition to QSCOPE_GRPC_LISTEN.',
   }),
   http: new Variable('QSCOPE_HTTP_SOCKET', socketPath('a Unix domain socket'), {
     default: null,
     unset: 'no socket',
+    example: '/run/qscope/http.sock',
     does: 'Serves HTTP, in plaintext, at this Unix domain socket in addition to QSCOPE_HTTP_LISTEN.',
   }),
   mode: new Variable('QSCOPE_SOCKET_MODE', fileMode(), {
@@ -78,18 +81,21 @@ export const TLS_VARIABLES = {
     {
       default: null,
       unset: 'plaintext',
+      example: '/etc/qscope/tls/tls.crt',
       does: 'Turns on TLS for both ports, with this certificate. Plaintext is then refused.',
     },
   ),
   keyFile: new Variable('QSCOPE_TLS_KEY_FILE', path("the certificate's private key in PEM"), {
     default: null,
     unset: 'plaintext',
+    example: '/etc/qscope/tls/tls.key',
     does: 'Sets the private key of QSCOPE_TLS_CERT_FILE. It must not be encrypted.',
   }),
   /** `null`: there is no CA for client certificates, so only thumbprints identify clients. */
   clientCaFile: new Variable('QSCOPE_TLS_CLIENT_CA_FILE', path('the CA certificates in PEM'), {
     default: null,
     unset: 'no authorities',
+    example: '/etc/qscope/tls/client-ca.crt',
     does: 'Sets the certificate authorities that may issue client certificates, for clients that authenticate with one (RFC 8705).',
   }),
   /** `request`: callers may present a certificate of any issuer. `require`: callers must present a certificate of the CA. */

@@ -9,6 +9,8 @@ export class Variable<Name extends string = string, Value = unknown, Default ext
   readonly default: Default
   /** The effect of an unset variable, in words. `null`: the default states it. */
   readonly unset: string | null
+  /** A value. For a secret, the assignment of its file. `null`: the default or the type shows a value. */
+  readonly example: string | null
   /** Its effect in one or two sentences, for the person who sets it. */
   readonly does: string
   /** Whether its value is or contains a secret. It is then masked when shown, and also read from `<name>_FILE`. */
@@ -21,6 +23,8 @@ export class Variable<Name extends string = string, Value = unknown, Default ext
     this.unset = description.unset ?? null
     this.does = description.does
     this.secret = description.secret ?? false
+    const { example = null } = description
+    this.example = example !== null && this.secret ? `${name}_FILE=${example}` : example
   }
 
   /** Completes the sentence "QSCOPE_X should be …". */
@@ -34,6 +38,8 @@ type Description<Default> = {
   readonly does: string
   readonly default: Default
   readonly unset?: string
+  /** For a secret, the path of its file. */
+  readonly example?: string
   readonly secret?: true
 } & (Default extends null ? { readonly unset: string } : unknown)
 

@@ -62,6 +62,7 @@ export const SERVER_VARIABLES = {
     caFile: new Variable('QSCOPE_DATABASE_CA_FILE', path('a readable file of CA certificates in PEM'), {
       default: null,
       unset: 'the authorities that Node.js trusts',
+      example: '/etc/qscope/database/ca.pem',
       does: "Sets the certificate authorities that may issue the database server's certificate.",
     }),
     /** Only for a libSQL database on a server. */
@@ -71,6 +72,7 @@ export const SERVER_VARIABLES = {
       {
         default: null,
         unset: 'no token',
+        example: '/run/secrets/database-token',
         does: 'Authenticates QScope to a libSQL server, such as Turso. It is read when a process starts.',
         secret: true,
       },
@@ -145,6 +147,7 @@ export const SERVER_VARIABLES = {
   trustedIssuersFile: new Variable('QSCOPE_TRUSTED_ISSUERS_FILE', path('a JSON file of trusted issuers'), {
     default: null,
     unset: 'no issuers',
+    example: '/etc/qscope/issuers.json',
     does: 'Sets issuers, such as Kubernetes, whose assertions workloads can exchange for tokens of a client (RFC 7523).',
   }),
   /** Issuers outside of the public internet. */
@@ -165,6 +168,7 @@ export const SERVER_VARIABLES = {
     {
       default: null,
       unset: 'http:// (with TLS https://) and the gRPC address',
+      example: 'https://qscope.example.com',
       does: 'Identifies this server, as the `iss` of its tokens and the `aud` of assertions for it. Others compare it character by character, so QScope uses it exactly as you write it.',
     },
   ),
@@ -174,6 +178,7 @@ export const SERVER_VARIABLES = {
     {
       default: null,
       unset: "the issuer's `/device`",
+      example: 'https://login.example.com/device',
       does: 'Sets the page on which users enter device codes (RFC 8628).',
     },
   ),
@@ -184,6 +189,7 @@ export const SERVER_VARIABLES = {
     {
       default: null,
       unset: 'the page on the HTTP port, or no link without that port',
+      example: 'https://docs.example.com/qscope/errors',
       does: 'Sets the URL in the Help link of each refusal.',
     },
   ),
@@ -191,6 +197,7 @@ export const SERVER_VARIABLES = {
   keyringFile: new Variable('QSCOPE_KEYRING_FILE', path('the keyring file'), {
     default: null,
     unset: 'next to an embedded database (`data/qscope.keyring.json`); required for other databases',
+    example: '/var/lib/qscope/qscope.keyring.json',
     does: 'Sets the file of the keys that hash secrets, protect the audit log and encrypt signing keys. Back it up separately from the database.',
   }),
   log: {
@@ -237,6 +244,7 @@ export const SERVER_VARIABLES = {
     file: new Variable('QSCOPE_AUDIT_LOG_FILE', path('a file for audit events, or - for standard output'), {
       default: null,
       unset: 'no file',
+      example: '/var/log/qscope/audit.jsonl',
       does: 'Appends each audit event to this file as a line of JSON, at least once. One process at a time writes to it.',
     }),
     otlpEndpoint: new Variable(
@@ -322,27 +330,32 @@ export const CLIENT_VARIABLES = byName({
   server: new Variable('QSCOPE_SERVER', text('host:port of a server'), {
     default: null,
     unset: 'the current context, or the configured database',
+    example: 'qscope.example.com:50051',
     does: 'Makes the command line call this server.',
   }),
   context: new Variable('QSCOPE_CONTEXT', text('the name of a context'), {
     default: null,
     unset: 'the current context',
+    example: 'production',
     does: 'Makes the command line use this context, unless QSCOPE_SERVER is set.',
   }),
   token: new Variable('QSCOPE_TOKEN', secret('a bearer token for calls to a server'), {
     default: null,
     unset: 'no token',
+    example: '/run/secrets/token',
     does: 'Authenticates the command line with a bearer token.',
     secret: true,
   }),
   clientId: new Variable('QSCOPE_CLIENT_ID', text('the id of the calling client'), {
     default: null,
     unset: 'no client',
+    example: 'orders',
     does: 'Authenticates the command line as this client, together with QSCOPE_CLIENT_SECRET or QSCOPE_CLIENT_ASSERTION_FILE.',
   }),
   clientSecret: new Variable('QSCOPE_CLIENT_SECRET', secret('the secret of the calling client'), {
     default: null,
     unset: 'no secret',
+    example: '/run/secrets/client-secret',
     does: 'Authenticates the command line as QSCOPE_CLIENT_ID.',
     secret: true,
   }),
@@ -352,6 +365,7 @@ export const CLIENT_VARIABLES = byName({
     {
       default: null,
       unset: 'no assertion',
+      example: '/var/run/secrets/tokens/qscope',
       does: 'Authenticates the command line as QSCOPE_CLIENT_ID with the token of its platform (federated_jwt) instead of a secret. The file is read for each call.',
     },
   ),

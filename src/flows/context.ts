@@ -44,7 +44,7 @@ export interface FlowLimits {
   /** Tokens issued without a user, by client. */
   readonly mints: RateLimiter
   readonly liveTokens: LiveTokenQuota
-  /** Wrong user codes, by front-end and end user. */
+  /** Wrong user codes, by front end and end user. */
   readonly userCodeAttempts: UserCodeAttempts
   /** Undecided device authorizations of one client. */
   readonly pendingDeviceAuthorizations: number

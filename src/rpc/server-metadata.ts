@@ -26,7 +26,7 @@ export interface ServerCapabilities {
 }
 
 /**
- * The server's capabilities (RFC 8414 §2), the same over gRPC and HTTP. There is no `authorization_endpoint`: the front-end
+ * The server's capabilities (RFC 8414 §2), the same over gRPC and HTTP. There is no `authorization_endpoint`: the front end
  * for login and consent creates codes with `CreateAuthorizationCode`. `url`: the public URL of the HTTP port. `null`: there
  * is none.
  */
@@ -37,7 +37,7 @@ export function serverMetadata(capabilities: ServerCapabilities, url: string | n
     ...(oauth && url !== null && endpointsOf(capabilities, url)),
     ...(url !== null && { jwksUri: `${url}${KEY_SET_PATH}` }),
     scopesSupported: [...PERMISSIONS],
-    // For the codes that the front-end issues for QScope.
+    // For the codes that the front end issues for QScope.
     responseTypesSupported: ['code'],
     grantTypesSupported: [
       GRANT_TYPE_NAMES.authorization_code,

@@ -127,7 +127,7 @@ onEveryBackend('brute force on user codes', (server) => {
     })
   })
 
-  describe('a front-end', () => {
+  describe('a front end', () => {
     it(`cannot exceed its own limit of guesses in ${MINUTES} minutes, even with new attempt keys`, async () => {
       const end = await frontEnd()
       const started = server.clock.now()
@@ -170,7 +170,7 @@ onEveryBackend('brute force on user codes', (server) => {
       const key = server.unique('session-')
       await Promise.all(Array.from({ length: 150 }, (_, i) => greedy.look(guessOf(i), server.unique('key-'))))
       expect(await greedy.look(guessOf(1), server.unique('key-'))).toBe('LIMIT_EXCEEDED')
-      // The same attempt key at another front-end counts separately.
+      // The same attempt key at another front end counts separately.
       expect(await honest.look(userCode, key)).toBe('RIGHT')
       expect(await honest.look(userCode)).toBe('RIGHT')
       server.clock.advance(MINUTE)

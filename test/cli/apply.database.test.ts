@@ -357,7 +357,7 @@ onEveryBackend('apply through a server', (server, database) => {
     const failed = await apply(folder, '--json')
     expect(failed).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining(`Client ${failing} failed; done before: 1`),
+      stderr: expect.stringContaining(`Client ${failing} failed. Changes made: 1, not made: 2. `),
     })
     expect(JSON.parse(failed.stdout)).toMatchObject({
       changes: [{ name: done, action: 'register' }],
@@ -472,7 +472,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       proxy.cut()
       const failed = await running
       expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('not done:') })
-      expect(failed.stderr).toMatch(/^qscope: Client \S+ failed; done before: \d+, not done: \d+\. /)
+      expect(failed.stderr).toMatch(/^qscope: Client \S+ failed\. Changes made: \d+, not made: \d+\. /)
       expect(failed.stderr).toMatch(/OAUTH_TEMPORARILY_UNAVAILABLE|RESOURCE_OUTCOME_UNKNOWN/)
       proxy.refuse(false)
       await expect.poll(() => run(), { timeout: 60_000 }).toMatchObject({ code: 0, stderr: '' })

@@ -267,7 +267,10 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
 /** Commands that cannot be undone, and how the confirmation describes the effect. Those whose `ARGUMENTS` do not ask have others. */
 const ASKING: Readonly<Record<string, { readonly effect: string; readonly args?: () => Promise<readonly string[]> }>> =
   {
-    apply: { effect: 'this deletes for good what no document describes', args: pruning },
+    apply: {
+      effect: 'this deletes for good, with their tokens and secrets, the objects that no document describes',
+      args: pruning,
+    },
     'client delete': { effect: 'this deletes the client' },
     'client rotate-secret': { effect: 'this revokes the current secrets of' },
     'client secret revoke': { effect: 'this revokes the secret' },
@@ -377,7 +380,7 @@ describe('every command that prints objects', () => {
     const { code, stderr } = await runHere(['usage'])
     expect(code).toBe(0)
     expect(stderr).toBe(
-      'qscope: note: no usage was counted; servers count only with QSCOPE_USAGE=on, and it is off by default\n',
+      'qscope: note: no usage was counted; a server counts usage only with QSCOPE_USAGE=on (default: off)\n',
     )
   })
 

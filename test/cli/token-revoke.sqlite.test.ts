@@ -47,7 +47,7 @@ describe('qscope token revoke with the credentials of a client', () => {
       const { code, stdout, stderr } = await runHere(['token', 'revoke', value, ...asOrders])
       expect({ code, stdout, stderr }).toEqual({
         code: 0,
-        stdout: 'if it was a token of this client, it has ended\n',
+        stdout: 'if the token was issued to this client, it is now revoked\n',
         stderr: '',
       })
       expect(await isActive(value)).toBe(false)

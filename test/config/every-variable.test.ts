@@ -5,9 +5,10 @@ import { type Config, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { ConfigError } from '../../src/config/problems.ts'
 import { Variable, type VariableTable } from '../../src/config/variable.ts'
-import { SERVER_VARIABLES, VARIABLES } from '../../src/config/variables.ts'
+import { CLIENT_VARIABLES, SERVER_VARIABLES, VARIABLES } from '../../src/config/variables.ts'
 
 const NAMES = Object.keys(VARIABLES)
+const EVERY = Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES })
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8')
 const SECRET = 'hunter2-is-secret'
 /** What nobody means, for whichever variable. */
@@ -103,6 +104,19 @@ describe('every variable', () => {
     const { does } = Object.entries<Variable>(VARIABLES).find(([each]) => each === name)?.[1] ?? { does: '' }
     expect(does).toMatch(/^[A-Z].{20,}\.$/)
     expect(PAGE).toContain(`| ${does} |`)
+  })
+
+  it.each(EVERY)('%s shows a value: an example, its default, or a word of its type', (_name, row) => {
+    const isAccepted = (value: string) => row.type.schema.safeParse(value).success
+    const words = row.secret || isAccepted('any word') ? [] : row.shouldBe.split(/[\s,()]+/)
+    const shown = [row.example, row.default, ...words].filter((value) => value !== null)
+    expect(shown.filter((value) => value !== 'off' && (row.secret || isAccepted(value)))).not.toEqual([])
+  })
+
+  it.each(EVERY.filter(([, { example }]) => example !== null))('%s accepts its example', (name, row) => {
+    if (row.secret) expect(row.example).toMatch(new RegExp(`^${name}_FILE=/`))
+    else expect(row.type.schema.safeParse(row.example)).toMatchObject({ success: true })
+    expect(PAGE).toContain(`. Example: \`${row.example}\` |`)
   })
 
   it.each(rowsOf(SERVER_VARIABLES))('%s is used by its property %s', (_name, property) => {

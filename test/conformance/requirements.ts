@@ -17,7 +17,7 @@ export interface Requirement {
 }
 
 const FRONT_END =
-  'QScope has no authorization endpoint: the front-end that owns login and consent has, and reports to CreateAuthorizationCode'
+  'QScope has no authorization endpoint: the front end that owns login and consent has, and reports to CreateAuthorizationCode'
 const METADATA = 'test/transports/http/documents.sqlite.test.ts, test/docs/claims.sqlite.test.ts'
 const BY_CLIENT = 'a demand on clients'
 const TLS = 'test/transports/grpc/tls.sqlite.test.ts, test/e2e/tls.slow.test.ts'

@@ -177,7 +177,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
   })
 
   describe('§4.1 authorization code grant', () => {
-    it('§4.1.1 accepts consent only from the front-end: a token without qscope:consent is refused', async () => {
+    it('§4.1.1 accepts consent only from the front end: a token without qscope:consent is refused', async () => {
       const client = await grants.webClient()
       const { accessToken } = await grants.signIn(client)
       const request = { clientId: client.clientId, user: grants.newUser(), redirectUri: REDIRECT_URI }
@@ -246,7 +246,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       }
     })
 
-    it('§4.1.2.1 answers RESOURCE_NOT_FOUND to the front-end for an unknown client or user', async () => {
+    it('§4.1.2.1 answers RESOURCE_NOT_FOUND to the front end for an unknown client or user', async () => {
       const client = await grants.webClient()
       const nobody = { id: { case: 'userId' as const, value: '01890000-0000-7000-8000-000000000000' } }
       for (const made of [

@@ -120,7 +120,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect((await look(a.device.userCode))?.state).toBe(State.REDEEMED)
     })
 
-    it('§3.3 accepts decisions only from the front-end', async () => {
+    it('§3.3 accepts decisions only from the front end', async () => {
       const { client, device, poll } = await started()
       const { accessToken } = await grants.mint(await server.registerClient({ scopes: ['qscope:users.write'] }))
       const { approveDeviceAuthorization, denyDeviceAuthorization } = DeviceService.method
@@ -595,7 +595,7 @@ onEveryBackend('RFC 8628', (server, database) => {
       expect(refused.filter(({ reason }) => reason === 'RESOURCE_NOT_FOUND').length).toBeLessThanOrEqual(10)
     })
 
-    it('§5.1 limits wrong user codes per front-end, even with a new attempt key for each', async () => {
+    it('§5.1 limits wrong user codes per front end, even with a new attempt key for each', async () => {
       const frontEnd = await server.registerClient({ scopes: ['qscope:consent'] })
       const { accessToken } = await grants.mint(frontEnd)
       const guess = (count: number) =>

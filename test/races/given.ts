@@ -13,7 +13,7 @@ export function external(value: string) {
   return { id: { case: 'externalId' as const, value } }
 }
 
-/** A user's consent for a client, as the front-end reports it. */
+/** A user's consent for a client, as the front end reports it. */
 export function consentOf(clientId: string, externalId: string) {
   return {
     clientId,

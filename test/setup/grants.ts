@@ -67,7 +67,7 @@ export interface CalledServer extends Pick<TestServer, 'call' | 'stream' | 'regi
   readonly admin: { readonly token: string }
 }
 
-/** The calls of a front-end, a user and an OAuth client. */
+/** The calls of a front end, a user and an OAuth client. */
 export function grantsOn(server: CalledServer) {
   const bearer = () => ({ bearer: server.admin.token })
 

@@ -246,7 +246,7 @@ describe('a server that is not libSQL', () => {
     })
     await expect(openBackend('http://127.0.0.1:1', { ...options, connections })).rejects.toMatchObject({
       fault: 'unavailable',
-      message: expect.stringMatching(/^the database cannot be reached: .*ECONNREFUSED.*; check host and port/),
+      message: expect.stringMatching(/^the database cannot be reached: .*ECONNREFUSED.*; check the host and port/),
     })
   })
 })

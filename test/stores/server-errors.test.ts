@@ -80,7 +80,7 @@ describe('the message names the place to check', () => {
     for (const says of [mysql, postgres]) {
       for (const code of ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT']) {
         expect(says({ code })).toBe(
-          'the database cannot be reached: said; check host and port in QSCOPE_DATABASE_URL, and that it runs',
+          'the database cannot be reached: said; check the host and port in QSCOPE_DATABASE_URL, and that the database server is running',
         )
       }
       expect(says({ code: 'ECONNRESET' })).toBe('the connection to the database is lost: said')

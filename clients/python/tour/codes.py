@@ -27,7 +27,7 @@ def sign_in(guide: Guide) -> IssuedToken:
 
 
 def _consent(guide: Guide, pkce: Pkce) -> str:
-    """Play the front-end: it has logged a user in, who consented."""
+    """Play the front end: it has logged a user in, who consented."""
     request = CreateAuthorizationCodeRequest(
         client_id=guide.shop.client_id,
         user=user("ada"),

@@ -44,7 +44,7 @@ def _watch(guide: Guide, step: str, decide: Callable[[Guide, str], None]) -> Non
 
 
 def _approve(guide: Guide, user_code: str) -> None:
-    """Play the front-end: it shows what is asked for, and the user consents."""
+    """Play the front end: it shows what is asked for, and the user consents."""
     call = {"credentials": guide.front_end, **guide.call("approve")}
     shown = guide.devices.GetDeviceAuthorization(GetDeviceAuthorizationRequest(user_code=user_code), **call)
     request = ApproveDeviceAuthorizationRequest(

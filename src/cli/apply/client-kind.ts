@@ -86,7 +86,7 @@ function audienceConflicts(specs: readonly { readonly place: string; readonly sp
       owners.set(audience, other)
       if (other !== spec.clientId) {
         problems.push(
-          `${place}: Client ${spec.clientId}: resourceAudiences: ${audience} is that of Client ${other}, too`,
+          `${place}: Client ${spec.clientId}: resourceAudiences: ${audience} also belongs to Client ${other}`,
         )
       }
     }
@@ -240,7 +240,9 @@ async function assertUnused({ calls, secrets }: Workplace, clientId: string): Pr
   const listed = await calls.call(ClientService.method.listClientSecrets, { clientId })
   if (!listed.secrets.some(({ lastUsedTime }) => lastUsedTime !== undefined)) return
   const file = secrets.pendingFile(clientId)
-  throw new UnsoundDocument([`${file} says that its secret was not delivered, but one is in use: remove the file`])
+  throw new UnsoundDocument([
+    `${file} says that the client's secret was not delivered, but the client has used a secret: remove the file`,
+  ])
 }
 
 /** Refusals after which no secret was generated. */

@@ -133,7 +133,7 @@ function duplicatesIn(specs: readonly ReadSpec[]): readonly string[] {
     const key = `${kind.name} ${name}`
     const first = places.get(key)
     if (first === undefined) places.set(key, place)
-    return first === undefined ? [] : [`${place}: ${key} is described in ${first}, too`]
+    return first === undefined ? [] : [`${place}: ${key} is also described in ${first}`]
   })
 }
 

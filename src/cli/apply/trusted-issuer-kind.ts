@@ -175,7 +175,7 @@ async function pruneIssuers({ calls, owner }: Workplace, kept: ReadonlySet<strin
     if (kept.has(issuer)) continue
     const planned = { kind: 'TrustedIssuer', name: issuer, differences: [] } as const
     if (mode === 'disable') {
-      const notes = ['no document describes it; it cannot be disabled, and --prune=delete ends the trust']
+      const notes = ['no document describes it; an issuer cannot be disabled, so use --prune=delete to delete it']
       changes.push({ ...planned, action: 'none', notes, apply: async () => undefined })
       continue
     }

@@ -52,7 +52,9 @@ export function applyCommand(): Command {
     .description('register and change clients, trusted issuers and users from documents')
     .option('--dry-run', 'validate everything and print the plan; write nothing')
     .option('--secrets-dir <path>', 'directory for the secrets of new clients, one file each', SECRETS_DIRECTORY)
-    .addOption(new Option('--secret-format <format>', 'how they are written').choices(SECRET_FORMATS).default('file'))
+    .addOption(
+      new Option('--secret-format <format>', 'format of the secret files').choices(SECRET_FORMATS).default('file'),
+    )
     .action(async (options: ApplyOptions) => {
       const pruning = pruningOf(options)
       const configuration = await Configuration.read(options.file)
@@ -95,7 +97,7 @@ function withPlan(command: Command): Command {
     .addOption(
       new Option(
         '--owner <name>',
-        `owner of what these documents manage (default ${DEFAULT_OWNER}; --prune needs one)`,
+        `owner of the objects in these documents (default ${DEFAULT_OWNER}; required with --prune)`,
       ).argParser(owner),
     )
     .option('--adopt', 'take over objects of another owner')
@@ -140,7 +142,7 @@ function pruningOf({
   if (prune === undefined) return null
   if (name === undefined)
     throw new UsageError(
-      '--prune requires --owner: it deletes resources with that owner mark, so give a mark that no other documents use',
+      '--prune requires --owner: it disables or deletes every object of that owner that these documents lack, so use an owner that no other documents use',
     )
   return { mode: prune, most: pruneMax }
 }
@@ -156,7 +158,10 @@ async function confirmDeletions(options: ConfirmationOptions, items: readonly Pl
   const named = deleted.slice(0, MOST_NAMED).map(({ kind, name }) => `${kind} ${printable(name)}`)
   const more = deleted.length - named.length
   const all = more === 0 ? named.join(', ') : `${named.join(', ')} and ${more} more`
-  await confirm(options, `This deletes for good what no document describes, tokens and secrets included: ${all}`)
+  await confirm(
+    options,
+    `This deletes for good, with their tokens and secrets, the objects that no document describes: ${all}`,
+  )
 }
 
 /** Applies the changes in sequence and stops at the first failure. A rerun continues there. */
@@ -170,7 +175,7 @@ async function bringAbout(items: readonly PlanItem[], secrets: SecretsDirectory,
     const [failing] = notDone
     print(output, { dryRun: false, changes: done, secrets: secrets.delivered, notDone })
     writeError(
-      `${failing?.kind} ${printable(failing?.name ?? '')} failed; done before: ${done.filter(makesChange).length}, not done: ${notDone.length}. Correct the cause and run it again`,
+      `${failing?.kind} ${printable(failing?.name ?? '')} failed. Changes made: ${done.filter(makesChange).length}, not made: ${notDone.length}. Fix the cause and run the command again`,
     )
     throw error
   } finally {

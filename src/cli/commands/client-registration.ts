@@ -136,11 +136,14 @@ export function withClientFields(command: Command): Command {
     .option('--name <name>', 'display name (default: the id)')
     .addOption(choice('--authentication-method <method>', 'authentication method', AuthenticationMethodSchema))
     .option('--jwks <json>', 'its public keys, for private_key_jwt')
-    .option('--jwks-uri <url>', 'where it publishes them, for private_key_jwt without --jwks')
-    .option('--tls-client-subject <name>', 'dns:…, uri:…, ip:…, email:… or x5t#S256:…, for tls_client')
+    .option('--jwks-uri <url>', 'URL of its public keys, for private_key_jwt without --jwks')
+    .option(
+      '--tls-client-subject <name>',
+      'identifier in its certificate, for tls_client: dns:…, uri:…, ip:…, email:… or x5t#S256:…',
+    )
     .option(
       '--federated-identity <identity>',
-      'how its platform calls it, for federated_jwt: issuer=…,subject=… or {"issuer": …, "subject": …, "requiredClaims": {…}} (may be repeated)',
+      'its identity in the token of its platform, for federated_jwt: issuer=…,subject=… or {"issuer": …, "subject": …, "requiredClaims": {…}} (may be repeated)',
       federatedIdentity,
     )
     .addOption(choices('--grant <grant>', 'allowed grant', GrantTypeSchema))
@@ -154,7 +157,7 @@ export function withClientFields(command: Command): Command {
     .option('--authorization-code-ttl <duration>', 'lifetime of codes', duration)
     .option('--device-code-ttl <duration>', 'lifetime of device codes', duration)
     .option('--device-poll-interval <duration>', 'interval of device polls', duration)
-    .option('--refresh-token-replay-window <duration>', 'time in which a client can repeat a refresh', duration)
+    .option('--refresh-token-replay-window <duration>', 'how long a client can repeat a refresh', duration)
     .option('--pkce', 'require PKCE (the default)')
     .option('--no-pkce', 'do not require PKCE')
     .addOption(choice('--access-token-format <format>', 'format of access tokens', AccessTokenFormatSchema))

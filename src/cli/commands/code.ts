@@ -75,7 +75,7 @@ function redeemCommand(): Command {
     .argument('<code>', 'the code, or - to read standard input')
     .requiredOption('--redirect-uri <uri>', 'redirect URI for which the code was created')
     .option('--code-verifier <verifier>', 'code verifier of the challenge, or - to read standard input')
-    .option('--code-verifier-file <path>', 'the same, in a file')
+    .option('--code-verifier-file <path>', 'file with the code verifier')
     .addOption(repeated('--audience <audience>', 'requested audience (default: all audiences of the grant)'))
     .action(async (text: string, options: RedeemOptions) => {
       const code = await readSecretArgument(text, 'code')

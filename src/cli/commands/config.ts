@@ -43,10 +43,9 @@ function explanation({ command }: AddHelpTextContext): string {
   const width = (process.stdout.columns ?? 80) - INDENT.length
   const paragraph = (text: string) => helper.boxWrap(text, width).replaceAll(/^/gm, INDENT)
   const variables = Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES })
-  const paragraphs = variables.map(([name, { does, shouldBe, unset, default: byDefault }]) => {
-    return [`  ${name}`, ...[does, `Should be ${shouldBe}.`, `Default: ${byDefault ?? unset}`].map(paragraph)].join(
-      '\n',
-    )
+  const paragraphs = variables.map(([name, { does, shouldBe, example, unset, default: byDefault }]) => {
+    const value = [`Should be ${shouldBe}.`, ...(example === null ? [] : [`Example: ${example}`])]
+    return [`  ${name}`, ...[does, ...value, `Default: ${byDefault ?? unset}`].map(paragraph)].join('\n')
   })
   return `\nVariables:\n${paragraphs.join('\n')}`
 }

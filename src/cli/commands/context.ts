@@ -37,7 +37,7 @@ type SetOptions = OutputOptions &
 
 function setCommand(): Command {
   return withOutput(new Command('set'))
-    .description('create a context, or change the given settings of one; the first becomes the current one')
+    .description('create a context, or change settings of an existing one; the first context becomes the current one')
     .argument('<name>')
     .option('--server <host:port>', 'address of the server', address)
     .option('--tls', 'use TLS, with a certificate that this machine trusts')
@@ -46,7 +46,7 @@ function setCommand(): Command {
     .option('--key-file <path>', 'its private key')
     .option('--plaintext', 'allow plaintext credentials to another machine')
     .option('--client-id <id>', 'call as this client')
-    .option('--client-secret <secret>', 'its secret, which the context keeps; - prompts, or reads standard input')
+    .option('--client-secret <secret>', 'its secret, stored in the context; - prompts, or reads standard input')
     .option('--client-secret-file <path>', 'file with its secret; the context keeps only the path')
     .option(
       '--client-assertion-file <path>',
@@ -103,7 +103,7 @@ function refuseToMoveSecret(before: Context, server: string, options: SetOptions
   const [held, other] =
     clientAssertionFile === undefined
       ? ['the secret', 'the secret for it with --client-secret - or --client-secret-file']
-      : ['the assertion file', 'that for it with --client-assertion-file']
+      : ['the assertion file', 'the assertion file for it with --client-assertion-file']
   throw new UsageError(
     `the context contains ${held} of ${clientId} for ${before.server}, which is not sent to ${server}: give ${other}, or create another context for ${server}`,
   )

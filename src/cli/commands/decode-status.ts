@@ -25,7 +25,7 @@ const ConnectError = z.object({
 
 export function decodeStatusCommand(): Command {
   return withOutput(new Command('decode-status'))
-    .description('decode an error that buf curl prints, or a grpc-status-details-bin')
+    .description('decode an error printed by buf curl, or the value of grpc-status-details-bin')
     .argument('[error]', 'the error (default: standard input)')
     .action(async (error: string | undefined, options: OutputOptions) => {
       if (error === undefined && process.stdin.isTTY === true) {

@@ -144,7 +144,7 @@ function redeemCommand(): Command {
   return withConnection(new Command('redeem'))
     .description('for a device: poll once for the token of a device code')
     .argument('<device-code>', 'the code, or - to read standard input')
-    .addOption(repeated('--audience <audience>', 'requested audience, one of those of the authorization'))
+    .addOption(repeated('--audience <audience>', 'requested audience, from those of the authorization'))
     .action(async (text: string, options: RedeemOptions) => {
       const deviceCode = await readSecretArgument(text, 'device code')
       await withCalls(options, async (calls, output) => {

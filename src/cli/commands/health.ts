@@ -33,7 +33,7 @@ export function healthCommand(): Command {
     .description('check whether a server serves; exit code 1 if it does not')
     .option('--server <host:port>', 'check this server (or QSCOPE_SERVER)', address)
     .option('--context <name>', 'check the server of this context (or QSCOPE_CONTEXT)')
-    .option('--local', 'check the server at QSCOPE_GRPC_LISTEN, even if another one is set')
+    .option('--local', 'check the server at QSCOPE_GRPC_LISTEN, even if another server is set')
     .option('--service <name>', 'check this service, such as qscope.v1.TokenService (default: the whole server)')
     .option('--alive', 'accept any answer, for liveness probes: a server without its database needs no restart')
     .option('--timeout <duration>', 'how long to wait (default 5s)', duration)

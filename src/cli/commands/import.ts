@@ -15,13 +15,13 @@ import { writeDocuments } from './export.ts'
 const SOURCES: Readonly<
   Record<string, { readonly what: string; readonly read: (exported: unknown) => Promise<Import> }>
 > = Object.freeze({
-  hydra: { what: 'OAuth 2.0 clients of Ory Hydra, as its API and its command line list them', read: importHydra },
-  keycloak: { what: 'a realm of Keycloak, as it is exported', read: importKeycloak },
+  hydra: { what: 'OAuth 2.0 clients of Ory Hydra, as listed by its API or command line', read: importHydra },
+  keycloak: { what: 'an exported realm of Keycloak', read: importKeycloak },
 })
 
 export function importCommand(): Command {
   const command = new Command('import').description(
-    'convert the export of another server to documents for apply, with hashes of the secrets, so that clients keep them',
+    'convert an export of another server to documents for apply; clients keep their secrets, which are imported as hashes',
   )
   for (const [name, { what, read }] of Object.entries(SOURCES)) {
     command.addCommand(

@@ -130,7 +130,7 @@ const PUBLIC_KEY_COLUMNS: readonly Column<JsonWebKey>[] = [
 /** RFC 7517 §5. Public. */
 function jwksCommand(): Command {
   const command = withConnection(new Command('jwks'))
-    .description('print the public keys with which others verify JWT access tokens; with -o json, the key set itself')
+    .description('print the public keys that verify JWT access tokens; with -o json, the key set itself')
     .action(async (options: ConnectionOptions) => {
       await readWithCalls(
         options,

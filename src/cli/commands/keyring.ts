@@ -232,7 +232,7 @@ function removeCommand(): Command {
       })
       new Output(options).answer({
         document: () => ({ file: path, removed: id }),
-        text: () => `removed ${id}; running servers keep it until they restart`,
+        text: () => `removed ${id} from the file; running servers use it until they restart`,
         names: () => [id],
       })
     })

@@ -62,7 +62,7 @@ export function logoutCommand(): Command {
   return withOutput(new Command('logout'))
     .description('revoke and delete the tokens of a login')
     .option('--context <name>', 'log out of this context (or QSCOPE_CONTEXT)')
-    .option('--forget', 'only delete them here, for example because the server no longer exists')
+    .option('--forget', 'only delete the stored tokens, for example if the server no longer exists')
     .action(async (options: LogoutOptions) => {
       const chosen = requiredContext(options)
       const login = await end(chosen, { isRevoked: !options.forget })

@@ -29,7 +29,7 @@ function upCommand(): Command {
     .addOption(
       new Option(
         '--audit <how>',
-        'what keeps the audit log append-only; use grants if triggers cannot be created',
+        'how to keep the audit log append-only; use grants if triggers cannot be created',
       ).choices(AUDIT_PROTECTIONS),
     )
     .action(async (options: Options) => {

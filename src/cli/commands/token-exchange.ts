@@ -52,7 +52,7 @@ export function exchangeCommand(): Command {
       '--actor-token <token>',
       'access token of the actor, or - to read standard input (default: the client itself)',
     )
-    .option('--actor-token-file <path>', 'the same, in a file')
+    .option('--actor-token-file <path>', 'file with the access token of the actor')
     .addOption(
       repeated('--scope <scope>', 'requested scope (default: all that both the subject token and the client have)'),
     )

@@ -36,7 +36,7 @@ export function revokeLeakedCommand(): Command {
           const answer = await calls.call(TokenService.method.revokeLeakedToken, { token })
           output.answer({
             document: () => messageJson(RevokeLeakedTokenResponseSchema, answer),
-            text: () => 'if it was a token of this server, it has ended',
+            text: () => 'if this server issued the token, it is now revoked',
             // Only the token value is known, and it is not printed.
             names: () => [],
           })

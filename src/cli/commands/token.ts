@@ -139,7 +139,7 @@ function revokeCommand(): Command {
     .option('--token-id <id>', 'revoke the token with this handle')
     .option('--of-client <id>', 'revoke all tokens of this client')
     .option('--of-user <id>', 'revoke all tokens of this user')
-    .option('--grant-id <id>', 'revoke this token family')
+    .option('--grant-id <id>', 'revoke all tokens of this grant')
     .option('--reason <text>', 'reason, for the audit log', '')
     .action(async (text: string | undefined, options: RevokeOptions) => {
       const targets = targetsOf(options)
@@ -190,7 +190,7 @@ async function revokeOwnToken(calls: Calls, output: Output, token: string): Prom
   })
   output.answer({
     document: () => messageJson(RevokeTokenResponseSchema, answer),
-    text: () => 'if it was a token of this client, it has ended',
+    text: () => 'if the token was issued to this client, it is now revoked',
     // Only the token value is known, and it is not printed.
     names: () => [],
   })

@@ -71,7 +71,7 @@ function withFields(command: Command): Command {
     .option('--jwks-file <path>', 'file with its key set or SPIFFE bundle')
     .addOption(new Option('--jwks-uri <url>', 'URL of its key set or SPIFFE bundle').conflicts('jwksFile'))
     .addOption(new Option('--discovery', 'find its key set by its metadata').conflicts(['jwksFile', 'jwksUri']))
-    .option('--keys-ca-file <path>', 'CA certificates in PEM for the host of its keys')
+    .option('--keys-ca-file <path>', 'file with CA certificates in PEM, for the host of its keys')
     .option(
       '--audience <audience>',
       'aud of assertions that are exchanged for tokens (default: QSCOPE_ISSUER of the server)',
@@ -243,7 +243,7 @@ interface TestOptions extends ConnectionOptions {
 
 function testCommand(): Command {
   return withConnection(new Command('test'))
-    .description('explain whether calls accept an assertion, check by check; does not use it up')
+    .description('explain whether an assertion would be accepted, check by check; does not use up the assertion')
     .argument('<assertion>', 'the assertion, or - to read standard input')
     .addOption(
       choice('--use <use>', 'how the assertion is presented', AssertionUseSchema).default(

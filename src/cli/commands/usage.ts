@@ -39,7 +39,7 @@ export function usageCommand(): Command {
         output.list(usageView, answer.usages, document, answer.nextPageToken)
         if (answer.usages.length === 0) {
           writeNotice(
-            'qscope: note: no usage was counted; servers count only with QSCOPE_USAGE=on, and it is off by default\n',
+            'qscope: note: no usage was counted; a server counts usage only with QSCOPE_USAGE=on (default: off)\n',
           )
         }
       })

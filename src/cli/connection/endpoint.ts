@@ -73,7 +73,7 @@ export function endpointAt(address: Address, options: SecurityOptions): ServerEn
 
 /** The local endpoint of the server that this environment configures. */
 export function configuredEndpoint({ grpcListen: { host, port }, tls }: Config): ServerEndpoint {
-  if (port === 0) throw new UsageError('QSCOPE_GRPC_LISTEN names no fixed port: give --server')
+  if (port === 0) throw new UsageError('QSCOPE_GRPC_LISTEN has no fixed port: give --server')
   const security = configuredSecurity(tls)
   return {
     address: { host: LOOPBACK_OF.get(host) ?? host, port },

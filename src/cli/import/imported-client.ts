@@ -100,7 +100,7 @@ function grantsOf(
 
 function scopeProblem(scope: string): string | null {
   if (!isScopeToken(scope)) return 'has characters that are not allowed in a scope'
-  return isReservedScope(scope) ? 'is among the permissions of this server' : null
+  return isReservedScope(scope) ? 'is a permission of this server' : null
 }
 
 function kept<T extends string>(

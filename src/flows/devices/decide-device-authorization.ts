@@ -125,7 +125,7 @@ const approvalIsFirst = postcondition<Approved, TransactionStores>('approvalIsFi
   return HOLDS
 })
 
-/** RFC 8628 §3.3: the front-end that owns login and consent reports that the user agreed. */
+/** RFC 8628 §3.3: the front end that owns login and consent reports that the user agreed. */
 export const approveDeviceAuthorization = defineFlow({
   name: 'approveDeviceAuthorization',
   lane: 'transaction',
@@ -156,7 +156,7 @@ const denialIsFirst = postcondition<KnownDevice, TransactionStores>('denialIsFir
   return HOLDS
 })
 
-/** RFC 8628 §3.3: the front-end reports that the user refused. */
+/** RFC 8628 §3.3: the front end reports that the user refused. */
 export const denyDeviceAuthorization = defineFlow({
   name: 'denyDeviceAuthorization',
   lane: 'transaction',

@@ -64,7 +64,7 @@ const consentIsStored = postcondition<{ readonly user: User; readonly userIsNew:
   },
 )
 
-/** RFC 6749 §4.1.2: the front-end that owns login and consent reports a consent, and gets the code for the redirect. */
+/** RFC 6749 §4.1.2: the front end that owns login and consent reports a consent, and gets the code for the redirect. */
 export const createAuthorizationCode = defineFlow({
   name: 'createAuthorizationCode',
   lane: 'transaction',

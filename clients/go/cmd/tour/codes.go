@@ -44,7 +44,7 @@ func (t *tour) codes(ctx context.Context) error {
 	return t.tell("code_reused", told{"active": active})
 }
 
-// consent is the front-end's part: it has logged a user in, who consented.
+// consent is the front end's part: it has logged a user in, who consented.
 func (t *tour) consent(ctx context.Context, pkce qscope.PKCE) (string, error) {
 	ctx, cancel := t.call(ctx, "consent")
 	defer cancel()

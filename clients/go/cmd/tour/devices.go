@@ -68,7 +68,7 @@ func (t *tour) watch(ctx context.Context, step string, decide func(context.Conte
 	return t.tell(step, what)
 }
 
-// approve is the front-end's part: it shows what is asked for, and the user consents.
+// approve is the front end's part: it shows what is asked for, and the user consents.
 func (t *tour) approve(ctx context.Context, userCode string) error {
 	look := &qscopev1.GetDeviceAuthorizationRequest{UserCode: userCode}
 	shown, err := t.devicesOf.GetDeviceAuthorization(ctx, look, t.frontEnd)

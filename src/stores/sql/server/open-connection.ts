@@ -131,7 +131,7 @@ export const SOCKET_CODES: ReadonlySet<string> = new Set([...UNREACHED, 'ECONNRE
 export function socketErrorMessage(code: string, message: string): string {
   const reason = message === '' ? code : message
   return UNREACHED.has(code)
-    ? `the database cannot be reached: ${reason}; check host and port in QSCOPE_DATABASE_URL, and that it runs`
+    ? `the database cannot be reached: ${reason}; check the host and port in QSCOPE_DATABASE_URL, and that the database server is running`
     : `the connection to the database is lost: ${reason}`
 }
 

@@ -33,7 +33,7 @@ final class Codes {
     return UserReference.newBuilder().setExternalId(externalId).build();
   }
 
-  /** Plays the front-end: it has logged a user in, who consented. */
+  /** Plays the front end: it has logged a user in, who consented. */
   private static String consent(Guide guide, Pkce pkce) {
     var request =
         CreateAuthorizationCodeRequest.newBuilder()

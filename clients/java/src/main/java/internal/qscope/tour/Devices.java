@@ -59,7 +59,7 @@ final class Devices {
     guide.tell(step, told);
   }
 
-  /** Plays the front-end: it shows what is asked for, and the user consents. */
+  /** Plays the front end: it shows what is asked for, and the user consents. */
   private static void approve(Guide guide, String userCode) {
     var devices = guide.devices("approve").withCallCredentials(guide.frontEnd);
     var look = GetDeviceAuthorizationRequest.newBuilder().setUserCode(userCode).build();
