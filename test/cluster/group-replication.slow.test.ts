@@ -78,7 +78,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers with one
     expect(found.get('group_replication_consistency')?.value).toBe('BEFORE')
     expect(found.get('group_replication_exit_state_action')).toMatchObject({ warning: null })
     const majority = 'group_replication_unreachable_majority_timeout'
-    expect(found.get(majority)).toMatchObject({ value: expect.stringContaining('for ever') })
+    expect(found.get(majority)).toMatchObject({ value: expect.stringContaining('forever') })
     await runSql(memberOf(group.members, 0).url, `set global ${majority} = 30`)
     expect((await findings()).get(majority)).toMatchObject({ value: '30 s', warning: null })
   })

@@ -118,7 +118,7 @@ describe('a failing start reports the reason in one line that names the variable
       const other = await listening(createServer())
       const { code, lines } = await startIn(emptyFolder(), { [name]: other.address })
       other.close()
-      expect(lines).toEqual([expect.stringMatching(new RegExp(`in use; ${name} should be another one`))])
+      expect(lines).toEqual([expect.stringMatching(new RegExp(`in use; set ${name} to a free port`))])
       expect(code).toBe(1)
     },
     TIMEOUT,

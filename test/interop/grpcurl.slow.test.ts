@@ -62,11 +62,11 @@ describe.skipIf(!hasGrpcurl)('grpcurl', () => {
 
   it('describes services, methods and fields with the comments of their source', async () => {
     const method = await grpcurl(server.address, 'describe', `${TOKENS}.RevokeTokens`)
-    expect(method).toMatch(/\/\/ RevokeTokens ends one token/)
+    expect(method).toMatch(/\/\/ RevokeTokens revokes one token/)
     const service = await grpcurl(server.address, 'describe', 'qscope.v1.AuditService')
     expect(service).toMatch(/\/\/ AuditService reads the append-only log/)
     const request = await grpcurl(server.address, 'describe', 'qscope.v1.ListAuditEventsRequest')
-    expect(request).toMatch(/\/\/ event_types keeps events of these types/)
+    expect(request).toMatch(/\/\/ event_types selects events of these types/)
   })
 
   it('mints with the secret in the request or in the header, and verifies', async () => {
