@@ -324,6 +324,11 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
       expect(await page.getByRole('alert').count()).toBe(0)
       expect(await page.getByText('there are more').count()).toBe(0)
     }
+    await visit(tab, 'Token inspector')
+    await page.getByLabel('Token', { exact: true }).fill(suite.server.admin.token)
+    await page.getByRole('button', { name: 'Inspect' }).click()
+    await page.getByText('Your token does not permit this. You need qscope:tokens.read.').waitFor()
+    expect(await page.getByRole('alert').count()).toBe(0)
   })
 
   it('lists and revokes what a user has by the external id, and shows nothing beside an id that no user has', async () => {
