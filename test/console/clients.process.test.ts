@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { ClientType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
@@ -110,7 +111,7 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     expect(questions).toEqual(['beforeunload'])
   })
 
-  it('rotates a secret with an overlap, and disables a client after saying what that ends', async () => {
+  it('rotates a secret with an overlap, disables a client after saying what that ends, and lists clients by state and type', async () => {
     const { clientId, client } = await suite.server.registerClient({ clientId: 'rotated', scopes: ['a'] })
     await suite.server.call(TokenService.method.mintToken, { client })
     const tab = await suite.openTab()
@@ -153,5 +154,15 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     await page.getByText('disabled', { exact: true }).waitFor()
     await page.locator('main button:focus', { hasText: /^Enable$/ }).waitFor()
     expect(await suite.server.introspectAll(suite.server.admin.client, [token?.accessToken ?? ''])).toEqual([false])
+
+    await suite.server.registerClient({ clientId: 'spa', type: ClientType.PUBLIC, grantTypes: [] })
+    await visit(tab, 'Clients')
+    const listed = page.getByRole('region', { name: 'Clients' }).getByRole('link')
+    await page.getByLabel('State').selectOption('disabled')
+    await expect.poll(() => listed.allInnerTexts()).toEqual([clientId])
+    await page.getByLabel('Type').selectOption('public')
+    await page.getByText('No client matches.').waitFor()
+    await page.getByLabel('State').selectOption('enabled')
+    await expect.poll(() => listed.allInnerTexts()).toEqual(['spa'])
   })
 })

@@ -61,6 +61,9 @@ describe.skipIf(CHROMIUM === null)(`the console before ${CLIENTS} clients and ${
         scrollTo(page, 'Clients', page.getByRole('link', { name: manyClientId(CLIENTS) })),
       )
       await page.getByText(`${total(CLIENTS + 1)} in all`).waitFor()
+      await page.getByLabel('Client id begins with').fill(manyClientId(7))
+      await page.getByText('1 in all', { exact: true }).waitFor()
+      await page.getByRole('link', { name: manyClientId(7) }).waitFor()
 
       figures['events shown after, ms'] = await elapsed(async () => {
         await visit(tab, 'Audit log')
