@@ -1,4 +1,6 @@
+import type { Locator, Page } from 'playwright-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { ClientType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
@@ -110,7 +112,7 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     expect(questions).toEqual(['beforeunload'])
   })
 
-  it('rotates a secret with an overlap, and disables a client after saying what that ends', async () => {
+  it('rotates a secret with an overlap, disables a client after saying what that ends, and lists clients by state and type', async () => {
     const { clientId, client } = await suite.server.registerClient({ clientId: 'rotated', scopes: ['a'] })
     await suite.server.call(TokenService.method.mintToken, { client })
     const tab = await suite.openTab()
@@ -153,5 +155,71 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     await page.getByText('disabled', { exact: true }).waitFor()
     await page.locator('main button:focus', { hasText: /^Enable$/ }).waitFor()
     expect(await suite.server.introspectAll(suite.server.admin.client, [token?.accessToken ?? ''])).toEqual([false])
+
+    await suite.server.registerClient({ clientId: 'spa', type: ClientType.PUBLIC, grantTypes: [] })
+    await visit(tab, 'Clients')
+    const listed = page.getByRole('region', { name: 'Clients' }).getByRole('link')
+    await page.getByLabel('State').selectOption('disabled')
+    await expect.poll(() => listed.allInnerTexts()).toEqual([clientId])
+    await page.getByLabel('Type').selectOption('public')
+    await page.getByText('No client matches.').waitFor()
+    await page.getByLabel('State').selectOption('enabled')
+    await expect.poll(() => listed.allInnerTexts()).toEqual(['spa'])
+  })
+
+  it('works by the keyboard alone, which skips what is on every page and stays in a dialog', async () => {
+    const { clientId } = await suite.server.registerClient({ clientId: 'typed', scopes: ['a'] })
+    const { page } = await suite.openTab()
+    const focused = page.locator(':focus')
+    const arrive = (name: string) => page.getByRole('heading', { level: 1, name, exact: true }).and(focused).waitFor()
+    const button = (name: string) => page.getByRole('button', { name, exact: true })
+    const press = async (target: Locator, key: 'Enter' | 'Space' = 'Enter') => {
+      await target.waitFor()
+      await tabTo(page, target)
+      await page.keyboard.press(key)
+    }
+    const write = async (label: string, text: string) => {
+      await tabTo(page, page.getByLabel(label, { exact: true }))
+      await page.keyboard.type(text)
+    }
+    await write('Client id', 'admin')
+    await write('Client secret', suite.server.admin.clientSecret)
+    await press(page.getByRole('checkbox', { name: 'clients.write' }), 'Space')
+    await press(button('Sign in'))
+    await arrive('Overview')
+    await press(page.getByRole('navigation').getByRole('link', { name: 'Clients' }))
+    await arrive('Clients')
+    await press(button('Skip to the page'))
+    await page.locator('main:focus').waitFor()
+    await press(page.getByRole('link', { name: clientId, exact: true }))
+    await arrive(clientId)
+    await press(button('Change'))
+    await arrive(`Change ${clientId}`)
+    await write('Name', 'By keyboard')
+    await press(button('Save these changes'))
+    await arrive(clientId)
+    await press(button('Disable'))
+    const dialog = page.getByRole('dialog')
+    await dialog.waitFor()
+    for (let times = 0; times < 6; times++) {
+      await page.keyboard.press('Tab')
+      expect(await page.locator(':focus:not(dialog, dialog *)').count()).toBe(0)
+    }
+    await press(dialog.getByRole('button', { name: 'Disable' }))
+    await page.getByText('disabled', { exact: true }).waitFor()
+    const { client } = await suite.server.call(ClientService.method.getClient, { clientId }, suite.asAdmin)
+    expect([client?.displayName, client?.enabled]).toEqual(['By keyboard', false])
   })
 })
+
+/** More than a page has places for the focus. */
+const MOST_TABS = 100
+
+/** Presses Tab until an element has the focus. */
+async function tabTo(page: Page, target: Locator): Promise<void> {
+  const reached = target.and(page.locator(':focus'))
+  for (let times = 0; (await reached.count()) === 0; times++) {
+    expect(times).toBeLessThan(MOST_TABS)
+    await page.keyboard.press('Tab')
+  }
+}

@@ -70,9 +70,21 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
     await page.getByRole('button', { name: 'Export these events' }).click()
     expect((await download).suggestedFilename()).toBe('qscope-audit.jsonl')
     await page.getByText('Saved 1 event.').waitFor()
+    await page.getByLabel('From', { exact: true }).fill('2020-01-01T00:00')
+    await page.getByLabel('Until').fill('2020-01-02T00:00')
+    await page.getByText('No event matches.').waitFor()
+    await page.getByLabel('Until').fill('')
+    await page.getByText('1 in all', { exact: true }).waitFor()
+    const [event] = await suite.server.auditEvents({ clientId: 'followed' })
+    await page.getByLabel('Client id').fill('')
+    await page.getByLabel('Ray id').fill(event?.rayId ?? 'no id')
+    await page.getByText('1 in all', { exact: true }).waitFor()
+    await page.getByRole('row', { name: /followed/ }).waitFor()
+    await page.getByLabel('User id').fill('01900000-0000-7000-8000-000000000000')
+    await page.getByText('No event matches.').waitFor()
   })
 
-  it('compares the audit log with an exported head, and refuses what is none', async () => {
+  it('compares the audit log with an exported head, refuses what is none, and shows an event that was changed', async () => {
     const tab = await suite.openTab()
     const { page } = tab
     await signIn(tab, suite.server)
@@ -82,10 +94,11 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
       page.getByRole('button', { name: 'Export the head' }).click(),
     ])
     const head = await readFile(await download.path(), 'utf8')
+    const chosen = page.getByLabel('Compare with an exported head')
+    const verify = page.getByRole('button', { name: 'Verify the whole log' })
     const verifyWith = async (text: string) => {
-      const file = { name: 'head.json', mimeType: 'application/json', buffer: Buffer.from(text) }
-      await page.getByLabel('Compare with an exported head').setInputFiles(file)
-      await page.getByRole('button', { name: 'Verify the whole log' }).click()
+      await chosen.setInputFiles({ name: 'head.json', mimeType: 'application/json', buffer: Buffer.from(text) })
+      await verify.click()
     }
     await verifyWith(head)
     await page.getByText('intact', { exact: true }).waitFor()
@@ -95,6 +108,15 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
     await page.getByRole('alert').getByRole('listitem').filter({ hasText: 'is not an exported head' }).waitFor()
     expect(await page.getByText('intact', { exact: true }).count()).toBe(0)
     expect(await axeFindings(page)).toEqual([])
+
+    const [event] = await suite.query('select event_id, writer_id, sequence from oauth_audit_log limit 1')
+    await suite.query('drop trigger oauth_audit_log_no_update')
+    await suite.query(`update oauth_audit_log set actor = 'another' where event_id = '${event?.['event_id']}'`)
+    await chosen.setInputFiles([])
+    await verify.click()
+    await page.getByText('broken', { exact: true }).waitFor()
+    const found = await page.getByRole('status').getByRole('listitem').allInnerTexts()
+    expect(found).toEqual([`the row does not match its hash ${event?.['writer_id']} ${event?.['sequence']}`])
   })
 
   it('shows how often each method was called and why calls were refused', async () => {

@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { refusalOf } from '../../console/src/api/refusal.ts'
 import { visibleRows } from '../../console/src/components/visible-rows.ts'
+import { type AuditFilter, filterOf, matches, NO_FILTER, timesOf } from '../../console/src/pages/audit/audit-filter.ts'
 import { exportEvents } from '../../console/src/pages/audit/export-events.ts'
 import { headIn } from '../../console/src/pages/audit/exported-head.ts'
 import { AuditFollowing } from '../../console/src/pages/audit/follow.ts'
@@ -55,6 +56,40 @@ describe('the rows of a list', () => {
         if (seen < count) expect(from <= seen && seen < to).toBe(true)
       }),
     )
+  })
+})
+
+describe('the filter of the audit log', () => {
+  const filter = { ...NO_FILTER, eventTypes: ' client.registered\nclient.updated ', clientId: ' orders ' }
+  const event = create(AuditEventSchema, { eventType: 'client.updated', clientId: 'orders', userId: 'u', rayId: 'r' })
+
+  it('keeps the events that have each thing that is asked for, and all events where nothing is', () => {
+    expect(matches(event, NO_FILTER)).toBe(true)
+    expect(matches(event, { ...filter, userId: 'u', rayId: 'r' })).toBe(true)
+    const others: Partial<AuditFilter>[] = [
+      { eventTypes: 'client' },
+      { clientId: 'order' },
+      { userId: 'v' },
+      { rayId: 'R' },
+    ]
+    for (const other of others) expect(matches(event, { ...filter, ...other })).toBe(false)
+    const ofNoClient = create(AuditEventSchema, { eventType: 'key.prepared' })
+    expect(matches(ofNoClient, { ...NO_FILTER, clientId: 'orders' })).toBe(false)
+  })
+
+  it('asks the server for each thing that is given, and reads times in the time zone of the reader', () => {
+    expect(filterOf(NO_FILTER)).toEqual({ eventTypes: [] })
+    expect(filterOf({ ...filter, userId: 'u', rayId: 'r' })).toEqual({
+      eventTypes: ['client.registered', 'client.updated'],
+      clientId: 'orders',
+      userId: 'u',
+      rayId: 'r',
+    })
+    expect(timesOf(NO_FILTER)).toEqual({})
+    expect(timesOf({ ...NO_FILTER, startTime: '2026-12-03T07:05', endTime: '2026-12-04T00:00' })).toEqual({
+      startTime: timestampFromMs(new Date(2026, 11, 3, 7, 5).getTime()),
+      endTime: timestampFromMs(new Date(2026, 11, 4).getTime()),
+    })
   })
 })
 

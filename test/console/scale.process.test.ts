@@ -10,6 +10,9 @@ const EVENTS = scaled(1_000_000)
 const MOST_ROWS = 80
 /** Ten times what docs/console.md promises of a machine that has nothing else to do. */
 const PATIENCE_MS = 10_000
+/** In full, nearer to what docs/console.md says. */
+const LIMITS_IN_FULL: Readonly<Record<string, number>> = { 'sign-in usable after, ms': 1_000, 'longest task, ms': 200 }
+const LEAST_FRAMES = inFull ? 30 : 2
 /** To scroll through 100,000 rows, a page with each key. */
 const LIMIT_MS = 600_000
 
@@ -47,10 +50,20 @@ describe.skipIf(CHROMIUM === null)(`the console before ${CLIENTS} clients and ${
         await visit(tab, 'Clients')
         await page.getByRole('link', { name: manyClientId(1) }).waitFor()
       })
+      await page.getByRole('link', { name: manyClientId(1) }).focus()
+      await page.keyboard.press('End')
+      // The row is gone, and the table has the focus instead.
+      await page
+        .locator('section:focus')
+        .and(page.getByRole('region', { name: 'Clients' }))
+        .waitFor()
       figures['all clients scrolled through, ms'] = await elapsed(() =>
         scrollTo(page, 'Clients', page.getByRole('link', { name: manyClientId(CLIENTS) })),
       )
       await page.getByText(`${total(CLIENTS + 1)} in all`).waitFor()
+      await page.getByLabel('Client id begins with').fill(manyClientId(7))
+      await page.getByText('1 in all', { exact: true }).waitFor()
+      await page.getByRole('link', { name: manyClientId(7) }).waitFor()
 
       figures['events shown after, ms'] = await elapsed(async () => {
         await visit(tab, 'Audit log')
@@ -70,7 +83,8 @@ describe.skipIf(CHROMIUM === null)(`the console before ${CLIENTS} clients and ${
       figures['longest task, ms'] = await page.evaluate<number>('Math.max(0, ...longTasks)')
       for (const [name, value] of Object.entries(figures)) {
         if (inFull) console.info(`${name}: ${Math.round(value)}`)
-        if (!name.includes('scrolled')) expect([name, value < PATIENCE_MS]).toEqual([name, true])
+        const limit = inFull ? (LIMITS_IN_FULL[name] ?? PATIENCE_MS) : PATIENCE_MS
+        if (!name.includes('scrolled')) expect([name, value < limit]).toEqual([name, true])
       }
     },
     LIMIT_MS,
@@ -87,7 +101,7 @@ describe.skipIf(CHROMIUM === null)(`the console before ${CLIENTS} clients and ${
     }
     const frames = await page.evaluate<number>(FRAMES_OF_A_SECOND)
     if (inFull) console.info(`frames in a second without an answer: ${frames}`)
-    expect(frames).toBeGreaterThan(2)
+    expect(frames).toBeGreaterThan(LEAST_FRAMES)
     release()
     await visit(tab, 'Clients')
     await page.getByRole('link', { name: manyClientId(1) }).waitFor()

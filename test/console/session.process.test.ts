@@ -1,4 +1,5 @@
 import { fromBinary } from '@bufbuild/protobuf'
+import type { Page } from 'playwright-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { MintTokenResponseSchema, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { axeFindings } from './axe.ts'
@@ -12,6 +13,15 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
   beforeAll(async () => {
     await suite.server.registerClient({ clientId: 'orders', scopes: ['stock.read'] })
   })
+  /** The methods of the requests that a page makes from now on, and that hold this secret. */
+  const requestsWith = (page: Page, secret: string) => {
+    const methods: string[] = []
+    page.on('request', (request) => {
+      const text = [request.url(), ...Object.values(request.headers()), request.postDataBuffer()].join(' ')
+      if (text.includes(secret)) methods.push(request.url().replace(/^.*\//, ''))
+    })
+    return methods
+  }
   /** Ends all sessions of the administrator: their calls are refused from then on. */
   const revokeSessions = async () => {
     const target = { case: 'clientId', value: 'admin' } as const
@@ -27,12 +37,14 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
     )
     expect(loaded).toBeGreaterThan(10_000)
     expect(loaded).toBeLessThan(FIRST_LOAD)
+    const withSecret = requestsWith(page, suite.server.admin.clientSecret)
     await signIn(tab, suite.server)
     await page.getByText('serving', { exact: true }).waitFor()
     await page.getByRole('heading', { name: 'Findings' }).waitFor()
     for (const title of TITLES) await visit(tab, title)
     expect(await page.context().cookies()).toEqual([])
     expect(await page.evaluate('localStorage.length + sessionStorage.length')).toBe(0)
+    expect(withSecret).toEqual(['MintToken'])
   })
 
   it('refuses a wrong secret with the reason of the server, by the Enter key, too', async () => {
@@ -61,8 +73,12 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
     expect(await page.getByRole('button', { name: 'Sign out' }).count()).toBe(0)
   })
 
-  it('says what the token does not permit, as that and not as an error', async () => {
-    const { client } = await suite.server.registerClient({ clientId: 'reader', scopes: ['qscope:clients.read'] })
+  it('lasts no longer than the tokens of its client, and says what its token does not permit, as that and not as an error', async () => {
+    const { client } = await suite.server.registerClient({
+      clientId: 'reader',
+      scopes: ['qscope:clients.read'],
+      config: { accessTokenTtl: { seconds: 300n } },
+    })
     const tab = await suite.openTab()
     const { page } = tab
     const signInAs = async () => {
@@ -72,8 +88,12 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
     }
     await signInAs()
     await page.getByText('Those that it lacks are no longer selected').waitFor()
+    const withSecret = requestsWith(page, client.method.value)
     await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await page.getByText('Your token does not permit this. You need qscope:server.read.').waitFor()
+    await page.getByText(/\b(5:00|4:5\d) left/).waitFor()
+    // The first asked for 15 minutes, and was refused.
+    expect(withSecret).toEqual(['MintToken', 'MintToken'])
     await visit(tab, 'Clients')
     await page.getByRole('link', { name: 'orders', exact: true }).click()
     const change = page.getByRole('button', { name: /Change .*lacks qscope:clients\.write/ })

@@ -324,20 +324,34 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
       expect(await page.getByRole('alert').count()).toBe(0)
       expect(await page.getByText('there are more').count()).toBe(0)
     }
+    await visit(tab, 'Token inspector')
+    await page.getByLabel('Token', { exact: true }).fill(suite.server.admin.token)
+    await page.getByRole('button', { name: 'Inspect' }).click()
+    await page.getByText('Your token does not permit this. You need qscope:tokens.read.').waitFor()
+    expect(await page.getByRole('alert').count()).toBe(0)
   })
 
-  it('lists the tokens of a user by the external id, and nothing beside an id that no user has', async () => {
-    await consentOf('iris')
+  it('lists and revokes what a user has by the external id, and shows nothing beside an id that no user has', async () => {
+    const tokens = [await consentOf('iris'), await consentOf('jane')]
     const { user } = await getUser('iris')
     const tab = await suite.openTab()
     const { page } = tab
-    await signIn(tab, suite.server)
+    const dialog = page.getByRole('dialog')
+    await signIn(tab, suite.server, ['tokens.revoke'])
     await visit(tab, 'Tokens and grants')
     await page.getByLabel('User by').selectOption('external id')
     await page.getByLabel('The user’s id').fill('iris')
     await page.keyboard.press('Enter')
     await page.getByText('2 in all').waitFor()
     expect(await page.getByRole('row', { name: user?.userId ?? 'no id' }).count()).toBe(2)
+    await page.getByLabel('Show').selectOption('grants')
+    await page.getByText('1 in all').waitFor()
+    expect(await page.getByRole('row', { name: user?.userId ?? 'no id' }).count()).toBe(1)
+    await page.getByRole('button', { name: 'Revoke everything of this user' }).click()
+    await dialog.getByText('2 tokens and 1 grant of this user').waitFor()
+    await dialog.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText('No grant matches.').waitFor()
+    expect(await areActive(...tokens)).toEqual([false, true])
     await page.getByLabel('The user’s id').fill('nobody')
     await page.keyboard.press('Enter')
     await page.getByRole('alert').getByText('RESOURCE_NOT_FOUND').waitFor()

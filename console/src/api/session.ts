@@ -19,7 +19,8 @@ export interface Session {
 }
 
 /**
- * Mints a token of these permissions. The secret is kept nowhere: it is in this one request.
+ * Mints a token of these permissions. The secret is kept nowhere: it is in one request, and in a second one only if the
+ * server refuses the first because the client's tokens live for less than it asks.
  * @throws ConnectError as MintToken does.
  */
 export async function signInAsClient(

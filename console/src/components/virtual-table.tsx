@@ -44,6 +44,12 @@ export function VirtualTable<T>({ label, columns, pages, keyOf, empty }: Virtual
     if (hasMore && to >= items.length) loadMore()
   }, [hasMore, to, items.length, loadMore])
 
+  const hadFocus = scroller.current?.contains(document.activeElement) === true
+  // A row that is scrolled out of view takes the focus with it, and keys would no longer scroll the table.
+  useLayoutEffect(() => {
+    if (hadFocus && document.activeElement === document.body) scroller.current?.focus({ preventScroll: true })
+  })
+
   const cells = (row: (column: Column<T>) => ComponentChildren, isHead: boolean) =>
     columns.map((column, at) => (
       <div

@@ -72,7 +72,7 @@ function ClientForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
         onInput={setSecret}
         required
         autocomplete="new-password"
-        hint="Sent once, to mint the token of the session. The console does not keep it."
+        hint="Sent only to mint the token of the session. The console does not keep it."
       />
       <Choices
         label="Permissions of the session"
