@@ -102,7 +102,7 @@ onEveryBackend('apply through a server', (server, database) => {
     const broken = {
       'audience.yaml': [
         `${serving('one')}\n---\n${serving('two')}\n`,
-        `3: Client ${clientId}-two: resourceAudiences: ${clientId}-api is that of Client ${clientId}-one, too`,
+        `3: Client ${clientId}-two: resourceAudiences: ${clientId}-api also belongs to Client ${clientId}-one`,
       ],
       'field.yaml': ['kind: Client\nspec:\n  clientId: orders\n  colour: red\n', '1: spec.colour is not a field'],
       'kind.yaml': ['kind: Secret\nspec: {}\n', '1: kind must be Client or TrustedIssuer or User, not Secret'],
@@ -116,7 +116,7 @@ onEveryBackend('apply through a server', (server, database) => {
       ],
       'twice.json': [
         JSON.stringify(clientDocument(clientId)),
-        `1: Client ${clientId} is described in ${join(folder, `${clientId}.json`)}:1, too`,
+        `1: Client ${clientId} is also described in ${join(folder, `${clientId}.json`)}:1`,
       ],
     } as const
     for (const [file, [text]] of Object.entries(broken)) writeFileSync(join(folder, `zz-${file}`), text)
