@@ -73,7 +73,7 @@ onEveryBackend('apply through a server', (server, database) => {
     expect(await diff()).toBe(0)
     const spec = { issuer: `${issuer}/other`, jwks: jwksOf(pair) }
     writeFileSync(join(folder, 'issuer.json'), JSON.stringify({ kind: 'TrustedIssuer', spec }))
-    expect((await apply('--prune')).stdout).toContain('it cannot be disabled')
+    expect((await apply('--prune')).stdout).toContain('an issuer cannot be disabled')
     const pruned = await apply('--prune=delete', '--prune-max', '1', '--yes')
     expect(pruned).toMatchObject({ code: 0, stdout: expect.stringContaining(`- TrustedIssuer ${issuer}  delete`) })
   })
