@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { IDLE_S, WARNING_S } from './api/limits.ts'
-import { renew, type Session, signOut } from './api/session.ts'
+import { endIfLeft, renew, type Session } from './api/session.ts'
 import { Dialog } from './components/dialog.tsx'
-import { TextField } from './components/field.tsx'
+import { SecretField } from './components/field.tsx'
 import { Form } from './components/form.tsx'
 import { RefusalNotice } from './components/refusal-notice.tsx'
 import { useSession } from './hooks/session.ts'
@@ -94,25 +94,17 @@ function ExpiryDialog({ left, onRenewed, onClose }: ExpiryDialogProps) {
   const { session } = useSession()
   const [credential, setCredential] = useState('')
   const { isBusy, refusal, run } = useWork()
-  const renewed = async (signal: AbortSignal) => {
-    const next = await renew(session, credential)
-    // The session has ended meanwhile: nobody is going to use this token.
-    if (signal.aborted) await signOut(next)
-    return next
-  }
+  const renewed = async (signal: AbortSignal) => await endIfLeft(await renew(session, credential), signal)
   return (
     <Dialog title="Your session is about to end" onClose={onClose}>
       <p>
         Its token expires in <span role="timer">{clockOf(left)}</span>. A new one lets you go on where you are.
       </p>
       <Form onSubmit={() => run(renewed, onRenewed)} isBusy={isBusy}>
-        <TextField
+        <SecretField
           label={session.withSecret ? `Client secret of ${session.clientId}` : 'Another access token'}
-          type="password"
           value={credential}
           onInput={setCredential}
-          required
-          autocomplete="new-password"
         />
         <RefusalNotice refusal={refusal} />
         <div class="actions">

@@ -113,6 +113,12 @@ export async function signOut({ token, tokenId, permissions }: Session): Promise
   }
 }
 
+/** Ends a session at once if what asked for it was left meanwhile, because nobody is going to use its token. */
+export async function endIfLeft(session: Session, signal: AbortSignal): Promise<Session> {
+  if (signal.aborted) await signOut(session)
+  return session
+}
+
 /** By this machine's clock, which may be another than the server's. */
 function endIn(seconds: number): Date {
   return new Date(Date.now() + Math.min(LONGEST_S, seconds) * 1_000)

@@ -43,6 +43,11 @@ export function TextField({ label, hint, problem, value, onInput, type = 'text',
   )
 }
 
+/** A secret that somebody has to enter. The browser neither fills it in nor offers to keep it. */
+export function SecretField(props: Pick<TextFieldProps, 'label' | 'hint' | 'value' | 'onInput'>) {
+  return <TextField {...props} type="password" required autocomplete="new-password" />
+}
+
 interface SelectFieldProps extends Labelled {
   readonly value: string
   readonly onChange: (value: string) => void

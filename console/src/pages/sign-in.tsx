@@ -2,8 +2,8 @@ import { useState } from 'preact/hooks'
 import { IDLE_S, LONGEST_S } from '../api/limits.ts'
 import { PERMISSIONS, READING } from '../api/permissions.ts'
 import { refusalOf } from '../api/refusal.ts'
-import { type Session, signInAsClient, signInWithToken, signOut } from '../api/session.ts'
-import { Choices, TextField } from '../components/field.tsx'
+import { endIfLeft, type Session, signInAsClient, signInWithToken } from '../api/session.ts'
+import { Choices, SecretField, TextField } from '../components/field.tsx'
 import { Form } from '../components/form.tsx'
 import { Heading } from '../components/heading.tsx'
 import { RefusalNotice } from '../components/refusal-notice.tsx'
@@ -52,10 +52,7 @@ function ClientForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
   const [permissions, setPermissions] = useState<ReadonlySet<string>>(new Set(READING))
   const mint = async (signal: AbortSignal) => {
     try {
-      const session = await signInAsClient(clientId, secret, [...permissions])
-      // Somebody has signed in otherwise meanwhile: nobody is going to use this token.
-      if (signal.aborted) await signOut(session)
-      return session
+      return await endIfLeft(await signInAsClient(clientId, secret, [...permissions]), signal)
     } catch (error) {
       const rejected = new Set(wordsOf(refusalOf(error).metadata['rejected_scopes'] ?? ''))
       if (rejected.size > 0) setPermissions(new Set([...permissions].filter((each) => !rejected.has(each))))
@@ -65,13 +62,10 @@ function ClientForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
   return (
     <Form onSubmit={() => run(mint, onSignedIn)} isBusy={isBusy}>
       <TextField label="Client id" value={clientId} onInput={setClientId} required autocomplete="off" />
-      <TextField
+      <SecretField
         label="Client secret"
-        type="password"
         value={secret}
         onInput={setSecret}
-        required
-        autocomplete="new-password"
         hint="Sent only to mint the token of the session. The console does not keep it."
       />
       <Choices
@@ -97,14 +91,7 @@ function TokenForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
   const [token, setToken] = useState('')
   return (
     <Form onSubmit={() => run(() => signInWithToken(token.trim()), onSignedIn)} isBusy={isBusy}>
-      <TextField
-        label="Access token"
-        type="password"
-        value={token}
-        onInput={setToken}
-        required
-        autocomplete="new-password"
-      />
+      <SecretField label="Access token" value={token} onInput={setToken} />
       <RefusalNotice refusal={refusal} />
       <button type="submit" class="primary">
         {isBusy ? 'Signing in…' : 'Sign in'}

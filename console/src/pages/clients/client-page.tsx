@@ -1,5 +1,5 @@
-import { useState } from 'preact/hooks'
 import { Heading } from '../../components/heading.tsx'
+import { ObjectPage } from '../../components/object-page.tsx'
 import { Permitted } from '../../components/permitted.tsx'
 import type { Route } from '../../route.ts'
 import { ClientDetail } from './client-detail.tsx'
@@ -17,30 +17,18 @@ export function ClientPage({ route: { page, id } }: { readonly route: Route }) {
       </>
     )
   }
-  if (id !== '') return <OneClient clientId={id} />
+  if (id !== '') {
+    return (
+      <ObjectPage kind="client" name={id} permission="qscope:clients.read">
+        {(isEditing, setEditing) => <ClientDetail clientId={id} isEditing={isEditing} onEdit={setEditing} />}
+      </ObjectPage>
+    )
+  }
   return (
     <>
       <Heading>Clients</Heading>
       <Permitted permission="qscope:clients.read">
         <ClientList />
-      </Permitted>
-    </>
-  )
-}
-
-function OneClient({ clientId }: { readonly clientId: string }) {
-  const [isEditing, setEditing] = useState(false)
-  return (
-    <>
-      {isEditing ? (
-        <Heading key="edit" title={`Change client ${clientId}`}>{`Change ${clientId}`}</Heading>
-      ) : (
-        <Heading key="detail" title={`Client ${clientId}`}>
-          {clientId}
-        </Heading>
-      )}
-      <Permitted permission="qscope:clients.read">
-        <ClientDetail clientId={clientId} isEditing={isEditing} onEdit={setEditing} />
       </Permitted>
     </>
   )

@@ -1,5 +1,5 @@
-import { useState } from 'preact/hooks'
 import { Heading } from '../../components/heading.tsx'
+import { ObjectPage } from '../../components/object-page.tsx'
 import { Permitted } from '../../components/permitted.tsx'
 import type { Route } from '../../route.ts'
 import { CreateIssuer } from './create-issuer.tsx'
@@ -32,30 +32,18 @@ export function IssuerPage({ route: { page, id } }: { readonly route: Route }) {
       </>
     )
   }
-  if (id !== '') return <OneIssuer issuer={id} />
+  if (id !== '') {
+    return (
+      <ObjectPage kind="trusted issuer" name={id} permission="qscope:trust.read">
+        {(isEditing, setEditing) => <IssuerDetail issuer={id} isEditing={isEditing} onEdit={setEditing} />}
+      </ObjectPage>
+    )
+  }
   return (
     <>
       <Heading>Trusted issuers</Heading>
       <Permitted permission="qscope:trust.read">
         <IssuerList />
-      </Permitted>
-    </>
-  )
-}
-
-function OneIssuer({ issuer }: { readonly issuer: string }) {
-  const [isEditing, setEditing] = useState(false)
-  return (
-    <>
-      {isEditing ? (
-        <Heading key="edit" title={`Change trusted issuer ${issuer}`}>{`Change ${issuer}`}</Heading>
-      ) : (
-        <Heading key="detail" title={`Trusted issuer ${issuer}`}>
-          {issuer}
-        </Heading>
-      )}
-      <Permitted permission="qscope:trust.read">
-        <IssuerDetail issuer={issuer} isEditing={isEditing} onEdit={setEditing} />
       </Permitted>
     </>
   )
