@@ -1,5 +1,11 @@
 import { X509Certificate } from 'node:crypto'
-import { DIGITAL_SIGNATURE, extensionsOf, KEY_AGREEMENT, KEY_CERT_SIGN } from './certificate-extensions.ts'
+import {
+  type CertificateExtensions,
+  DIGITAL_SIGNATURE,
+  extensionsOf,
+  KEY_AGREEMENT,
+  KEY_CERT_SIGN,
+} from './certificate-extensions.ts'
 
 /** Why a certificate is rejected: it has no path to the CA, it is not for clients, or it is not valid now. */
 export type CertificateProblem = 'untrusted' | 'purpose' | 'expired'
@@ -44,12 +50,13 @@ export class CertificateVerifier {
 
   /** `chain`: the certificates that came with it, in any order. Unneeded ones are ignored. */
   verify(leaf: X509Certificate, chain: readonly X509Certificate[], now: number): PathVerification {
+    const extensions = extensionsOf(leaf)
     // A CA certificate is not accepted as a client's. It could come first in a chain in the wrong order.
     if (
-      leaf.ca ||
-      extensionsOf(leaf)?.isCa ||
+      extensions === null ||
+      extensions.isCa ||
       !mayAuthenticateClients(leaf) ||
-      !hasUsage(leaf, DIGITAL_SIGNATURE, KEY_AGREEMENT)
+      !hasUsage(extensions, DIGITAL_SIGNATURE, KEY_AGREEMENT)
     ) {
       return { ok: false, problem: 'purpose' }
     }
@@ -98,7 +105,8 @@ class PathSearch {
     if (!issuer.ca || extensions === null || extensions.hasNameConstraints) return false
     // `below` includes the leaf, which does not count. Self-issued certificates, which change a CA's key, count here.
     if (extensions.pathLength !== null && below.length - 1 > extensions.pathLength) return false
-    if (!hasUsage(issuer, KEY_CERT_SIGN) || !mayAuthenticateClients(issuer) || !isValid(issuer, this.#now)) return false
+    if (!hasUsage(extensions, KEY_CERT_SIGN) || !mayAuthenticateClients(issuer) || !isValid(issuer, this.#now))
+      return false
     // An anchor is trusted for its key. Its own signature is not checked.
     return hasSoundKey(issuer) && (this.#anchors.includes(issuer) || isSound(issuer))
   }
@@ -119,10 +127,7 @@ function mayAuthenticateClients({ keyUsage: purposes }: X509Certificate): boolea
 }
 
 /** Whether the certificate's key has one of these usages. */
-function hasUsage(certificate: X509Certificate, ...bits: readonly number[]): boolean {
-  const extensions = extensionsOf(certificate)
-  if (extensions === null) return false
-  const { keyUsage } = extensions
+function hasUsage({ keyUsage }: CertificateExtensions, ...bits: readonly number[]): boolean {
   return keyUsage === null || bits.some((bit) => keyUsage.has(bit))
 }
 
