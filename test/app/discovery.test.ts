@@ -23,8 +23,7 @@ async function issuerAt(path: string, documents: (issuer: string, origin: string
     host.answers.set(at, typeof document === 'number' ? document : JSON.stringify(document))
   }
   host.answers.set('/jwks', jwksOf(pair))
-  const resolve: ConstructorParameters<typeof DocumentFetcher>[0]['resolve'] = (_host, found) =>
-    found(null, [{ address: '127.0.0.1', family: 4 }])
+  const resolve = async () => [{ address: '127.0.0.1', family: 4 }]
   const reader = new KeyReader(new DocumentFetcher({ privateHosts: { names: ['issuer.test'], networks: [] }, resolve }))
   const read = () => reader.read({ issuer, kind: 'jwt', origin: 'api', keys: { kind: 'discovery', ca } })
   return { host, issuer, origin, read }

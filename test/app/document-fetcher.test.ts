@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import { createServer } from 'node:net'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { DocumentFetcher, type ResolveHost } from '../../src/app/trust/document-fetcher.ts'
+import { DocumentFetcher } from '../../src/app/trust/document-fetcher.ts'
 import type { PrivateHosts } from '../../src/config/value-types.ts'
 import { certificateAuthority, selfSigned, suiteFolder } from '../setup/certificates.ts'
 import { httpsHost } from '../setup/https-host.ts'
@@ -21,13 +21,10 @@ function fetcher(privateHosts: Partial<PrivateHosts>, ...resolved: readonly (rea
   return new DocumentFetcher({
     privateHosts: { names: [], networks: [], ...privateHosts },
     ...(resolved.length > 0 && {
-      resolve: (_host, found) => {
+      resolve: async () => {
         const addresses = resolved[Math.min(lookUps, resolved.length - 1)] ?? []
         lookUps += 1
-        found(
-          null,
-          addresses.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
-        )
+        return addresses.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 }))
       },
     }),
   })
@@ -123,25 +120,33 @@ describe('a document at a URL that was set through the API', () => {
     const port = typeof address === 'object' && address !== null ? address.port : 0
     const by = fetcher(NAMED, ['127.0.0.1'])
     expect(await fetch(by, at('issuer.test', '/', port), AbortSignal.timeout(500))).toMatchObject({ ok: false })
-    const resolving = new DocumentFetcher({ privateHosts: NAMED, resolve: () => undefined })
+    const resolving = new DocumentFetcher({
+      privateHosts: NAMED,
+      resolve: () => Promise.withResolvers<never>().promise,
+    })
     expect(await fetch(resolving, at('issuer.test'), AbortSignal.timeout(500))).toMatchObject({ ok: false })
   })
 
   it('starts no second lookup of its host while one is pending', async () => {
-    const answers: Parameters<ResolveHost>[1][] = []
-    const by = new DocumentFetcher({ privateHosts: NAMED, resolve: (_host, answer) => void answers.push(answer) })
+    const answers: PromiseWithResolvers<LookupAddress[]>[] = []
+    const resolve = () => {
+      const answer = Promise.withResolvers<LookupAddress[]>()
+      answers.push(answer)
+      return answer.promise
+    }
+    const by = new DocumentFetcher({ privateHosts: NAMED, resolve })
     for (let n = 0; n < 3; n += 1) {
       expect(await fetch(by, at('issuer.test'), AbortSignal.timeout(20))).toMatchObject({ ok: false })
     }
     expect(answers).toHaveLength(1)
     const joined = fetch(by, at('issuer.test'))
-    answers[0]?.(null, [{ address: '127.0.0.1', family: 4 }])
+    answers[0]?.resolve([{ address: '127.0.0.1', family: 4 }])
     expect(await joined).toEqual({ ok: true, text: '{"keys":[]}' })
     // A lookup that has ended is not used again, whether it failed or not.
     for (let n = 1; n < 3; n += 1) {
       const failing = fetch(by, at('issuer.test'))
       await vi.waitFor(() => expect(answers).toHaveLength(n + 1))
-      answers[n]?.(new Error('no such host'), [])
+      answers[n]?.reject(new Error('no such host'))
       expect(await failing).toMatchObject({ ok: false, problem: expect.stringContaining('no such host') })
     }
   })

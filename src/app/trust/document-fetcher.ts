@@ -1,4 +1,5 @@
-import { type LookupAddress, type LookupOptions, lookup } from 'node:dns'
+import type { LookupAddress, LookupOptions } from 'node:dns'
+import { lookup } from 'node:dns/promises'
 import { request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
@@ -27,8 +28,8 @@ export type FetchedDocument =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly problem: string; readonly status: number | null }
 
-/** Resolves all addresses of a host, with the signature of `dns.lookup` with `all`. */
-export type ResolveHost = (host: string, found: (error: Error | null, addresses: LookupAddress[]) => void) => void
+/** Resolves all addresses of a host. */
+export type ResolveHost = (host: string) => Promise<LookupAddress[]>
 
 export interface DocumentFetcherOptions {
   readonly privateHosts: PrivateHosts
@@ -40,7 +41,7 @@ export interface DocumentFetcherOptions {
 export const FETCH_TIMEOUT_MS = 5_000
 const MOST_BYTES = 262_144
 
-const resolveHost: ResolveHost = (host, found) => lookup(host, { all: true }, found)
+const resolveHost: ResolveHost = (host) => lookup(host, { all: true })
 
 /**
  * Fetches small documents from hosts that other parties name. It follows no redirects, uses no proxy of the
@@ -143,9 +144,7 @@ export class DocumentFetcher {
   #addressesOf(host: string): Promise<LookupAddress[]> {
     const pending = this.#lookups.get(host)
     if (pending !== undefined) return pending
-    const started = new Promise<LookupAddress[]>((resolve, reject) => {
-      this.#resolve(host, (error, addresses) => (error === null ? resolve(addresses) : reject(error)))
-    }).finally(() => this.#lookups.delete(host))
+    const started = this.#resolve(host).finally(() => this.#lookups.delete(host))
     this.#lookups.set(host, started)
     return started
   }
