@@ -28,10 +28,13 @@ const DEFINITIONS = [
   'test/stores/contract.database.test.ts',
   // Each plans for itself.
   'test/app/explain-sql.database.test.ts',
-  'test/cli/apply-every-kind.database.test.ts',
 ]
 /** What callers must be answered, on whichever database. */
 const CONFORMANCE = ['test/conformance/**/*.database.test.ts']
+
+/** Load and kills, by the minute. Those of the races define what a database must do. */
+const STORMS = ['test/!(races)/**/*.storm.slow.test.ts']
+const excluded: Readonly<Record<string, string[]>> = { database: [...DEFINITIONS, ...CONFORMANCE], slow: STORMS }
 
 /** What all projects have in common. */
 const common = {
@@ -65,7 +68,7 @@ export default defineConfig({
           ...common,
           name,
           include: [`test/**/*.${name}.test.ts`],
-          exclude: name === 'database' ? [...DEFINITIONS, ...CONFORMANCE] : [],
+          exclude: excluded[name] ?? [],
           globalSetup: ['test/setup/databases.ts'],
           provide: { databases },
         },
@@ -81,6 +84,15 @@ export default defineConfig({
           env: { QSCOPE_GRPC_TRANSPORT: 'grpc-js' },
         },
       })),
+      {
+        test: {
+          ...common,
+          name: 'storm',
+          include: STORMS,
+          globalSetup: ['test/setup/databases.ts'],
+          provide: { databases: askedDatabases(COMMON_DATABASES) },
+        },
+      },
       {
         test: {
           ...common,

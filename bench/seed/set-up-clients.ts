@@ -16,7 +16,7 @@ export async function setUpClients(settings: ServerSettings): Promise<{
   await mustRunQScope(settings.entry, ['migrate', 'up'], variables)
   const printed = await mustRunQScope(
     settings.entry,
-    ['client', 'create', '--admin', '--id', ADMIN_ID, '--json'],
+    ['client', 'create', '--local', '--admin', '--id', ADMIN_ID, '--json'],
     variables,
   )
   // The command's documented output.

@@ -31,7 +31,7 @@ export async function givenServer(tokens: number, more: Readonly<Record<string, 
   const place = { databaseUrl: `sqlite:${join(directory, 'qscope.db')}`, keyringFile: join(directory, 'keyring.json') }
   const variables = { QSCOPE_DATABASE_URL: place.databaseUrl, QSCOPE_KEYRING_FILE: place.keyringFile }
   await mustRunQScope(entry, ['migrate', 'up'], variables)
-  const made = await mustRunQScope(entry, ['client', 'create', '--admin', '--json'], variables)
+  const made = await mustRunQScope(entry, ['client', 'create', '--local', '--admin', '--json'], variables)
   const server = await startQScope({ entry, ...place, workers: 1, variables: { QSCOPE_ISSUER: ISSUER, ...more } })
   const address = `127.0.0.1:${server.port}`
   const connection = connect(address)

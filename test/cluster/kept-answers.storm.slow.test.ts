@@ -5,7 +5,7 @@ import { startInstances } from './instances.ts'
 import { WatchedStorm } from './watched-storm.ts'
 
 /** Reduced further outside a full run, since each takes a dozen calls. */
-const REVOCATIONS = inFull ? 100_000 : scaled(2_500, 60)
+const REVOCATIONS = inFull ? 100_000 : scaled(1_000, 60)
 /** For the time limit of the test. */
 const MS_PER_REVOCATION = 100
 
