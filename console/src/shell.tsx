@@ -51,7 +51,7 @@ export function Shell({ onEnd, onRenewed, onSignOut }: ShellProps) {
         </ul>
       </nav>
       <main id="main" ref={main} tabIndex={-1}>
-        <Page key={`${route.page}/${route.id}?${route.parameters}`} route={route} />
+        <Page key={route} route={route} />
       </main>
     </>
   )

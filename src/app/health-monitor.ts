@@ -92,7 +92,7 @@ export class HealthMonitor {
     const { backend, trustedIssuers } = this.#app
     await this.#app.checkKeys()
     for (const { name, value, warning } of await backend.diagnostics()) {
-      if (warning !== null) this.#log.warn({ name, value }, `the database's ${name} is ${value}: ${warning}`)
+      if (warning !== null) this.#log.warn({ name, value }, `database ${name}: ${value}; ${warning}`)
     }
     for (const { text, advice } of await issuerRuleProblems(trustedIssuers, backend, this.#log)) {
       this.#log.warn({ advice }, text)

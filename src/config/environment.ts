@@ -58,18 +58,26 @@ export function variable(environment: Environment, name: VariableName | ClientVa
 
 const MAX_DISTANCE = 4
 
-/** The candidate closest to a mistyped word. `null`: none is close. */
-function nearest(word: string, candidates: Iterable<string>): string | null {
+/**
+ * The candidate closest to a mistyped name, or else the first one that has all its words. `null`: there is none. If half
+ * of the letters differ, it is another name.
+ */
+function nearest(name: string, candidates: readonly string[]): string | null {
+  const letters = name.length - PREFIX.length
   let best: string | null = null
-  let least = MAX_DISTANCE + 1
+  let least = Math.min(MAX_DISTANCE + 1, letters / 2)
   for (const candidate of candidates) {
-    const distance = editDistance(word, candidate)
+    const distance = editDistance(name, candidate)
     if (distance < least) {
       least = distance
       best = candidate
     }
   }
-  return best
+  return best ?? candidates.find((candidate) => hasWords(candidate.split('_'), name.split('_'))) ?? null
+}
+
+function hasWords(all: readonly string[], words: readonly string[]): boolean {
+  return words.every((word) => all.includes(word))
 }
 
 /** Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals" (1966). */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
-import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { Server, ServerCredentials, type sendUnaryData, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { certificateAuthority, LOCAL_NAMES, suiteFolder } from '../setup/certificates.ts'
 import { freePort } from '../setup/free-port.ts'
@@ -120,3 +120,34 @@ describe('a failed call reports the reason and the remedy', () => {
     TIMEOUT,
   )
 })
+
+test(
+  'a call that ends at its deadline names the server and the likely cause',
+  async () => {
+    const address = await listening(ServerCredentials.createInsecure())
+    const bytes = (value: Buffer) => value
+    const late = (_call: unknown, answer: sendUnaryData<Buffer>) =>
+      answer({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded after 30.002s' })
+    servers.at(-1)?.addService(
+      {
+        mintToken: {
+          path: '/qscope.v1.TokenService/MintToken',
+          requestStream: false,
+          responseStream: false,
+          requestSerialize: bytes,
+          requestDeserialize: bytes,
+          responseSerialize: bytes,
+          responseDeserialize: bytes,
+        },
+      },
+      { mintToken: late },
+    )
+    const { code, stderr } = await qscope(emptyFolder(), [
+      ...'token mint --client-id a --client-secret b --server'.split(' '),
+      address,
+    ])
+    expect(code).toBe(1)
+    expect(stderr).toContain(`the server at ${address} did not answer within 30 s: it or its database is slow`)
+  },
+  TIMEOUT,
+)

@@ -166,9 +166,17 @@ describe('what is allowed', () => {
 
 describe('unknown variables', () => {
   test('are reported with the likely intended name', () => {
-    const { warnings } = configOf({ QSCOPE_LISTEN_GRPC: 'x', QSCOPE_LOGLEVEL: 'info', OTHER: 'y' })
+    const { warnings } = configOf({
+      QSCOPE_LISTEN_GRPC: 'x',
+      QSCOPE_LISTEN: 'x',
+      QSCOPE_COLOUR: 'x',
+      QSCOPE_LOGLEVEL: 'info',
+      OTHER: 'y',
+    })
     expect(warnings).toEqual([
-      'QSCOPE_LISTEN_GRPC is unknown and ignored',
+      'QSCOPE_LISTEN_GRPC is unknown and ignored; did you mean QSCOPE_GRPC_LISTEN?',
+      'QSCOPE_LISTEN is unknown and ignored; did you mean QSCOPE_GRPC_LISTEN?',
+      'QSCOPE_COLOUR is unknown and ignored',
       'QSCOPE_LOGLEVEL is unknown and ignored; did you mean QSCOPE_LOG_LEVEL?',
     ])
   })

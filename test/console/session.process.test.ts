@@ -171,6 +171,9 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
     const { token } = fromBinary(MintTokenResponseSchema, await minted.body())
     await ending.waitFor({ state: 'detached' })
     expect(token?.scopes).toContain('qscope:clients.write')
+    const lifetime = token?.expiresIn?.seconds ?? 0n
+    expect(lifetime).toBeLessThanOrEqual(900n)
+    expect(lifetime).toBeGreaterThanOrEqual(895n)
     await page.getByText(/\b1[45]:\d\d left/).waitFor()
     expect(await page.getByLabel('Client id').inputValue()).toBe('half-written')
     const [validation] = await Promise.all([

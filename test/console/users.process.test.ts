@@ -269,6 +269,35 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     expect(tab.requests.filter((each) => /DeviceService/.test(each))).toEqual([])
   })
 
+  it('takes the code of a link out of the address wherever it is opened', async () => {
+    const cleaned = `${suite.server.httpUrl}/console/#/devices`
+    const tab = await suite.openTab()
+    const { page } = tab
+    const code = page.getByLabel('User code')
+    const open = (userCode: string) => `location.hash = '#/devices?user_code=${userCode}'`
+    // Before the sign-in.
+    await page.evaluate(open('BCDF-GHJK'))
+    await expect.poll(() => page.url()).toBe(cleaned)
+    await signIn(tab, suite.server, ['consent'])
+    expect(await code.inputValue()).toBe('BCDF-GHJK')
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    // As soon as the pages are there, before the next frame.
+    await page.evaluate(`new MutationObserver((changes, observer) => {
+      if (document.querySelector('nav') === null) return
+      observer.disconnect()
+      ${open('LMNP-QRST')}
+    }).observe(document, { childList: true, subtree: true })`)
+    await signIn(tab, suite.server, ['consent'])
+    await expect.poll(() => page.url()).toBe(cleaned)
+    await expect.poll(() => code.inputValue()).toBe('LMNP-QRST')
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    // Without the permission.
+    await signIn(tab, suite.server)
+    await page.evaluate(open('VWXZ-BCDF'))
+    await expect.poll(() => page.url()).toBe(cleaned)
+    await page.getByText('Your token does not permit this. You need qscope:consent.').waitFor()
+  })
+
   it('shows what a session that only reads may not do', async () => {
     await consentOf('erin')
     const tab = await suite.openTab()
@@ -339,14 +368,15 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     const dialog = page.getByRole('dialog')
     await signIn(tab, suite.server, ['tokens.revoke'])
     await visit(tab, 'Tokens and grants')
+    const rows = page.getByRole('row', { name: user?.userId ?? 'no id' })
     await page.getByLabel('User by').selectOption('external id')
     await page.getByLabel('The user’s id').fill('iris')
     await page.keyboard.press('Enter')
     await page.getByText('2 in all').waitFor()
-    expect(await page.getByRole('row', { name: user?.userId ?? 'no id' }).count()).toBe(2)
+    await expect.poll(() => rows.count()).toBe(2)
     await page.getByLabel('Show').selectOption('grants')
     await page.getByText('1 in all').waitFor()
-    expect(await page.getByRole('row', { name: user?.userId ?? 'no id' }).count()).toBe(1)
+    await expect.poll(() => rows.count()).toBe(1)
     await page.getByRole('button', { name: 'Revoke everything of this user' }).click()
     await dialog.getByText('2 tokens and 1 grant of this user').waitFor()
     await dialog.getByRole('button', { name: 'Revoke' }).click()

@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { qscope, temporaryDirectory } from '../e2e/process.ts'
 import { freePort } from '../setup/free-port.ts'
 import { hasGrpcurl } from '../setup/grpcurl.ts'
+import { hasJq } from '../setup/jq.ts'
 import { parsed, type Served, TOOLS, walk, withOutputs } from './recorded-page.ts'
 import { trustedWorkload } from './trusted-workload.ts'
 
@@ -14,15 +16,18 @@ const pages = readdirSync(COOKBOOK)
 const read = (page: string) => readFileSync(join(COOKBOOK, page), 'utf8')
 
 async function serve(): Promise<Served> {
-  const { issuersFile, assertion } = await trustedWorkload(await temporaryDirectory())
+  const directory = await temporaryDirectory()
+  const { issuersFile, assertion } = await trustedWorkload(directory)
+  const assertionFile = join(directory, 'assertion')
+  await writeFile(assertionFile, assertion)
   const env = { QSCOPE_GRPC_LISTEN: `127.0.0.1:${await freePort()}`, QSCOPE_TRUSTED_ISSUERS_FILE: issuersFile }
   const server = qscope(await temporaryDirectory(), ['serve'], env)
   const [, address = ''] = await server.until(/listens on (\S+)/)
   const secret = /client secret {2}(\S+)/.exec(server.stdout)?.[1] ?? ''
-  return { address, variables: { ADMIN_SECRET: secret, ASSERTION: assertion } }
+  return { address, variables: { ADMIN_SECRET: secret, ASSERTION_FILE: assertionFile } }
 }
 
-test.each(pages)(
+test.skipIf(!hasJq).each(pages)(
   '%s shows what its calls print, with each tool',
   async (page) => {
     const text = read(page)

@@ -8,8 +8,8 @@ const ROOT = resolve(import.meta.dirname, '..', '..')
 const TIMEOUT_MS = 240_000
 /** The address that pages call, which a test's server has not. */
 export const DOCUMENTED_ADDRESS = '127.0.0.1:50051'
-/** `read -rs TOKEN   # accessToken of that answer`, or `ID=…   # keyId of that answer`: what a reader pastes. */
-const PASTED = /^(?:read -rs (?<secret>\w+)|(?<plain>\w+)=\S*…\S*) +# (?<key>\w+).*$/gm
+/** `read -rs ADMIN_SECRET   # printed by the first start`: what a reader pastes. */
+const PASTED = /^read -rs (\w+) +#.*$/gm
 
 export interface ShellBlock {
   readonly text: string
@@ -18,7 +18,7 @@ export interface ShellBlock {
 }
 
 export interface ShellOptions {
-  /** What the reader knows before: a value that is pasted into one of these comes from here. */
+  /** What the reader knows before, what is pasted included. */
   readonly variables: Readonly<Record<string, string>>
   /** Of the server that stands for the documented one. */
   readonly address?: string
@@ -38,17 +38,13 @@ export async function runBlocks(
     const outputs = blocks.map((_, index) => join(directory, `${String(index).padStart(4, '0')}.out`))
     const lines = blocks.map(({ text, refused = false }, index) => {
       const typed = text
-        .replaceAll(PASTED, (_, secret: string | undefined, plain: string | undefined, key: string) => {
-          const name = secret ?? plain ?? ''
-          return name in variables ? ':' : `${name}=$(pasted ${key})`
-        })
+        .replaceAll(PASTED, (line, name: string) => (name in variables ? ':' : line))
         .replaceAll(DOCUMENTED_ADDRESS, address)
       return refused ? failing(typed, outputs[index] ?? '') : `{\n${typed}\n} > '${outputs[index]}'`
     })
-    const pasted = `pasted() { cat '${directory}'/*.out | grep -oE "\\"$1\\": *\\"[^\\"]+\\"" | tail -n 1 | cut -d '"' -f 4 | grep .; }`
     const PATH = [directory, join(ROOT, 'node_modules', '.bin'), process.env['PATH'], dirname(GRPCURL)].join(delimiter)
     const env = { PATH, HOME: process.env['HOME'] ?? ROOT, XDG_CONFIG_HOME: join(directory, 'config'), ...variables }
-    const { failed, stderr } = await runBash(['set -e', pasted, ...lines].join('\n'), { cwd, env })
+    const { failed, stderr } = await runBash(['set -e', ...lines].join('\n'), { cwd, env })
     if (failed) {
       const at = outputs.findLastIndex((path) => existsSync(path))
       const printed = at === -1 ? '' : readFileSync(outputs[at] ?? '', 'utf8')

@@ -38,22 +38,27 @@ describe('a server that is killed while audit events are delivered', () => {
     let running = await server.start()
     await followed(server, 'audit-file', 'audit-otlp', 'usage')
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
-    const mintMany = () => Promise.allSettled(Array.from({ length: MINTS }, () => server.call(mintToken, { client })))
+    const mintMany = () => Array.from({ length: MINTS }, () => server.call(mintToken, { client }))
+    const minted: ReturnType<typeof mintMany> = []
 
     // It is killed before the receiver has answered, then after that.
     for (isSilent of [true, false]) {
       const before = receiver.requests()
-      const minted = mintMany()
+      const calls = mintMany()
+      minted.push(...calls)
+      await Promise.any(calls)
       await expect.poll(receiver.requests, PATIENCE).toBeGreaterThan(before)
       running.child.kill('SIGKILL')
       expect(await running.ended).toMatchObject({ signal: 'SIGKILL' })
-      await minted
+      await Promise.allSettled(calls)
       isSilent = false
       // Ends the 30-second lease of the killed process.
       await server.database.query('delete from oauth_leases')
       running = await server.start()
     }
-    await mintMany()
+    minted.push(...mintMany())
+    const outcomes = await Promise.allSettled(minted)
+    const answered = outcomes.filter(({ status }) => status === 'fulfilled')
 
     const bearer = { bearer: server.admin.token }
     const issued = new Set<string>()
@@ -64,7 +69,7 @@ describe('a server that is killed while audit events are delivered', () => {
       pageToken = page.nextPageToken
       if (pageToken === '') break
     }
-    expect(issued.size).toBeGreaterThan(MINTS)
+    expect(issued.size).toBeGreaterThanOrEqual(answered.length)
     const missingIn = (delivered: Iterable<string>) => [...issued.difference(new Set(delivered))]
     const inFile = () =>
       (existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [])

@@ -1,6 +1,7 @@
 import { decodeProtectedHeader } from 'jose'
 import { afterAll, expect, it } from 'vitest'
 import type { TokenRefusal } from '../../src/auth/token-refusal.ts'
+import { drawToken, type TokenKind } from '../../src/crypto/token.ts'
 import { AccessTokenFormat, AuthenticationMethod, ClientType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { ErrorReason, ErrorReasonSchema } from '../../src/gen/qscope/v1/error_reason_pb.ts'
@@ -295,6 +296,21 @@ onEveryBackend(
           )
           .sort(),
       )
+    })
+
+    it.each<[TokenKind, string, RegExp]>([
+      ['device_code', 'it is a device code, which is not a token', /failed condition in the line with the ray id/],
+      ['authorization_code', 'it is an authorization code, which is not a token', /failed condition/],
+      ['client_secret', 'it is a client secret, which is not a token', /RotateClientSecret/],
+      [
+        'access',
+        'it is not a token of this server, was deleted after it had expired, or you may not see it',
+        /complete/,
+      ],
+    ])('says what an unknown value of the kind %s is', async (kind, detail, fix) => {
+      const { verdict, checks, errorReason } = await server.call(explainToken, { token: drawToken(kind) }, admin())
+      expect([verdict, errorReason]).toEqual([Verdict.UNKNOWN, ErrorReason.OAUTH_INVALID_TOKEN])
+      expect(checks).toMatchObject([{ name: 'token_is_known', passed: false, detail, fix: expect.stringMatching(fix) }])
     })
 
     it('lists the passed checks of an accepted token, in the order of VerifyToken', async () => {

@@ -5,12 +5,14 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { AccessTokenFormat } from '../../src/gen/qscope/v1/client_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { AssertionUse, TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
 import { LIMITS_OFF } from '../attacks/limits-off.ts'
 import { trustingFetch } from '../interop/oauth/trusting-fetch.ts'
 import { type Claims, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
 import { channelOf } from '../setup/certificates.ts'
 import { refusalOf } from '../setup/client.ts'
 import { discoverableIssuer, LOCAL_HOSTS, localHosts, trustOn } from '../setup/foreign-issuer.ts'
+import { ASSERTION_TYPE, basic, formsOn, GRANT_TYPES, HTTP_PORT } from '../setup/forms.ts'
 import { freePort } from '../setup/free-port.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { startServer } from '../setup/server.ts'
@@ -31,7 +33,7 @@ async function started(variables: Readonly<Record<string, string>> = {}, ...chan
   return server
 }
 
-const server = await started(LIMITS_OFF)
+const server = await started({ ...LIMITS_OFF, ...HTTP_PORT })
 const { trust, workload, exchange, federated } = trustOn(server)
 const refused = async (assertion: string) => (await refusalOf(exchange(assertion))).reason
 const seconds = () => Math.floor(server.clock.now() / 1_000)
@@ -48,25 +50,38 @@ const timely = (issuer: string, more: object) => ({
 describe('oidc-provider as a foreign issuer', async () => {
   const port = await freePort()
   const issuer = `https://localhost:${port}`
-  const resource = 'urn:qscope'
+  const secret = 'a-secret-of-the-foreign-issuer'
+  /** The client whose tokens are access tokens. The tokens of the others are assertions. */
+  const accessing = 'qscope'
+  const workloads = ['orders', 'billing'] as const
+  const grants = { grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }
   const key = { ...signingPair('RS256').privateKey.export({ format: 'jwk' }), kid: 'one', alg: 'RS256', use: 'sig' }
   const provider = new Provider(issuer, {
     jwks: { keys: [key] },
     clients: [
       {
-        client_id: 'qscope',
-        client_secret: 'a-secret-of-the-foreign-issuer',
+        client_id: accessing,
+        client_secret: secret,
         grant_types: ['client_credentials', 'authorization_code'],
         redirect_uris: ['https://qscope.example/callback'],
       },
+      ...workloads.map((name) => ({ client_id: name, client_secret: secret, ...grants })),
     ],
     ttl: { IdToken: 300, ClientCredentials: 300 },
+    formats: {
+      customizers: {
+        jwt: (_ctx: unknown, { clientId }: { clientId: string }, token: { header?: object }) => {
+          if (clientId !== accessing) token.header = { typ: 'JWT' }
+        },
+      },
+    },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
-        getResourceServerInfo: () => ({ scope: 'read', audience: server.issuer, accessTokenFormat: 'jwt' }),
+        // The audience is the resource that is asked for.
+        getResourceServerInfo: () => ({ scope: 'read', accessTokenFormat: 'jwt' }),
       },
     },
   })
@@ -76,11 +91,29 @@ describe('oidc-provider as a foreign issuer', async () => {
     host.closeAllConnections()
     host.close()
   })
+  const clientId = await workload()
+  const rules = [{ claims: { sub: 'build' }, clientId, scopes: ['stock.read'] }]
+  await trust({ issuer, keys: discovered, caCertificates, audience: 'qscope', rules })
+  /** The token that a client of the foreign issuer gets for a resource. */
+  const issued = async (name: string, resource = server.issuer): Promise<string> => {
+    const response = await trustingFetch({ ca: Buffer.from(caCertificates) })(`${issuer}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: GRANT_TYPES.clientCredentials, resource }),
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...basic(name, secret) },
+    })
+    const { access_token: token, ...others } = JSON.parse(await response.text())
+    expect(others).toMatchObject({ token_type: 'Bearer' })
+    expect(decodeJwt(token)).toMatchObject({ iss: issuer, aud: resource, sub: name })
+    return token
+  }
+  /** The last check of an assertion that authenticates a client: the one that failed, if one did. */
+  const lastCheck = async (assertion: string) => {
+    const request = { assertion, use: AssertionUse.CLIENT_AUTHENTICATION }
+    const { checks } = await server.call(TrustService.method.testAssertion, request, { bearer: server.admin.token })
+    return checks.at(-1)
+  }
 
   it('is discovered, and its identity tokens authenticate a client', async () => {
-    const clientId = await workload()
-    const rules = [{ claims: { sub: 'build' }, clientId, scopes: ['stock.read'] }]
-    await trust({ issuer, keys: discovered, caCertificates, audience: 'qscope', rules })
     const client = await provider.Client.find('qscope')
     if (client === undefined) throw new Error('the foreign issuer does not know its client')
     const token = new provider.IdToken({ sub: 'build' }, { client, ctx: undefined })
@@ -89,20 +122,34 @@ describe('oidc-provider as a foreign issuer', async () => {
   })
 
   it('issues access tokens, too, which authenticate no client: one type for each purpose', async () => {
-    const response = await trustingFetch({ ca: Buffer.from(caCertificates) })(`${issuer}/token`, {
-      method: 'POST',
-      body: new URLSearchParams({ grant_type: 'client_credentials', resource }),
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        authorization: `Basic ${Buffer.from('qscope:a-secret-of-the-foreign-issuer').toString('base64')}`,
-      },
-    })
-    const { access_token: accessToken, ...others } = JSON.parse(await response.text())
-    expect(others).toMatchObject({ token_type: 'Bearer' })
-    expect(decodeJwt(accessToken)).toMatchObject({ iss: issuer, aud: server.issuer })
+    const accessToken = await issued(accessing)
     expect(await refused(accessToken)).toBe('OAUTH_INVALID_GRANT')
-    const mint = await federated(issuer, String(decodeJwt(accessToken).sub))
+    const mint = await federated(issuer, accessing)
     expect((await refusalOf(mint(accessToken))).reason).toBe('OAUTH_INVALID_CLIENT')
+    expect(await lastCheck(accessToken)).toMatchObject({ name: 'header_is_allowed', passed: false })
+  })
+
+  it('issues tokens to its clients that authenticate a client here by issuer and subject, for this audience only', async () => {
+    const [name, other] = workloads
+    const mint = await federated(issuer, name)
+    const overHttp = (assertion: string) =>
+      formsOn(server).token({
+        grant_type: GRANT_TYPES.clientCredentials,
+        client_assertion_type: ASSERTION_TYPE,
+        client_assertion: assertion,
+      })
+    const [token, ofOther, forOther] = [await issued(name), await issued(other), await issued(name, 'urn:elsewhere')]
+    expect(await mint(token)).toMatchObject({ scopes: ['stock.read'] })
+    expect(await overHttp(token)).toMatchObject({ status: 200, body: { scope: 'stock.read' } })
+    const refusedFor = [
+      ['client_has_identity', ofOther],
+      ['audience_is_this_server', forOther],
+    ] as const
+    for (const [check, wrong] of refusedFor) {
+      expect(await lastCheck(wrong)).toMatchObject({ name: check, passed: false })
+      expect((await refusalOf(mint(wrong))).reason).toBe('OAUTH_INVALID_CLIENT')
+      expect(await overHttp(wrong)).toMatchObject({ status: 401, body: { error: 'invalid_client' } })
+    }
   })
 })
 

@@ -14,7 +14,7 @@ export interface NewSecret {
 export interface SignedIn {
   readonly session: Session
   readonly api: Api
-  /** The code of a device that the console was opened with. */
+  /** The code of a device in the address that was opened last. */
   readonly arrivedCode: ArrivedCode
   /** Shows a new secret until it is dismissed, even if the session ends before. */
   readonly showSecret: (secret: NewSecret) => void

@@ -78,13 +78,13 @@ export async function contentFindings(
   log: Logger,
 ): Promise<readonly Finding[]> {
   const { backend, clock, trustedIssuers } = database
+  const health = await backend.check()
+  // A slow database would answer the many statements below only after the caller has given up.
+  if (!health.serving && !health.answers) return [healthProblem(health.problem)]
   const diagnostics = await guarded('database facts', async () =>
     diagnosticFindings(backend.dialect, await backend.diagnostics(), schema.auditProtection, config),
   )
-  const health = await backend.check()
-  if (!health.serving) {
-    return [...diagnostics, problem('health', health.problem, 'fix this; until then a server reports NOT_SERVING')]
-  }
+  if (!health.serving) return [...diagnostics, healthProblem(health.problem)]
   const keys = await guarded('keys', async () => {
     await database.checkKeys()
     return [ok('keys', 'the keyring has every key that the database refers to')]
@@ -101,6 +101,14 @@ export async function contentFindings(
   const healthy = ok('health', `${backend.dialect} reads and writes`)
   const skew = await guarded('clock', () => databaseClockFindings(clock, config))
   return [...diagnostics, healthy, ...keys, ...rules, ...skew, clockFinding(newest?.createdAt ?? null)]
+}
+
+function healthProblem(text: string): Finding {
+  return problem(
+    'health',
+    text,
+    'look it up in docs/operations.md, "Health reports NOT_SERVING"; until it is fixed, a server reports NOT_SERVING',
+  )
 }
 
 /** Whether an instance on this machine would issue tokens. */

@@ -23,7 +23,7 @@ const authorizationView: View<DeviceAuthorization> = {
   columns: [],
   pairs: (authorization) => [
     ['client id', authorization.clientId],
-    ['client', authorization.clientDisplayName],
+    ['client name', authorization.clientDisplayName],
     ['state', state(nameOf(DeviceAuthorizationStateSchema, authorization.state))],
     ['scopes', listText(authorization.scopes)],
     ['audiences', listText(authorization.audiences)],

@@ -222,14 +222,22 @@ async function refusalOf(error: ServiceError, endpoint: ServerEndpoint): Promise
   return {
     reason: info?.reason ?? null,
     status: status[error.code] ?? String(error.code),
-    description:
-      info === undefined && error.code === status.UNAVAILABLE
-        ? ((await whyUnreachable(endpoint)) ??
-          `no server answers at ${formatAddress(endpoint.address)}: ${error.details}`)
-        : error.details,
+    description: info === undefined ? await describeUnexplained(error, endpoint) : error.details,
     violations: detail((any) => anyUnpack(any, BadRequestSchema))?.fieldViolations ?? [],
     metadata: info?.metadata ?? {},
     retryAfterMs: retryDelay === undefined ? null : durationMs(retryDelay),
     rayId: detail((any) => anyUnpack(any, RequestInfoSchema))?.requestId ?? (typeof rayId === 'string' ? rayId : null),
   }
+}
+
+/** Describes an error without details of QScope: mostly one of the transport. */
+async function describeUnexplained({ code, details }: ServiceError, endpoint: ServerEndpoint): Promise<string> {
+  const server = formatAddress(endpoint.address)
+  if (code === status.UNAVAILABLE) {
+    return (await whyUnreachable(endpoint)) ?? `no server answers at ${server}: ${details}`
+  }
+  if (code === status.DEADLINE_EXCEEDED) {
+    return `the server at ${server} did not answer within ${DEADLINE_MS / 1_000} s: it or its database is slow, or does not respond; the call may have been carried out. Its log and qscope doctor, run where the server runs, say more`
+  }
+  return details
 }

@@ -1,3 +1,4 @@
+import { readToken, type TokenKind } from '../../crypto/token.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import { beyond } from '../../domain/scopes.ts'
 import { given } from '../condition.ts'
@@ -18,7 +19,7 @@ export const explainToken = query({
   answer: async (ctx, request): Promise<Explanation> => {
     const { evaluated, known, refusal } = await verifyToken.preconditions.trace(ctx, request)
     const { seen: found, ended = null } = known
-    if (found === undefined) return { verdict: 'unknown', checks: [UNKNOWN_TOKEN], refusal }
+    if (found === undefined) return { verdict: 'unknown', checks: [unknownCheck(request.presented)], refusal }
     const facts = { ...request, found }
     const checks = evaluated.flatMap((each): readonly Check[] => {
       if (each.name === 'callerMayCheckTokens') return []
@@ -33,13 +34,34 @@ export const explainToken = query({
 type Facts = VerifyTokenRequest & { readonly found: Found }
 type ReasonToEnd = (typeof REASONS_TO_END)[Found['use']][number]
 
-/** The same answer for every token that is hidden, so that it reveals nothing. */
+/** The same answer for every token that is hidden or unknown, so that it reveals nothing. */
 export const UNKNOWN_TOKEN: Check = Object.freeze({
   name: 'token_is_known',
   passed: false,
   detail: 'it is not a token of this server, was deleted after it had expired, or you may not see it',
   fix: 'Check that the token is complete and was issued by this server. The tokens of other clients are visible to the resource server of their audience and to callers with qscope:tokens.read.',
 })
+
+const CODE_FIX =
+  'Explain a token that it was redeemed for. If its redemption was refused, the log has the failed condition in the line with the ray id of the refusal.'
+
+/** The kinds of values of this server that are not tokens. */
+const OTHER_KINDS: Readonly<Partial<Record<TokenKind, { readonly what: string; readonly fix: string }>>> = {
+  authorization_code: { what: 'an authorization code', fix: CODE_FIX },
+  device_code: { what: 'a device code', fix: CODE_FIX },
+  client_secret: {
+    what: 'a client secret',
+    fix: 'Present a token. If others saw the secret, rotate it (RotateClientSecret).',
+  },
+}
+
+/** Only the form of the value decides, so the answer reveals nothing about what is stored. */
+function unknownCheck(presented: string): Check {
+  const kind = readToken(presented)?.kind
+  const other = kind === undefined ? undefined : OTHER_KINDS[kind]
+  if (other === undefined) return UNKNOWN_TOKEN
+  return { ...UNKNOWN_TOKEN, detail: `it is ${other.what}, which is not a token`, fix: other.fix }
+}
 
 /** The texts for each condition of `verifyToken`, by condition name. */
 export const TOKEN_CHECKS: CheckTexts<Facts> = Object.freeze({

@@ -170,6 +170,8 @@ export type BackendHealth =
       readonly problem: string
       /** Whether the schema fits and reads work, so that only writes are refused. */
       readonly readable: boolean
+      /** Whether the database answered a read at all in the time of the check, if only with an error. */
+      readonly answers: boolean
     }
 
 /** Housekeeping outside of calls. It deletes only rows that no check would have accepted. */

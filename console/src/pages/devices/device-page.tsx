@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { DeviceAuthorization } from '../../../../src/gen/qscope/v1/device_service_pb.ts'
 import { TextField } from '../../components/field.tsx'
 import { Form } from '../../components/form.tsx'
@@ -7,11 +7,10 @@ import { Permitted } from '../../components/permitted.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { useWork } from '../../hooks/use-work.ts'
-import { linkTo, type Route } from '../../route.ts'
 import { DeviceDecision } from './device-decision.tsx'
 
 /** Where a front end has no page of its own on which users enter the code of a device (RFC 8628 §3.3). */
-export function DevicePage({ route }: { readonly route: Route }) {
+export function DevicePage() {
   return (
     <>
       <Heading>Device approvals</Heading>
@@ -20,7 +19,7 @@ export function DevicePage({ route }: { readonly route: Route }) {
         the server takes your word for who consented.
       </p>
       <Permitted permission="qscope:consent">
-        <DeviceApproval route={route} />
+        <DeviceApproval />
       </Permitted>
     </>
   )
@@ -33,19 +32,12 @@ interface Found {
 
 /**
  * A code that came with the address is only written into the field: to look it up and to decide are up to the reader.
- * Each link that is opened during the session fills it in anew.
  */
-function DeviceApproval({ route }: { readonly route: Route }) {
+function DeviceApproval() {
   const { api, session, arrivedCode } = useSession()
-  const linked = route.parameters.get('user_code')
-  const [userCode, setUserCode] = useState(() => linked ?? arrivedCode.take())
+  const [userCode, setUserCode] = useState(() => arrivedCode.take())
   const [found, setFound] = useState<Found | null>(null)
   const { isBusy, refusal, run } = useWork()
-  useEffect(() => {
-    if (linked !== null) setUserCode(linked)
-    // The code does not stay in the address and the history of the browser.
-    history.replaceState(null, '', linkTo('devices'))
-  }, [route])
   const lookUp = (code: string) => {
     setFound(null)
     const { attemptKey } = session

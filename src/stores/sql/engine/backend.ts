@@ -135,9 +135,10 @@ export class SqlBackend implements Backend {
     const seen = { readable: false }
     try {
       const problem = await withinTime(this.#examine(signal, seen), signal)
-      return problem === null ? { serving: true } : { serving: false, problem, ...seen }
+      return problem === null ? { serving: true } : { serving: false, problem, ...seen, answers: true }
     } catch (error) {
-      return { serving: false, problem: signal.aborted ? NO_ANSWER : messageOf(error), ...seen }
+      if (signal.aborted) return { serving: false, problem: NO_ANSWER, ...seen, answers: seen.readable }
+      return { serving: false, problem: messageOf(error), ...seen, answers: true }
     }
   }
 
