@@ -191,6 +191,7 @@ describe('a replica', () => {
     expect(await backend.check()).toEqual({
       serving: false,
       readable: true,
+      answers: true,
       problem:
         'the database does not return a change that was just committed, so a revoked token could be accepted: QSCOPE_DATABASE_URL names a replica; name the primary',
     })
