@@ -18,7 +18,7 @@ const BESIDE = /^(?:more with --page-token \S+|qscope: note: .*)\n/gm
 /** Commands that need more than one command line, and where they are tested. */
 const ELSEWHERE: Readonly<Record<string, string>> = Object.freeze({
   login: 'login.sqlite.test.ts: a user approves meanwhile',
-  'audit follow': 'audit-follow.process.test.ts: it runs until it is stopped',
+  'audit follow': 'audit-follow.slow.test.ts: it runs until it is stopped',
 })
 /** The subject of assertions for the client `orders`. */
 const SERVICE_ACCOUNT = 'system:serviceaccount:shop:orders'
