@@ -137,8 +137,9 @@ export class SqlBackend implements Backend {
       const problem = await withinTime(this.#examine(signal, seen), signal)
       return problem === null ? { serving: true } : { serving: false, problem, ...seen, answers: true }
     } catch (error) {
-      if (signal.aborted) return { serving: false, problem: NO_ANSWER, ...seen, answers: seen.readable }
-      return { serving: false, problem: messageOf(error), ...seen, answers: true }
+      const inTime = !signal.aborted
+      const problem = inTime ? messageOf(error) : NO_ANSWER
+      return { serving: false, problem, ...seen, answers: inTime || seen.readable }
     }
   }
 
