@@ -1,5 +1,6 @@
-import type { WorkerOptions } from 'node:worker_threads'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { syncBuiltinESMExports } from 'node:module'
+import threads from 'node:worker_threads'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { AuthenticationMethod, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
@@ -15,20 +16,23 @@ const BCRYPT = Object.freeze({
   hash: '$2b$10$abcdefghijklmnopqrstuuQ.BATMQVqU1dBOlzcnzdIpId2LdmP5S',
 })
 
-const bcrypt = vi.hoisted(() => ({ dies: false }))
-
 /** Threads are as ever, but those that verify bcrypt may die before they answer, as where memory is short. */
-vi.mock('node:worker_threads', async (original) => {
-  const threads = await original<typeof import('node:worker_threads')>()
-  return {
-    ...threads,
-    Worker: class extends threads.Worker {
-      constructor(file: string | URL, options?: WorkerOptions) {
-        const isDying = bcrypt.dies && String(file).includes('bcrypt-thread')
-        super(isDying ? new URL('data:text/javascript,process.exit(1)') : file, options)
-      }
-    },
+const bcrypt = { dies: false }
+const { Worker } = threads
+
+beforeAll(() => {
+  threads.Worker = class extends Worker {
+    constructor(file: string | URL, options?: threads.WorkerOptions) {
+      const isDying = bcrypt.dies && String(file).includes('bcrypt-thread')
+      super(isDying ? new URL('data:text/javascript,process.exit(1)') : file, options)
+    }
   }
+  syncBuiltinESMExports()
+})
+
+afterAll(() => {
+  threads.Worker = Worker
+  syncBuiltinESMExports()
 })
 
 async function given(variables: Record<string, string> = {}) {

@@ -4,8 +4,10 @@ import { Authorization } from '../../src/gen/envoy/service/auth/v3/external_auth
 import { success } from '../../src/results.ts'
 import { Pipeline } from '../../src/rpc/pipeline.ts'
 import { route } from '../../src/rpc/routes.ts'
-import { authorizer } from '../transports/grpc/harness.ts'
+import { openHarness } from '../transports/grpc/harness.ts'
 import { unaryProbe } from '../transports/grpc/test-service.ts'
+
+const { authorizer } = await openHarness()
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 

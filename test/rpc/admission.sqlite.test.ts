@@ -4,7 +4,9 @@ import { type Client, status } from '@grpc/grpc-js'
 import { expect, it, onTestFinished } from 'vitest'
 import { MintTokenRequestSchema, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { fail } from '../../src/results.ts'
-import { call, GOOD_SECRET, startServer, tokenRoutes } from '../transports/grpc/harness.ts'
+import { call, openHarness, tokenRoutes } from '../transports/grpc/harness.ts'
+
+const { goodSecret, startServer } = await openHarness()
 
 const { mintToken } = TokenService.method
 const UNAUTHENTICATED = status.UNAUTHENTICATED
@@ -16,7 +18,7 @@ function requestOf(clientId: string, value: string): Uint8Array {
   )
 }
 
-const HONEST = requestOf('orders', GOOD_SECRET)
+const HONEST = requestOf('orders', goodSecret)
 
 /** A server whose handler keeps all calls until it is told to let them go. */
 async function holding() {

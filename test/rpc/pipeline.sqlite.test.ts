@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { success } from '../../src/results.ts'
 import { GRPCURL, hasGrpcurl, run } from '../setup/grpcurl.ts'
-import { call, detailsOf, GOOD_BEARER, GOOD_SECRET, startServer, tokenRoutes } from '../transports/grpc/harness.ts'
+import { call, detailsOf, openHarness, tokenRoutes } from '../transports/grpc/harness.ts'
+
+const { goodBearer, goodSecret, startServer } = await openHarness()
 
 const { mintToken, batchMintTokens, verifyToken, listTokens, batchIntrospectTokens } = TokenService.method
-const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
+const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: goodSecret } }
 const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
 const minting = tokenRoutes({
   mintToken: async () => success({ token: { accessToken: 'qat_issued', tokenType: 'Bearer' } }),
@@ -22,20 +24,20 @@ describe('a call', () => {
 
   it('accepts credentials in the request or in the metadata', async () => {
     const server = await startServer(minting)
-    expect((await call(server.client, mintToken, {}, basic(`orders:${GOOD_SECRET}`))).error).toBeNull()
+    expect((await call(server.client, mintToken, {}, basic(`orders:${goodSecret}`))).error).toBeNull()
     expect((await call(server.client, mintToken, {}, basic('orders:wrong'))).error?.code).toBe(status.UNAUTHENTICATED)
   })
 
   it('is refused with both kinds of credentials, and both are named', async () => {
     const server = await startServer(minting)
-    const { error } = await call(server.client, mintToken, { client }, basic(`orders:${GOOD_SECRET}`))
+    const { error } = await call(server.client, mintToken, { client }, basic(`orders:${goodSecret}`))
     expect(error?.code).toBe(status.INVALID_ARGUMENT)
     expect(detailsOf(error)?.violations?.map(({ field }) => field)).toEqual(['client', 'authorization'])
   })
 
   it.runIf(hasGrpcurl)('is refused with two values of authorization, which only some clients send', async () => {
     const server = await startServer(minting)
-    const twice = ['-H', `authorization: Bearer ${GOOD_BEARER}`, '-H', 'authorization: Basic eDp5']
+    const twice = ['-H', `authorization: Bearer ${goodBearer}`, '-H', 'authorization: Basic eDp5']
     const failed = await run(GRPCURL, [
       '-plaintext',
       ...twice,
@@ -145,7 +147,7 @@ describe('a call', () => {
         },
       }),
     )
-    const sent = { authorization: `Bearer ${GOOD_BEARER}`, 'x-ray-id': 'ray-1' }
+    const sent = { authorization: `Bearer ${goodBearer}`, 'x-ray-id': 'ray-1' }
     const { error } = await call(server.client, listTokens, {}, sent)
     expect(error?.code).toBe(status.INTERNAL)
     expect(error?.message).not.toContain('disk')
@@ -159,12 +161,12 @@ describe('a call', () => {
     const server = await startServer(minting)
     await call(server.client, mintToken, { client })
     await call(server.client, mintToken, {}, basic('orders:qcs_in_metadata'))
-    await call(server.client, verifyToken, { token: 'qat_presented' }, { authorization: `Bearer ${GOOD_BEARER}` })
+    await call(server.client, verifyToken, { token: 'qat_presented' }, { authorization: `Bearer ${goodBearer}` })
     const log = JSON.stringify(server.lines)
     expect(log).toContain('[redacted]')
     for (const value of [
-      GOOD_SECRET,
-      GOOD_BEARER,
+      goodSecret,
+      goodBearer,
       'qcs_in_metadata',
       'qat_presented',
       'qat_issued',

@@ -6,7 +6,9 @@ import { BatchMintTokensRequestSchema, TokenService } from '../../src/gen/qscope
 import { success } from '../../src/results.ts'
 import { Pipeline } from '../../src/rpc/pipeline.ts'
 import { RequestValidator } from '../../src/rpc/request-validator.ts'
-import { authorizer, call, detailsOf, GOOD_SECRET, startServer, tokenRoutes } from '../transports/grpc/harness.ts'
+import { call, detailsOf, openHarness, tokenRoutes } from '../transports/grpc/harness.ts'
+
+const { authorizer, goodSecret, startServer } = await openHarness()
 
 const { batchMintTokens } = TokenService.method
 
@@ -68,7 +70,7 @@ describe('validation', () => {
     const impostor = await call(client, batchMintTokens, { client: clientWith('wrong'), requests })
     expect(detailsOf(impostor.error)?.info?.reason).toBe('OAUTH_INVALID_CLIENT')
     expect(validated.splice(0)).toEqual(['ClientAuthentication'])
-    const proved = await call(client, batchMintTokens, { client: clientWith(GOOD_SECRET), requests })
+    const proved = await call(client, batchMintTokens, { client: clientWith(goodSecret), requests })
     expect(detailsOf(proved.error)?.violations).toHaveLength(16)
     expect(validated).toEqual(['ClientAuthentication', 'BatchMintTokensRequest'])
   })

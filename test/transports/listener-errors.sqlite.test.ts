@@ -2,14 +2,17 @@ import { Server } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { OpenTransport } from '../../src/transports/grpc/transport.ts'
 import { NativeTransport } from '../../src/transports/grpc-native/transport.ts'
-import { startServer, tokenRoutes } from './grpc/harness.ts'
+import { openHarness, tokenRoutes } from './grpc/harness.ts'
 import { startHttp } from './http/harness.ts'
+
+const harness = await openHarness()
+const { startServer } = harness
 
 const openNative: OpenTransport = (settings) => new NativeTransport(settings)
 
 describe.each([
   ['gRPC', () => startServer(tokenRoutes(), { transport: openNative })],
-  ['HTTP', () => startHttp(tokenRoutes())],
+  ['HTTP', () => startHttp(harness, tokenRoutes())],
 ])('the port of %s', (port, start) => {
   afterEach(() => void vi.restoreAllMocks())
 

@@ -5,7 +5,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { GetJsonWebKeySetRequestSchema } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { success } from '../../src/results.ts'
 import { mediaTypeOf } from '../../src/transports/media-type.ts'
-import { startServer, tokenRoutes } from './grpc/harness.ts'
+import { openHarness, tokenRoutes } from './grpc/harness.ts'
+
+const { startServer } = await openHarness()
 
 /** The HTTP status and the status of gRPC that a call of this content type gets. */
 async function callAs(contentType: string | undefined) {

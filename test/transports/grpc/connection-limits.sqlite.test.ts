@@ -3,10 +3,12 @@ import { connect } from 'node:http2'
 import { expect, it } from 'vitest'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { success } from '../../../src/results.ts'
-import { call, GOOD_SECRET, startServer, tokenRoutes } from './harness.ts'
+import { call, openHarness, tokenRoutes } from './harness.ts'
+
+const { goodSecret, startServer } = await openHarness()
 
 const { mintToken } = TokenService.method
-const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
+const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: goodSecret } }
 
 it('one connection carries a limited number of calls at once, and others wait', async () => {
   let running = 0

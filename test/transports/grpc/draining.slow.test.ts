@@ -10,11 +10,13 @@ import { fail, success } from '../../../src/results.ts'
 import { type Route, route } from '../../../src/rpc/routes.ts'
 import type { GrpcLimits } from '../../../src/transports/grpc/limits.ts'
 import { type Connection, connect as connectClient, refusalOf } from '../../setup/client.ts'
-import { call, detailsOf, GOOD_SECRET, startServer, tokenRoutes } from './harness.ts'
+import { call, detailsOf, openHarness, tokenRoutes } from './harness.ts'
 import { streamProbe } from './test-service.ts'
 
+const { goodSecret, startServer } = await openHarness()
+
 const { introspectToken, mintToken, revokeToken } = TokenService.method
-const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
+const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: goodSecret } }
 const PATIENCE_MS = 300_000
 const A_DAY_MS = 86_400_000
 /** From far below the age of a connection to the largest configurable value. */

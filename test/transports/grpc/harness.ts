@@ -10,6 +10,7 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { type CallOptions, Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { pino } from 'pino'
 import { afterAll, onTestFinished } from 'vitest'
+import type { CallAuthorizer } from '../../../src/auth/authorize-call.ts'
 import { epochMs } from '../../../src/domain/ids.ts'
 import {
   BadRequestSchema,
@@ -30,20 +31,37 @@ import { startServer as startApplication } from '../../setup/server.ts'
 import { testedTransport } from '../../setup/transport.ts'
 
 /** The real application, which authenticates callers; each test has its own handlers. */
-const database = await sqliteFiles.createMigrated()
-const application = await startApplication(database.url)
-afterAll(async () => {
-  await application.stop()
-  await database.drop()
-})
-const orders = await application.registerClient({ clientId: 'orders', scopes: ['qscope:tokens.read'] })
-const minted = await application.call(TokenService.method.mintToken, { client: orders.client })
+export interface Harness {
+  readonly authorizer: CallAuthorizer
+  /** The secret of the client `orders`. */
+  readonly goodSecret: string
+  /** A bearer token with the permission to list tokens. */
+  readonly goodBearer: string
+  /** A gRPC server with these routes, until the end of the test. */
+  readonly startServer: (
+    routes: readonly Route[],
+    more?: Partial<GrpcServerOptions>,
+  ) => Promise<Awaited<ReturnType<typeof startGrpc>>>
+}
 
-export const { authorizer } = application.app
-/** The secret of the client `orders`. */
-export const GOOD_SECRET = orders.clientSecret
-/** A bearer token with the permission to list tokens. */
-export const GOOD_BEARER = minted.token?.accessToken ?? ''
+/** For the test file that calls it: what it starts ends with the file. */
+export async function openHarness(): Promise<Harness> {
+  const database = await sqliteFiles.createMigrated()
+  const application = await startApplication(database.url)
+  afterAll(async () => {
+    await application.stop()
+    await database.drop()
+  })
+  const orders = await application.registerClient({ clientId: 'orders', scopes: ['qscope:tokens.read'] })
+  const minted = await application.call(TokenService.method.mintToken, { client: orders.client })
+  const { authorizer } = application.app
+  return {
+    authorizer,
+    goodSecret: orders.clientSecret,
+    goodBearer: minted.token?.accessToken ?? '',
+    startServer: (routes, more) => startGrpc(authorizer, routes, more),
+  }
+}
 
 const unanswered = async () => fail('oauth.server_error')
 
@@ -73,7 +91,7 @@ export function tokenRoutes(handlers: Partial<ServiceHandlers<typeof TokenServic
   })
 }
 
-export async function startServer(routes: readonly Route[], more: Partial<GrpcServerOptions> = {}) {
+async function startGrpc(authorizer: CallAuthorizer, routes: readonly Route[], more: Partial<GrpcServerOptions> = {}) {
   const lines: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   const state = new ServingState()

@@ -9,7 +9,9 @@ import {
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as Serving,
 } from '../../../src/gen/grpc/health/v1/health_pb.ts'
-import { call, startServer, tokenRoutes } from './harness.ts'
+import { call, openHarness, tokenRoutes } from './harness.ts'
+
+const { startServer } = await openHarness()
 
 function watch(client: Client, service: string): ClientReadableStream<HealthCheckResponse> {
   return client.makeServerStreamRequest(

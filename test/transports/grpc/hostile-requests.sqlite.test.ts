@@ -2,7 +2,9 @@ import { status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { success } from '../../../src/results.ts'
-import { call, detailsOf, startServer, tokenRoutes } from './harness.ts'
+import { call, detailsOf, openHarness, tokenRoutes } from './harness.ts'
+
+const { startServer } = await openHarness()
 
 const { batchMintTokens } = TokenService.method
 const MEGABYTE = 1024 * 1024

@@ -21,7 +21,9 @@ import { access as accessOption } from '../../../src/gen/qscope/v1/options_pb.ts
 import { file_qscope_v1_token_service } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { grpcFrame, rawCall, shutWindow } from '../../attacks/raw-streams.ts'
 import { GRPCURL, hasGrpcurl, run } from '../../setup/grpcurl.ts'
-import { detailsOf, startServer, tokenRoutes } from './harness.ts'
+import { detailsOf, openHarness, tokenRoutes } from './harness.ts'
+
+const { startServer } = await openHarness()
 
 const SERVICES = [
   'grpc.health.v1.Health',

@@ -5,7 +5,9 @@ import { success } from '../../../src/results.ts'
 import { testedTransportName } from '../../setup/transport-names.ts'
 import { Peer } from '../http2/peer.ts'
 import { CODE, data, type Fields, headers, PREFACE, request, settings, TYPE } from '../http2/wire.ts'
-import { startServer, tokenRoutes } from './harness.ts'
+import { openHarness, tokenRoutes } from './harness.ts'
+
+const { startServer } = await openHarness()
 
 const PATH = `/${TokenService.typeName}/GetJsonWebKeySet`
 /** An empty message of gRPC. */

@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { fail, success } from '../../../src/results.ts'
 import { calmest } from '../../setup/calmest.ts'
-import { call, detailsOf, GOOD_SECRET, startServer, tokenRoutes } from './harness.ts'
+import { call, detailsOf, openHarness, tokenRoutes } from './harness.ts'
+
+const { goodSecret, startServer } = await openHarness()
 
 const { mintToken, verifyToken } = TokenService.method
-const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
+const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: goodSecret } }
 
 /** Runs until its signal is aborted or `release` is called. */
 function slowRoutes() {

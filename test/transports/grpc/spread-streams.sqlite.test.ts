@@ -4,10 +4,12 @@ import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { success } from '../../../src/results.ts'
 import { SpreadArrivals } from '../../../src/transports/grpc-js/spread-streams.ts'
 import { callHeaders, FLAG, frame, HELLO, openRaw, TYPE } from '../../attacks/raw-http2.ts'
-import { call, GOOD_SECRET, startServer, tokenRoutes } from './harness.ts'
+import { call, openHarness, tokenRoutes } from './harness.ts'
+
+const { goodSecret, startServer } = await openHarness()
 
 const { mintToken } = TokenService.method
-const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
+const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: goodSecret } }
 const minting = tokenRoutes({
   mintToken: async () => success({ token: { accessToken: 'qat_issued', tokenType: 'Bearer' } }),
 })

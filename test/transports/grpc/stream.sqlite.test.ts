@@ -11,8 +11,10 @@ import {
 import { fail, type Result, success } from '../../../src/results.ts'
 import { route } from '../../../src/rpc/routes.ts'
 import { grpcFrame, rawCall, shutWindow } from '../../attacks/raw-streams.ts'
-import { detailsOf, startServer } from './harness.ts'
+import { detailsOf, openHarness } from './harness.ts'
 import { streamProbe } from './test-service.ts'
+
+const { startServer } = await openHarness()
 
 const token = (accessToken: string) => success({ token: { accessToken } })
 

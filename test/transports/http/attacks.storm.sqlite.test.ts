@@ -6,9 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { success } from '../../../src/results.ts'
 import { IncomingMessages } from '../../../src/rpc/incoming-messages.ts'
 import { scaled } from '../../setup/scale.ts'
-import { tokenRoutes } from '../grpc/harness.ts'
+import { openHarness, tokenRoutes } from '../grpc/harness.ts'
 import { startApplication } from './application.ts'
 import { startHttp } from './harness.ts'
+
+const harness = await openHarness()
 
 const server = await startApplication({ QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off' })
 const port = Number(new URL(server.httpUrl).port)
@@ -68,14 +70,14 @@ describe('a slow caller', () => {
     ['does not end the headers', `POST ${MINT} HTTP/1.1\r\nhost: localhost\r\n`],
     ['does not end the body', `${head(['content-type: application/json', 'content-length: 20'])}{"client":`],
   ])('is disconnected if it %s', async (_what, bytes) => {
-    const slow = await startHttp(tokenRoutes({ mintToken: async () => success({}) }), { limits })
+    const slow = await startHttp(harness, tokenRoutes({ mintToken: async () => success({}) }), { limits })
     const answer = await send(bytes, slow.port)
     expect(answer).toMatch(/^(HTTP\/1\.1 408 |$)/)
     expect((await fetch(`${slow.url}/healthz`)).status).toBe(200)
   })
 
   it('is one of at most maxConnections', async () => {
-    const narrow = await startHttp(tokenRoutes(), { limits: { maxConnections: 3 } })
+    const narrow = await startHttp(harness, tokenRoutes(), { limits: { maxConnections: 3 } })
     const held = await Promise.all([dial(narrow.port), dial(narrow.port), dial(narrow.port)])
     const surplus = await dial(narrow.port)
     surplus.resume()
@@ -96,7 +98,7 @@ describe('a slow caller', () => {
 describe('a body', () => {
   it('that does not arrive in time is refused, and its reserved bytes are released', async () => {
     const incoming = new IncomingMessages(1_000, { arrivalMs: 500 })
-    const { port: own } = await startHttp(tokenRoutes(), { incoming })
+    const { port: own } = await startHttp(harness, tokenRoutes(), { incoming })
     const refused = await send(`${head(['content-type: application/json', 'content-length: 900'])}{`, own)
     expect(statusOf(refused)).toBe(429)
     expect(refused).toContain('resource_exhausted')

@@ -2,7 +2,10 @@ import { request } from 'node:http'
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { type ConsoleFile, codingFor } from '../../../src/transports/http/console.ts'
+import { openHarness } from '../grpc/harness.ts'
 import { startHttp } from './harness.ts'
+
+const harness = await openHarness()
 
 function fileOf(name: string, contentType: string, text: string): ConsoleFile {
   const bytes = Buffer.from(text)
@@ -41,7 +44,7 @@ async function ask(url: string, path: string, method = 'GET', headers: Record<st
 
 describe('the console over HTTP', () => {
   it('has a page that is revalidated, and assets that are cached without expiry', async () => {
-    const { url } = await startHttp([], { consoleFiles: FILES })
+    const { url } = await startHttp(harness, [], { consoleFiles: FILES })
     const page = await ask(url, '/console/')
     expect([page.status, page.headers['content-type'], page.headers['cache-control'], page.body.toString()]).toEqual([
       200,
@@ -58,7 +61,7 @@ describe('the console over HTTP', () => {
   })
 
   it('restricts pages to resources of this server by Content-Security-Policy', async () => {
-    const { url } = await startHttp([], { consoleFiles: FILES })
+    const { url } = await startHttp(harness, [], { consoleFiles: FILES })
     for (const path of ['/console/', '/console', '/console/assets/index-1a2b3c4d.js']) {
       const { headers } = await ask(url, path)
       expect(headers['content-security-policy']).toBe(
@@ -74,7 +77,7 @@ describe('the console over HTTP', () => {
   })
 
   it('is sent in the best accepted content coding, with Vary', async () => {
-    const { url } = await startHttp([], { consoleFiles: FILES })
+    const { url } = await startHttp(harness, [], { consoleFiles: FILES })
     const br = await ask(url, '/console/', 'GET', { 'accept-encoding': 'gzip, deflate, br' })
     expect([br.headers['content-encoding'], br.headers['vary']]).toEqual(['br', 'accept-encoding'])
     expect(brotliDecompressSync(br.body).toString()).toBe(PAGE)
@@ -85,7 +88,7 @@ describe('the console over HTTP', () => {
   })
 
   it('answers HEAD without content, and refuses POST', async () => {
-    const { url } = await startHttp([], { consoleFiles: FILES })
+    const { url } = await startHttp(harness, [], { consoleFiles: FILES })
     const head = await ask(url, '/console/', 'HEAD')
     expect([head.status, head.headers['content-length'], head.body.length]).toEqual([200, String(PAGE.length), 0])
     const posted = await ask(url, '/console/', 'POST')
@@ -93,7 +96,7 @@ describe('the console over HTTP', () => {
   })
 
   it('redirects from its path without the slash to that with it', async () => {
-    const { url } = await startHttp([], { consoleFiles: FILES })
+    const { url } = await startHttp(harness, [], { consoleFiles: FILES })
     const { status, headers } = await ask(url, '/console')
     expect([status, headers['location']]).toEqual([308, '/console/'])
   })
@@ -106,7 +109,7 @@ describe('the console over HTTP', () => {
   ])(
     'redirects from the verification URI with %j to a page with the user code in the fragment',
     async (query, behind) => {
-      const { url } = await startHttp([], { consoleFiles: FILES })
+      const { url } = await startHttp(harness, [], { consoleFiles: FILES })
       const { status, headers, body } = await ask(url, `/console/device${query}`)
       expect([status, headers['location'], headers['cache-control'], headers['referrer-policy'], body.length]).toEqual([
         303,
@@ -131,12 +134,12 @@ describe('the console over HTTP', () => {
     '/console/\\..\\package.json',
     '/console/assets/index-1a2b3c4d.js%00',
   ])('answers %s with 404', async (path) => {
-    const { url } = await startHttp([], { consoleFiles: FILES })
+    const { url } = await startHttp(harness, [], { consoleFiles: FILES })
     expect((await ask(url, path)).status).toBe(404)
   })
 
   it('is 404 unless it is enabled', async () => {
-    const { url } = await startHttp([])
+    const { url } = await startHttp(harness, [])
     for (const path of ['/console', '/console/', '/console/device']) expect((await ask(url, path)).status).toBe(404)
   })
 })

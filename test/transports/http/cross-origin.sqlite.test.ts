@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { success } from '../../../src/results.ts'
-import { tokenRoutes } from '../grpc/harness.ts'
+import { openHarness, tokenRoutes } from '../grpc/harness.ts'
 import { post } from './application.ts'
 import { startHttp } from './harness.ts'
+
+const harness = await openHarness()
 
 const MINT = 'TokenService/MintToken'
 const routes = tokenRoutes({ mintToken: async () => success({}) })
@@ -19,7 +21,7 @@ function preflight(url: string, origin: string) {
 
 describe('a web page', () => {
   it('of an allowed origin may call, and may read the ray id', async () => {
-    const { url } = await startHttp(routes, { allowedOrigins: [page] })
+    const { url } = await startHttp(harness, routes, { allowedOrigins: [page] })
     const asked = await preflight(url, page)
     expect(asked.status).toBe(204)
     expect(asked.headers.get('access-control-allow-origin')).toBe(page)
@@ -35,14 +37,14 @@ describe('a web page', () => {
   it.each(['https://console.example.com.evil.example', 'http://console.example.com', 'null', '*'])(
     'of %s is not allowed to call',
     async (origin) => {
-      const { url } = await startHttp(routes, { allowedOrigins: [page] })
+      const { url } = await startHttp(harness, routes, { allowedOrigins: [page] })
       expect((await preflight(url, origin)).headers.get('access-control-allow-origin')).toBe(null)
       expect((await post(url, MINT, {}, { origin })).headers.get('access-control-allow-origin')).toBe(null)
     },
   )
 
   it('gets no CORS headers if no origin is allowed', async () => {
-    const { url } = await startHttp(routes)
+    const { url } = await startHttp(harness, routes)
     const asked = await preflight(url, page)
     expect(asked.status).toBe(405)
     expect([...asked.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])

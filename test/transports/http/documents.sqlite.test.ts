@@ -3,9 +3,11 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { KeyService, SigningAlgorithm } from '../../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
-import { tokenRoutes } from '../grpc/harness.ts'
+import { openHarness, tokenRoutes } from '../grpc/harness.ts'
 import { startApplication } from './application.ts'
 import { startHttp } from './harness.ts'
+
+const harness = await openHarness()
 
 const server = await startApplication({
   QSCOPE_ISSUER: 'https://auth.internal/tenants/one',
@@ -148,7 +150,7 @@ describe('without QSCOPE_HTTP_OAUTH', () => {
 describe('/metrics', () => {
   it('returns the metrics of its source', async () => {
     const contentType = 'text/plain; version=0.0.4; charset=utf-8'
-    const { url } = await startHttp(tokenRoutes(), { metrics: async () => ({ contentType, text: 'up 1\n' }) })
+    const { url } = await startHttp(harness, tokenRoutes(), { metrics: async () => ({ contentType, text: 'up 1\n' }) })
     const response = await fetch(`${url}/metrics`)
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe(contentType)
@@ -156,14 +158,14 @@ describe('/metrics', () => {
   })
 
   it('does not exist without one', async () => {
-    expect((await fetch(`${(await startHttp(tokenRoutes())).url}/metrics`)).status).toBe(404)
+    expect((await fetch(`${(await startHttp(harness, tokenRoutes())).url}/metrics`)).status).toBe(404)
   })
 
   it('logs a failure as an internal error, without details for the caller', async () => {
     const broken = async () => {
       throw new Error('no numbers today')
     }
-    const { url, lines } = await startHttp(tokenRoutes(), { metrics: broken })
+    const { url, lines } = await startHttp(harness, tokenRoutes(), { metrics: broken })
     const response = await fetch(`${url}/metrics`)
     expect(response.status).toBe(500)
     expect(await response.text()).toBe('internal error\n')

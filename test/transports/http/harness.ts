@@ -2,11 +2,11 @@ import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import type { Route } from '../../../src/rpc/routes.ts'
 import { HttpServer, type HttpServerOptions } from '../../../src/transports/http/server.ts'
-import { startServer } from '../grpc/harness.ts'
+import type { Harness } from '../grpc/harness.ts'
 
 /** Only the HTTP port, with routes of the test; the real application authenticates callers. */
-export async function startHttp(routes: readonly Route[], more: Partial<HttpServerOptions> = {}) {
-  const { pipeline, state } = await startServer(routes, { reflection: false })
+export async function startHttp(harness: Harness, routes: readonly Route[], more: Partial<HttpServerOptions> = {}) {
+  const { pipeline, state } = await harness.startServer(routes, { reflection: false })
   const lines: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   const server = new HttpServer({

@@ -10,13 +10,16 @@ import { ErrorInfoSchema } from '../../../src/gen/google/rpc/error_details_pb.ts
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { success } from '../../../src/results.ts'
 import { route } from '../../../src/rpc/routes.ts'
-import { GOOD_SECRET, tokenRoutes } from '../grpc/harness.ts'
+import { openHarness, tokenRoutes } from '../grpc/harness.ts'
 import { streamProbe } from '../grpc/test-service.ts'
 import { connectErrorOf, post } from './application.ts'
 import { startHttp } from './harness.ts'
 
-const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
-const asOrders = { client: { clientId: 'orders', clientSecret: GOOD_SECRET } }
+const harness = await openHarness()
+const { goodSecret } = harness
+
+const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: goodSecret } }
+const asOrders = { client: { clientId: 'orders', clientSecret: goodSecret } }
 const NOTHING = success({})
 
 /** A handler that waits until it is released, and ignores its signal. */
@@ -40,7 +43,7 @@ const transports = [
 describe.each(transports)('a call over %s', (_name, transport) => {
   it('ends at its deadline even if its handler does not', async () => {
     const handler = stubborn()
-    const { url } = await startHttp(handler.routes)
+    const { url } = await startHttp(harness, handler.routes)
     const tokens = createClient(TokenService, transport({ baseUrl: url, httpVersion: '1.1' }))
     const error = await connectErrorOf(tokens.mintToken({ client }, { timeoutMs: 200 }))
     const ctx = await handler.begun
@@ -52,7 +55,7 @@ describe.each(transports)('a call over %s', (_name, transport) => {
 
   it('aborts the signal of its handler when the caller cancels', async () => {
     const handler = stubborn()
-    const { url, state, lines } = await startHttp(handler.routes)
+    const { url, state, lines } = await startHttp(harness, handler.routes)
     const tokens = createClient(TokenService, transport({ baseUrl: url, httpVersion: '1.1' }))
     const leaving = new AbortController()
     const running = connectErrorOf(tokens.mintToken({ client }, { signal: leaving.signal }))
@@ -81,7 +84,7 @@ describe.each(transports)('a call over %s', (_name, transport) => {
         }
       },
     })
-    const { url, state } = await startHttp(routes)
+    const { url, state } = await startHttp(harness, routes)
     const probe = createClient(service, transport({ baseUrl: url, httpVersion: '1.1' }))
     for await (const item of probe.try({})) {
       expect(item.token?.accessToken).toBe('one')
@@ -99,7 +102,7 @@ describe.each(transports)('a call over %s', (_name, transport) => {
         await new Promise(() => undefined)
       },
     })
-    const { url } = await startHttp(routes)
+    const { url } = await startHttp(harness, routes)
     const probe = createClient(service, transport({ baseUrl: url, httpVersion: '1.1' }))
     const items = probe.try({}, { timeoutMs: 300 })[Symbol.asyncIterator]()
     await items.next()
@@ -110,14 +113,14 @@ describe.each(transports)('a call over %s', (_name, transport) => {
 describe('a deadline', () => {
   it('is enforced by the server, not only by the client', async () => {
     const handler = stubborn()
-    const { url } = await startHttp(handler.routes)
+    const { url } = await startHttp(harness, handler.routes)
     const late = await post(url, 'TokenService/MintToken', asOrders, { 'connect-timeout-ms': '100' })
     expect([late.status, late.json]).toEqual([504, { code: 'deadline_exceeded', message: 'The deadline has passed.' }])
     handler.release()
   })
 
   it.each(['-1', 'soon', '99999999999', '9999999999'])('of %s ms is refused', async (timeout) => {
-    const { url } = await startHttp(tokenRoutes({ mintToken: async () => NOTHING }))
+    const { url } = await startHttp(harness, tokenRoutes({ mintToken: async () => NOTHING }))
     const { status, json } = await post(url, 'TokenService/MintToken', asOrders, { 'connect-timeout-ms': timeout })
     expect([status, json]).toMatchObject([400, { code: 'invalid_argument' }])
   })
@@ -126,7 +129,7 @@ describe('a deadline', () => {
 describe('a server that stops', () => {
   it('finishes running calls, refuses new ones with 503, reports draining at /readyz, and closes', async () => {
     const handler = stubborn()
-    const { url, server, state } = await startHttp(handler.routes)
+    const { url, server, state } = await startHttp(harness, handler.routes)
     const running = post(url, 'TokenService/MintToken', asOrders)
     await handler.begun
     const stopped = server.stop(10_000)
@@ -153,7 +156,7 @@ describe('a server that stops', () => {
     ['is told to call again', 'IntrospectToken', { token: 'x' }, 'true'],
   ])('a call that is aborted at the end of the grace period %s', async (_what, method, more, safe) => {
     const handler = stubborn()
-    const { url, server, lines } = await startHttp(handler.routes)
+    const { url, server, lines } = await startHttp(harness, handler.routes)
     const running = post(url, `TokenService/${method}`, { ...asOrders, ...more })
     const { signal } = await handler.begun
     await server.stop(50)
@@ -180,7 +183,7 @@ describe('a server that stops', () => {
           await new Promise(() => undefined)
         },
       })
-      const { url, server } = await startHttp([...handler.routes, ...stream])
+      const { url, server } = await startHttp(harness, [...handler.routes, ...stream])
       const over = transport({ baseUrl: url, httpVersion: '1.1' })
       const items = createClient(service, over).try({})[Symbol.asyncIterator]()
       await items.next()
@@ -195,7 +198,7 @@ describe('a server that stops', () => {
   )
 
   it('closes idle keep-alive connections and those without a request', async () => {
-    const { url, port, server } = await startHttp(tokenRoutes())
+    const { url, port, server } = await startHttp(harness, tokenRoutes())
     const agent = new Agent({ keepAlive: true })
     const request = httpRequest(`${url}/healthz`, { agent }).end()
     const [response] = await once(request, 'response')
@@ -214,8 +217,8 @@ describe('a server that stops', () => {
 
 describe('an address in use', () => {
   it('is reported in one line', async () => {
-    const { port } = await startHttp(tokenRoutes())
-    await expect(startHttp(tokenRoutes(), { listen: { host: '127.0.0.1', port } })).rejects.toThrow(
+    const { port } = await startHttp(harness, tokenRoutes())
+    await expect(startHttp(harness, tokenRoutes(), { listen: { host: '127.0.0.1', port } })).rejects.toThrow(
       `HTTP cannot listen on 127.0.0.1:${port}: the address is already in use`,
     )
   })

@@ -5,8 +5,10 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
 import { GetJsonWebKeySetRequestSchema } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { success } from '../../../src/results.ts'
-import { tokenRoutes } from '../grpc/harness.ts'
+import { openHarness, tokenRoutes } from '../grpc/harness.ts'
 import { startHttp } from './harness.ts'
+
+const harness = await openHarness()
 
 const KEYS = '/qscope.v1.TokenService/GetJsonWebKeySet'
 const routes = tokenRoutes({ getJsonWebKeySet: async () => success({}) })
@@ -36,7 +38,7 @@ describe('RFC 9110 §8.3.1: over HTTP', () => {
     ['Application/gRPC-Web', enveloped],
     ['application/GRPC-WEB+PROTO; x=y', enveloped],
   ])('a call of the type %s is answered', async (contentType, body) => {
-    const { url } = await startHttp(routes)
+    const { url } = await startHttp(harness, routes)
     const answer = await fetch(url + KEYS, { method: 'POST', headers: { 'content-type': contentType }, body })
     expect(answer.status).toBe(200)
   })
@@ -44,7 +46,7 @@ describe('RFC 9110 §8.3.1: over HTTP', () => {
   it.each(['text/plain', 'application/json; charset=latin1', 'application/jsonx', 'application/xml'])(
     'a call of the type %s is refused',
     async (contentType) => {
-      const { url } = await startHttp(routes)
+      const { url } = await startHttp(harness, routes)
       const answer = await fetch(url + KEYS, { method: 'POST', headers: { 'content-type': contentType }, body: '{}' })
       expect(answer.status).toBe(415)
     },
@@ -66,7 +68,7 @@ describe('RFC 9110 §8.4.1: the content coding of a body', () => {
   )
 
   async function fetchRaw(headers: Readonly<Record<string, string>>): Promise<string> {
-    const { port } = await startHttp(routes)
+    const { port } = await startHttp(harness, routes)
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
     const head = [`POST ${KEYS} HTTP/1.1`, 'host: a', 'connection: close', 'content-length: 2', ...lines]
     return await answerTo(port, [...head, '', '{}'].join('\r\n'))
@@ -94,7 +96,7 @@ describe('RFC 9112 §3.2: the host', () => {
     ['HTTP/1.1 with an address', '1.1', ['Host: [::1]:8080']],
     ['HTTP/1.1 with an empty one', '1.1', ['host:']],
   ])('%s is answered', async (_what, version, lines) => {
-    const { port } = await startHttp(routes)
+    const { port } = await startHttp(harness, routes)
     expect(statusOf(await answerTo(port, post(version, ...lines)))).toBe(200)
     expect(statusOf(await answerTo(port, get(version, ...lines)))).toBe(200)
   })
@@ -108,7 +110,7 @@ describe('RFC 9112 §3.2: the host', () => {
     ['a host with a path', '1.1', ['host: a/b']],
     ['a host with a user', '1.1', ['host: a@b']],
   ])('%s is refused', async (_what, version, lines) => {
-    const { port } = await startHttp(routes)
+    const { port } = await startHttp(harness, routes)
     expect(statusOf(await answerTo(port, post(version, ...lines)))).toBe(400)
     expect(statusOf(await answerTo(port, get(version, ...lines)))).toBe(400)
   })

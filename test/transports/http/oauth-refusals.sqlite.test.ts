@@ -3,8 +3,11 @@ import { type ErrorCode, type ErrorDetails, type ErrorRow, registry } from '../.
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import type { FailedResult } from '../../../src/results.ts'
 import { basic, formsOn, GRANT_TYPES } from '../../setup/forms.ts'
-import { call, detailsOf, GOOD_SECRET, startServer, tokenRoutes } from '../grpc/harness.ts'
+import { call, detailsOf, openHarness, tokenRoutes } from '../grpc/harness.ts'
 import { startHttp } from './harness.ts'
+
+const harness = await openHarness()
+const { goodSecret, startServer } = harness
 
 const BASIC = 'Basic realm="qscope", charset="UTF-8"'
 const BEARER = 'Bearer realm="qscope"'
@@ -64,7 +67,7 @@ function refusalWith(code: ErrorCode): FailedResult {
 }
 
 it('error_description names a section of an RFC in ASCII', async () => {
-  const { url } = await startHttp(tokenRoutes())
+  const { url } = await startHttp(harness, tokenRoutes())
   const answer = await formsOn({ httpUrl: url }).token(
     { grant_type: GRANT_TYPES.clientCredentials },
     { authorization: 'Basic !' },
@@ -79,10 +82,10 @@ describe('every row of the registry', () => {
     async (code, [status, error, retry, challenge]) => {
       const failed = refusalWith(code as ErrorCode)
       const routes = tokenRoutes({ mintToken: async () => failed })
-      const { url } = await startHttp(routes)
+      const { url } = await startHttp(harness, routes)
       const answer = await formsOn({ httpUrl: url }).token(
         { grant_type: GRANT_TYPES.clientCredentials },
-        { ...basic('orders', GOOD_SECRET), 'x-ray-id': 'row-1' },
+        { ...basic('orders', goodSecret), 'x-ray-id': 'row-1' },
       )
       expect([
         answer.status,
@@ -101,7 +104,7 @@ describe('every row of the registry', () => {
       ])
 
       const { client } = await startServer(routes)
-      const request = { client: { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } } }
+      const request = { client: { clientId: 'orders', method: { case: 'clientSecret' as const, value: goodSecret } } }
       const { error: grpcError } = await call(client, TokenService.method.mintToken, request)
       expect(detailsOf(grpcError)?.info?.reason).toBe(code.toUpperCase().replaceAll('.', '_'))
     },
@@ -117,11 +120,11 @@ describe('every row of the registry', () => {
 
 describe('while the server stops', () => {
   it('a form is refused with 503 and Retry-After', async () => {
-    const { url, state } = await startHttp(tokenRoutes())
+    const { url, state } = await startHttp(harness, tokenRoutes())
     state.drain()
     const answer = await formsOn({ httpUrl: url }).token(
       { grant_type: GRANT_TYPES.clientCredentials },
-      basic('orders', GOOD_SECRET),
+      basic('orders', goodSecret),
     )
     expect([answer.status, answer.body['error'], answer.headers.get('retry-after')]).toEqual([
       503,
@@ -139,10 +142,10 @@ describe('while the server stops', () => {
         return never
       },
     })
-    const { url, server } = await startHttp(routes)
+    const { url, server } = await startHttp(harness, routes)
     const answering = formsOn({ httpUrl: url }).token(
       { grant_type: GRANT_TYPES.clientCredentials },
-      basic('orders', GOOD_SECRET),
+      basic('orders', goodSecret),
     )
     await entered
     const stopping = server.stop(10)
