@@ -143,6 +143,18 @@ describe('architecture', () => {
     expect(eager).toEqual([])
   })
 
+  it('loads the application and the stores only for commands that work on a database', () => {
+    const loaded = new Set(['cli/program.ts'])
+    for (const file of loaded) {
+      if (!files.includes(file)) continue
+      for (const { target, typeOnly } of tree.importsWithin(file)) if (!typeOnly) loaded.add(target)
+    }
+    expect(loaded).toContain('cli/commands/serve.ts')
+    expect(
+      [...loaded].filter((file) => /^(app\/(app|serve)\.ts|flows\/|rpc\/handlers\/|stores\/sql\/)/.test(file)),
+    ).toEqual([])
+  })
+
   it('keeps SQL in stores/sql/', () => {
     expect(outside(/^(kysely|better-sqlite3|libsql|@libsql\/|mysql2|pg)\b/, /^stores\//)).toEqual([])
   })

@@ -7,8 +7,12 @@ import { jitter, uuidV7 } from '../crypto/random.ts'
 import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Migrations } from '../stores/contract/migrations.ts'
+import type { SchemaState } from '../stores/contract/schema-state.ts'
 import type { StatementObserver } from '../stores/contract/statement-plans.ts'
-import { type BackendOptions, openBackend, openMigrations, openRolledBack } from '../stores/open.ts'
+import type { BackendOptions } from '../stores/open.ts'
+
+/** The stores are loaded on demand, because most commands call a server and need none. */
+const loadStores = () => import('../stores/open.ts')
 
 /** Opens the configured database for serving. */
 export async function openConfiguredBackend(
@@ -18,6 +22,7 @@ export async function openConfiguredBackend(
   shared: Pick<BackendOptions, 'observer' | 'scheduler'> = {},
 ): Promise<Backend> {
   const parts = { ...sealedBy(keyring), log, newId: uuidV7, jitter, connections, maxQueuedCalls, ...shared }
+  const { openBackend } = await loadStores()
   return await openBackend(database.url, parts)
 }
 
@@ -34,12 +39,20 @@ export async function openConfiguredRolledBack(
   statements: StatementObserver,
 ): Promise<Backend> {
   const options = { ...sealedBy(keyring), log, newId: uuidV7, jitter, connections, maxQueuedCalls }
+  const { openRolledBack } = await loadStores()
   return await openRolledBack(database.url, options, statements)
 }
 
 /** Opens the configured database to change its schema or to read its state. */
 export async function openConfiguredMigrations({ database, connections }: Config, log: Logger): Promise<Migrations> {
+  const { openMigrations } = await loadStores()
   return await openMigrations(database.url, log, connections)
+}
+
+/** The schema state of a database that does not exist yet. */
+export async function absentSchemaState(): Promise<SchemaState> {
+  const { absentSchema } = await loadStores()
+  return absentSchema()
 }
 
 /** For commands: only `serve` and `migrate` create a database. Throws an error of one line if there is none. */

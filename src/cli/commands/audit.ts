@@ -3,8 +3,6 @@ import { createInterface } from 'node:readline'
 import { create } from '@bufbuild/protobuf'
 import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
-import { openApp } from '../../app/app.ts'
-import { exportAuditLog, verifyExport } from '../../app/audit-export.ts'
 import { assertDatabaseExists } from '../../app/database.ts'
 import { openKeyringFile } from '../../app/keyring.ts'
 import {
@@ -139,6 +137,7 @@ async function verifyAll(calls: Calls, exportedHead: string): Promise<VerifyAudi
 
 async function verifyFile(path: string, after: string, output: Output): Promise<void> {
   const keyring = openKeyringFile(readConfig())
+  const { verifyExport } = await import('../../app/audit-export.ts')
   const found = await verifyExport(keyring, linesOf(path), after === '' ? null : after)
   const { chains, events, breaks, startsUnproved } = found
   const verification = { chains, events, breaks, breakCount: breaks.length, nextPageToken: '' }
@@ -203,6 +202,8 @@ function exportCommand(): Command {
       const log = openLog(config, { quiet: true })
       assertDatabaseExists(config)
       // The last line contains a MAC that is verified later.
+      const { openApp } = await import('../../app/app.ts')
+      const { exportAuditLog } = await import('../../app/audit-export.ts')
       const app = await openApp(config, log, openKeyringFile(config))
       try {
         const health = await app.backend.check()

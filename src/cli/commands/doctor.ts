@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import type { Finding } from '../../app/doctor/finding.ts'
-import { examineConfigured } from '../../app/examine.ts'
 import { ConfigError } from '../../config/problems.ts'
 import { openLog, readConfig } from '../connection/environment.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
@@ -28,6 +27,7 @@ export function doctorCommand(): Command {
 async function findingsHere(): Promise<readonly Finding[]> {
   try {
     const config = readConfig()
+    const { examineConfigured } = await import('../../app/examine.ts')
     return await examineConfigured(config, openLog({ ...config, warnings: [] }, { quiet: true }))
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

@@ -1,17 +1,21 @@
 import { Command } from 'commander'
 import { assertDatabaseExists } from '../../app/database.ts'
-import { type ExplainedCall, explainableNames, explainSql } from '../../app/explain-sql/explain-sql.ts'
+import type { ExplainedCall } from '../../app/explain-sql/explain-sql.ts'
 import { printable } from '../../printable.ts'
 import { openLog, readConfig } from '../connection/environment.ts'
 import { UsageError } from '../options/options.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
 import { Output } from '../output/output.ts'
 
+/** Loaded on demand, because no other command needs it. */
+const loadExplainSql = () => import('../../app/explain-sql/explain-sql.ts')
+
 export function explainSqlCommand(): Command {
   return withOutput(new Command('explain-sql'))
     .description('show the SQL statements of a flow, and their plans in the configured database; changes nothing')
     .argument('[flow]', 'such as clientCredentials (default: list the flows)')
     .action(async (flow: string | undefined, options: OutputOptions) => {
+      const { explainableNames } = await loadExplainSql()
       const names = explainableNames()
       const output = new Output(options)
       if (flow === undefined) {
@@ -37,6 +41,7 @@ async function explainHere(flow: string): Promise<readonly ExplainedCall[]> {
   const config = readConfig({ usesKeyring: false })
   const log = openLog(config, { quiet: true })
   assertDatabaseExists(config)
+  const { explainSql } = await loadExplainSql()
   return await explainSql(config, log, (name) => name === flow)
 }
 

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { Command, Option } from 'commander'
-import { openConfiguredMigrations } from '../../app/database.ts'
+import { absentSchemaState, openConfiguredMigrations } from '../../app/database.ts'
 import type { Config } from '../../config/config.ts'
 import type { Migrations } from '../../stores/contract/migrations.ts'
 import { AUDIT_PROTECTIONS, type AuditProtection, type SchemaState } from '../../stores/contract/schema-state.ts'
-import { absentSchema } from '../../stores/open.ts'
 import { openLog, readConfig } from '../connection/environment.ts'
 import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
@@ -88,7 +87,9 @@ function statusCommand(): Command {
   return withOutput(new Command('status'))
     .description('show the state of the schema; exit code 1 if it does not fit this version')
     .action(async (options: Options) => {
-      const state = isAbsent(readConfig()) ? absentSchema() : await withMigrations((migrations) => migrations.status())
+      const state = await (isAbsent(readConfig())
+        ? absentSchemaState()
+        : withMigrations((migrations) => migrations.status()))
       const { applied, auditProtection, pending, problem, serversFrom, underWay, unknown } = state
       const fits = problem === null
       const output = new Output(options)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import { type App, openApp } from '../../app/app.ts'
+import type { App } from '../../app/app.ts'
 import { assertDatabaseExists } from '../../app/database.ts'
 import type { PurgeRound } from '../../app/jobs/purge.ts'
 import { openKeyring } from '../../app/keyring.ts'
@@ -56,6 +56,7 @@ async function purgeHere() {
   const config = readConfig()
   const log = openLog(config, { quiet: true })
   assertDatabaseExists(config)
+  const { openApp } = await import('../../app/app.ts')
   const app = await openApp(config, log, await openKeyring(config, log, 'provisional'))
   try {
     const health = await app.backend.check()

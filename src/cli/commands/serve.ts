@@ -1,8 +1,6 @@
 import { Command, Option } from 'commander'
 import type { App } from '../../app/app.ts'
-import { serve } from '../../app/serve.ts'
 import { Configuration } from '../apply/plan.ts'
-import { seedApp } from '../apply/seed.ts'
 import { openLog, readConfig } from '../connection/environment.ts'
 import { UsageError } from '../options/options.ts'
 
@@ -25,7 +23,9 @@ export function serveCommand(): Command {
       }
       const configuration = seed === undefined ? null : await Configuration.read([seed])
       const config = readConfig({ overrides: ephemeral ? IN_MEMORY : {} })
+      const { seedApp } = await import('../apply/seed.ts')
       const seeding = configuration === null ? {} : { seed: (app: App) => seedApp(app, configuration) }
+      const { serve } = await import('../../app/serve.ts')
       await serve(config, openLog(config, { quiet: false }), seeding)
       // grpc-js has no session for a peer that connected but sent nothing. Its socket would keep the process alive.
       process.exit(0)

@@ -3,7 +3,7 @@ import { Output } from '../output/output.ts'
 import { writeNotice } from '../output/terminal.ts'
 import type { CallCredentials, Calls } from './calls.ts'
 import { readCredentials } from './credentials.ts'
-import { LocalCalls, type LocalCallsOptions } from './local-calls.ts'
+import type { LocalCallsOptions } from './local-calls.ts'
 import { loginToken } from './login.ts'
 import { RemoteCalls } from './remote-calls.ts'
 import { type ServerTarget, type Target, targetOf } from './target.ts'
@@ -53,6 +53,8 @@ async function openCalls(target: Target, options: ConnectionOptions, session: Se
     const credentials = session.asNobody ? NOBODY : await serverCredentials(target, options, session)
     return new RemoteCalls(target.endpoint, credentials)
   }
+  // The application is loaded on demand, because most commands call a server.
+  const { LocalCalls } = await import('./local-calls.ts')
   const calls = await LocalCalls.open(session.asNobody ? NOBODY : await readCredentials(options, null), session)
   if (!target.chosen) {
     writeNotice(`qscope: working on ${calls.database}, as no server is given (--server, QSCOPE_SERVER or a context)\n`)
