@@ -54,7 +54,7 @@ Object.assign(process.env, COMPILE_CACHE)
 
 export default defineConfig({
   test: {
-    maxWorkers: 3,
+    maxWorkers: 4,
     reporters: ['default'],
     globalSetup: ['test/setup/left-out.ts'],
     projects: [

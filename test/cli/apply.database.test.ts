@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import { parseDocuments } from '../../src/cli/apply/documents.ts'
 import { applyItem, Configuration } from '../../src/cli/apply/plan.ts'
@@ -29,6 +29,7 @@ import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { clientDocument, eventsOf, expectSecretsWork, folderOf, namesOf } from './apply-documents.ts'
+import { runHere } from './in-process.ts'
 import { emptyFolder, MAIN, qscope } from './process.ts'
 
 const pair = signingPair('ES256')
@@ -39,7 +40,11 @@ const UNTOLD = { description: '', violations: [], retryAfterMs: null, rayId: nul
 onEveryBackend('apply through a server', (server, database) => {
   const command = (args: readonly string[]) => [...args, '--server', server.address, '--plaintext']
   const proof = () => ({ QSCOPE_TOKEN: server.admin.token })
-  const run = (...args: string[]) => qscope(emptyFolder(), command(args), proof())
+  const run = (...args: string[]) => runHere(command(args))
+  beforeEach(() => {
+    vi.stubEnv('QSCOPE_TOKEN', server.admin.token)
+    vi.stubEnv('XDG_CONFIG_HOME', emptyFolder())
+  })
   const apply = (folder: string, ...more: string[]) =>
     run('apply', '-f', folder, '--owner', 'test', '--secrets-dir', join(folder, 'secrets'), ...more)
   const clientOf = async (clientId: string) =>
@@ -241,7 +246,9 @@ onEveryBackend('apply through a server', (server, database) => {
     const folder = folderOf(names)
     const racers = ['left', 'right'].map((name) => join(folder, name))
     const outcomes = await Promise.all(
-      racers.map((secrets) => run('apply', '-f', folder, '--owner', 'test', '--secrets-dir', secrets)),
+      racers.map((secrets) =>
+        qscope(emptyFolder(), command(['apply', '-f', folder, '--owner', 'test', '--secrets-dir', secrets]), proof()),
+      ),
     )
     expect(outcomes).toMatchObject([
       { code: 0, stderr: '' },
@@ -404,7 +411,7 @@ onEveryBackend('apply through a server', (server, database) => {
     const folder = folderOf([server.unique('uncompared-')], { scopes: ['not a scope'] })
     expect(await run('diff', '-f', folder)).toMatchObject({ code: 2, stdout: '' })
     const elsewhere = ['diff', '-f', folder, '--server', '127.0.0.1:1', '--plaintext']
-    expect(await qscope(emptyFolder(), elsewhere, proof())).toMatchObject({ code: 2, stdout: '' })
+    expect(await runHere(elsewhere)).toMatchObject({ code: 2, stdout: '' })
   })
 
   it('generates another secret for a client whose secret was not delivered', async () => {

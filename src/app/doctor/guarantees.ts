@@ -53,7 +53,7 @@ const PLANS = 'test/app/explain-sql.database.test.ts'
 const CLOCK = 'test/app/clock-jumps.storm.database.test.ts'
 const ROLLING = 'test/stores/schema-rolling.database.test.ts'
 const PURGE = 'test/app/purge.database.test.ts'
-const LIBSQL_SERVER = 'test/stores/libsql-server.process.test.ts'
+const LIBSQL_SERVER = 'test/stores/libsql-server.slow.test.ts'
 const FULL_DISK = 'test/e2e/full-disk.slow.test.ts'
 
 export function evidenceOf({ evidence }: Guarantee, deployment: Deployment): Evidence {
@@ -75,7 +75,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
       'synchronous',
     ],
     evidence: {
-      sqlite: 'test/e2e/durability.storm.process.test.ts',
+      sqlite: 'test/e2e/durability.storm.slow.test.ts',
       libsqlServer: LIBSQL_SERVER,
       mysql: KILLED,
       groupOnePrimary: GROUP,

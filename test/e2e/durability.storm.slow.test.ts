@@ -9,7 +9,7 @@ const { introspectToken, batchIntrospectTokens, mintToken, listTokens } = TokenS
 const CALLS = 2_000
 const ROUNDS = scaled(10)
 
-describe('a server killed in the middle of 2,000 concurrent mints', () => {
+describe('a server on SQLite that is killed in the middle of 2,000 concurrent mints', () => {
   it(`keeps every answered token with its audit event, and no partial writes (${ROUNDS} of 10 rounds)`, async () => {
     const directory = await temporaryDirectory()
     await run(directory, ['migrate', 'up'])
